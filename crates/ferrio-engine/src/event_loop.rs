@@ -1,0 +1,310 @@
+//! `Loop<H>`: the one file to read first.
+//!
+//! A loop queues words of type `H`, which its door knows how to run. One turn is
+//!
+//! ```text
+//! plan     how long may the poller wait?           (ready ring, inbox, timers)
+//! wait     the only step that may block, and the only one that touches nothing but the kernel
+//! collect  1. words posted by other threads   2. who waits for a ready descriptor   3. timers that are due
+//! batch    the door pops as many words as were queued when the batch began, and runs them
+//! ```
+//!
+//! The engine never calls a door: `collect` only fills the ready ring. Not `Send`, not `Sync`; what other threads may
+//! touch is in a `Remote`.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_task::Runnable;
+
+use crate::clock::{Clock, Time};
+use crate::core::{Core, Sink};
+use crate::inbox::{Bell, Inbox};
+use crate::reactor::{Direction, Listener, Reactor};
+use crate::ready::Ready;
+use crate::timers::{Timed, Timers};
+
+/// The longest wait asked of a poller; asyncio's own figure. Kernels differ in what they make of more.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+/// While callbacks are ready the poller is asked only this often: a system call per turn costs more than most
+/// callbacks. Chains of callbacks run 8 times as fast as with a call per turn; a descriptor waits this much at most.
+const POLL_INTERVAL: Duration = Duration::from_micros(100);
+
+/// What a door queues: one machine word, which can also carry an engine task.
+pub trait Handle: From<Runnable> + Timed + Send + 'static {
+    /// The same word once more, for a descriptor that is ready again; `None` for one that can be run only once.
+    fn again(&self) -> Option<Self>;
+}
+
+/// How long the poller may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Callbacks are ready and the poller was asked a moment ago: do not ask it.
+    Skip,
+    /// Wait until something happens, at most this long.
+    Wait(Option<Duration>),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Loop<H> {
+    core: Rc<Core>,
+    ready: Rc<Ready<H>>,
+    timers: Timers<H>,
+    inbox: Arc<Inbox<H>>,
+    bell: Arc<Bell>,
+    /// What to queue when a descriptor is ready, indexed by descriptor: for reading and for writing.
+    watchers: RefCell<Vec<[Option<H>; 2]>>,
+    polled: Cell<Time>,
+}
+
+impl<H: Handle> Loop<H> {
+    /// A loop on `clock`.
+    ///
+    /// # Errors
+    /// When the kernel refuses the poller's descriptors.
+    pub fn new(clock: Clock) -> io::Result<Self> {
+        let reactor = Reactor::new()?;
+        let bell = Arc::new(Bell::new(reactor.notifier()));
+        let inbox = Arc::new(Inbox::new(bell.clone()));
+        let core = Rc::new(Core::new(clock, reactor, inbox.clone() as Arc<dyn Sink>));
+        let ready = Rc::new(Ready::new());
+        let ring = ready.clone();
+        let _first_time = core.queue.set(Box::new(move |task| ring.push(H::from(task))));
+        Ok(Loop {
+            core,
+            ready,
+            timers: Timers::new(),
+            inbox,
+            bell,
+            watchers: RefCell::default(),
+            polled: Cell::new(Time::from_secs_f64(f64::NEG_INFINITY)),
+        })
+    }
+
+    /// The part that futures know.
+    #[must_use]
+    pub fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    /// The ready ring.
+    #[must_use]
+    pub fn ready(&self) -> &Ready<H> {
+        &self.ready
+    }
+
+    /// The timer heap.
+    #[must_use]
+    pub fn timers(&self) -> &Timers<H> {
+        &self.timers
+    }
+
+    /// What other threads may touch.
+    #[must_use]
+    pub fn remote(&self) -> Remote<H> {
+        Remote { inbox: self.inbox.clone(), bell: self.bell.clone() }
+    }
+
+    /// Ends the loop's present wait, if it sleeps.
+    pub fn ring(&self) {
+        self.bell.ring();
+    }
+
+    /// Queues `word`.
+    pub fn call_soon(&self, word: H) {
+        self.ready.push(word);
+    }
+
+    /// Queues `word` when the clock reaches `when`.
+    pub fn call_at(&self, when: Time, word: H) {
+        self.timers.push(when, word);
+    }
+
+    /// Queues a copy of `word` at each turn at which `fd` is ready in `direction` (only the next one with `once`), in the
+    /// place of the word that is returned.
+    ///
+    /// # Errors
+    /// When the kernel cannot watch `fd`: it is closed, or a regular file.
+    pub fn watch(&self, fd: RawFd, direction: Direction, word: H, once: bool) -> io::Result<Option<H>> {
+        self.core.reactor.listen(fd, direction, Listener::Loop { once })?;
+        let index = usize::try_from(fd).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let mut watchers = self.watchers.borrow_mut();
+        if index >= watchers.len() {
+            watchers.resize_with(index + 1, Default::default);
+        }
+        Ok(watchers[index][side(direction)].replace(word))
+    }
+
+    /// Ends what `watch` began, and gives back its word.
+    pub fn unwatch(&self, fd: RawFd, direction: Direction) -> Option<H> {
+        let word = self.take_watcher(fd, direction)?;
+        self.core.reactor.ignore(fd, direction);
+        Some(word)
+    }
+
+    /// The word that waits for `fd`, if any.
+    #[must_use]
+    pub fn watcher(&self, fd: RawFd, direction: Direction) -> Option<H> {
+        let index = usize::try_from(fd).ok()?;
+        self.watchers.borrow().get(index)?[side(direction)].as_ref()?.again()
+    }
+
+    /// Step one of a turn. `now` is the door's idea of the time, which a test may have replaced. When the plan is to
+    /// sleep, `Remote::ring` ends the sleep from here on: a word that is pushed to the ring after this is not lost.
+    #[must_use]
+    pub fn plan(&self, now: Time) -> Plan {
+        if !self.ready.is_empty() || !self.inbox.is_empty() {
+            let asked = self.polled.get();
+            let recently = now >= asked && now.since(asked) < POLL_INTERVAL;
+            return if recently { Plan::Skip } else { Plan::Wait(Some(Duration::ZERO)) };
+        }
+        let next = [self.timers.next_deadline(), self.core.sleepers.next_deadline()].into_iter().flatten().min();
+        let timeout = next.map(|deadline| deadline.since(now).min(LONGEST_WAIT));
+        if timeout != Some(Duration::ZERO) {
+            self.bell.sleep();
+            if !self.inbox.is_empty() {
+                self.bell.awake();
+                return Plan::Wait(Some(Duration::ZERO));
+            }
+        }
+        Plan::Wait(timeout)
+    }
+
+    /// Makes the next plan ask the poller, whatever is ready: a loop that begins to run looks at its descriptors first.
+    pub fn poll_next_turn(&self) {
+        self.polled.set(Time::from_secs_f64(f64::NEG_INFINITY));
+    }
+
+    /// Step two. May be called while another thread has what protects the rest of the loop.
+    ///
+    /// # Errors
+    /// Whatever the poller met; `Interrupted` when a signal arrived.
+    pub fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let result = self.core.reactor.wait(timeout);
+        self.bell.awake();
+        result
+    }
+
+    /// Step three, after a wait.
+    pub fn collect(&self, now: Time) {
+        self.polled.set(now);
+        self.collect_posts();
+        self.core.reactor.dispatch(|fd, direction, once| {
+            let word = if once { self.take_watcher(fd, direction) } else { self.watcher(fd, direction) };
+            if let Some(word) = word {
+                self.ready.push(word);
+            }
+        });
+    }
+
+    /// Step three, always: posts and timers.
+    pub fn collect_posts(&self) {
+        for word in self.inbox.take() {
+            self.ready.push(word);
+        }
+    }
+
+    /// Moves what is due at `now` to the ready ring, in the order of deadlines.
+    pub fn expire(&self, now: Time) {
+        self.core.clock.advance_to(now);
+        self.core.wake_sleepers(now);
+        while let Some(word) = self.timers.pop_due(now) {
+            self.ready.push(word);
+        }
+    }
+
+    /// Drops all that is queued, scheduled, watched or spawned. The pools finish what they have begun.
+    pub fn close(&self) {
+        self.core.closed.set(true);
+        let _entered = self.core.enter();
+        let watchers = self.watchers.take();
+        for (fd, words) in (0..).zip(&watchers) {
+            for (direction, word) in [Direction::Read, Direction::Write].into_iter().zip(words) {
+                if word.is_some() {
+                    self.core.reactor.ignore(fd, direction);
+                }
+            }
+        }
+        drop(watchers);
+        self.timers.clear();
+        while !self.core.tasks.borrow().is_empty() {
+            let wakers: Vec<_> = self.core.tasks.borrow_mut().drain().collect();
+            wakers.into_iter().for_each(std::task::Waker::wake);
+            self.clear_queues();
+        }
+        self.clear_queues();
+        self.core.sleepers.clear();
+    }
+
+    /// Calls `visit` for every word the loop holds. `visit` must not touch the loop.
+    pub fn for_each(&self, mut visit: impl FnMut(&H)) {
+        self.ready.for_each(&mut visit);
+        self.timers.for_each(&mut visit);
+        self.inbox.for_each(&mut visit);
+        self.watchers.borrow().iter().flatten().flatten().for_each(visit);
+    }
+
+    fn take_watcher(&self, fd: RawFd, direction: Direction) -> Option<H> {
+        let index = usize::try_from(fd).ok()?;
+        self.watchers.borrow_mut().get_mut(index)?[side(direction)].take()
+    }
+
+    fn clear_queues(&self) {
+        drop(self.inbox.take());
+        self.ready.clear();
+    }
+}
+
+impl<H> Drop for Loop<H> {
+    /// Tasks hold the core and the core's `queue` holds the ring: cut the knot even when nobody called `close`.
+    fn drop(&mut self) {
+        let wakers: Vec<_> = self.core.tasks.borrow_mut().drain().collect();
+        let _entered = self.core.enter();
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        self.ready.clear();
+    }
+}
+
+/// A loop as other threads see it: leave a word, or wake it.
+#[derive(Debug)]
+pub struct Remote<H> {
+    inbox: Arc<Inbox<H>>,
+    bell: Arc<Bell>,
+}
+
+impl<H> Remote<H> {
+    /// Leaves `word` for the loop and wakes it.
+    pub fn post(&self, word: H) {
+        self.inbox.post(word);
+    }
+
+    /// Ends the loop's present wait.
+    pub fn ring(&self) {
+        self.bell.ring();
+    }
+}
+
+impl<H> Clone for Remote<H> {
+    fn clone(&self) -> Self {
+        Remote { inbox: self.inbox.clone(), bell: self.bell.clone() }
+    }
+}
+
+impl<H: Handle> Sink for Inbox<H> {
+    fn post(&self, task: Runnable) {
+        Inbox::post(self, H::from(task));
+    }
+}
+
+fn side(direction: Direction) -> usize {
+    match direction {
+        Direction::Read => 0,
+        Direction::Write => 1,
+    }
+}

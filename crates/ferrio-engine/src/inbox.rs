@@ -1,0 +1,90 @@
+//! The inbox: how other threads reach a loop. The only atomics and the only lock on the loop's path are here.
+//!
+//! A post puts a word under the lock and rings the bell only when the loop sleeps in its poller: a busy loop is never
+//! interrupted and finds the word at its next turn. `Bell::sleep` and `Bell::ring` are ordered by sequential consistency
+//! so that either the poster sees the sleeper or the sleeper sees the word, never neither.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::reactor::Notifier;
+
+/// Wakes a loop that sleeps in its poller; cheap when it does not.
+#[derive(Debug)]
+pub struct Bell {
+    asleep: AtomicBool,
+    notifier: Notifier,
+}
+
+impl Bell {
+    pub(crate) fn new(notifier: Notifier) -> Self {
+        Bell { asleep: AtomicBool::new(false), notifier }
+    }
+
+    /// Ends the loop's present wait, if there is one. From any thread.
+    pub fn ring(&self) {
+        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+            self.notifier.notify();
+        }
+    }
+
+    /// Announces that the loop is about to wait: what was posted before must be looked at after this, not before.
+    pub(crate) fn sleep(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+    }
+
+    /// The loop is up again.
+    pub(crate) fn awake(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Words posted from other threads, in the order in which they came.
+#[derive(Debug)]
+pub struct Inbox<H> {
+    posts: Mutex<Vec<H>>,
+    /// Set under the lock with every post: lets a loop look at an empty inbox without locking it.
+    full: AtomicBool,
+    bell: Arc<Bell>,
+}
+
+impl<H> Inbox<H> {
+    pub(crate) fn new(bell: Arc<Bell>) -> Self {
+        Inbox { posts: Mutex::new(Vec::new()), full: AtomicBool::new(false), bell }
+    }
+
+    /// Leaves `word` for the loop and wakes it. From any thread.
+    pub fn post(&self, word: H) {
+        let mut posts = self.lock();
+        posts.push(word);
+        self.full.store(true, Ordering::SeqCst);
+        drop(posts);
+        self.bell.ring();
+    }
+
+    /// Whether nothing was posted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.full.load(Ordering::SeqCst)
+    }
+
+    /// Takes all that was posted.
+    pub(crate) fn take(&self) -> Vec<H> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let mut posts = self.lock();
+        self.full.store(false, Ordering::SeqCst);
+        std::mem::take(&mut *posts)
+    }
+
+    /// Calls `visit` for each posted word. `visit` must not touch the inbox.
+    pub fn for_each(&self, visit: impl FnMut(&H)) {
+        self.lock().iter().for_each(visit);
+    }
+
+    /// A poisoned lock is taken all the same: no code of ours panics between two steps of an update.
+    fn lock(&self) -> MutexGuard<'_, Vec<H>> {
+        self.posts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,244 @@
+//! Threads for what blocks: started when there is work, reused, bounded, gone after they were idle for a while.
+//!
+//! A job is a boxed closure; its result travels by whatever the closure does, for Rust futures by `run`, which wakes the
+//! task that awaits it. Jobs start in the order in which they came. Dropping the pool lets running jobs end, drops those
+//! which have not begun, and does not wait; `join` waits.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a thread waits for more work before it ends.
+const IDLE: Duration = Duration::from_secs(10);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+impl Pool {
+    /// A pool of at most `limit` threads whose names begin with `name`.
+    #[must_use]
+    pub fn new(name: &'static str, limit: usize) -> Self {
+        Pool { shared: Arc::new(Shared { name, limit, state: Mutex::default(), work: Condvar::new(), end: Condvar::new() }) }
+    }
+
+    /// Queues `job`.
+    ///
+    /// # Errors
+    /// When the pool was shut down, or not even one thread could be started.
+    pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        if state.closed {
+            return Err(io::Error::other(format!("{}: the pool is shut down", self.shared.name)));
+        }
+        state.jobs.push_back(Box::new(job));
+        if state.idle >= state.jobs.len() {
+            drop(state);
+            self.shared.work.notify_one();
+            return Ok(());
+        }
+        if state.threads < self.shared.limit
+            && let Err(error) = self.shared.start(&mut state)
+            && state.threads == 0
+        {
+            state.jobs.pop_back();
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Runs `call` on a thread of the pool and gives its result; `None` when `call` panicked or never ran.
+    ///
+    /// # Errors
+    /// As `submit`.
+    pub fn run<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        call: F,
+    ) -> io::Result<impl Future<Output = Option<T>> + use<T, F>> {
+        let slot = Arc::new(Mutex::new(Slot { result: None, waker: None, ended: false }));
+        let sender = Sender(slot.clone());
+        self.submit(move || sender.send(call()))?;
+        Ok(std::future::poll_fn(move |context| {
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            if slot.ended {
+                return Poll::Ready(slot.result.take());
+            }
+            slot.waker = Some(context.waker().clone());
+            Poll::Pending
+        }))
+    }
+
+    /// How many threads there are.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.shared.lock().threads
+    }
+
+    /// Takes no more jobs, runs those which are queued, and waits for the threads to end, at most for `timeout`. Says
+    /// whether all did.
+    #[must_use]
+    pub fn join(&self, timeout: Option<Duration>) -> bool {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = self.shared.lock();
+        state.closed = true;
+        self.shared.work.notify_all();
+        while state.threads > 0 {
+            state = match deadline {
+                None => self.shared.end.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    self.shared.end.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        true
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        let never_begun = std::mem::take(&mut state.jobs);
+        drop(state);
+        self.shared.work.notify_all();
+        drop(never_begun);
+    }
+}
+
+struct Shared {
+    name: &'static str,
+    limit: usize,
+    state: Mutex<State>,
+    /// There is a job, or the pool closed.
+    work: Condvar,
+    /// A thread ended.
+    end: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+    /// Threads ever started: the number in the next one's name.
+    started: usize,
+    closed: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+        let shared = self.clone();
+        thread::Builder::new().name(format!("{}-{}", self.name, state.started)).spawn(move || shared.work_off())?;
+        state.started += 1;
+        state.threads += 1;
+        Ok(())
+    }
+
+    fn work_off(&self) {
+        while let Some(job) = self.next() {
+            // A job that panics has lost its result, which `run` reports; the thread goes on.
+            let _panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+        }
+        self.lock().threads -= 1;
+        self.end.notify_all();
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            if state.closed {
+                return None;
+            }
+            state.idle += 1;
+            let (woken, timeout) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if timeout.timed_out() && state.jobs.is_empty() {
+                return None;
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("name", &self.name).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+struct Slot<T> {
+    result: Option<T>,
+    waker: Option<Waker>,
+    ended: bool,
+}
+
+/// Reports the end of a job when dropped, with or without a result.
+struct Sender<T>(Arc<Mutex<Slot<T>>>);
+
+impl<T> Sender<T> {
+    fn send(self, result: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).result = Some(result);
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.ended = true;
+        let waker = slot.waker.take();
+        drop(slot);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn jobs_run_and_threads_are_bounded_and_reused() {
+        let pool = Pool::new("test", 3);
+        let (sender, results) = mpsc::channel();
+        for n in 0..50 {
+            let sender = sender.clone();
+            pool.submit(move || sender.send(n).unwrap()).unwrap();
+        }
+        let mut seen: Vec<i32> = results.iter().take(50).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..50).collect::<Vec<_>>());
+        assert!(pool.threads() <= 3);
+        assert!(pool.join(Some(Duration::from_secs(5))));
+        assert!(pool.submit(|| ()).is_err());
+    }
+
+    #[test]
+    fn a_panicking_job_leaves_the_thread_alive() {
+        let pool = Pool::new("test", 1);
+        let (sender, results) = mpsc::channel();
+        pool.submit(|| std::panic::resume_unwind(Box::new("expected"))).unwrap();
+        pool.submit(move || sender.send(7).unwrap()).unwrap();
+        assert_eq!(results.recv_timeout(Duration::from_secs(5)), Ok(7));
+    }
+}

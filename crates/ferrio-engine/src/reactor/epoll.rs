@@ -1,0 +1,110 @@
+//! The poller of Linux. The kernel keeps the interest list, so a wait costs what is ready, not what is watched.
+//!
+//! Descriptors belong to the caller and may be closed and reused behind our back, so what the kernel knows of one is a
+//! guess: where it is wrong (`ENOENT`, `EEXIST`) the other call is made.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+
+use super::{Event, Events, Interest, Notifier};
+
+/// How many events one wait takes at most; the rest waits in the kernel for the next turn.
+const BATCH: usize = 256;
+
+/// Whether this kernel, or the sandbox around it, refused `epoll_pwait2` once: then timeouts are whole milliseconds.
+static COARSE: AtomicBool = AtomicBool::new(false);
+
+#[derive(Debug)]
+pub(crate) struct Epoll {
+    epoll: OwnedFd,
+    notifier: Notifier,
+}
+
+impl Epoll {
+    pub(crate) const NAME: &'static str = "epoll";
+
+    pub(crate) fn new() -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let notifier = Notifier::new()?;
+        let bell = notifier.readable();
+        epoll::add(&epoll, bell, data(bell.as_raw_fd()), epoll::EventFlags::IN)?;
+        Ok(Epoll { epoll, notifier })
+    }
+
+    pub(crate) fn arm(&self, fd: RawFd, interest: Interest, known: bool) -> io::Result<()> {
+        // SAFETY: the number is only passed to the kernel, which answers EBADF for one that is not open.
+        let source = unsafe { BorrowedFd::borrow_raw(fd) };
+        let flags = flags(interest);
+        let add = || epoll::add(&self.epoll, source, data(fd), flags);
+        let modify = || epoll::modify(&self.epoll, source, data(fd), flags);
+        match if known { modify() } else { add() } {
+            Err(Errno::NOENT) => Ok(add()?),
+            Err(Errno::EXIST) => Ok(modify()?),
+            result => Ok(result?),
+        }
+    }
+
+    pub(crate) fn disarm(&self, fd: RawFd) {
+        // SAFETY: as in `arm`. A closed descriptor has left the interest list by itself.
+        let _gone_already = epoll::delete(&self.epoll, unsafe { BorrowedFd::borrow_raw(fd) });
+    }
+
+    pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let mut buffer = [const { std::mem::MaybeUninit::uninit() }; BATCH];
+        let (ready, _) = match epoll::wait(&self.epoll, &mut buffer[..], timespec(timeout).as_ref()) {
+            Err(Errno::NOSYS | Errno::PERM) if !COARSE.swap(true, Ordering::Relaxed) => {
+                return self.wait(events, timeout);
+            }
+            result => result?,
+        };
+        let bell = self.notifier.readable().as_raw_fd();
+        for event in &*ready {
+            #[expect(clippy::cast_possible_truncation, reason = "`data` stored a RawFd")]
+            let fd = event.data.u64() as RawFd;
+            if fd == bell {
+                self.notifier.drain();
+                continue;
+            }
+            // Errors and hang-ups belong to both directions, as in asyncio's EpollSelector.
+            let flags = event.flags;
+            events.list.push(Event {
+                fd,
+                read: !(flags & !epoll::EventFlags::OUT).is_empty(),
+                write: !(flags & !epoll::EventFlags::IN).is_empty(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn notifier(&self) -> Notifier {
+        self.notifier.clone()
+    }
+}
+
+fn data(fd: RawFd) -> epoll::EventData {
+    #[expect(clippy::cast_sign_loss, reason = "round trip of an open descriptor, which is not negative")]
+    epoll::EventData::new_u64(fd as u64)
+}
+
+fn flags(interest: Interest) -> epoll::EventFlags {
+    let mut flags = epoll::EventFlags::empty();
+    flags.set(epoll::EventFlags::IN, interest.read);
+    flags.set(epoll::EventFlags::OUT, interest.write);
+    flags.set(epoll::EventFlags::ONESHOT, interest.once);
+    flags
+}
+
+/// The timeout as the kernel takes it; rounded up to milliseconds where it takes nothing finer, never down: a timer that
+/// is not quite due would make the loop spin.
+fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
+    let mut timeout = timeout?;
+    if COARSE.load(Ordering::Relaxed) {
+        timeout = Duration::from_millis(u64::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX));
+    }
+    Timespec::try_from(timeout).ok()
+}

@@ -1,0 +1,91 @@
+//! The ready ring: what runs next, first in, first out.
+//!
+//! Invariant: no borrow of the ring is alive while a word is created, cloned or dropped, since any of these may run code
+//! that pushes to it again (a Python destructor, a future's drop).
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+/// A queue of words. A batch is what was queued when it began: take `len()` first, then pop that many.
+#[derive(Debug)]
+pub struct Ready<H> {
+    ring: RefCell<VecDeque<H>>,
+}
+
+impl<H> Ready<H> {
+    /// An empty ring.
+    #[must_use]
+    pub fn new() -> Self {
+        Ready { ring: RefCell::new(VecDeque::with_capacity(64)) }
+    }
+
+    /// Queues `word` behind all others.
+    pub fn push(&self, word: H) {
+        self.ring.borrow_mut().push_back(word);
+    }
+
+    /// Takes the word that has waited longest.
+    pub fn pop(&self) -> Option<H> {
+        self.ring.borrow_mut().pop_front()
+    }
+
+    /// How many words wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ring.borrow().len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ring.borrow().is_empty()
+    }
+
+    /// Calls `visit` for each word in order. `visit` must not touch the ring.
+    pub fn for_each(&self, visit: impl FnMut(&H)) {
+        self.ring.borrow().iter().for_each(visit);
+    }
+
+    /// Drops all words, also those which the drops themselves queue.
+    pub fn clear(&self) {
+        while let Some(word) = self.pop() {
+            drop(word);
+        }
+    }
+}
+
+impl<H> Default for Ready<H> {
+    fn default() -> Self {
+        Ready::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    #[test]
+    fn first_in_first_out() {
+        let ready = Ready::new();
+        (0..200).for_each(|n| ready.push(n));
+        assert_eq!((0..200).map(|_| ready.pop()).collect::<Vec<_>>(), (0..200).map(Some).collect::<Vec<_>>());
+        assert!(ready.is_empty());
+    }
+
+    #[test]
+    fn a_word_whose_drop_pushes_is_dropped_too() {
+        struct Chain(Rc<Ready<Chain>>, u32);
+        impl Drop for Chain {
+            fn drop(&mut self) {
+                if self.1 > 0 {
+                    self.0.push(Chain(self.0.clone(), self.1 - 1));
+                }
+            }
+        }
+        let ready = Rc::new(Ready::new());
+        ready.push(Chain(ready.clone(), 3));
+        ready.clear();
+        assert_eq!((ready.len(), Rc::strong_count(&ready)), (0, 1));
+    }
+}

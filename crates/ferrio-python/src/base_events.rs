@@ -1,0 +1,388 @@
+//! `BaseLoop`: what of asyncio's BaseEventLoop runs for every callback.
+//!
+//! Python's `ferrio.unix_events.Loop` is this type and `asyncio.SelectorEventLoop`, in this order: methods given here
+//! win, everything else (argument checks, connecting, serving, executors, exception handlers) is the running version's
+//! own. Sockets are in `selector_events`, running in `run`.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+use std::rc::Rc;
+
+use ferrio_engine::{Clock, Loop, Time};
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi as raw;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use pyo3::Borrowed;
+
+use crate::events::{Handle, TimerHandle, list};
+use crate::exceptions::{loop_closed, os_error};
+use crate::ffi::args::{Args, missing};
+use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
+use crate::ffi::heap_type::{Members, Native, Place, Visitor, members, try_state};
+use crate::ffi::loop_slots;
+use crate::ffi::word::Word;
+use crate::selector_events::Transports;
+use crate::{run, support};
+
+/// The state of a loop.
+pub(crate) struct BaseLoop {
+    /// Empty once closed, so that its descriptors are.
+    engine: RefCell<Option<Rc<Loop<Word>>>>,
+    debug: Cell<bool>,
+    stopping: Cell<bool>,
+    /// Python's identity of the thread that runs the loop, or `None`.
+    thread: RefCell<Option<Py<PyAny>>>,
+    /// Whether `time` was replaced, on the instance or by a subclass: then its answer rules.
+    foreign_time: Cell<bool>,
+    /// Open transports by descriptor.
+    pub(crate) transports: Transports,
+    /// Where small reads land before they become `bytes` of the right size.
+    pub(crate) scratch: RefCell<Vec<u8>>,
+}
+
+impl BaseLoop {
+    pub(crate) fn new() -> PyResult<Self> {
+        let engine = Loop::new(Clock::Monotonic).map_err(|error| os_error(&error))?;
+        Ok(BaseLoop {
+            engine: RefCell::new(Some(Rc::new(engine))),
+            debug: Cell::new(false),
+            stopping: Cell::new(false),
+            thread: RefCell::default(),
+            foreign_time: Cell::new(false),
+            transports: Transports::default(),
+            scratch: RefCell::default(),
+        })
+    }
+
+    /// The engine of an open loop.
+    pub(crate) fn engine(&self) -> PyResult<Rc<Loop<Word>>> {
+        self.engine.borrow().clone().ok_or_else(loop_closed)
+    }
+
+    pub(crate) fn is_debug(&self) -> bool {
+        self.debug.get()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// The time as Python sees it.
+    pub(crate) fn now(&self, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<Time> {
+        if !self.foreign_time.get() {
+            return Ok(engine.core().clock.now());
+        }
+        let seconds: f64 = this.call_method0(intern!(this.py(), "time"))?.extract()?;
+        Ok(Time::from_secs_f64(seconds))
+    }
+
+    pub(crate) fn timer_cancelled(&self) {
+        if let Some(engine) = &*self.engine.borrow() {
+            engine.timers().note_cancelled();
+        }
+    }
+
+    /// Queues a callback: the body of call_soon and call_soon_threadsafe.
+    fn soon<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        method: &str,
+        args: Args<'_, 'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Rc<Loop<Word>>)> {
+        let py = this.py();
+        let (call, context) = callback(method, "callback", args.positional(), args, py)?;
+        let engine = self.engine()?;
+        if self.is_debug() {
+            self.check(this, method, &call)?;
+        }
+        let handle = Handle::create(this, call, context)?;
+        if self.is_debug()
+            && let Some(state) = try_state::<Handle>(&handle)
+        {
+            state.set_source_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?)?;
+        }
+        engine.call_soon(Word::handle(handle.clone()));
+        Ok((handle, engine))
+    }
+
+    /// Schedules a callback: the body of call_later and call_at.
+    fn at<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        method: &str,
+        when: f64,
+        call: Call,
+        context: Py<PyAny>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let engine = self.engine()?;
+        if self.is_debug() {
+            self.check(this, method, &call)?;
+        }
+        let timer = TimerHandle::create(this, when, call, context)?;
+        if self.is_debug()
+            && let Some(state) = try_state::<TimerHandle>(&timer)
+        {
+            state.base().set_source_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?)?;
+        }
+        engine.call_at(Time::from_secs_f64(when), Word::timer(timer.clone()));
+        Ok(timer.unbind())
+    }
+
+    /// Debug mode's checks, by asyncio's own methods.
+    fn check(&self, this: &Bound<'_, PyAny>, method: &str, call: &Call) -> PyResult<()> {
+        let py = this.py();
+        if method != "call_soon_threadsafe" {
+            this.call_method0(intern!(py, "_check_thread"))?;
+        }
+        let method = if method == "call_later" { "call_at" } else { method };
+        this.call_method1(intern!(py, "_check_callback"), (&call.callback, method)).map(drop)
+    }
+
+    fn call_soon<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
+        Ok(self.soon(this, "call_soon", args)?.0.unbind())
+    }
+
+    /// The interpreter's lock makes the push safe from any thread; only a sleeping loop has to be woken.
+    fn call_soon_threadsafe<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
+        let (handle, engine) = self.soon(this, "call_soon_threadsafe", args)?;
+        engine.ring();
+        Ok(handle.unbind())
+    }
+
+    fn call_later<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let mut positional = args.positional();
+        let delay = positional.next().ok_or_else(|| missing("call_later", "delay"))?;
+        let (call, context) = callback("call_later", "callback", positional, args, py)?;
+        if delay.is_none() {
+            return Err(PyTypeError::new_err("delay must not be None"));
+        }
+        let delay = number(&delay)?;
+        let engine = self.engine.borrow().clone();
+        let now = match &engine {
+            Some(engine) if !self.foreign_time.get() => engine.core().clock.now().as_secs_f64(),
+            _ => this.call_method0(intern!(py, "time"))?.extract()?,
+        };
+        self.at(this, "call_later", now + delay, call, context)
+    }
+
+    fn call_at<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
+        let mut positional = args.positional();
+        let when = positional.next().ok_or_else(|| missing("call_at", "when"))?;
+        let (call, context) = callback("call_at", "callback", positional, args, this.py())?;
+        if when.is_none() {
+            return Err(PyTypeError::new_err("when cannot be None"));
+        }
+        self.at(this, "call_at", number(&when)?, call, context)
+    }
+
+    fn time(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<f64> {
+        Ok(Clock::Monotonic.now().as_secs_f64())
+    }
+
+    fn stop(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.stopping.set(true);
+        Ok(())
+    }
+
+    fn is_running(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+        Ok(self.thread.borrow().is_some())
+    }
+
+    fn is_closed(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+        Ok(self.engine.borrow().is_none())
+    }
+
+    fn debug_on(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+        Ok(self.debug.get())
+    }
+
+    /// Runs turns until `stop()`.
+    fn run_turns(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.notice_foreign_time(this)?;
+        run::until_stopped(self, this)
+    }
+
+    /// Runs one turn; for test tools that step a loop by hand.
+    fn run_once(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.notice_foreign_time(this)?;
+        run::once(self, this)
+    }
+
+    fn notice_time(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.notice_foreign_time(this)
+    }
+
+    fn poller(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let name = self.engine()?.core().reactor.name();
+        Ok(PyString::new(this.py(), name).into_any().unbind())
+    }
+
+    fn ready(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let mut handles = Vec::new();
+        if let Some(engine) = &*self.engine.borrow() {
+            engine.ready().for_each(|word| handles.extend(word.as_handle(this.py())));
+        }
+        list(handles, this.py())
+    }
+
+    fn scheduled(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let mut handles = Vec::new();
+        if let Some(engine) = &*self.engine.borrow() {
+            engine.timers().for_each(|word| handles.extend(word.as_handle(this.py())));
+        }
+        list(handles, this.py())
+    }
+
+    /// asyncio's constructor sets attributes whose place is taken by the engine.
+    fn ignore(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        Ok(())
+    }
+
+    fn debug_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.debug.get())
+    }
+
+    fn set_debug_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.debug.set(value.is_truthy()?);
+        Ok(())
+    }
+
+    fn stopping_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.stopping.get())
+    }
+
+    fn set_stopping_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.stopping.set(value.is_truthy()?);
+        Ok(())
+    }
+
+    fn closed_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.engine.borrow().is_none())
+    }
+
+    /// asyncio's `close()` sets this: the engine is closed with all it holds.
+    fn set_closed_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if value.is_truthy()? {
+            self.clear();
+        }
+        Ok(())
+    }
+
+    fn thread_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.thread.borrow().as_ref().map(|thread| thread.clone_ref(this.py())))
+    }
+
+    fn set_thread_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let thread = (!value.is_none()).then(|| value.clone().unbind());
+        let old = self.thread.replace(thread);
+        drop(old);
+        Ok(())
+    }
+
+    /// `time` may be a subclass's own, or an attribute of the instance.
+    pub(crate) fn notice_foreign_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let name = intern!(py, "time");
+        let native = crate::ffi::heap_type::type_object::<BaseLoop>(py)?.getattr(name)?;
+        let own = this.get_type().getattr(name)?;
+        let shadowed = match this.getattr(intern!(py, "__dict__")) {
+            Ok(attributes) => attributes.contains(name)?,
+            Err(_) => false,
+        };
+        self.foreign_time.set(shadowed || !own.is(&native));
+        Ok(())
+    }
+}
+
+impl Native for BaseLoop {
+    const NAME: &'static CStr = c"ferrio._ferrio.BaseLoop";
+    const DOC: &'static CStr = c"The native part of ferrio's event loop.";
+    const NEW: Option<raw::newfunc> = Some(loop_slots::new_base_loop);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { BaseLoop;
+            methods {
+                c"call_soon" c"Call callback(*args) at the loop's next turn." => call_soon,
+                c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe,
+                c"call_later" c"Call callback(*args) after delay seconds." => call_later,
+                c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
+                c"time" c"The loop's clock, in seconds." => time,
+                c"stop" c"Stop running at the end of the present turn." => stop,
+                c"is_running" c"Whether the loop runs." => is_running,
+                c"is_closed" c"Whether the loop was closed." => is_closed,
+                c"get_debug" c"Whether debug mode is on." => debug_on,
+                c"_run_turns" c"Run until stop() is called." => run_turns,
+                c"_run_once" c"Run one turn." => run_once,
+                c"_notice_time" c"Find out whether a subclass has a clock of its own." => notice_time,
+                c"_poller" c"The name of the poller in use." => poller,
+            }
+            attributes {
+                c"_ready" => ready, ignore;
+                c"_scheduled" => scheduled, ignore;
+                c"_closed" => closed_attribute, set_closed_attribute;
+                c"_debug" => debug_attribute, set_debug_attribute;
+                c"_stopping" => stopping_attribute, set_stopping_attribute;
+                c"_thread_id" => thread_attribute, set_thread_attribute;
+            }
+        };
+        own.and(BaseLoop::selector_members()).and(loop_slots::watch_time())
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        if let Ok(engine) = self.engine.try_borrow()
+            && let Some(engine) = &*engine
+        {
+            engine.for_each(|word| word.traverse(visitor));
+        }
+    }
+
+    fn clear(&self) {
+        let engine = self.engine.borrow_mut().take();
+        if let Some(engine) = engine {
+            engine.close();
+        }
+    }
+}
+
+/// A callback with its arguments and its context, from the arguments of a method.
+pub(crate) fn callback<'a, 'py: 'a>(
+    method: &str,
+    parameter: &str,
+    mut positional: impl ExactSizeIterator<Item = Borrowed<'a, 'py, PyAny>>,
+    args: Args<'a, 'py>,
+    py: Python<'py>,
+) -> PyResult<(Call, Py<PyAny>)> {
+    let context = args.only_keyword(method, intern!(py, "context"))?;
+    let callback = positional.next().ok_or_else(|| missing(method, parameter))?.to_owned().unbind();
+    let arguments = if positional.len() <= INLINE {
+        let mut few = [const { None }; INLINE];
+        for (place, value) in few.iter_mut().zip(positional) {
+            *place = Some(value.to_owned().unbind());
+        }
+        Arguments::Few(few)
+    } else {
+        Arguments::Many(pyo3::types::PyTuple::new(py, positional)?.unbind())
+    };
+    let context = match context {
+        Some(context) if !context.is_none() => context.to_owned().unbind(),
+        _ => copy_context(py)?,
+    };
+    Ok((Call { callback, arguments }, context))
+}
+
+/// A time as `float()` would read it where asyncio adds it to one.
+fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    value.extract().map_err(|_| {
+        let kind = value.get_type().name().map(|name| name.to_string()).unwrap_or_default();
+        PyTypeError::new_err(format!("unsupported operand type(s) for +: 'float' and '{kind}'"))
+    })
+}

@@ -1,0 +1,327 @@
+//! `Handle` and `TimerHandle`: one queued callback, one scheduled callback.
+//!
+//! True subclasses of asyncio's, whose Python methods (`__repr__`, ordering, `get_context`) work through the attributes
+//! given here. Invariant: `call` is empty exactly when the handle is cancelled. Must not know the loop's inside beyond
+//! "a timer of yours was cancelled".
+
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::base_events::BaseLoop;
+use crate::exceptions::leaves_the_loop;
+use crate::ffi::args::Args;
+use crate::ffi::call::{Call, in_context};
+use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state, type_object};
+use crate::support;
+
+/// A queued callback.
+pub(crate) struct Handle {
+    /// Empty once cancelled.
+    call: RefCell<Option<Call>>,
+    context: Py<PyAny>,
+    event_loop: Py<PyAny>,
+    /// What few handles have, and only in debug mode.
+    debug: RefCell<Option<Box<Debug>>>,
+}
+
+/// Where a handle was made, and how it looked before it was cancelled.
+#[derive(Default)]
+struct Debug {
+    source_traceback: Option<Py<PyAny>>,
+    repr: Option<Py<PyAny>>,
+}
+
+impl Handle {
+    fn new(event_loop: Py<PyAny>, call: Call, context: Py<PyAny>) -> Self {
+        Handle { call: RefCell::new(Some(call)), context, event_loop, debug: RefCell::default() }
+    }
+
+    /// A new handle object.
+    pub(crate) fn create<'py>(
+        event_loop: &Bound<'py, PyAny>,
+        call: Call,
+        context: Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = event_loop.py();
+        alloc(&type_object::<Handle>(py)?, Handle::new(event_loop.clone().unbind(), call, context))
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.call.borrow().is_none()
+    }
+
+    /// Runs the callback; what it raises goes to the loop's exception handler, unless it has to leave the loop.
+    pub(crate) fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let Some(call) = self.call.borrow().as_ref().map(|call| call.hold(py)) else { return Ok(()) };
+        match in_context(self.context.bind(py), || call.call(py)) {
+            Ok(()) => Ok(()),
+            Err(error) if leaves_the_loop(py, &error) => Err(error),
+            Err(error) => support::callback_failed(this, &error),
+        }
+    }
+
+    /// Drops the callback; says whether it was still there.
+    fn forget(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = this.py();
+        if self.is_cancelled() {
+            return Ok(false);
+        }
+        if support::is_debug(self.event_loop.bind(py))? {
+            let repr = this.repr()?.into_any().unbind();
+            self.debug.borrow_mut().get_or_insert_default().repr = Some(repr);
+        }
+        let call = self.call.take();
+        Ok(call.is_some())
+    }
+
+    fn cancel(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.forget(this).map(drop)
+    }
+
+    fn cancelled(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+        Ok(self.is_cancelled())
+    }
+
+    fn run_method(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.run(this)
+    }
+
+    fn callback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.call.borrow().as_ref().map(|call| call.callback.clone_ref(this.py())))
+    }
+
+    fn arguments(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let call = self.call.borrow();
+        call.as_ref().map(|call| Ok(call.tuple(this.py())?.into_any().unbind())).transpose()
+    }
+
+    fn is_cancelled_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.is_cancelled())
+    }
+
+    fn context(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.context.clone_ref(this.py()))
+    }
+
+    fn event_loop(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.event_loop.clone_ref(this.py()))
+    }
+
+    fn source_traceback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let debug = self.debug.borrow();
+        Ok(debug.as_ref().and_then(|debug| debug.source_traceback.as_ref()).map(|value| value.clone_ref(this.py())))
+    }
+
+    pub(crate) fn set_source_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.debug.borrow_mut().get_or_insert_default().source_traceback = Some(value.clone().unbind());
+        Ok(())
+    }
+
+    fn set_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.set_source_traceback(value)
+    }
+
+    fn repr(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let debug = self.debug.borrow();
+        Ok(debug.as_ref().and_then(|debug| debug.repr.as_ref()).map(|value| value.clone_ref(this.py())))
+    }
+
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        if let Ok(call) = self.call.try_borrow()
+            && let Some(call) = &*call
+        {
+            call.traverse(visitor);
+        }
+        visitor.object(Some(&self.context));
+        visitor.object(Some(&self.event_loop));
+        if let Ok(debug) = self.debug.try_borrow()
+            && let Some(debug) = &*debug
+        {
+            visitor.object(debug.source_traceback.as_ref());
+        }
+    }
+}
+
+impl Native for Handle {
+    const NAME: &'static CStr = c"ferrio.Handle";
+    const DOC: &'static CStr = c"A callback that runs at the loop's next turn. Made by loop.call_soon().";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        members! { Handle;
+            methods {
+                c"cancel" c"Do not run the callback. Harmless when it has run." => cancel,
+                c"cancelled" c"Whether cancel() was called." => cancelled,
+                c"_run" c"Run the callback now." => run_method,
+            }
+            attributes {
+                c"_callback" => callback;
+                c"_args" => arguments;
+                c"_cancelled" => is_cancelled_attribute;
+                c"_context" => context;
+                c"_loop" => event_loop;
+                c"_source_traceback" => source_traceback, set_traceback;
+                c"_repr" => repr;
+            }
+        }
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.show(visitor);
+    }
+
+    fn clear(&self) {
+        drop(self.call.take());
+        drop(self.debug.take());
+    }
+}
+
+/// A scheduled callback.
+pub(crate) struct TimerHandle {
+    handle: Handle,
+    when: f64,
+    scheduled: Cell<bool>,
+}
+
+impl TimerHandle {
+    /// A new timer object.
+    pub(crate) fn create<'py>(
+        event_loop: &Bound<'py, PyAny>,
+        when: f64,
+        call: Call,
+        context: Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = event_loop.py();
+        let handle = Handle::new(event_loop.clone().unbind(), call, context);
+        alloc(&type_object::<TimerHandle>(py)?, TimerHandle { handle, when, scheduled: Cell::new(true) })
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.handle.is_cancelled()
+    }
+
+    pub(crate) fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.scheduled.set(false);
+        self.handle.run(this)
+    }
+
+    /// What timers and other handles have in common.
+    pub(crate) fn base(&self) -> &Handle {
+        &self.handle
+    }
+
+    fn cancel(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        if self.handle.forget(this)?
+            && self.scheduled.get()
+            && let Some(event_loop) = try_state::<BaseLoop>(self.handle.event_loop.bind(this.py()))
+        {
+            event_loop.timer_cancelled();
+        }
+        Ok(())
+    }
+
+    fn cancelled(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        self.handle.cancelled(this, args)
+    }
+
+    fn run_method(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.handle.run(this)
+    }
+
+    fn when(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<f64> {
+        Ok(self.when)
+    }
+
+    fn when_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<f64> {
+        Ok(self.when)
+    }
+
+    fn scheduled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.scheduled.get())
+    }
+
+    fn callback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.handle.callback(this)
+    }
+
+    fn arguments(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.handle.arguments(this)
+    }
+
+    fn is_cancelled_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.handle.is_cancelled_attribute(this)
+    }
+
+    fn context(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.handle.context(this)
+    }
+
+    fn event_loop(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.handle.event_loop(this)
+    }
+
+    fn source_traceback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.handle.source_traceback(this)
+    }
+
+    fn set_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.handle.set_source_traceback(value)
+    }
+
+    fn repr(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.handle.repr(this)
+    }
+}
+
+impl Native for TimerHandle {
+    const NAME: &'static CStr = c"ferrio.TimerHandle";
+    const DOC: &'static CStr = c"A callback that runs at a time. Made by loop.call_later() and loop.call_at().";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        members! { TimerHandle;
+            methods {
+                c"cancel" c"Do not run the callback. Harmless when it has run." => cancel,
+                c"cancelled" c"Whether cancel() was called." => cancelled,
+                c"when" c"The time, on the loop's clock, at which the callback runs." => when,
+                c"_run" c"Run the callback now." => run_method,
+            }
+            attributes {
+                c"_when" => when_attribute;
+                c"_scheduled" => scheduled;
+                c"_callback" => callback;
+                c"_args" => arguments;
+                c"_cancelled" => is_cancelled_attribute;
+                c"_context" => context;
+                c"_loop" => event_loop;
+                c"_source_traceback" => source_traceback, set_traceback;
+                c"_repr" => repr;
+            }
+        }
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.handle.show(visitor);
+    }
+
+    fn clear(&self) {
+        self.handle.clear();
+    }
+}
+
+/// The handles among `words`, as a list: what `_ready` and `_scheduled` show.
+pub(crate) fn list<'py>(handles: impl IntoIterator<Item = Bound<'py, PyAny>>, py: Python<'py>) -> PyResult<Py<PyAny>> {
+    Ok(PyList::new(py, handles.into_iter().collect::<Vec<_>>())?.into_any().unbind())
+}

@@ -1,0 +1,107 @@
+//! Arguments of a METH_FASTCALL | METH_KEYWORDS method, as they lie on the caller's stack: no tuple, no dict.
+//!
+//! Error texts are CPython's own for the same mistake.
+
+use pyo3::Borrowed;
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// What a method was called with.
+#[derive(Clone, Copy)]
+pub(crate) struct Args<'a, 'py> {
+    py: Python<'py>,
+    values: &'a [*mut ffi::PyObject],
+    positional: usize,
+    names: Option<Borrowed<'a, 'py, PyTuple>>,
+}
+
+impl<'a, 'py> Args<'a, 'py> {
+    /// # Safety
+    /// As CPython calls such a method: `values` holds `positional` arguments, then one for each of `names`, all alive
+    /// for `'a`.
+    pub(super) unsafe fn new(
+        py: Python<'py>,
+        values: *const *mut ffi::PyObject,
+        positional: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> Self {
+        // SAFETY: the caller's promise; `names` is a tuple or null.
+        let names = unsafe { Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyTuple>()) };
+        let positional = positional.unsigned_abs();
+        let count = positional + names.map_or(0, |names| names.len());
+        // SAFETY: the caller's promise; a null pointer comes only with no arguments.
+        let values = if count == 0 { &[] } else { unsafe { std::slice::from_raw_parts(values, count) } };
+        Args { py, values, positional, names }
+    }
+
+    /// The positional arguments.
+    pub(crate) fn positional(&self) -> impl ExactSizeIterator<Item = Borrowed<'a, 'py, PyAny>> + use<'a, 'py> {
+        let py = self.py;
+        // SAFETY: the invariant of `new`.
+        self.values[..self.positional].iter().map(move |&value| unsafe { Borrowed::from_ptr(py, value) })
+    }
+
+    /// The one keyword argument a method takes besides positional ones; any other is an error.
+    pub(crate) fn only_keyword(
+        &self,
+        method: &str,
+        wanted: &Bound<'py, pyo3::types::PyString>,
+    ) -> PyResult<Option<Borrowed<'a, 'py, PyAny>>> {
+        let Some(names) = self.names else { return Ok(None) };
+        let mut found = None;
+        for (index, name) in names.iter().enumerate() {
+            if !name.is(wanted) && !name.eq(wanted)? {
+                return Err(unexpected(method, &name));
+            }
+            // SAFETY: the invariant of `new`.
+            found = Some(unsafe { Borrowed::from_ptr(self.py, self.values[self.positional + index]) });
+        }
+        Ok(found)
+    }
+
+    /// Sorts the arguments by the names of the parameters, of which the first `required` must be there.
+    pub(crate) fn bind<const N: usize>(
+        &self,
+        method: &str,
+        parameters: [&str; N],
+        required: usize,
+    ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
+        let mut bound = [None; N];
+        if self.positional > N {
+            return Err(PyTypeError::new_err(format!(
+                "{method}() takes {N} positional arguments but {} were given",
+                self.positional
+            )));
+        }
+        for (place, value) in bound.iter_mut().zip(self.positional()) {
+            *place = Some(value);
+        }
+        for index in 0..self.names.map_or(0, |names| names.len()) {
+            let Some(name) = self.names.and_then(|names| names.get_item(index).ok()) else { break };
+            let Some(place) = parameters.iter().position(|&parameter| name.eq(parameter).unwrap_or(false)) else {
+                return Err(unexpected(method, &name));
+            };
+            if bound[place].is_some() {
+                let text = format!("{method}() got multiple values for argument '{}'", parameters[place]);
+                return Err(PyTypeError::new_err(text));
+            }
+            // SAFETY: the invariant of `new`.
+            bound[place] = Some(unsafe { Borrowed::from_ptr(self.py, self.values[self.positional + index]) });
+        }
+        match (0..required).find(|&place| bound[place].is_none()) {
+            Some(place) => Err(missing(method, parameters[place])),
+            None => Ok(bound),
+        }
+    }
+}
+
+/// The error of a call without a required argument.
+pub(crate) fn missing(method: &str, parameter: &str) -> PyErr {
+    PyTypeError::new_err(format!("{method}() missing 1 required positional argument: '{parameter}'"))
+}
+
+fn unexpected(method: &str, name: &Bound<'_, PyAny>) -> PyErr {
+    PyTypeError::new_err(format!("{method}() got an unexpected keyword argument '{name}'"))
+}

@@ -1,0 +1,217 @@
+//! Calling Python: a callable in a context, signal handlers, bytes filled by a system call.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::time::Duration;
+
+use ferrio_engine::Loop;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use super::word::Word;
+
+/// How many arguments a callback keeps without a tuple. Nine in ten callbacks have at most three.
+pub(crate) const INLINE: usize = 3;
+
+/// The arguments of a callback.
+pub(crate) enum Arguments {
+    Few([Option<Py<PyAny>>; INLINE]),
+    Many(Py<PyTuple>),
+}
+
+/// A callable and what to call it with.
+pub(crate) struct Call {
+    pub(crate) callback: Py<PyAny>,
+    pub(crate) arguments: Arguments,
+}
+
+impl Call {
+    /// The arguments as a tuple.
+    pub(crate) fn tuple<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        match &self.arguments {
+            Arguments::Few(few) => PyTuple::new(py, few.iter().flatten().collect::<Vec<_>>()),
+            Arguments::Many(tuple) => Ok(tuple.bind(py).clone()),
+        }
+    }
+
+    /// A second reference to the same, for the time of a call: the callback may cancel what holds the first.
+    pub(crate) fn hold(&self, py: Python<'_>) -> Call {
+        let arguments = match &self.arguments {
+            Arguments::Few(few) => Arguments::Few(few.each_ref().map(|value| value.as_ref().map(|v| v.clone_ref(py)))),
+            Arguments::Many(tuple) => Arguments::Many(tuple.clone_ref(py)),
+        };
+        Call { callback: self.callback.clone_ref(py), arguments }
+    }
+
+    /// Calls, and drops what it returns.
+    pub(crate) fn call(&self, py: Python<'_>) -> PyResult<()> {
+        let result = match &self.arguments {
+            Arguments::Few(few) => {
+                let mut stack = [ptr::null_mut(); INLINE + 1];
+                let mut count = 0;
+                for (place, value) in stack[1..].iter_mut().zip(few) {
+                    let Some(value) = value else { break };
+                    *place = value.as_ptr();
+                    count += 1;
+                }
+                vectorcall(py, self.callback.as_ptr(), &mut stack, count)
+            }
+            // SAFETY: ATTACHED, live objects.
+            Arguments::Many(tuple) => unsafe {
+                let result = ffi::PyObject_Call(self.callback.as_ptr(), tuple.as_ptr(), ptr::null_mut());
+                Bound::from_owned_ptr_or_err(py, result)
+            },
+        };
+        result.map(drop)
+    }
+
+    pub(crate) fn traverse(&self, visitor: &mut super::heap_type::Visitor<'_>) {
+        visitor.object(Some(&self.callback));
+        match &self.arguments {
+            Arguments::Few(few) => few.iter().for_each(|value| visitor.object(value.as_ref())),
+            Arguments::Many(tuple) => visitor.object(Some(tuple)),
+        }
+    }
+}
+
+/// `stack` is one free place, then `count` arguments.
+fn vectorcall<'py, const N: usize>(
+    py: Python<'py>,
+    callable: *mut ffi::PyObject,
+    stack: &mut [*mut ffi::PyObject; N],
+    count: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: ATTACHED, live objects; the free place in front is what the offset flag promises.
+    unsafe {
+        let arguments = stack.as_mut_ptr().add(1);
+        let flags = count | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let result = ffi::PyObject_Vectorcall(callable, arguments, flags, ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, result)
+    }
+}
+
+/// Calls `callable` with one argument.
+pub(crate) fn call1<'py>(callable: &Bound<'py, PyAny>, argument: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    vectorcall(callable.py(), callable.as_ptr(), &mut [ptr::null_mut(), argument.as_ptr()], 1)
+}
+
+/// A copy of the current context.
+pub(crate) fn copy_context(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    // SAFETY: ATTACHED.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()).map(Bound::unbind) }
+}
+
+/// Runs `body` in `context`.
+pub(crate) fn in_context<R>(context: &Bound<'_, PyAny>, body: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    // SAFETY: ATTACHED; Enter answers with an error for what is not a context, or one that is entered already.
+    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
+        return Err(PyErr::fetch(context.py()));
+    }
+    let result = body();
+    // SAFETY: entered above. It fails only when `body` left another context entered.
+    if unsafe { ffi::PyContext_Exit(context.as_ptr()) } != 0 {
+        let error = PyErr::fetch(context.py());
+        return result.and(Err(error));
+    }
+    result
+}
+
+/// Runs Python's handlers of signals that arrived; does nothing but on the main thread.
+pub(crate) fn check_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
+}
+
+/// Waits for events while other threads have the interpreter.
+pub(crate) fn wait_detached(py: Python<'_>, engine: &Loop<Word>, timeout: Option<Duration>) -> io::Result<()> {
+    struct Waiting<'a>(&'a Loop<Word>);
+    // SAFETY: the closure below runs on this very thread, and `wait` touches nothing that an attached thread touches:
+    // the event list belongs to the thread that runs the loop, the rest is in the kernel or atomic.
+    unsafe impl Send for Waiting<'_> {}
+    let waiting = Waiting(engine);
+    py.detach(move || {
+        let waiting = waiting;
+        waiting.0.wait(timeout)
+    })
+}
+
+/// A `bytes` of the length that `fill` reports, at most `capacity`, filled without a copy. `Ok(None)` passes through.
+pub(crate) fn bytes_filled_by<'py, E>(
+    py: Python<'py>,
+    capacity: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
+) -> PyResult<Result<Bound<'py, PyBytes>, E>> {
+    // SAFETY: ATTACHED. The object is ours alone until it is returned, and `capacity` bytes long.
+    unsafe {
+        let mut object = ffi::PyBytes_FromStringAndSize(ptr::null(), capacity.cast_signed());
+        if object.is_null() {
+            return Err(PyErr::fetch(py));
+        }
+        let data = ffi::PyBytes_AsString(object).cast::<MaybeUninit<u8>>();
+        let filled = match fill(std::slice::from_raw_parts_mut(data, capacity)) {
+            Ok(filled) => filled.min(capacity),
+            Err(error) => {
+                ffi::Py_DECREF(object);
+                return Ok(Err(error));
+            }
+        };
+        if filled < capacity && _PyBytes_Resize(&raw mut object, filled.cast_signed()) != 0 {
+            return Err(PyErr::fetch(py));
+        }
+        Ok(Ok(Bound::from_owned_ptr(py, object).cast_into_unchecked()))
+    }
+}
+
+unsafe extern "C" {
+    /// Part of CPython's documented interface, though pyo3 keeps it to itself.
+    fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
+}
+
+/// The buffer that `object` exports, kept exported until dropped.
+pub(crate) struct Exported {
+    view: Box<ffi::Py_buffer>,
+}
+
+impl Exported {
+    /// The bytes of any object that exports them in one piece.
+    pub(crate) fn new(object: &Bound<'_, PyAny>, writable: bool) -> PyResult<Self> {
+        let mut view = Box::new(ffi::Py_buffer::new());
+        let flags = if writable { ffi::PyBUF_WRITABLE } else { ffi::PyBUF_SIMPLE };
+        // SAFETY: ATTACHED; the view stays where it is until it is released.
+        if unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &raw mut *view, flags) } != 0 {
+            return Err(PyErr::fetch(object.py()));
+        }
+        Ok(Exported { view })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.view.len.unsigned_abs()
+    }
+
+    /// The bytes, for a system call that fills them. Python code may see them change, as with any writable buffer.
+    pub(crate) fn for_filling(&mut self) -> &mut [MaybeUninit<u8>] {
+        if self.len() == 0 {
+            return &mut [];
+        }
+        // SAFETY: an exported buffer stays valid while exported; writing was asked for in `new` by who calls this.
+        unsafe { std::slice::from_raw_parts_mut(self.view.buf.cast(), self.len()) }
+    }
+}
+
+impl AsRef<[u8]> for Exported {
+    fn as_ref(&self) -> &[u8] {
+        if self.len() == 0 {
+            return &[];
+        }
+        // SAFETY: an exported buffer stays valid while exported, and ATTACHED keeps others from changing it.
+        unsafe { std::slice::from_raw_parts(self.view.buf.cast(), self.len()) }
+    }
+}
+
+impl Drop for Exported {
+    fn drop(&mut self) {
+        // SAFETY: exported in `new`; states that hold one are dropped attached.
+        unsafe { ffi::PyBuffer_Release(&raw mut *self.view) };
+    }
+}

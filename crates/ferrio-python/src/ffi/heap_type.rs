@@ -1,0 +1,487 @@
+//! Native types that are true subclasses of Python classes.
+//!
+//! An instance is the base's struct, left zeroed, then our state at an offset which is read off the base when the type
+//! is made:
+//!
+//! ```text
+//! | object header | base's __slots__, all empty | state T |   (a Python subclass adds __dict__ and __weakref__)
+//! ```
+//!
+//! So `isinstance` holds, and what Python code inherits from the base works through our getters of the same names.
+//! Invariant STATE: an instance's state is initialised in `alloc`, before anybody else sees the object, and dropped in
+//! `dealloc`, after nobody else does.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::marker::PhantomData;
+use std::mem::{align_of, size_of};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicIsize, AtomicPtr, Ordering};
+
+use pyo3::Borrowed;
+use pyo3::exceptions::PySystemError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+use super::args::Args;
+
+/// The state of a native type.
+pub(crate) trait Native: Sized + 'static {
+    /// The full name of the type.
+    const NAME: &'static CStr;
+    /// Its doc string.
+    const DOC: &'static CStr;
+    /// How `Type()` makes one; `None` when only native code does.
+    const NEW: Option<ffi::newfunc> = None;
+    /// Where the type is kept once made.
+    fn place() -> &'static Place;
+    /// Its methods and attributes.
+    fn members() -> Members;
+    /// Shows the collector every Python object the state holds.
+    fn traverse(&self, visitor: &mut Visitor<'_>);
+    /// Drops what could be part of a cycle.
+    fn clear(&self);
+}
+
+/// Where a native type is kept: the type object, and the offset of the state in its instances.
+pub(crate) struct Place {
+    object: AtomicPtr<ffi::PyTypeObject>,
+    offset: AtomicIsize,
+}
+
+impl Place {
+    pub(crate) const fn new() -> Self {
+        Place { object: AtomicPtr::new(ptr::null_mut()), offset: AtomicIsize::new(0) }
+    }
+
+    /// Where the state lies in an instance.
+    pub(crate) fn offset(&self) -> isize {
+        self.offset.load(Ordering::Relaxed)
+    }
+
+    /// The type object; null before it was made.
+    pub(crate) fn object(&self) -> *mut ffi::PyTypeObject {
+        self.object.load(Ordering::Relaxed)
+    }
+}
+
+/// Methods and attributes of a type.
+#[derive(Default)]
+pub(crate) struct Members {
+    methods: Vec<ffi::PyMethodDef>,
+    attributes: Vec<ffi::PyGetSetDef>,
+    slots: Vec<ffi::PyType_Slot>,
+}
+
+pub(crate) type Fast = unsafe extern "C" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    ffi::Py_ssize_t,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+impl Members {
+    pub(crate) fn method(mut self, name: &'static CStr, doc: &'static CStr, call: Fast) -> Self {
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
+    pub(crate) fn attribute(
+        mut self,
+        name: &'static CStr,
+        get: ffi::getter,
+        set: Option<ffi::setter>,
+    ) -> Self {
+        let (doc, closure) = (ptr::null(), ptr::null_mut());
+        self.attributes.push(ffi::PyGetSetDef { name: name.as_ptr(), get: Some(get), set, doc, closure });
+        self
+    }
+
+    pub(crate) fn and(mut self, other: Members) -> Self {
+        self.methods.extend(other.methods);
+        self.attributes.extend(other.attributes);
+        self.slots.extend(other.slots);
+        self
+    }
+
+    pub(crate) fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
+        self.slots.push(ffi::PyType_Slot { slot, pfunc: function });
+        self
+    }
+}
+
+/// Makes the type as a subclass of `base`.
+pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>) -> PyResult<()> {
+    let py = base.py();
+    // SAFETY: `base` is a type object.
+    let base_size = unsafe { (*base.as_type_ptr()).tp_basicsize };
+    let align = align_of::<T>().max(align_of::<*mut ffi::PyObject>()).cast_signed();
+    let offset = (base_size + align - 1) / align * align;
+    T::place().offset.store(offset, Ordering::Relaxed);
+
+    let mut members = T::members();
+    members.methods.push(ffi::PyMethodDef::zeroed());
+    members.attributes.push(ffi::PyGetSetDef::default());
+    // Method and attribute tables are referred to by the type, which lives as long as the process.
+    let mut slots = members.slots;
+    slots.extend([
+        slot(ffi::Py_tp_dealloc, dealloc::<T> as ffi::destructor as *mut c_void),
+        slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
+        slot(ffi::Py_tp_clear, clear::<T> as ffi::inquiry as *mut c_void),
+        slot(ffi::Py_tp_doc, T::DOC.as_ptr().cast_mut().cast()),
+        slot(ffi::Py_tp_methods, members.methods.leak().as_mut_ptr().cast()),
+        slot(ffi::Py_tp_getset, members.attributes.leak().as_mut_ptr().cast()),
+    ]);
+    slots.extend(T::NEW.map(|new| slot(ffi::Py_tp_new, new as *mut c_void)));
+    slots.push(slot(0, ptr::null_mut()));
+    let instantiation = if T::NEW.is_some() { 0 } else { ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION };
+    let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC | instantiation;
+    #[expect(clippy::cast_possible_truncation, reason = "sizes of some hundred bytes, flags below 2^32")]
+    let mut spec = ffi::PyType_Spec {
+        name: T::NAME.as_ptr(),
+        basicsize: (offset + size_of::<T>().cast_signed()) as c_int,
+        itemsize: 0,
+        flags: flags as _,
+        slots: slots.as_mut_ptr(),
+    };
+    let bases = PyTuple::new(py, [base])?;
+    // SAFETY: the spec is complete and ends in a zero slot; what it points to is 'static or copied.
+    let object = unsafe {
+        Bound::from_owned_ptr_or_err(py, ffi::PyType_FromSpecWithBases(&raw mut spec, bases.as_ptr()))?
+    };
+    T::place().object.store(object.into_ptr().cast(), Ordering::Relaxed);
+    Ok(())
+}
+
+/// The type object.
+pub(crate) fn type_object<'py, T: Native>(py: Python<'py>) -> PyResult<Bound<'py, PyType>> {
+    // SAFETY: null, or a type object that is never freed.
+    let object = unsafe { Bound::from_borrowed_ptr_or_opt(py, T::place().object().cast()) };
+    Ok(object.ok_or_else(|| PySystemError::new_err("type used before it was made"))?.cast_into()?)
+}
+
+/// An instance of `class`, which is the native type or a subclass, with `state`.
+pub(crate) fn alloc<'py, T: Native>(class: &Bound<'py, PyType>, state: T) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: a heap type made by `create` or derived from one has `tp_alloc`, and room for the state (STATE).
+    unsafe { alloc_raw(class.py(), class.as_type_ptr(), state) }
+}
+
+/// # Safety
+/// `class` is the type of `T` or derived from it.
+pub(super) unsafe fn alloc_raw<T: Native>(
+    py: Python<'_>,
+    class: *mut ffi::PyTypeObject,
+    state: T,
+) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: the caller's promise. GenericAlloc zeroes the object and does not collect after it began to track it.
+    unsafe {
+        let allocate = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
+        let object = allocate(class, 0);
+        if !object.is_null() {
+            state_pointer::<T>(object).write(state);
+        }
+        Bound::from_owned_ptr_or_err(py, object)
+    }
+}
+
+/// The state of an object known to be of the type.
+///
+/// # Safety
+/// `object` is an instance of the type of `T`, alive for `'a`.
+pub(crate) unsafe fn state<'a, T: Native>(object: *mut ffi::PyObject) -> &'a T {
+    // SAFETY: STATE, and the caller's promise. The state has interior mutability only.
+    unsafe { &*state_pointer::<T>(object) }
+}
+
+/// The state of `object`, when it is an instance of the type.
+pub(crate) fn try_state<'a, T: Native>(object: &'a Bound<'_, PyAny>) -> Option<&'a T> {
+    let class = T::place().object();
+    // SAFETY: ATTACHED; the type was checked.
+    unsafe {
+        (!class.is_null() && ffi::PyObject_TypeCheck(object.as_ptr(), class) != 0).then(|| state(object.as_ptr()))
+    }
+}
+
+fn state_pointer<T: Native>(object: *mut ffi::PyObject) -> *mut T {
+    object.wrapping_byte_offset(T::place().offset()).cast()
+}
+
+fn slot(slot: c_int, pfunc: *mut c_void) -> ffi::PyType_Slot {
+    ffi::PyType_Slot { slot, pfunc }
+}
+
+/// Runs `body` with the interpreter's token. A panic becomes an exception: no user's process dies of a defect of ours.
+pub(crate) fn entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
+    let body = AssertUnwindSafe(body);
+    let run = |py: Python<'_>| {
+        let result = catch_unwind(|| { body }.0(py));
+        match result {
+            Ok(Ok(value)) => value,
+            Ok(Err(error)) => {
+                error.restore(py);
+                failed
+            }
+            Err(_) => {
+                PySystemError::new_err("internal error in ferrio, please report it").restore(py);
+                failed
+            }
+        }
+    };
+    // SAFETY: CPython calls us with its lock held. While it finalises, pyo3 refuses to count us in, and need not.
+    unsafe {
+        #[cfg(Py_3_13)]
+        if ffi::Py_IsFinalizing() != 0 {
+            return run(Python::assume_attached());
+        }
+        let _ = Python::assume_attached();
+    }
+    Python::attach(run)
+}
+
+/// What a method may return.
+pub(crate) trait Answer {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject;
+}
+
+impl Answer for Bound<'_, PyAny> {
+    fn answer(self, _: Python<'_>) -> *mut ffi::PyObject {
+        self.into_ptr()
+    }
+}
+
+impl Answer for Py<PyAny> {
+    fn answer(self, _: Python<'_>) -> *mut ffi::PyObject {
+        self.into_ptr()
+    }
+}
+
+impl Answer for () {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
+        py.None().into_ptr()
+    }
+}
+
+impl Answer for bool {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
+        pyo3::types::PyBool::new(py, self).to_owned().into_any().into_ptr()
+    }
+}
+
+impl Answer for f64 {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
+        pyo3::types::PyFloat::new(py, self).into_any().into_ptr()
+    }
+}
+
+impl Answer for usize {
+    fn answer(self, _: Python<'_>) -> *mut ffi::PyObject {
+        // SAFETY: ATTACHED.
+        unsafe { ffi::PyLong_FromSize_t(self) }
+    }
+}
+
+impl<T: Answer> Answer for Option<T> {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
+        match self {
+            Some(value) => value.answer(py),
+            None => ().answer(py),
+        }
+    }
+}
+
+/// The body of a method's trampoline.
+///
+/// # Safety
+/// Called by CPython for a method of the type of `T`.
+pub(crate) unsafe fn method<T: Native, A: Answer>(
+    this: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    positional: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
+) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: the method descriptor checked the type of `this`; the arguments are CPython's.
+            let (this, args) = unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
+            // SAFETY: as above.
+            body(unsafe { state(this.as_ptr()) }, &this, args).map(|answer| answer.answer(py))
+        },
+        ptr::null_mut(),
+    )
+}
+
+/// The body of a getter's trampoline.
+///
+/// # Safety
+/// Called by CPython for an attribute of the type of `T`.
+pub(crate) unsafe fn getter<T: Native, A: Answer>(
+    this: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>) -> PyResult<A>,
+) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: the descriptor checked the type of `this`.
+            let (this, state) = unsafe { (Borrowed::from_ptr(py, this), state(this)) };
+            body(state, &this).map(|answer| answer.answer(py))
+        },
+        ptr::null_mut(),
+    )
+}
+
+/// The body of a setter's trampoline; deleting sets `None`.
+///
+/// # Safety
+/// Called by CPython for an attribute of the type of `T`.
+pub(crate) unsafe fn setter<T: Native>(
+    this: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>) -> PyResult<()>,
+) -> c_int {
+    entry(
+        |py| {
+            // SAFETY: the descriptor checked the type of `this`; `value` is an object or, to delete, null.
+            let (value, state) = unsafe { (Borrowed::from_ptr_or_opt(py, value), state(this)) };
+            let none = py.None();
+            body(state, value.as_deref().unwrap_or(none.bind(py))).map(|()| 0)
+        },
+        -1,
+    )
+}
+
+/// Shows objects to the garbage collector.
+pub(crate) struct Visitor<'a> {
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+    /// What the collector answered; once it is not 0 nothing more is shown.
+    result: c_int,
+    scope: PhantomData<&'a ()>,
+}
+
+impl Visitor<'_> {
+    pub(crate) fn object<T>(&mut self, object: Option<&Py<T>>) {
+        if let Some(object) = object {
+            self.raw(object.as_ptr());
+        }
+    }
+
+    pub(crate) fn raw(&mut self, object: *mut ffi::PyObject) {
+        if self.result == 0 && !object.is_null() {
+            // SAFETY: the collector's own callback on a live object.
+            self.result = unsafe { (self.visit)(object, self.arg) };
+        }
+    }
+}
+
+unsafe extern "C" fn traverse<T: Native>(this: *mut ffi::PyObject, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    let mut visitor = Visitor { visit, arg, result: 0, scope: PhantomData };
+    // SAFETY: STATE. A heap type's instances keep their type alive, which the collector has to know. Only borrowed
+    // pointers are shown: no reference count changes during a traversal.
+    unsafe {
+        visitor.raw(ffi::Py_TYPE(this).cast());
+        state::<T>(this).traverse(&mut visitor);
+    }
+    visitor.result
+}
+
+unsafe extern "C" fn clear<T: Native>(this: *mut ffi::PyObject) -> c_int {
+    entry(
+        |_| {
+            // SAFETY: STATE.
+            unsafe { state::<T>(this) }.clear();
+            Ok(0)
+        },
+        0,
+    )
+}
+
+unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
+    // SAFETY: CPython calls this once, when nobody refers to the object any more (STATE). The base's own deallocator
+    // is not called: its struct is empty, and it would come back here, since it looks the type up in the object. An
+    // exception under way stays.
+    unsafe {
+        let class = ffi::Py_TYPE(this);
+        ffi::PyObject_GC_UnTrack(this.cast());
+        if (*class).tp_weaklistoffset != 0 {
+            ffi::PyObject_ClearWeakRefs(this);
+        }
+        let pending = Python::assume_attached();
+        let pending = PyErr::take(pending);
+        entry(
+            |py| {
+                state_pointer::<T>(this).drop_in_place();
+                if let Some(error) = pending {
+                    error.restore(py);
+                }
+                Ok(())
+            },
+            (),
+        );
+        if let Some(free) = (*class).tp_free {
+            free(this.cast());
+        }
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+/// `members! { T; methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
+macro_rules! members {
+    ($state:ty;
+     methods { $($name:literal $doc:literal => $method:ident,)* }
+     attributes { $($attribute:literal => $get:ident $(, $set:ident)?;)* }
+    ) => {{
+        use $crate::ffi::heap_type::{self, Members};
+        Members::default()
+            $(.method($name, $doc, {
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn call(
+                    this: *mut pyo3::ffi::PyObject,
+                    values: *const *mut pyo3::ffi::PyObject,
+                    positional: pyo3::ffi::Py_ssize_t,
+                    names: *mut pyo3::ffi::PyObject,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for a method of the type of `$state`.
+                    unsafe { heap_type::method::<$state, _>(this, values, positional, names, <$state>::$method) }
+                }
+                call
+            }))*
+            $(.attribute($attribute, {
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn get(
+                    this: *mut pyo3::ffi::PyObject,
+                    _: *mut std::ffi::c_void,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for an attribute of the type of `$state`.
+                    unsafe { heap_type::getter::<$state, _>(this, <$state>::$get) }
+                }
+                get
+            }, $crate::ffi::heap_type::setter_of!($state $(, $set)?)))*
+    }};
+}
+
+macro_rules! setter_of {
+    ($state:ty) => {
+        None
+    };
+    ($state:ty, $set:ident) => {{
+        #[allow(unsafe_code)]
+        unsafe extern "C" fn set(
+            this: *mut pyo3::ffi::PyObject,
+            value: *mut pyo3::ffi::PyObject,
+            _: *mut std::ffi::c_void,
+        ) -> std::ffi::c_int {
+            // SAFETY: CPython calls this for an attribute of the type of `$state`.
+            unsafe { $crate::ffi::heap_type::setter::<$state>(this, value, <$state>::$set) }
+        }
+        Some(set)
+    }};
+}
+
+pub(crate) use members;
+pub(crate) use setter_of;

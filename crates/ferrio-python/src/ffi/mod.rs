@@ -1,0 +1,19 @@
+//! The only raw CPython of the crate; everything outside this folder is safe code.
+//!
+//! * `heap_type`: native types that are true subclasses of Python classes, their trampolines and collection
+//! * `args`: arguments of a vectorcall method, without a tuple
+//! * `call`: calling a callable in a context, bytes read from a descriptor, signals
+//! * `loop_slots`: making a loop, and noticing a replaced clock
+//! * `word`: the tagged pointer that the loop queues
+//!
+//! One invariant carries most of it. ATTACHED: whoever holds a `Python<'py>` has the interpreter's lock, so no other
+//! thread is inside this crate, except in `Loop::wait`, which touches the kernel only, and in an `Inbox`, which has a
+//! lock of its own. The module declares that it needs the lock, so free-threaded builds enable it on import.
+
+#![allow(unsafe_code)]
+
+pub(crate) mod args;
+pub(crate) mod call;
+pub(crate) mod heap_type;
+pub(crate) mod loop_slots;
+pub(crate) mod word;

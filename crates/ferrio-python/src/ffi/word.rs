@@ -1,0 +1,208 @@
+//! `Word`: what the loop queues, a tagged pointer.
+//!
+//! | tag | points to | running it |
+//! |---|---|---|
+//! | 0 `Handle` | a Handle object | calls its callback |
+//! | 1 `Task` | an engine task | polls a Rust future |
+//! | 2 `Readable`, 3 `Writable`, 4 `Deferred` | an I/O object's `Head` | calls that entry of its table |
+//! | 5 `Timer` | a TimerHandle object | calls its callback |
+//!
+//! A word owns a reference to what it points to. Invariant ALIGNED: Python objects and their states are aligned to 8
+//! bytes at least, async-task's headers as well, so three bits are free. Words move between threads, but their counts
+//! change only attached (ATTACHED), and engine tasks count atomically.
+
+use std::ptr::NonNull;
+
+use ferrio_engine::{Handle as Queued, Runnable, Timed};
+use pyo3::Borrowed;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::heap_type::{Native, Visitor, state};
+use crate::events::{Handle, TimerHandle};
+
+const TAGS: usize = 0b111;
+const HANDLE: usize = 0;
+const TASK: usize = 1;
+const READABLE: usize = 2;
+const WRITABLE: usize = 3;
+const DEFERRED: usize = 4;
+const TIMER: usize = 5;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Word(NonNull<()>);
+
+// SAFETY: see the module: counts of Python objects change only with the interpreter's lock.
+unsafe impl Send for Word {}
+
+/// What an I/O object does when its turn comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Its descriptor can be read.
+    Readable,
+    /// Its descriptor can be written.
+    Writable,
+    /// It asked for this itself.
+    Deferred,
+}
+
+/// An I/O object: a native type whose words call it directly.
+pub(crate) trait Io: Native {
+    /// Only KeyboardInterrupt and SystemExit are errors here: they leave the loop.
+    fn turn(&self, this: &Bound<'_, PyAny>, turn: Turn) -> PyResult<()>;
+}
+
+/// The first field of an I/O object's state, which must be `repr(C)`.
+#[derive(Debug)]
+pub(crate) struct Head {
+    turn: unsafe fn(Python<'_>, *mut ffi::PyObject, Turn) -> PyResult<()>,
+    offset: isize,
+}
+
+impl Head {
+    /// The head of an object of the type of `T`.
+    pub(crate) fn new<T: Io>() -> Self {
+        unsafe fn turn<T: Io>(py: Python<'_>, object: *mut ffi::PyObject, turn: Turn) -> PyResult<()> {
+            // SAFETY: `object` is what this head lies in, alive since a word holds it.
+            unsafe { state::<T>(object).turn(&Borrowed::from_ptr(py, object), turn) }
+        }
+        Head { turn: turn::<T>, offset: T::place().offset() }
+    }
+}
+
+impl Word {
+    /// Runs the callback of `handle`.
+    pub(crate) fn handle(handle: Bound<'_, PyAny>) -> Word {
+        debug_assert!(super::heap_type::try_state::<Handle>(&handle).is_some());
+        Word::tagged(handle.into_ptr().cast(), HANDLE)
+    }
+
+    /// Runs the callback of `timer`.
+    pub(crate) fn timer(timer: Bound<'_, PyAny>) -> Word {
+        debug_assert!(super::heap_type::try_state::<TimerHandle>(&timer).is_some());
+        Word::tagged(timer.into_ptr().cast(), TIMER)
+    }
+
+    /// Gives `object` its `turn`.
+    pub(crate) fn io<T: Io>(object: &Bound<'_, PyAny>, turn: Turn) -> Word {
+        debug_assert!(super::heap_type::try_state::<T>(object).is_some());
+        let object = object.clone().into_ptr();
+        let head = object.wrapping_byte_offset(T::place().offset());
+        let tag = match turn {
+            Turn::Readable => READABLE,
+            Turn::Writable => WRITABLE,
+            Turn::Deferred => DEFERRED,
+        };
+        Word::tagged(head.cast(), tag)
+    }
+
+    /// Runs it. An error is for the caller: an ordinary one goes to the exception handler, the others leave the loop.
+    pub(crate) fn run(self, py: Python<'_>) -> PyResult<()> {
+        match self.tag() {
+            TASK => {
+                Word::into_task(self).run();
+                Ok(())
+            }
+            // SAFETY: the tag says what the word points to, and the word keeps it alive.
+            HANDLE => unsafe { state::<Handle>(self.object()).run(&Borrowed::from_ptr(py, self.object())) },
+            // SAFETY: as above.
+            TIMER => unsafe { state::<TimerHandle>(self.object()).run(&Borrowed::from_ptr(py, self.object())) },
+            tag => {
+                let turn = match tag {
+                    READABLE => Turn::Readable,
+                    WRITABLE => Turn::Writable,
+                    _ => Turn::Deferred,
+                };
+                // SAFETY: as above.
+                unsafe { (self.head().turn)(py, self.object(), turn) }
+            }
+        }
+    }
+
+    /// The Handle or `TimerHandle` this word runs, if it is one.
+    pub(crate) fn as_handle<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: the tag says what it is.
+        matches!(self.tag(), HANDLE | TIMER).then(|| unsafe { Bound::from_borrowed_ptr(py, self.object()) })
+    }
+
+    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        if self.tag() != TASK {
+            visitor.raw(self.object());
+        }
+    }
+
+    fn tagged(pointer: *mut (), tag: usize) -> Word {
+        debug_assert_eq!(pointer.addr() & TAGS, 0, "ALIGNED");
+        // SAFETY: CPython and async-task never give a null pointer here; adding a tag to it gives none either.
+        Word(unsafe { NonNull::new_unchecked(pointer.map_addr(|address| address | tag)) })
+    }
+
+    fn tag(&self) -> usize {
+        self.0.addr().get() & TAGS
+    }
+
+    fn untagged(&self) -> *mut () {
+        self.0.as_ptr().map_addr(|address| address & !TAGS)
+    }
+
+    fn head(&self) -> &Head {
+        // SAFETY: the state of an I/O object begins with its head.
+        unsafe { &*self.untagged().cast::<Head>() }
+    }
+
+    /// The Python object; not for a task.
+    fn object(&self) -> *mut ffi::PyObject {
+        match self.tag() {
+            HANDLE | TIMER => self.untagged().cast(),
+            _ => self.untagged().wrapping_byte_offset(-self.head().offset).cast(),
+        }
+    }
+
+    fn into_task(self) -> Runnable {
+        let pointer = self.untagged();
+        std::mem::forget(self);
+        // SAFETY: the tag says that this came from `Runnable::into_raw`, and `self` will not drop it.
+        unsafe { Runnable::from_raw(NonNull::new_unchecked(pointer)) }
+    }
+}
+
+impl From<Runnable> for Word {
+    fn from(task: Runnable) -> Self {
+        Word::tagged(task.into_raw().as_ptr(), TASK)
+    }
+}
+
+impl Queued for Word {
+    fn again(&self) -> Option<Self> {
+        if self.tag() == TASK {
+            return None;
+        }
+        // SAFETY: ATTACHED: the loop collects events only then.
+        unsafe { ffi::Py_INCREF(self.object()) };
+        Some(Word(self.0))
+    }
+}
+
+impl Timed for Word {
+    fn is_cancelled(&self) -> bool {
+        match self.tag() {
+            // SAFETY: the tag says what it is.
+            HANDLE => unsafe { state::<Handle>(self.object()).is_cancelled() },
+            // SAFETY: as above.
+            TIMER => unsafe { state::<TimerHandle>(self.object()).is_cancelled() },
+            _ => false,
+        }
+    }
+}
+
+impl Drop for Word {
+    fn drop(&mut self) {
+        if self.tag() == TASK {
+            drop(Word(self.0).into_task());
+        } else {
+            // SAFETY: the word owns a reference; loops are run, closed and dropped attached (ATTACHED).
+            unsafe { ffi::Py_DECREF(self.object()) };
+        }
+    }
+}

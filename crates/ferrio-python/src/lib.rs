@@ -1,0 +1,38 @@
+//! The Python door of ferrio: the extension module `ferrio._ferrio`.
+//!
+//! The export list and nothing else. What each file owns is in its head; raw CPython is in `ffi` only.
+
+#![deny(unsafe_code)]
+
+mod base_events;
+mod events;
+mod exceptions;
+mod ffi;
+mod run;
+mod selector_events;
+mod support;
+
+/// ferrio's native part; `import ferrio` is the way in.
+#[pyo3::pymodule]
+mod _ferrio {
+    use pyo3::prelude::*;
+    use pyo3::types::PyType;
+
+    use crate::base_events::BaseLoop;
+    use crate::events::{Handle, TimerHandle};
+    use crate::ffi::heap_type::{create, type_object};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        let events = py.import("asyncio.events")?;
+        let base = |name: &str| -> PyResult<Bound<'_, PyType>> { Ok(events.getattr(name)?.cast_into()?) };
+        create::<Handle>(&base("Handle")?)?;
+        create::<TimerHandle>(&base("TimerHandle")?)?;
+        create::<BaseLoop>(&py.get_type::<PyAny>())?;
+        module.add("Handle", type_object::<Handle>(py)?)?;
+        module.add("TimerHandle", type_object::<TimerHandle>(py)?)?;
+        module.add("BaseLoop", type_object::<BaseLoop>(py)?)?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

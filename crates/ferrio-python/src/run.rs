@@ -1,0 +1,110 @@
+//! Running: the turn of `ferrio_engine::event_loop`, attached to the interpreter except while the poller waits.
+//!
+//! An exception that leaves the loop (KeyboardInterrupt, SystemExit, and whatever an exception handler raises) leaves
+//! the words after it queued, as asyncio does: the loop can run again, or be closed.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use ferrio_engine::{Loop, Plan};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::base_events::BaseLoop;
+use crate::exceptions::os_error;
+use crate::ffi::call::{check_signals, wait_detached};
+use crate::ffi::word::Word;
+use crate::support;
+
+/// Runs turns until `stop()` was called; the turn in which it was called runs to its end.
+pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    let engine = state.engine()?;
+    let _current = engine.core().enter();
+    engine.poll_next_turn();
+    loop {
+        turn(state, this, &engine)?;
+        if state.is_stopping() {
+            return Ok(());
+        }
+    }
+}
+
+/// Runs one turn.
+pub(crate) fn once(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    let engine = state.engine()?;
+    let _current = engine.core().enter();
+    engine.poll_next_turn();
+    turn(state, this, &engine)
+}
+
+fn turn(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
+    let py = this.py();
+    check_signals(py)?;
+    let mut now = state.now(this, engine)?;
+    if state.is_stopping() {
+        // stop() was called before the loop ran: asyncio runs one turn, without waiting.
+        poll(py, engine, Some(Duration::ZERO))?;
+        engine.collect(now);
+    } else {
+        match engine.plan(now) {
+            Plan::Skip => engine.collect_posts(),
+            Plan::Wait(timeout) => {
+                poll(py, engine, timeout)?;
+                if timeout != Some(Duration::ZERO) {
+                    now = state.now(this, engine)?;
+                }
+                engine.collect(now);
+            }
+        }
+    }
+    engine.expire(now);
+    batch(state, this, engine)
+}
+
+/// Waits for events; a signal ends the wait and has its handlers run.
+fn poll(py: Python<'_>, engine: &Loop<Word>, timeout: Option<Duration>) -> PyResult<()> {
+    let result = if timeout == Some(Duration::ZERO) {
+        engine.wait(timeout)
+    } else {
+        wait_detached(py, engine, timeout)
+    };
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => check_signals(py),
+        result => result.map_err(|error| os_error(&error)),
+    }
+}
+
+/// Runs what was queued when the batch began.
+fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
+    let py = this.py();
+    for _ in 0..engine.ready().len() {
+        let Some(word) = engine.ready().pop() else { break };
+        if state.is_debug() {
+            watched(this, word)?;
+        } else {
+            word.run(py)?;
+        }
+    }
+    Ok(())
+}
+
+/// Debug mode: the running handle is known by name, and a slow one is reported.
+fn watched(this: &Bound<'_, PyAny>, word: Word) -> PyResult<()> {
+    let py = this.py();
+    let handle = word.as_handle(py);
+    if handle.is_none() {
+        return word.run(py);
+    }
+    let current = intern!(py, "_current_handle");
+    this.setattr(current, &handle)?;
+    let begin = Instant::now();
+    let result = word.run(py);
+    let elapsed = begin.elapsed().as_secs_f64();
+    this.setattr(current, py.None())?;
+    result?;
+    let limit: f64 = this.getattr(intern!(py, "slow_callback_duration"))?.extract()?;
+    if elapsed >= limit {
+        support::helper(py, intern!(py, "slow_callback"))?.call1((handle, elapsed))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! What of asyncio's BaseSelectorEventLoop is native: watching descriptors, and which transport has which.
+
+use std::cell::RefCell;
+use std::os::fd::RawFd;
+
+use ferrio_engine::Direction;
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::base_events::{BaseLoop, callback};
+use crate::events::Handle;
+use crate::exceptions::os_error;
+use crate::ffi::args::{Args, missing};
+use crate::ffi::heap_type::{Members, members, try_state};
+use crate::ffi::word::Word;
+use crate::support;
+
+/// Open transports by descriptor, as weak references of Python's.
+#[derive(Default)]
+pub(crate) struct Transports {
+    by_descriptor: RefCell<Vec<Option<Py<PyAny>>>>,
+}
+
+impl BaseLoop {
+    pub(crate) fn selector_members() -> Members {
+        members! { BaseLoop;
+            methods {
+                c"_add_reader" c"Call callback(*args) whenever fd can be read." => add_reader,
+                c"_add_writer" c"Call callback(*args) whenever fd can be written." => add_writer,
+                c"_remove_reader" c"Undo _add_reader()." => remove_reader,
+                c"_remove_writer" c"Undo _add_writer()." => remove_writer,
+            }
+            attributes {}
+        }
+    }
+
+    fn add_reader<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
+        self.add_watcher(this, "_add_reader", Direction::Read, args)
+    }
+
+    fn add_writer<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
+        self.add_watcher(this, "_add_writer", Direction::Write, args)
+    }
+
+    fn remove_reader(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        self.remove_watcher("_remove_reader", Direction::Read, args)
+    }
+
+    fn remove_writer(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        self.remove_watcher("_remove_writer", Direction::Write, args)
+    }
+
+    fn add_watcher<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        method: &str,
+        direction: Direction,
+        args: Args<'_, 'py>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let mut positional = args.positional();
+        let fd = positional.next().ok_or_else(|| missing(method, "fd"))?;
+        let (call, context) = callback(method, "callback", positional, args, py)?;
+        let engine = self.engine()?;
+        let handle = Handle::create(this, call, context)?;
+        if self.is_debug()
+            && let Some(state) = try_state::<Handle>(&handle)
+        {
+            state.set_source_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?)?;
+        }
+        let fd = descriptor(&fd)?;
+        let old = engine.watch(fd, direction, Word::handle(handle.clone()), false).map_err(|error| os_error(&error))?;
+        cancel(py, old)?;
+        Ok(handle.unbind())
+    }
+
+    fn remove_watcher(&self, method: &str, direction: Direction, args: Args<'_, '_>) -> PyResult<bool> {
+        let fd = args.positional().next().ok_or_else(|| missing(method, "fd"))?;
+        let Ok(engine) = self.engine() else { return Ok(false) };
+        let old = engine.unwatch(descriptor(&fd)?, direction);
+        let found = old.is_some();
+        cancel(fd.py(), old)?;
+        Ok(found)
+    }
+}
+
+/// A watcher that was replaced must not run even when it is queued already.
+fn cancel(py: Python<'_>, word: Option<Word>) -> PyResult<()> {
+    match word.and_then(|word| word.as_handle(py)) {
+        Some(handle) => handle.call_method0(intern!(py, "cancel")).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The descriptor that `object` is or has; errors as the selectors module words them.
+pub(crate) fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+    let number: Option<RawFd> = object.extract().ok().or_else(|| {
+        let number = object.call_method0(intern!(object.py(), "fileno")).ok()?;
+        number.extract().ok()
+    });
+    match number {
+        Some(number) if number >= 0 => Ok(number),
+        Some(number) => Err(PyValueError::new_err(format!("Invalid file descriptor: {number}"))),
+        None => Err(PyValueError::new_err(format!("Invalid file object: {}", object.repr()?))),
+    }
+}

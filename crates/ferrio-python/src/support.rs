@@ -1,0 +1,51 @@
+//! The native side's way back into Python: cold paths whose text and wording are asyncio's, kept in `ferrio._support`.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyModule};
+
+use crate::base_events::BaseLoop;
+use crate::ffi::heap_type::try_state;
+
+/// The module `ferrio._support`.
+pub(crate) fn module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    Ok(MODULE.get_or_try_init(py, || py.import("ferrio._support").map(Bound::unbind))?.bind(py))
+}
+
+/// A name of that module.
+pub(crate) fn helper<'py>(py: Python<'py>, name: &Bound<'py, pyo3::types::PyString>) -> PyResult<Bound<'py, PyAny>> {
+    module(py)?.getattr(name)
+}
+
+/// Whether debug mode is on, for any kind of loop.
+pub(crate) fn is_debug(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match try_state::<BaseLoop>(event_loop) {
+        Some(state) => Ok(state.is_debug()),
+        None => event_loop.call_method0(intern!(event_loop.py(), "get_debug"))?.is_truthy(),
+    }
+}
+
+/// Reports what the callback of `handle` raised to its loop's exception handler.
+pub(crate) fn callback_failed(handle: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
+    let py = handle.py();
+    helper(py, intern!(py, "callback_failed"))?.call1((handle, error.value(py))).map(drop)
+}
+
+/// Reports to the loop's exception handler, as asyncio's transports do.
+pub(crate) fn report(
+    event_loop: &Bound<'_, PyAny>,
+    message: &str,
+    error: &PyErr,
+    more: &[(&str, &Bound<'_, PyAny>)],
+) -> PyResult<()> {
+    let py = event_loop.py();
+    let context = PyDict::new(py);
+    context.set_item(intern!(py, "message"), message)?;
+    context.set_item(intern!(py, "exception"), error.value(py))?;
+    for (name, value) in more {
+        context.set_item(name, value)?;
+    }
+    event_loop.call_method1(intern!(py, "call_exception_handler"), (context,)).map(drop)
+}
