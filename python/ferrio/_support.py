@@ -6,11 +6,16 @@ Called from Rust only, through `support.rs`, so a name that changes here changes
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import errno
+import socket
 import sys
 import traceback
-from asyncio import base_events, format_helpers
+from asyncio import BufferedProtocol, base_events, constants, format_helpers, trsock
 from asyncio.log import logger
 from typing import Any
+
+__all__ = ("BufferedProtocol",)
 
 
 def caller() -> traceback.StackSummary:
@@ -34,3 +39,110 @@ def callback_failed(handle: asyncio.Handle, error: BaseException) -> None:
 def slow_callback(handle: asyncio.Handle, seconds: float) -> None:
     """Debug mode: a callback took longer than `loop.slow_callback_duration`."""
     logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), seconds)
+
+
+def protocol_callback_failed(
+    loop: asyncio.AbstractEventLoop,
+    protocol: asyncio.BaseProtocol,
+    name: str,
+    argument: Any,
+    error: BaseException,
+    context: contextvars.Context,
+) -> None:
+    """Report what a protocol's connection_made() or connection_lost() raised."""
+    callback = getattr(protocol, name)
+    callback_failed(asyncio.Handle(callback, (argument,), loop, context), error)
+
+
+def pipe_callback_failed(transport: asyncio.BaseTransport, name: str, error: BaseException) -> None:
+    """Report what a pipe's protocol raised while it was given data."""
+    callback = getattr(transport.get_protocol(), name)
+    callback_failed(asyncio.Handle(callback, (), transport._loop), error)
+
+
+def fatal_error(transport: asyncio.BaseTransport, error: BaseException, message: str) -> None:
+    """Report what ends a transport. Errors of the system are everyday life and only logged in debug mode."""
+    loop = transport._loop
+    quiet = isinstance(error, OSError)
+    if isinstance(transport, asyncio.ReadTransport) and not isinstance(transport, asyncio.WriteTransport):
+        quiet = quiet and error.errno == errno.EIO
+    if quiet:
+        if loop is not None and loop.get_debug():
+            logger.debug("%r: %s", transport, message, exc_info=error)
+    elif loop is not None:
+        loop.call_exception_handler(
+            {
+                "message": message,
+                "exception": error,
+                "transport": transport,
+                "protocol": transport.get_protocol(),
+            }
+        )
+
+
+def log_eof(transport: asyncio.BaseTransport) -> None:
+    """Debug mode: the peer sends no more."""
+    if isinstance(transport, asyncio.Transport):
+        logger.debug("%r received EOF", transport)
+    else:
+        logger.info("%r was closed by peer", transport)
+
+
+def log_reading(transport: asyncio.BaseTransport, what: str) -> None:
+    """Debug mode: a transport pauses or resumes reading."""
+    logger.debug("%r %s reading", transport, what)
+
+
+def write_after_loss(times: int, message: str) -> None:
+    """The program goes on writing to a connection that is lost."""
+    if times >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+        logger.warning("%s", message)
+
+
+def closed_by_peer(waiter: asyncio.Future[None]) -> None:
+    """Tell sendfile that there is nobody to send to."""
+    if not waiter.done():
+        waiter.set_exception(ConnectionError("Connection is closed by peer"))
+
+
+def accept_exhausted(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, error: OSError, arguments: tuple[Any, ...]
+) -> None:
+    """No descriptor or memory is left for a connection: report it, and accept again in a while."""
+    loop.call_exception_handler(
+        {
+            "message": "socket.accept() out of system resource",
+            "exception": error,
+            "socket": trsock.TransportSocket(sock),
+        }
+    )
+    loop._remove_reader(sock.fileno())
+    loop.call_later(constants.ACCEPT_RETRY_DELAY, loop._start_serving, *arguments)
+
+
+if sys.version_info >= (3, 13):
+
+    def attach(server: asyncio.Server, transport: asyncio.BaseTransport) -> None:
+        """Count a connection in."""
+        server._attach(transport)
+
+    def detach(server: asyncio.Server, transport: asyncio.BaseTransport) -> None:
+        """Count a connection out."""
+        server._detach(transport)
+
+else:
+
+    def attach(server: asyncio.Server, transport: asyncio.BaseTransport) -> None:
+        """Count a connection in."""
+        server._attach()
+
+    def detach(server: asyncio.Server, transport: asyncio.BaseTransport) -> None:
+        """Count a connection out."""
+        server._detach()
+
+
+def socket_transport_class() -> type[asyncio.Transport]:
+    """The class of socket transports."""
+    from .selector_events import SocketTransport
+
+    return SocketTransport

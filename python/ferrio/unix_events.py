@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-import weakref
-from asyncio import base_events, events
+from asyncio import base_events, constants, events, sslproto
 
 from . import _ferrio
 
@@ -24,7 +23,6 @@ class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
         base_events.BaseEventLoop.__init__(self)
         self._selector = None
         self._ssock = self._csock = None
-        self._transports = weakref.WeakValueDictionary()
         self._signal_handlers = {}
         self._unix_server_sockets = {}
         self._notice_time()
@@ -61,3 +59,72 @@ class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
     def _close_self_pipe(self):
         if self._csock is not None:
             super()._close_self_pipe()
+
+    def _ensure_fd_no_transport(self, fd):
+        number = fd
+        if not isinstance(number, int):
+            try:
+                number = int(number.fileno())
+            except (AttributeError, TypeError, ValueError):
+                raise ValueError(f"Invalid file object: {fd!r}") from None
+        transport = self._transport_of(number)
+        if transport is not None and not transport.is_closing():
+            raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
+
+    def _start_serving(
+        self,
+        protocol_factory,
+        sock,
+        sslcontext=None,
+        server=None,
+        backlog=100,
+        ssl_handshake_timeout=constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout=constants.SSL_SHUTDOWN_TIMEOUT,
+    ):
+        timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
+        arguments = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
+        if sslcontext is None:
+            self._listen(protocol_factory, sock, server, backlog, arguments)
+        else:
+            super()._start_serving(*arguments)
+
+    def _make_ssl_transport(
+        self,
+        rawsock,
+        protocol,
+        sslcontext,
+        waiter=None,
+        *,
+        server_side=False,
+        server_hostname=None,
+        extra=None,
+        server=None,
+        ssl_handshake_timeout=constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout=constants.SSL_SHUTDOWN_TIMEOUT,
+    ):
+        ssl_protocol = sslproto.SSLProtocol(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            server_side,
+            server_hostname,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        self._make_socket_transport(rawsock, ssl_protocol, extra=extra, server=server)
+        return ssl_protocol._app_transport
+
+    async def _sendfile_native(self, transp, file, offset, count):
+        number = transp._sock_fd
+        self._forget_transport(number, transp)
+        resume_reading = transp.is_reading()
+        transp.pause_reading()
+        await transp._make_empty_waiter()
+        try:
+            return await self.sock_sendfile(transp._sock, file, offset, count, fallback=False)
+        finally:
+            transp._reset_empty_waiter()
+            if resume_reading:
+                transp.resume_reading()
+            self._remember_transport(number, transp)

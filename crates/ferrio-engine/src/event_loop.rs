@@ -17,7 +17,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_task::Runnable;
 
@@ -34,6 +34,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// While callbacks are ready the poller is asked only this often: a system call per turn costs more than most
 /// callbacks. Chains of callbacks run 8 times as fast as with a call per turn; a descriptor waits this much at most.
 const POLL_INTERVAL: Duration = Duration::from_micros(100);
+
+/// The same limit in turns, for a clock that stands still while callbacks run: a virtual one, or a door's own. Not what
+/// decides on a real clock, where so many turns take longer than `POLL_INTERVAL`.
+const POLL_TURNS: u32 = 4096;
+
+/// How long `close` waits for a wake-up that another thread has begun and not finished, which takes it nanoseconds unless
+/// it is not running. A task that closes its own loop would be waited for in vain.
+const LAST_POSTS: Duration = Duration::from_millis(250);
 
 /// What a door queues: one machine word, which can also carry an engine task.
 pub trait Handle: From<Runnable> + Timed + Send + 'static {
@@ -61,6 +69,8 @@ pub struct Loop<H> {
     /// What to queue when a descriptor is ready, indexed by descriptor: for reading and for writing.
     watchers: RefCell<Vec<[Option<H>; 2]>>,
     polled: Cell<Time>,
+    /// How many turns went by since without asking the poller.
+    skipped: Cell<u32>,
 }
 
 impl<H: Handle> Loop<H> {
@@ -84,6 +94,7 @@ impl<H: Handle> Loop<H> {
             bell,
             watchers: RefCell::default(),
             polled: Cell::new(Time::from_secs_f64(f64::NEG_INFINITY)),
+            skipped: Cell::new(0),
         })
     }
 
@@ -161,8 +172,12 @@ impl<H: Handle> Loop<H> {
     pub fn plan(&self, now: Time) -> Plan {
         if !self.ready.is_empty() || !self.inbox.is_empty() {
             let asked = self.polled.get();
-            let recently = now >= asked && now.since(asked) < POLL_INTERVAL;
-            return if recently { Plan::Skip } else { Plan::Wait(Some(Duration::ZERO)) };
+            let skipped = self.skipped.get();
+            if now < asked || now.since(asked) >= POLL_INTERVAL || skipped >= POLL_TURNS {
+                return Plan::Wait(Some(Duration::ZERO));
+            }
+            self.skipped.set(skipped + 1);
+            return Plan::Skip;
         }
         let next = [self.timers.next_deadline(), self.core.sleepers.next_deadline()].into_iter().flatten().min();
         let timeout = next.map(|deadline| deadline.since(now).min(LONGEST_WAIT));
@@ -194,6 +209,7 @@ impl<H: Handle> Loop<H> {
     /// Step three, after a wait.
     pub fn collect(&self, now: Time) {
         self.polled.set(now);
+        self.skipped.set(0);
         self.collect_posts();
         self.core.reactor.dispatch(|fd, direction, once| {
             let word = if once { self.take_watcher(fd, direction) } else { self.watcher(fd, direction) };
@@ -233,12 +249,7 @@ impl<H: Handle> Loop<H> {
         }
         drop(watchers);
         self.timers.clear();
-        while !self.core.tasks.borrow().is_empty() {
-            let wakers: Vec<_> = self.core.tasks.borrow_mut().drain().collect();
-            wakers.into_iter().for_each(std::task::Waker::wake);
-            self.clear_queues();
-        }
-        self.clear_queues();
+        self.drop_tasks();
         self.core.sleepers.clear();
     }
 
@@ -254,20 +265,33 @@ impl<H: Handle> Loop<H> {
         let index = usize::try_from(fd).ok()?;
         self.watchers.borrow_mut().get_mut(index)?[side(direction)].take()
     }
+}
 
-    fn clear_queues(&self) {
-        drop(self.inbox.take());
-        self.ready.clear();
+impl<H> Loop<H> {
+    /// Drops what is queued, and the future of every task, here and now. A waker that another thread is about to use may
+    /// have marked its task already without having posted it: that post is waited for, or the task would stay in the
+    /// inbox, and the inbox in the task, for good.
+    fn drop_tasks(&self) {
+        let start = Instant::now();
+        loop {
+            let wakers: Vec<_> = self.core.tasks.borrow().iter().map(|(_, waker)| waker.clone()).collect();
+            wakers.into_iter().for_each(std::task::Waker::wake);
+            drop(self.inbox.take());
+            self.ready.clear();
+            if self.core.tasks.borrow().is_empty() || start.elapsed() > LAST_POSTS {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 }
 
 impl<H> Drop for Loop<H> {
     /// Tasks hold the core and the core's `queue` holds the ring: cut the knot even when nobody called `close`.
     fn drop(&mut self) {
-        let wakers: Vec<_> = self.core.tasks.borrow_mut().drain().collect();
+        self.core.closed.set(true);
         let _entered = self.core.enter();
-        wakers.into_iter().for_each(std::task::Waker::wake);
-        self.ready.clear();
+        self.drop_tasks();
     }
 }
 

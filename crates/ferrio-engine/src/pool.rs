@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a thread waits for more work before it ends.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_secs(10) };
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -155,10 +155,11 @@ impl Shared {
             // A job that panics has lost its result, which `run` reports; the thread goes on.
             let _panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
         }
-        self.lock().threads -= 1;
         self.end.notify_all();
     }
 
+    /// The next job; `None` ends the thread, which is off the count in the same breath: a job that comes right after must
+    /// not be left to it.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
@@ -166,16 +167,18 @@ impl Shared {
                 return Some(job);
             }
             if state.closed {
-                return None;
+                break;
             }
             state.idle += 1;
             let (woken, timeout) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
             if timeout.timed_out() && state.jobs.is_empty() {
-                return None;
+                break;
             }
         }
+        state.threads -= 1;
+        None
     }
 }
 
@@ -231,6 +234,22 @@ mod tests {
         assert!(pool.threads() <= 3);
         assert!(pool.join(Some(Duration::from_secs(5))));
         assert!(pool.submit(|| ()).is_err());
+    }
+
+    /// Jobs come just when the pool's one thread has been idle for long enough to end.
+    #[test]
+    fn a_job_that_meets_an_ending_thread_is_run_all_the_same() {
+        let pool = Pool::new("test", 1);
+        let (sender, results) = mpsc::channel();
+        for n in 0..1_200 {
+            let sender = sender.clone();
+            pool.submit(move || sender.send(n).unwrap()).unwrap();
+            assert_eq!(results.recv_timeout(Duration::from_secs(5)), Ok(n));
+            let idle = Instant::now();
+            while idle.elapsed() < IDLE + Duration::from_micros(40 + n % 100) {
+                std::hint::spin_loop();
+            }
+        }
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Signals {
     /// # Errors
     /// Whatever the poller met.
     pub async fn recv(&mut self) -> io::Result<()> {
-        self.source.attempt(Direction::Read, |readable| readable.0.take()).await
+        self.source.attempt(Direction::Read, Readable::take).await
     }
 }
 
@@ -64,6 +64,14 @@ impl Drop for Signals {
 /// The end of a notifier that a poller watches.
 #[derive(Debug)]
 struct Readable(Notifier);
+
+impl Readable {
+    fn take(&self) -> io::Result<()> {
+        rustix::io::read(self, &mut [0_u8; 64])?;
+        self.0.drain();
+        Ok(())
+    }
+}
 
 impl AsFd for Readable {
     fn as_fd(&self) -> BorrowedFd<'_> {

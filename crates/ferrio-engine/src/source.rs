@@ -65,7 +65,11 @@ impl<S: AsFd> Source<S> {
     ///
     /// # Errors
     /// The operation's; `ResourceBusy` when another task already waits for this direction.
-    pub fn attempt<T, F>(&self, direction: Direction, operation: F) -> impl Future<Output = io::Result<T>> + use<'_, S, T, F>
+    pub fn attempt<T, F>(
+        &self,
+        direction: Direction,
+        operation: F,
+    ) -> impl Future<Output = io::Result<T>> + use<'_, S, T, F>
     where
         F: FnMut(&S) -> io::Result<T> + Unpin,
     {
@@ -250,6 +254,7 @@ fn busy(direction: Direction) -> io::Error {
         Direction::Read => "read from",
         Direction::Write => "write to",
     };
-    let message = format!("another task already waits to {verb} this descriptor; let one task do so at a time");
+    let message =
+        format!("another task already waits to {verb} this descriptor; let one task do so at a time");
     io::Error::new(io::ErrorKind::ResourceBusy, message)
 }

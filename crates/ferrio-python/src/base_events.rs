@@ -23,7 +23,7 @@ use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
 use crate::ffi::heap_type::{Members, Native, Place, Visitor, members, try_state};
 use crate::ffi::loop_slots;
 use crate::ffi::word::Word;
-use crate::selector_events::Transports;
+use crate::ffi::weak::Transports;
 use crate::{run, support};
 
 /// The state of a loop.
@@ -334,7 +334,7 @@ impl Native for BaseLoop {
                 c"_thread_id" => thread_attribute, set_thread_attribute;
             }
         };
-        own.and(BaseLoop::selector_members()).and(loop_slots::watch_time())
+        own.and(BaseLoop::selector_members()).and(BaseLoop::server_members()).and(loop_slots::watch_time())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

@@ -8,9 +8,13 @@ mod base_events;
 mod events;
 mod exceptions;
 mod ffi;
+mod protocols;
 mod run;
 mod selector_events;
+mod server;
+mod sockets;
 mod support;
+mod transports;
 
 /// ferrio's native part; `import ferrio` is the way in.
 #[pyo3::pymodule]
@@ -19,17 +23,28 @@ mod _ferrio {
     use pyo3::types::PyType;
 
     use crate::base_events::BaseLoop;
+    use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};
+
     use crate::events::{Handle, TimerHandle};
     use crate::ffi::heap_type::{create, type_object};
+    use crate::server::Listener;
+    use crate::transports::Stream;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
-        let events = py.import("asyncio.events")?;
-        let base = |name: &str| -> PyResult<Bound<'_, PyType>> { Ok(events.getattr(name)?.cast_into()?) };
+        let asyncio = py.import("asyncio")?;
+        let base = |name: &str| -> PyResult<Bound<'_, PyType>> { Ok(asyncio.getattr(name)?.cast_into()?) };
         create::<Handle>(&base("Handle")?)?;
         create::<TimerHandle>(&base("TimerHandle")?)?;
         create::<BaseLoop>(&py.get_type::<PyAny>())?;
+        create::<Listener>(&py.get_type::<PyAny>())?;
+        create::<Stream<Socket>>(&base("Transport")?)?;
+        create::<Stream<ReadPipe>>(&base("ReadTransport")?)?;
+        create::<Stream<WritePipe>>(&base("WriteTransport")?)?;
+        module.add("SocketTransport", type_object::<Stream<Socket>>(py)?)?;
+        module.add("ReadPipeTransport", type_object::<Stream<ReadPipe>>(py)?)?;
+        module.add("WritePipeTransport", type_object::<Stream<WritePipe>>(py)?)?;
         module.add("Handle", type_object::<Handle>(py)?)?;
         module.add("TimerHandle", type_object::<TimerHandle>(py)?)?;
         module.add("BaseLoop", type_object::<BaseLoop>(py)?)?;

@@ -1,6 +1,5 @@
 //! What of asyncio's BaseSelectorEventLoop is native: watching descriptors, and which transport has which.
 
-use std::cell::RefCell;
 use std::os::fd::RawFd;
 
 use ferrio_engine::Direction;
@@ -14,13 +13,8 @@ use crate::exceptions::os_error;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Members, members, try_state};
 use crate::ffi::word::Word;
+use crate::server::stop_listener;
 use crate::support;
-
-/// Open transports by descriptor, as weak references of Python's.
-#[derive(Default)]
-pub(crate) struct Transports {
-    by_descriptor: RefCell<Vec<Option<Py<PyAny>>>>,
-}
 
 impl BaseLoop {
     pub(crate) fn selector_members() -> Members {
@@ -30,6 +24,9 @@ impl BaseLoop {
                 c"_add_writer" c"Call callback(*args) whenever fd can be written." => add_writer,
                 c"_remove_reader" c"Undo _add_reader()." => remove_reader,
                 c"_remove_writer" c"Undo _add_writer()." => remove_writer,
+                c"_transport_of" c"The open transport that has a descriptor, or None." => transport_of,
+                c"_forget_transport" c"A transport has its descriptor no more." => forget_transport,
+                c"_remember_transport" c"Undo _forget_transport()." => remember_transport,
             }
             attributes {}
         }
@@ -49,6 +46,27 @@ impl BaseLoop {
 
     fn remove_writer(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         self.remove_watcher("_remove_writer", Direction::Write, args)
+    }
+
+    fn transport_of(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+        let fd = args.positional().next().ok_or_else(|| missing("_transport_of", "fd"))?;
+        Ok(self.transports.find(this.py(), fd.extract()?).map(Bound::unbind))
+    }
+
+    fn forget_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [fd, transport] = args.bind("_forget_transport", ["fd", "transport"], 2)?;
+        if let (Some(fd), Some(transport)) = (fd, transport) {
+            self.transports.remove(fd.extract()?, transport.as_ptr());
+        }
+        Ok(())
+    }
+
+    fn remember_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [fd, transport] = args.bind("_remember_transport", ["fd", "transport"], 2)?;
+        if let (Some(fd), Some(transport)) = (fd, transport) {
+            self.transports.insert(fd.extract()?, &transport);
+        }
+        Ok(())
     }
 
     fn add_watcher<'py>(
@@ -87,10 +105,11 @@ impl BaseLoop {
 
 /// A watcher that was replaced must not run even when it is queued already.
 fn cancel(py: Python<'_>, word: Option<Word>) -> PyResult<()> {
-    match word.and_then(|word| word.as_handle(py)) {
-        Some(handle) => handle.call_method0(intern!(py, "cancel")).map(drop),
-        None => Ok(()),
+    let Some(object) = word.as_ref().and_then(|word| word.as_object(py)) else { return Ok(()) };
+    if stop_listener(&object) || word.is_some_and(|word| word.as_handle(py).is_none()) {
+        return Ok(());
     }
+    object.call_method0(intern!(py, "cancel")).map(drop)
 }
 
 /// The descriptor that `object` is or has; errors as the selectors module words them.

@@ -66,16 +66,18 @@ mod tests {
         assert_eq!(parse("127.0.0.1", 80), Some(SocketAddr::from(([127, 0, 0, 1], 80))));
         assert_eq!(parse("0.0.0.0", 0), Some(SocketAddr::from(([0, 0, 0, 0], 0))));
         assert_eq!(parse("::1", 80), Some(SocketAddr::from((Ipv6Addr::LOCALHOST, 80))));
-        assert_eq!(parse("::ffff:1.2.3.4", 1), Some(SocketAddr::from((Ipv4Addr::new(1, 2, 3, 4).to_ipv6_mapped(), 1))));
+        assert_eq!(
+            parse("::ffff:1.2.3.4", 1),
+            Some(SocketAddr::from((Ipv4Addr::new(1, 2, 3, 4).to_ipv6_mapped(), 1)))
+        );
     }
 
     #[test]
     fn names_and_odd_spellings_are_left_to_the_resolver() {
-        for host in [
-            "", "localhost", "example.org", "127.1", "0x7f.1", "2130706433", "127.0.0.01", "1.2.3.4%1", " 127.0.0.1",
-            "127.0.0.1 ", "[::1]", "::1%", "::g", "1::2::3", "fe80::1%nosuchinterface", "::1%-1", "::1%+1", "::1% 1",
-            "::1%4294967296", "::1%1%1", "::1\0", "١٢٧.0.0.1", "::1%١",
-        ] {
+        let spellings = "|localhost|example.org|127.1|0x7f.1|2130706433|127.0.0.01|1.2.3.4%1| 127.0.0.1|127.0.0.1 \
+            |[::1]|::1%|::g|1::2::3|fe80::1%nosuchinterface|::1%-1|::1%+1|::1% 1|::1%4294967296|::1%1%1|::1\0\
+            |\u{661}27.0.0.1|::1%\u{661}";
+        for host in spellings.split('|') {
             assert_eq!(parse(host, 80), None, "{host:?}");
         }
     }

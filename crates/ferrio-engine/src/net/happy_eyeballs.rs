@@ -35,13 +35,13 @@ pub async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
 #[must_use]
 pub fn interleave(addresses: Vec<SocketAddr>, first_family_count: usize) -> Vec<SocketAddr> {
     let Some(first) = addresses.first().map(SocketAddr::is_ipv4) else { return addresses };
-    let (mut these, mut those): (VecDeque<_>, VecDeque<_>) =
+    let (mut same, mut other): (VecDeque<_>, VecDeque<_>) =
         addresses.into_iter().partition(|address| address.is_ipv4() == first);
-    let ahead = first_family_count.saturating_sub(1).min(these.len());
-    let mut order: Vec<_> = these.drain(..ahead).collect();
-    while !(these.is_empty() && those.is_empty()) {
-        order.extend(these.pop_front());
-        order.extend(those.pop_front());
+    let ahead = first_family_count.saturating_sub(1).min(same.len());
+    let mut order: Vec<_> = same.drain(..ahead).collect();
+    while !(same.is_empty() && other.is_empty()) {
+        order.extend(same.pop_front());
+        order.extend(other.pop_front());
     }
     order
 }
@@ -122,7 +122,11 @@ where
             }
             let started = race.failures.len() + race.running.len();
             if race.waiting.is_empty() {
-                return if race.running.is_empty() { Poll::Ready(Err(race.all_failures())) } else { Poll::Pending };
+                return if race.running.is_empty() {
+                    Poll::Ready(Err(race.all_failures()))
+                } else {
+                    Poll::Pending
+                };
             }
             let last_failed = race.running.last().is_none_or(|(number, ..)| *number + 1 != started);
             if !last_failed && !race.out_of_patience(context) {

@@ -55,10 +55,13 @@ impl Process {
     pub(super) fn exited(&self) -> impl Future<Output = io::Result<()>> + use<> {
         let (pid, pidfd) = (self.pid, self.pidfd.clone());
         async move {
-            match pidfd {
-                Some(pidfd) => pidfd.exited().await,
-                None => exited_by_thread(pid).await,
+            // A poller that cannot take the pidfd, out of watches for one, is no reason to lose the status.
+            if let Some(pidfd) = pidfd
+                && pidfd.exited().await.is_ok()
+            {
+                return Ok(());
             }
+            exited_by_thread(pid).await
         }
     }
 
@@ -103,7 +106,9 @@ impl Unclaimed {
     }
 
     pub(super) fn take_pipes(&mut self) -> Pipes {
-        let Some(child) = self.0.as_mut().and_then(|process| process.child.as_mut()) else { return Pipes::default() };
+        let Some(child) = self.0.as_mut().and_then(|process| process.child.as_mut()) else {
+            return Pipes::default();
+        };
         (
             child.stdin.take().map(|pipe| OwnedFd::from(pipe).into()),
             child.stdout.take().map(|pipe| OwnedFd::from(pipe).into()),
@@ -126,10 +131,9 @@ impl Drop for Unclaimed {
 
 async fn exited_by_thread(pid: Pid) -> io::Result<()> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    let wait = move || rustix::io::retry_on_intr(|| waitid(WaitId::Pid(pid), options));
+    let wait = move || rustix::io::retry_on_intr(|| waitid(WaitId::Pid(pid), options)).map(drop);
     match WAITING.run(wait)?.await {
-        Some(Ok(_)) => Ok(()),
-        Some(Err(error)) => Err(error.into()),
+        Some(result) => Ok(result?),
         None => Err(io::Error::other("the waiting thread gave no answer")),
     }
 }

@@ -45,7 +45,10 @@ pub async fn spawn(command: Command) -> io::Result<Child> {
     spawn_watched(command, Process::start).await
 }
 
-async fn spawn_watched(mut command: Command, start: fn(&mut Command) -> io::Result<Process>) -> io::Result<Child> {
+async fn spawn_watched(
+    mut command: Command,
+    start: fn(&mut Command) -> io::Result<Process>,
+) -> io::Result<Child> {
     let core = Core::require()?;
     let started = core.blocking().run(move || start(&mut command).map(Unclaimed::new))?;
     let Some(unclaimed) = started.await else {

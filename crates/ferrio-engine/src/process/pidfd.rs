@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+};
 
 use crate::reactor::Direction;
 use crate::source::Source;
@@ -25,7 +27,8 @@ impl PidFd {
 
     /// Completes when the child has ended; leaves it to be reaped.
     pub(super) async fn exited(self) -> io::Result<()> {
-        let look = |pidfd: &Arc<OwnedFd>| if ended(pidfd)? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) };
+        let look =
+            |pidfd: &Arc<OwnedFd>| if ended(pidfd)? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) };
         Source::of_non_blocking(self.0)?.attempt(Direction::Read, look).await
     }
 

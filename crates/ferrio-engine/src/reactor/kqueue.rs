@@ -73,7 +73,7 @@ impl Kqueue {
 
     fn change(&self, filter: EventFilter, flags: EventFlags) -> io::Result<()> {
         let change = Change::new(filter, flags, std::ptr::null_mut());
-        let mut none = [const { std::mem::MaybeUninit::uninit() }; 0];
+        let mut none: [std::mem::MaybeUninit<Change>; 0] = [];
         // SAFETY: a descriptor that is not open is answered with EBADF; the kernel keeps no pointer of ours.
         unsafe { kevent_timespec(&self.queue, &[change], &mut none[..], None) }?;
         Ok(())

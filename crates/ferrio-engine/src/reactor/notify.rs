@@ -17,7 +17,7 @@ pub struct Notifier {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Notifier {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         use rustix::event::{EventfdFlags, eventfd};
         Ok(Notifier { ends: Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?) })
     }
@@ -28,14 +28,14 @@ impl Notifier {
     }
 
     /// What the poller watches.
-    pub(super) fn readable(&self) -> BorrowedFd<'_> {
+    pub(crate) fn readable(&self) -> BorrowedFd<'_> {
         self.ends.as_fd()
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 impl Notifier {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (reader, writer) = rustix::pipe::pipe()?;
         for end in [&reader, &writer] {
             rustix::io::ioctl_fionbio(end, true)?;
@@ -50,14 +50,14 @@ impl Notifier {
     }
 
     /// What the poller watches.
-    pub(super) fn readable(&self) -> BorrowedFd<'_> {
+    pub(crate) fn readable(&self) -> BorrowedFd<'_> {
         self.ends.0.as_fd()
     }
 }
 
 impl Notifier {
     /// Makes the descriptor unreadable again. Nothing to read is as good.
-    pub(super) fn drain(&self) {
+    pub(crate) fn drain(&self) {
         let mut sink = [0_u8; 64];
         while rustix::io::read(self.readable(), &mut sink).is_ok_and(|count| count == sink.len()) {}
     }

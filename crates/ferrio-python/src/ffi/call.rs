@@ -8,7 +8,7 @@ use std::time::Duration;
 use ferrio_engine::Loop;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::word::Word;
 
@@ -92,11 +92,6 @@ fn vectorcall<'py, const N: usize>(
     }
 }
 
-/// Calls `callable` with one argument.
-pub(crate) fn call1<'py>(callable: &Bound<'py, PyAny>, argument: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    vectorcall(callable.py(), callable.as_ptr(), &mut [ptr::null_mut(), argument.as_ptr()], 1)
-}
-
 /// A copy of the current context.
 pub(crate) fn copy_context(py: Python<'_>) -> PyResult<Py<PyAny>> {
     // SAFETY: ATTACHED.
@@ -116,6 +111,12 @@ pub(crate) fn in_context<R>(context: &Bound<'_, PyAny>, body: impl FnOnce() -> P
         return result.and(Err(error));
     }
     result
+}
+
+/// Runs `body` with the interpreter's token, for code that is called by CPython but is not given it: a `Drop`.
+pub(crate) fn with_python<R>(body: impl FnOnce(Python<'_>) -> R) -> R {
+    // SAFETY: states of Python objects are dropped by CPython, attached (ATTACHED).
+    body(unsafe { Python::assume_attached() })
 }
 
 /// Runs Python's handlers of signals that arrived; does nothing but on the main thread.
@@ -213,5 +214,19 @@ impl Drop for Exported {
     fn drop(&mut self) {
         // SAFETY: exported in `new`; states that hold one are dropped attached.
         unsafe { ffi::PyBuffer_Release(&raw mut *self.view) };
+    }
+}
+
+/// Calls `object.name(argument)` without making a bound method.
+pub(crate) fn call_method1<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    argument: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let stack = [object.as_ptr(), argument.as_ptr()];
+    // SAFETY: ATTACHED, live objects.
+    unsafe {
+        let result = ffi::PyObject_VectorcallMethod(name.as_ptr(), stack.as_ptr(), stack.len(), ptr::null_mut());
+        Bound::from_owned_ptr_or_err(object.py(), result)
     }
 }

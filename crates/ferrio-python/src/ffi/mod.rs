@@ -4,6 +4,7 @@
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
 //! * `loop_slots`: making a loop, and noticing a replaced clock
+//! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
 //!
 //! One invariant carries most of it. ATTACHED: whoever holds a `Python<'py>` has the interpreter's lock, so no other
@@ -16,4 +17,5 @@ pub(crate) mod args;
 pub(crate) mod call;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
+pub(crate) mod weak;
 pub(crate) mod word;

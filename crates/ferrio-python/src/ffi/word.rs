@@ -11,7 +11,7 @@
 //! bytes at least, async-task's headers as well, so three bits are free. Words move between threads, but their counts
 //! change only attached (ATTACHED), and engine tasks count atomically.
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use ferrio_engine::{Handle as Queued, Runnable, Timed};
 use pyo3::Borrowed;
@@ -68,6 +68,11 @@ impl Head {
             unsafe { state::<T>(object).turn(&Borrowed::from_ptr(py, object), turn) }
         }
         Head { turn: turn::<T>, offset: T::place().offset() }
+    }
+
+    /// The object this head lies in.
+    pub(crate) fn object(&self) -> *mut ffi::PyObject {
+        ptr::from_ref(self).wrapping_byte_offset(-self.offset).cast_mut().cast()
     }
 }
 
@@ -126,6 +131,12 @@ impl Word {
         matches!(self.tag(), HANDLE | TIMER).then(|| unsafe { Bound::from_borrowed_ptr(py, self.object()) })
     }
 
+    /// The Python object this word gives a turn to; an engine task has none.
+    pub(crate) fn as_object<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: the word keeps the object alive.
+        (self.tag() != TASK).then(|| unsafe { Bound::from_borrowed_ptr(py, self.object()) })
+    }
+
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
         if self.tag() != TASK {
             visitor.raw(self.object());
@@ -155,7 +166,7 @@ impl Word {
     fn object(&self) -> *mut ffi::PyObject {
         match self.tag() {
             HANDLE | TIMER => self.untagged().cast(),
-            _ => self.untagged().wrapping_byte_offset(-self.head().offset).cast(),
+            _ => self.head().object(),
         }
     }
 

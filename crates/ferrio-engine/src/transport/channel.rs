@@ -1,0 +1,202 @@
+//! Channels: the bytes of a socket or a pipe. Whatever differs between them is here.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+
+/// Which ways the bytes of a channel flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Both ways, each of which can end alone.
+    Duplex,
+    /// Towards us only: the end of the stream is the end of the channel.
+    ReadOnly,
+    /// Away from us only: being readable means that the reader is gone.
+    WriteOnly,
+}
+
+/// A non-blocking stream of bytes.
+pub trait Channel {
+    /// Which ways it goes.
+    const KIND: Kind;
+
+    /// Its descriptor.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// Reads what is there; zero is the end.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there.
+    fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize>;
+
+    /// Writes what there is room for.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none.
+    fn write(&self, data: &[u8]) -> io::Result<usize>;
+
+    /// As `write`, of several pieces.
+    ///
+    /// # Errors
+    /// As `write`.
+    fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Tells the peer that no more comes.
+    ///
+    /// # Errors
+    /// When the peer is gone already, or the channel knows no half-closing.
+    fn end(&self) -> io::Result<()>;
+}
+
+/// A descriptor that is ours to close, or lent by an object of the door's that closes it.
+#[derive(Debug)]
+pub struct Descriptor {
+    number: RawFd,
+    owned: Cell<bool>,
+}
+
+impl Descriptor {
+    /// Ours to close.
+    #[must_use]
+    pub fn owned(descriptor: OwnedFd) -> Self {
+        Descriptor { number: descriptor.into_raw_fd(), owned: Cell::new(true) }
+    }
+
+    /// Somebody else's. Once they closed it every call fails with the kernel's "bad descriptor".
+    #[must_use]
+    pub fn lent(number: RawFd) -> Self {
+        Descriptor { number, owned: Cell::new(false) }
+    }
+
+    /// Its number, also after it was closed.
+    #[must_use]
+    pub fn number(&self) -> RawFd {
+        self.number
+    }
+
+    /// Leaves the closing to the caller from now on.
+    pub fn release(&self) -> RawFd {
+        self.owned.set(false);
+        self.number
+    }
+
+    /// Closes it, if it is ours and not closed yet.
+    pub fn close(&self) {
+        if self.owned.replace(false) {
+            // SAFETY: `owned` is set while the number came from an `OwnedFd` and was neither closed nor released.
+            drop(unsafe { OwnedFd::from_raw_fd(self.number) });
+        }
+    }
+
+    /// Has a TCP socket send small writes at once; other descriptors know no such thing and ignore it.
+    pub fn set_no_delay(&self) {
+        let _not_tcp = rustix::net::sockopt::set_tcp_nodelay(self.borrow(), true);
+    }
+
+    /// For a system call.
+    #[must_use]
+    pub fn borrow(&self) -> BorrowedFd<'_> {
+        // SAFETY: the number is passed to the kernel only, which refuses one that is not open.
+        unsafe { BorrowedFd::borrow_raw(self.number) }
+    }
+}
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.number
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A connected stream socket.
+#[derive(Debug)]
+pub struct Socket(pub Descriptor);
+
+impl Channel for Socket {
+    const KIND: Kind = Kind::Duplex;
+
+    fn descriptor(&self) -> &Descriptor {
+        &self.0
+    }
+
+    fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        Ok(rustix::net::recv(self.0.borrow(), buffer, RecvFlags::empty())?.1)
+    }
+
+    fn write(&self, data: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self.0.borrow(), data, SendFlags::NOSIGNAL)?)
+    }
+
+    fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut control = rustix::net::SendAncillaryBuffer::default();
+        Ok(rustix::net::sendmsg(self.0.borrow(), pieces, &mut control, SendFlags::NOSIGNAL)?)
+    }
+
+    fn end(&self) -> io::Result<()> {
+        Ok(rustix::net::shutdown(self.0.borrow(), Shutdown::Write)?)
+    }
+}
+
+/// The reading end of a pipe, or whatever is read like one: a terminal, a FIFO, a socket.
+#[derive(Debug)]
+pub struct ReadPipe(pub Descriptor);
+
+impl Channel for ReadPipe {
+    const KIND: Kind = Kind::ReadOnly;
+
+    fn descriptor(&self) -> &Descriptor {
+        &self.0
+    }
+
+    fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        Ok(rustix::io::read(self.0.borrow(), buffer)?.0.len())
+    }
+
+    fn write(&self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn write_vectored(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn end(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// The writing end of a pipe, or whatever is written like one.
+#[derive(Debug)]
+pub struct WritePipe(pub Descriptor);
+
+impl Channel for WritePipe {
+    const KIND: Kind = Kind::WriteOnly;
+
+    fn descriptor(&self) -> &Descriptor {
+        &self.0
+    }
+
+    fn read(&self, _: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn write(&self, data: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(self.0.borrow(), data)?)
+    }
+
+    fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(rustix::io::writev(self.0.borrow(), pieces)?)
+    }
+
+    fn end(&self) -> io::Result<()> {
+        Ok(())
+    }
+}

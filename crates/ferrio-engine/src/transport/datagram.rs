@@ -1,0 +1,308 @@
+//! `Datagrams`: the sibling of `Transport` for packets. A packet is sent whole or not at all, and a failed one is an
+//! event, not an end.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use super::channel::Descriptor;
+use super::outgoing::Limits;
+use crate::reactor::Direction;
+
+/// What asyncio counts for a queued packet beside its bytes.
+const HEADER: usize = 8;
+
+/// The other side of a datagram transport; see `Protocol`, whose rules hold here.
+pub trait PacketProtocol {
+    /// The door's token.
+    type Cx<'a>: Copy;
+    /// What leaves the loop.
+    type Escape;
+    /// Why the transport was lost.
+    type Reason;
+    /// A packet kept until it can be sent.
+    type Packet;
+
+    /// The transport is ready for use.
+    ///
+    /// # Errors
+    /// `Escape` only, here and below.
+    fn connection_made(&self, cx: Self::Cx<'_>) -> Result<(), Self::Escape>;
+    /// Receives one packet from `descriptor` and hands it on, or the error instead of it.
+    ///
+    /// # Errors
+    /// See above.
+    fn receive(&self, cx: Self::Cx<'_>, descriptor: &Descriptor) -> Result<(), Self::Escape>;
+    /// Tries to send `packet`; false when it has to wait. A failure is handed on and counts as sent.
+    ///
+    /// # Errors
+    /// See above.
+    fn send(&self, cx: Self::Cx<'_>, descriptor: &Descriptor, packet: &Self::Packet) -> Result<bool, Self::Escape>;
+    /// The bytes of `packet`.
+    fn size(packet: &Self::Packet) -> usize;
+    /// More waits to be sent than should.
+    ///
+    /// # Errors
+    /// See above.
+    fn pause_writing(&self, cx: Self::Cx<'_>) -> Result<(), Self::Escape>;
+    /// Enough of it was sent.
+    ///
+    /// # Errors
+    /// See above.
+    fn resume_writing(&self, cx: Self::Cx<'_>) -> Result<(), Self::Escape>;
+    /// The last call.
+    ///
+    /// # Errors
+    /// See above.
+    fn connection_lost(&self, cx: Self::Cx<'_>, reason: Option<Self::Reason>) -> Result<(), Self::Escape>;
+    /// As `Protocol::watch`.
+    fn watch(&self, cx: Self::Cx<'_>, direction: Direction, on: bool);
+    /// As `Protocol::defer`.
+    fn defer(&self, cx: Self::Cx<'_>);
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Datagrams<P: PacketProtocol> {
+    descriptor: Descriptor,
+    protocol: P,
+    queue: RefCell<VecDeque<P::Packet>>,
+    size: Cell<usize>,
+    limits: Cell<Limits>,
+    writing_paused: Cell<bool>,
+    started: Cell<bool>,
+    paused: Cell<bool>,
+    reading: Cell<bool>,
+    closing: Cell<bool>,
+    lost: Cell<u32>,
+    gone: Cell<bool>,
+    reason: RefCell<Option<P::Reason>>,
+}
+
+impl<P: PacketProtocol> Datagrams<P> {
+    /// A transport that does nothing until it is started.
+    pub fn new(descriptor: Descriptor, protocol: P) -> Self {
+        Datagrams {
+            descriptor,
+            protocol,
+            queue: RefCell::default(),
+            size: Cell::new(0),
+            limits: Cell::default(),
+            writing_paused: Cell::new(false),
+            started: Cell::new(false),
+            paused: Cell::new(false),
+            reading: Cell::new(false),
+            closing: Cell::new(false),
+            lost: Cell::new(0),
+            gone: Cell::new(false),
+            reason: RefCell::new(None),
+        }
+    }
+
+    /// The socket.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The door's side.
+    pub fn protocol(&self) -> &P {
+        &self.protocol
+    }
+
+    /// Bytes that wait, with asyncio's allowance for headers.
+    pub fn size(&self) -> usize {
+        self.size.get()
+    }
+
+    /// The marks of flow control.
+    pub fn limits(&self) -> Limits {
+        self.limits.get()
+    }
+
+    /// Whether it is closing or closed.
+    pub fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    /// Whether it receives.
+    pub fn is_reading(&self) -> bool {
+        !self.closing.get() && !self.paused.get()
+    }
+
+    /// Whether connection_lost ran and the socket is closed.
+    pub fn is_gone(&self) -> bool {
+        self.gone.get()
+    }
+
+    /// Counts a packet that is offered after the end; says how many were before. Zero: it is not the end.
+    pub fn refuse(&self) -> u32 {
+        let lost = self.lost.get();
+        if lost > 0 {
+            self.lost.set(lost.saturating_add(1));
+        }
+        lost
+    }
+
+    /// Has connection_made called and begins to receive after it.
+    pub fn start(&self, cx: P::Cx<'_>) {
+        self.protocol.defer(cx);
+    }
+
+    /// The deferred call: the first begins, the last ends.
+    ///
+    /// # Errors
+    /// What a callback wants to leave the loop.
+    pub fn on_deferred(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if !self.started.replace(true) {
+            let result = self.protocol.connection_made(cx);
+            if self.is_reading() {
+                self.read(cx, true);
+            }
+            return result;
+        }
+        if self.lost.get() > 0 { self.finish(cx) } else { Ok(()) }
+    }
+
+    /// A packet can be received.
+    ///
+    /// # Errors
+    /// As `on_deferred`.
+    pub fn on_readable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.lost.get() > 0 || !self.reading.get() {
+            return Ok(());
+        }
+        self.protocol.receive(cx, &self.descriptor)
+    }
+
+    /// A packet can be sent.
+    ///
+    /// # Errors
+    /// As `on_deferred`.
+    pub fn on_writable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        while self.lost.get() == 0 {
+            let Some(packet) = self.queue.borrow_mut().pop_front() else { break };
+            let size = P::size(&packet) + HEADER;
+            if !self.protocol.send(cx, &self.descriptor, &packet)? {
+                self.queue.borrow_mut().push_front(packet);
+                break;
+            }
+            self.size.set(self.size.get().saturating_sub(size));
+        }
+        if self.size.get() <= self.limits.get().low && self.writing_paused.replace(false) {
+            self.protocol.resume_writing(cx)?;
+        }
+        if self.queue.borrow().is_empty() && self.lost.get() == 0 {
+            self.protocol.watch(cx, Direction::Write, false);
+            if self.closing.get() {
+                self.lost.set(1);
+                return self.finish(cx);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends `packet`, now if possible.
+    ///
+    /// # Errors
+    /// As `on_deferred`.
+    pub fn send(&self, cx: P::Cx<'_>, packet: P::Packet) -> Result<(), P::Escape> {
+        if self.queue.borrow().is_empty() {
+            if self.protocol.send(cx, &self.descriptor, &packet)? {
+                return Ok(());
+            }
+            self.protocol.watch(cx, Direction::Write, true);
+        }
+        self.size.set(self.size.get() + P::size(&packet) + HEADER);
+        self.queue.borrow_mut().push_back(packet);
+        self.pause_writing(cx)
+    }
+
+    /// Closes in order: what waits is still sent.
+    pub fn close(&self, cx: P::Cx<'_>) {
+        if self.closing.replace(true) {
+            return;
+        }
+        self.read(cx, false);
+        if self.queue.borrow().is_empty() {
+            self.lost.set(1);
+            self.protocol.defer(cx);
+        }
+    }
+
+    /// Closes at once.
+    pub fn lose(&self, cx: P::Cx<'_>, reason: Option<P::Reason>) {
+        if self.lost.get() > 0 {
+            return;
+        }
+        let queue = self.queue.take();
+        if !queue.is_empty() {
+            self.size.set(0);
+            self.protocol.watch(cx, Direction::Write, false);
+        }
+        drop(queue);
+        self.closing.set(true);
+        self.read(cx, false);
+        let old = self.reason.replace(reason);
+        drop(old);
+        self.lost.set(1);
+        self.protocol.defer(cx);
+    }
+
+    /// Receives no more for now.
+    pub fn pause_reading(&self, cx: P::Cx<'_>) -> bool {
+        let was = self.is_reading();
+        if was {
+            self.paused.set(true);
+            self.read(cx, false);
+        }
+        was
+    }
+
+    /// Receives again.
+    pub fn resume_reading(&self, cx: P::Cx<'_>) -> bool {
+        if self.closing.get() || !self.paused.replace(false) {
+            return false;
+        }
+        if self.started.get() {
+            self.read(cx, true);
+        }
+        true
+    }
+
+    /// Moves the marks of flow control, which may pause at once.
+    ///
+    /// # Errors
+    /// As `on_deferred`.
+    pub fn set_limits(&self, cx: P::Cx<'_>, limits: Limits) -> Result<(), P::Escape> {
+        self.limits.set(limits);
+        self.pause_writing(cx)
+    }
+
+    /// Closes the socket without a word to the protocol: nobody refers to the transport any more.
+    pub fn abandon(&self) {
+        self.gone.set(true);
+        self.descriptor.close();
+    }
+
+    fn finish(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.gone.replace(true) {
+            return Ok(());
+        }
+        let reason = self.reason.take();
+        let result = self.protocol.connection_lost(cx, reason);
+        self.descriptor.close();
+        result
+    }
+
+    fn read(&self, cx: P::Cx<'_>, on: bool) {
+        if self.reading.replace(on) != on {
+            self.protocol.watch(cx, Direction::Read, on);
+        }
+    }
+
+    fn pause_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.size.get() > self.limits.get().high && !self.writing_paused.replace(true) {
+            return self.protocol.pause_writing(cx);
+        }
+        Ok(())
+    }
+}

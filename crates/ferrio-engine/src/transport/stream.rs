@@ -1,0 +1,428 @@
+//! `Transport<C, P>`: the only state machine of reading, writing and closing.
+//!
+//! ```text
+//!            start                    close, eof, error                   all written, or lost
+//! (new) ────────────▶ open ─────────────────────────▶ closing ─────────────────────────────▶ lost ──▶ gone
+//!        deferred:    reading unless paused           not reading,         deferred:               connection_lost ran,
+//!        connection_made                              still writing        connection_lost         channel closed
+//! ```
+//!
+//! Events may arrive after the state they were meant for: each handler looks at the state first. Callbacks may call
+//! any method here, so no borrow is held across one, and the state is looked at again after each.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+
+use super::channel::{Channel, Kind};
+use super::outgoing::{Limits, Outgoing};
+use super::protocol::{Fault, Protocol, Received};
+use crate::reactor::Direction;
+
+/// Why `write` did not take the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// `write_eof` was called.
+    AfterEof,
+    /// The connection is lost; the number of writes since then, this one included.
+    Lost(u32),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Transport<C, P: Protocol> {
+    channel: C,
+    protocol: P,
+    outgoing: Outgoing<P::Chunk>,
+    state: State,
+    /// Why the connection was lost, until `connection_lost` is told.
+    reason: RefCell<Option<P::Reason>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    started: Cell<bool>,
+    paused: Cell<bool>,
+    /// The channel is watched for reading.
+    reading: Cell<bool>,
+    closing: Cell<bool>,
+    /// No more is to be written.
+    ended: Cell<bool>,
+    /// `eof_received` is still to be called before `connection_lost`.
+    eof_pending: Cell<bool>,
+    /// Above zero once connection_lost is on its way; counts the writes since.
+    lost: Cell<u32>,
+    gone: Cell<bool>,
+    closed: Cell<bool>,
+}
+
+impl<C: Channel, P: Protocol> Transport<C, P> {
+    /// A transport that does nothing until it is started.
+    pub fn new(channel: C, protocol: P) -> Self {
+        let (outgoing, state, reason) = (Outgoing::new(), State::default(), RefCell::new(None));
+        Transport { channel, protocol, outgoing, state, reason }
+    }
+
+    /// The bytes' side.
+    pub fn channel(&self) -> &C {
+        &self.channel
+    }
+
+    /// The door's side.
+    pub fn protocol(&self) -> &P {
+        &self.protocol
+    }
+
+    /// What waits to be written.
+    pub fn outgoing(&self) -> &Outgoing<P::Chunk> {
+        &self.outgoing
+    }
+
+    /// Whether `close`, `abort` or a failure began to close it.
+    pub fn is_closing(&self) -> bool {
+        self.state.closing.get()
+    }
+
+    /// Whether it receives.
+    pub fn is_reading(&self) -> bool {
+        !self.state.closing.get() && !self.state.paused.get()
+    }
+
+    /// Whether the channel is watched for reading.
+    pub fn is_polling(&self) -> bool {
+        self.state.reading.get()
+    }
+
+    /// Whether connection_lost ran and the channel is closed.
+    pub fn is_gone(&self) -> bool {
+        self.state.gone.get()
+    }
+
+    /// Whether the channel was closed: its number may be another's by now.
+    pub fn is_abandoned(&self) -> bool {
+        self.state.closed.get()
+    }
+
+    /// Whether `write_eof` was called.
+    pub fn is_ended(&self) -> bool {
+        self.state.ended.get()
+    }
+
+    /// Has connection_made called and begins to read after it.
+    pub fn start(&self, cx: P::Cx<'_>) {
+        self.protocol.defer(cx);
+    }
+
+    /// The deferred call: the first begins, the last ends.
+    ///
+    /// # Errors
+    /// What a callback wants to leave the loop.
+    pub fn on_deferred(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if !self.state.started.replace(true) {
+            let result = self.protocol.connection_made(cx);
+            let listens = C::KIND != Kind::WriteOnly || self.protocol_hears_of_hang_up();
+            if listens && self.is_reading() {
+                self.read(cx, true);
+            }
+            return result;
+        }
+        if self.state.lost.get() > 0 { self.finish(cx) } else { Ok(()) }
+    }
+
+    /// The channel can be read.
+    ///
+    /// # Errors
+    /// As `on_deferred`.
+    pub fn on_readable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.state.lost.get() > 0 || !self.state.reading.get() {
+            return Ok(());
+        }
+        if C::KIND == Kind::WriteOnly {
+            let reason = (!self.outgoing.is_empty()).then(|| self.protocol.broken_pipe(cx));
+            self.lose(cx, reason);
+            return Ok(());
+        }
+        match self.protocol.receive(cx, &self.channel) {
+            Ok(Received::Data | Received::Nothing) => Ok(()),
+            Ok(Received::End) => self.on_end(cx),
+            Err(fault) => self.fail(cx, fault),
+        }
+    }
+
+    /// The channel has room.
+    ///
+    /// # Errors
+    /// As `on_deferred`.
+    pub fn on_writable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.state.lost.get() > 0 || self.outgoing.is_empty() {
+            return Ok(());
+        }
+        match self.outgoing.flush(|pieces| self.channel.write_vectored(pieces)) {
+            Err(error) if is_try_again(&error) => Ok(()),
+            Err(error) => {
+                self.write_failed(cx, error);
+                Ok(())
+            }
+            Ok(_) => {
+                let result = self.resume_writing(cx);
+                if self.outgoing.is_empty() && self.state.lost.get() == 0 {
+                    self.all_written(cx)?;
+                }
+                result
+            }
+        }
+    }
+
+    /// Writes `data`, as much as possible at once. `rest` makes a chunk of the same data that can be kept.
+    ///
+    /// # Errors
+    /// What a callback wants to leave the loop, or what `rest` failed with.
+    pub fn write(
+        &self,
+        cx: P::Cx<'_>,
+        data: &[u8],
+        rest: impl FnOnce() -> Result<P::Chunk, P::Escape>,
+    ) -> Result<(), P::Escape> {
+        let mut written = 0;
+        if self.outgoing.is_empty() {
+            match self.channel.write(data) {
+                Ok(count) if count == data.len() => return Ok(()),
+                Ok(count) => written = count,
+                Err(error) if is_try_again(&error) => {}
+                Err(error) => {
+                    self.write_failed(cx, error);
+                    return Ok(());
+                }
+            }
+            self.protocol.watch(cx, Direction::Write, true);
+        }
+        self.outgoing.push(rest()?, written);
+        self.pause_writing(cx)
+    }
+
+    /// Writes all of `chunks`, in one system call where they fit.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn write_all(&self, cx: P::Cx<'_>, chunks: impl IntoIterator<Item = P::Chunk>) -> Result<(), P::Escape> {
+        let waited = !self.outgoing.is_empty();
+        for chunk in chunks {
+            self.outgoing.push(chunk, 0);
+        }
+        if self.outgoing.is_empty() {
+            return Ok(());
+        }
+        if !waited {
+            match self.outgoing.flush(|pieces| self.channel.write_vectored(pieces)) {
+                Err(error) if !is_try_again(&error) => {
+                    self.write_failed(cx, error);
+                    return Ok(());
+                }
+                _ if self.outgoing.is_empty() => return Ok(()),
+                _ => self.protocol.watch(cx, Direction::Write, true),
+            }
+        }
+        self.pause_writing(cx)
+    }
+
+    /// Whether data may be written, and why not. Each refused write counts.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_write(&self) -> Result<(), Refused> {
+        if self.state.ended.get() && C::KIND == Kind::Duplex {
+            return Err(Refused::AfterEof);
+        }
+        let lost = self.state.lost.get();
+        if lost > 0 || (C::KIND == Kind::WriteOnly && self.state.closing.get()) {
+            self.state.lost.set(lost.saturating_add(u32::from(lost > 0)));
+            return Err(Refused::Lost(lost));
+        }
+        Ok(())
+    }
+
+    /// No more will be written. A channel of one way is closed by it.
+    ///
+    /// # Errors
+    /// The system's, when the peer is gone.
+    pub fn write_eof(&self, cx: P::Cx<'_>) -> io::Result<()> {
+        if self.state.closing.get() || self.state.ended.replace(true) {
+            return Ok(());
+        }
+        if C::KIND == Kind::WriteOnly {
+            self.close(cx);
+            return Ok(());
+        }
+        if self.outgoing.is_empty() { self.channel.end() } else { Ok(()) }
+    }
+
+    /// Closes in order: nothing more is received, everything is still written.
+    pub fn close(&self, cx: P::Cx<'_>) {
+        if self.state.closing.replace(true) {
+            return;
+        }
+        if C::KIND != Kind::WriteOnly || self.outgoing.is_empty() {
+            self.read(cx, false);
+        }
+        if self.outgoing.is_empty() {
+            self.lost(cx);
+        }
+    }
+
+    /// Closes at once: what was not written never will be.
+    pub fn lose(&self, cx: P::Cx<'_>, reason: Option<P::Reason>) {
+        if self.state.lost.get() > 0 {
+            return;
+        }
+        if !self.outgoing.is_empty() {
+            self.outgoing.clear();
+            self.protocol.watch(cx, Direction::Write, false);
+        }
+        self.state.closing.set(true);
+        self.read(cx, false);
+        let old = self.reason.replace(reason);
+        drop(old);
+        self.lost(cx);
+    }
+
+    /// Receives no more for now.
+    pub fn pause_reading(&self, cx: P::Cx<'_>) -> bool {
+        if !self.is_reading() {
+            return false;
+        }
+        self.state.paused.set(true);
+        self.read(cx, false);
+        true
+    }
+
+    /// Receives again.
+    pub fn resume_reading(&self, cx: P::Cx<'_>) -> bool {
+        if self.state.closing.get() || !self.state.paused.replace(false) {
+            return false;
+        }
+        if self.state.started.get() {
+            self.read(cx, true);
+        }
+        true
+    }
+
+    /// Moves the marks of flow control, which may pause at once.
+    ///
+    /// # Errors
+    /// As `on_deferred`.
+    pub fn set_limits(&self, cx: P::Cx<'_>, limits: Limits) -> Result<(), P::Escape> {
+        self.outgoing.set_limits(limits);
+        self.pause_writing(cx)
+    }
+
+    /// Closes the channel without a word to the protocol: nobody refers to the transport any more.
+    pub fn abandon(&self) {
+        self.state.gone.set(true);
+        self.state.closed.set(true);
+        self.channel.descriptor().close();
+    }
+
+    fn on_end(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if C::KIND == Kind::ReadOnly {
+            self.state.eof_pending.set(true);
+            self.close(cx);
+            return Ok(());
+        }
+        match self.protocol.eof_received(cx) {
+            Ok(true) => self.read(cx, false),
+            Ok(false) => self.close(cx),
+            Err(fault) => return self.fail(cx, fault),
+        }
+        Ok(())
+    }
+
+    fn all_written(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        self.protocol.watch(cx, Direction::Write, false);
+        self.protocol.drained(cx, None);
+        if self.state.closing.get() {
+            self.read(cx, false);
+            self.state.lost.set(1);
+            return self.finish(cx);
+        }
+        if self.state.ended.get()
+            && let Err(error) = self.channel.end()
+        {
+            self.write_failed(cx, error);
+        }
+        Ok(())
+    }
+
+    /// The one place where `connection_lost` is called and the channel closed.
+    fn finish(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.state.gone.replace(true) {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        if self.state.eof_pending.replace(false)
+            && let Err(Fault::Escape(error)) = self.protocol.eof_received(cx)
+        {
+            result = Err(error);
+        }
+        let reason = self.reason.take();
+        let lost = self.protocol.connection_lost(cx, reason);
+        self.state.closed.set(true);
+        self.channel.descriptor().close();
+        result.and(lost)
+    }
+
+    fn fail(&self, cx: P::Cx<'_>, fault: Fault<P::Escape, P::Reason>) -> Result<(), P::Escape> {
+        match fault {
+            Fault::Escape(error) => Err(error),
+            Fault::Lose(reason) => {
+                self.lose(cx, Some(reason));
+                Ok(())
+            }
+        }
+    }
+
+    fn write_failed(&self, cx: P::Cx<'_>, error: io::Error) {
+        let waited = !self.outgoing.is_empty();
+        if waited {
+            self.protocol.watch(cx, Direction::Write, false);
+            self.outgoing.clear();
+        }
+        let reason = self.protocol.write_failed(cx, error);
+        if waited {
+            self.protocol.drained(cx, Some(&reason));
+        }
+        if C::KIND == Kind::WriteOnly && !waited {
+            self.read(cx, false);
+        }
+        self.lose(cx, Some(reason));
+    }
+
+    fn lost(&self, cx: P::Cx<'_>) {
+        self.state.lost.set(1);
+        self.protocol.defer(cx);
+    }
+
+    fn read(&self, cx: P::Cx<'_>, on: bool) {
+        if self.state.reading.replace(on) != on {
+            self.protocol.watch(cx, Direction::Read, on);
+        }
+    }
+
+    fn pause_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.outgoing.should_pause() { self.protocol.pause_writing(cx) } else { Ok(()) }
+    }
+
+    fn resume_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.outgoing.should_resume() { self.protocol.resume_writing(cx) } else { Ok(()) }
+    }
+
+    /// A reader that goes away makes a FIFO or a socket readable at its writing end; other things stay silent.
+    fn protocol_hears_of_hang_up(&self) -> bool {
+        use rustix::fs::FileType;
+        rustix::fs::fstat(self.channel.descriptor().borrow()).is_ok_and(|stat| {
+            matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket)
+        })
+    }
+}
+
+fn is_try_again(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

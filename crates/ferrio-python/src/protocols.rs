@@ -1,0 +1,445 @@
+//! `PyProtocol`: a Python protocol object as the engine's `Protocol`.
+//!
+//! Owns what a transport keeps for Python (protocol, loop, context, server, waiters) and every report in asyncio's
+//! wording. All callbacks of one transport run in one copy of the context it was made in. Everything is dropped when
+//! connection_lost was called, so that no cycle through a closed transport stays behind.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::marker::PhantomData;
+
+use ferrio_engine::Direction;
+use ferrio_engine::transport::{Channel, Fault, Protocol, Received};
+use pyo3::exceptions::{PyBrokenPipeError, PyRuntimeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::base_events::BaseLoop;
+use crate::exceptions::{leaves_the_loop, os_error};
+use crate::ffi::call::{Exported, bytes_filled_by, call_method1, copy_context, in_context};
+use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::word::{Io, Turn, Word};
+use crate::sockets::Ends;
+use crate::support;
+use crate::transports::{Door, Stream};
+
+/// A read that fills this buffer is followed by one straight into a bigger `bytes`; smaller ones are copied out of it,
+/// which costs less than allocating for the worst case and shrinking.
+pub(crate) const SCRATCH: usize = 64 * 1024;
+
+/// The most one read takes; asyncio's figure.
+const LARGEST_READ: usize = 256 * 1024;
+
+/// Data that waits to be written.
+pub(crate) enum Chunk {
+    /// An immutable object, kept as it is.
+    Shared(Exported),
+    /// A copy of one that may change.
+    Copied(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Chunk::Shared(exported) => exported.as_ref(),
+            Chunk::Copied(bytes) => bytes,
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct PyProtocol<C> {
+    event_loop: RefCell<Option<Py<PyAny>>>,
+    protocol: RefCell<Option<Py<PyAny>>>,
+    /// Whether the protocol is a `BufferedProtocol`.
+    buffered: Cell<bool>,
+    /// Whether the last read filled the loop's scratch buffer.
+    large: Cell<bool>,
+    context: Py<PyAny>,
+    server: RefCell<Option<Py<PyAny>>>,
+    /// Told once connection_made was called.
+    waiter: RefCell<Option<Py<PyAny>>>,
+    /// The Python object that owns the descriptor, where there is one.
+    owner: RefCell<Option<Py<PyAny>>>,
+    /// What get_extra_info() answers from, once somebody asked.
+    extra: RefCell<Option<Py<PyAny>>>,
+    /// Told when all is written; while it is there, only sendfile may write.
+    empty_waiter: RefCell<Option<Py<PyAny>>>,
+    ends: Cell<Ends>,
+    channel: PhantomData<C>,
+}
+
+impl<C> PyProtocol<C> {
+    pub(crate) fn new(
+        event_loop: &Bound<'_, PyAny>,
+        protocol: &Bound<'_, PyAny>,
+        owner: Option<Py<PyAny>>,
+        waiter: Option<Py<PyAny>>,
+        server: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let this = PyProtocol {
+            event_loop: RefCell::new(Some(event_loop.clone().unbind())),
+            protocol: RefCell::default(),
+            buffered: Cell::new(false),
+            large: Cell::new(false),
+            context: copy_context(event_loop.py())?,
+            server: RefCell::new(server),
+            waiter: RefCell::new(waiter),
+            owner: RefCell::new(owner),
+            extra: RefCell::default(),
+            empty_waiter: RefCell::default(),
+            ends: Cell::default(),
+            channel: PhantomData,
+        };
+        this.set(protocol)?;
+        Ok(this)
+    }
+
+    /// Puts `protocol` in the place of the former one.
+    pub(crate) fn set(&self, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = protocol.py();
+        let class = support::helper(py, intern!(py, "BufferedProtocol"))?;
+        self.buffered.set(protocol.is_instance(&class)?);
+        let old = self.protocol.replace(Some(protocol.clone().unbind()));
+        drop(old);
+        Ok(())
+    }
+
+    pub(crate) fn protocol<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.protocol.borrow().as_ref().map(|protocol| protocol.bind(py).clone())
+    }
+
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.event_loop.borrow().as_ref().map(|event_loop| event_loop.bind(py).clone())
+    }
+
+    pub(crate) fn owner(&self) -> &RefCell<Option<Py<PyAny>>> {
+        &self.owner
+    }
+
+    pub(crate) fn server(&self) -> &RefCell<Option<Py<PyAny>>> {
+        &self.server
+    }
+
+    pub(crate) fn extra(&self) -> &RefCell<Option<Py<PyAny>>> {
+        &self.extra
+    }
+
+    /// The addresses of the two ends, as far as they are known.
+    pub(crate) fn ends(&self) -> &Cell<Ends> {
+        &self.ends
+    }
+
+    pub(crate) fn empty_waiter(&self) -> &RefCell<Option<Py<PyAny>>> {
+        &self.empty_waiter
+    }
+
+    /// Tells whoever waits for the transport that it is ready, unless they went away.
+    pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
+        match self.waiter.take() {
+            Some(waiter) if !waiter.call_method0(py, intern!(py, "done"))?.is_truthy(py)? => {
+                waiter.call_method1(py, intern!(py, "set_result"), (py.None(),)).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        for cell in [&self.event_loop, &self.protocol, &self.server, &self.waiter, &self.owner, &self.empty_waiter] {
+            if let Ok(object) = cell.try_borrow() {
+                visitor.object(object.as_ref());
+            }
+        }
+        if let Ok(extra) = self.extra.try_borrow() {
+            visitor.object(extra.as_ref());
+        }
+        visitor.object(Some(&self.context));
+    }
+
+    pub(crate) fn clear(&self) {
+        for cell in [&self.event_loop, &self.protocol, &self.server, &self.waiter, &self.owner, &self.empty_waiter] {
+            drop(cell.take());
+        }
+        drop(self.extra.take());
+    }
+
+    /// Runs `call` with the protocol, in the transport's context. Nothing happens when it is gone.
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        call: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(protocol) = self.protocol(py) else { return Ok(None) };
+        in_context(self.context.bind(py), || call(&protocol)).map(Some)
+    }
+
+    /// Reports what a callback raised that asyncio calls through call_soon.
+    fn callback_failed(&self, this: &Bound<'_, PyAny>, callback: &str, error: &PyErr) -> PyResult<()> {
+        let py = this.py();
+        let (Some(event_loop), Some(protocol)) = (self.event_loop(py), self.protocol(py)) else { return Ok(()) };
+        let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
+        helper.call1((event_loop, protocol, callback, this, error.value(py), &self.context)).map(drop)
+    }
+}
+
+/// An error of a callback: it leaves the loop, or is reported and ends the connection.
+pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fault<PyErr, Py<PyAny>> {
+    let py = this.py();
+    if leaves_the_loop(py, &error) {
+        return Fault::Escape(error);
+    }
+    let value = error.value(py).clone().into_any();
+    let report = support::helper(py, intern!(py, "fatal_error"))
+        .and_then(|helper| helper.call1((this, &value, message)));
+    match report {
+        Ok(_) => Fault::Lose(value.unbind()),
+        Err(error) => Fault::Escape(error),
+    }
+}
+
+impl<C: Door> PyProtocol<C> {
+    fn receive_data(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+        let py = this.py();
+        let failed = |error| fatal(this, error, C::READ_FAILED);
+        let data = match self.read(this, channel).map_err(failed)? {
+            Ok(data) => data,
+            Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
+        };
+        if data.as_bytes().is_empty() {
+            return Ok(Received::End);
+        }
+        let name = intern!(py, "data_received");
+        match self.call(py, |protocol| call_method1(protocol, name, &data)) {
+            Ok(_) => Ok(Received::Data),
+            Err(error) => C::callback_failed(this, error, "data_received").map(|()| Received::Data),
+        }
+    }
+
+    fn read<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        channel: &impl Channel,
+    ) -> PyResult<io::Result<Bound<'py, pyo3::types::PyBytes>>> {
+        let py = this.py();
+        if self.large.get() {
+            let read = bytes_filled_by(py, LARGEST_READ, |buffer| channel.read(buffer))?;
+            self.large.set(read.as_ref().is_ok_and(|data| data.as_bytes().len() >= SCRATCH));
+            return Ok(read);
+        }
+        let event_loop = self.event_loop.borrow();
+        let Some(state) = event_loop.as_ref().and_then(|event_loop| try_state::<BaseLoop>(event_loop.bind(py))) else {
+            return Ok(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let mut scratch = state.scratch.borrow_mut();
+        scratch.reserve(SCRATCH);
+        let space = &mut scratch.spare_capacity_mut()[..SCRATCH];
+        let count = match channel.read(space) {
+            Ok(count) => count,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.large.set(count == SCRATCH);
+        let data = bytes_filled_by(py, count, |buffer| {
+            buffer.copy_from_slice(&space[..count]);
+            Ok::<_, io::Error>(count)
+        })?;
+        Ok(data)
+    }
+
+    fn receive_into(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+        let py = this.py();
+        let offered = self.call(py, |protocol| protocol.call_method1(intern!(py, "get_buffer"), (-1,))).and_then(|buffer| {
+            let Some(buffer) = buffer else { return Ok(None) };
+            if buffer.len()? == 0 {
+                return Err(PyRuntimeError::new_err("get_buffer() returned an empty buffer"));
+            }
+            Ok(Some(buffer))
+        });
+        let buffer = match offered {
+            Ok(Some(buffer)) => buffer,
+            Ok(None) => return Ok(Received::Nothing),
+            Err(error) => return Err(fatal(this, error, "Fatal error: protocol.get_buffer() call failed.")),
+        };
+        let failed = |error| fatal(this, error, C::READ_FAILED);
+        let mut exported = Exported::new(&buffer, true).map_err(failed)?;
+        let count = match channel.read(exported.for_filling()) {
+            Ok(0) => return Ok(Received::End),
+            Ok(count) => count,
+            Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
+        };
+        drop(exported);
+        match self.call(py, |protocol| protocol.call_method1(intern!(py, "buffer_updated"), (count,))) {
+            Ok(_) => Ok(Received::Data),
+            Err(error) => C::callback_failed(this, error, "buffer_updated").map(|()| Received::Data),
+        }
+    }
+}
+
+impl<C: Door> Protocol for PyProtocol<C> {
+    /// The transport object, which brings the interpreter's token along.
+    type Cx<'a> = &'a Bound<'a, PyAny>;
+    type Escape = PyErr;
+    type Reason = Py<PyAny>;
+    type Chunk = Chunk;
+
+    fn connection_made(&self, this: Self::Cx<'_>) -> PyResult<()> {
+        let name = intern!(this.py(), "connection_made");
+        match self.call(this.py(), |protocol| call_method1(protocol, name, this)) {
+            Err(error) if leaves_the_loop(this.py(), &error) => Err(error),
+            Err(error) => self.callback_failed(this, "connection_made", &error),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn receive(&self, this: Self::Cx<'_>, channel: &impl Channel) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+        if self.buffered.get() { self.receive_into(this, channel) } else { self.receive_data(this, channel) }
+    }
+
+    fn eof_received(&self, this: Self::Cx<'_>) -> Result<bool, Fault<PyErr, Py<PyAny>>> {
+        let py = this.py();
+        if self.event_loop(py).is_some_and(|event_loop| support::is_debug(&event_loop).unwrap_or(false)) {
+            let logged = support::helper(py, intern!(py, "log_eof")).and_then(|helper| helper.call1((this,)));
+            logged.map_err(Fault::Escape)?;
+        }
+        let answer = self
+            .call(py, |protocol| protocol.call_method0(intern!(py, "eof_received")))
+            .and_then(|answer| answer.map_or(Ok(false), |answer| answer.is_truthy()));
+        match answer {
+            Ok(open) => Ok(open),
+            Err(error) => C::callback_failed(this, error, "eof_received").map(|()| false),
+        }
+    }
+
+    fn pause_writing(&self, this: Self::Cx<'_>) -> PyResult<()> {
+        self.flow(this, "pause_writing", "protocol.pause_writing() failed")
+    }
+
+    fn resume_writing(&self, this: Self::Cx<'_>) -> PyResult<()> {
+        self.flow(this, "resume_writing", "protocol.resume_writing() failed")
+    }
+
+    fn drained(&self, this: Self::Cx<'_>, failure: Option<&Py<PyAny>>) {
+        let py = this.py();
+        let waiter = self.empty_waiter.borrow().as_ref().map(|waiter| waiter.clone_ref(py));
+        let Some(waiter) = waiter else { return };
+        let told = match failure {
+            None => waiter.call_method1(py, intern!(py, "set_result"), (py.None(),)),
+            Some(reason) => waiter.call_method1(py, intern!(py, "set_exception"), (reason,)),
+        };
+        // A waiter that was cancelled wants to hear nothing.
+        drop(told);
+    }
+
+    fn connection_lost(&self, this: Self::Cx<'_>, reason: Option<Py<PyAny>>) -> PyResult<()> {
+        let py = this.py();
+        let name = intern!(py, "connection_lost");
+        let reason = reason.map_or_else(|| py.None(), |reason| reason);
+        let mut result = match self.call(py, |protocol| call_method1(protocol, name, reason.bind(py))) {
+            Err(error) if leaves_the_loop(py, &error) => Err(error),
+            Err(error) => self.callback_failed(this, "connection_lost", &error),
+            Ok(_) => Ok(()),
+        };
+        result = result.and(self.part(this));
+        for cell in [&self.event_loop, &self.protocol, &self.server, &self.owner, &self.waiter, &self.empty_waiter] {
+            drop(cell.take());
+        }
+        result
+    }
+
+    fn write_failed(&self, this: Self::Cx<'_>, error: io::Error) -> Py<PyAny> {
+        let error = os_error(&error);
+        let value = error.value(this.py()).clone().into_any().unbind();
+        match fatal(this, error, C::WRITE_FAILED) {
+            Fault::Lose(reason) => reason,
+            // The exception handler itself failed: asyncio lets that pass through the caller, we tell the protocol.
+            Fault::Escape(_) => value,
+        }
+    }
+
+    fn broken_pipe(&self, this: Self::Cx<'_>) -> Py<PyAny> {
+        PyBrokenPipeError::new_err(()).into_value(this.py()).into_any()
+    }
+
+    fn watch(&self, this: Self::Cx<'_>, direction: Direction, on: bool) {
+        watch::<Stream<C>>(this, self.event_loop(this.py()).as_ref(), C::number(this), direction, on);
+    }
+
+    fn defer(&self, this: Self::Cx<'_>) {
+        defer::<Stream<C>>(this, self.event_loop(this.py()).as_ref());
+    }
+}
+
+impl<C: Door> PyProtocol<C> {
+    /// The end of everything between the transport and its surroundings but the protocol.
+    fn part(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let number = C::number(this);
+        if let Some(state) = self.event_loop(py).as_ref().and_then(try_state::<BaseLoop>) {
+            state.transports.remove(number, this.as_ptr());
+        }
+        C::remember_ends(this);
+        let owner = self.owner.borrow().as_ref().map(|owner| owner.clone_ref(py));
+        let closed = owner.map_or(Ok(()), |owner| owner.call_method0(py, intern!(py, "close")).map(drop));
+        let waiter = self.empty_waiter.take();
+        let told = waiter.map_or(Ok(()), |waiter| {
+            support::helper(py, intern!(py, "closed_by_peer"))?.call1((waiter,)).map(drop)
+        });
+        let server = self.server.take();
+        let detached = server.map_or(Ok(()), |server| {
+            support::helper(py, intern!(py, "detach"))?.call1((server, this)).map(drop)
+        });
+        closed.and(told).and(detached)
+    }
+}
+
+impl<C> PyProtocol<C> {
+    fn flow(&self, this: &Bound<'_, PyAny>, method: &str, message: &str) -> PyResult<()> {
+        let py = this.py();
+        match self.call(py, |protocol| protocol.call_method0(method)) {
+            Ok(_) => Ok(()),
+            Err(error) if leaves_the_loop(py, &error) => Err(error),
+            Err(error) => {
+                let (Some(event_loop), Some(protocol)) = (self.event_loop(py), self.protocol(py)) else { return Ok(()) };
+                support::report(&event_loop, message, &error, &[("transport", this), ("protocol", &protocol)])
+            }
+        }
+    }
+}
+
+/// Watches `number` for an I/O object. On a loop that was closed meanwhile nothing happens any more.
+pub(crate) fn watch<T: Io>(
+    this: &Bound<'_, PyAny>,
+    event_loop: Option<&Bound<'_, PyAny>>,
+    number: i32,
+    direction: Direction,
+    on: bool,
+) {
+    let Some(engine) = event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok()) else { return };
+    if !on {
+        drop(engine.unwatch(number, direction));
+        return;
+    }
+    let turn = match direction {
+        Direction::Read => Turn::Readable,
+        Direction::Write => Turn::Writable,
+    };
+    let word = Word::io::<T>(this, turn);
+    if engine.watch(number, direction, word, false).is_err() {
+        // The descriptor was closed behind our back: let the next read or write find out what is wrong with it.
+        engine.call_soon(Word::io::<T>(this, turn));
+    }
+}
+
+/// Gives an I/O object a turn after whatever is queued.
+pub(crate) fn defer<T: Io>(this: &Bound<'_, PyAny>, event_loop: Option<&Bound<'_, PyAny>>) {
+    if let Some(engine) = event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok()) {
+        engine.call_soon(Word::io::<T>(this, Turn::Deferred));
+    }
+}
+
+/// An error of a non-blocking read that only means "later" is none.
+fn refused(error: io::Error) -> Result<Received, io::Error> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(Received::Nothing),
+        _ => Err(error),
+    }
+}

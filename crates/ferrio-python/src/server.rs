@@ -1,0 +1,214 @@
+//! `Listener`: accepting connections without a Python frame, a task or a waiter for each.
+//!
+//! Owns nothing of the listening socket, which is the Server's; knows the protocol factory and makes one transport for
+//! each connection. TLS servers accept through asyncio's own code, which needs a task per handshake anyway.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use ferrio_engine::Direction;
+use ferrio_engine::transport::{Accepted, Descriptor, Socket, accept};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::base_events::BaseLoop;
+use crate::exceptions::{leaves_the_loop, os_error};
+use crate::ffi::args::Args;
+use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state, type_object};
+use crate::ffi::word::{Head, Io, Turn, Word};
+use crate::protocols::PyProtocol;
+use crate::sockets::{Ends, ip};
+use crate::support;
+use crate::transports::{Stream, lent};
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct Listener {
+    head: Head,
+    descriptor: Descriptor,
+    event_loop: Py<PyAny>,
+    factory: Py<PyAny>,
+    socket: Py<PyAny>,
+    server: Option<Py<PyAny>>,
+    /// What `_start_serving` was called with, to call it again after a pause.
+    arguments: Py<PyAny>,
+    backlog: usize,
+    active: Cell<bool>,
+}
+
+impl Listener {
+    /// Must not accept any more, though an event for it may be queued.
+    pub(crate) fn stop(&self) {
+        self.active.set(false);
+    }
+
+    /// One turn's connections: as many as the backlog holds, so that no flood of them keeps the loop.
+    fn accept_all(&self, py: Python<'_>) -> PyResult<()> {
+        for _ in 0..self.backlog.max(1) {
+            if !self.active.get() {
+                break;
+            }
+            match accept(&self.descriptor).map_err(|error| os_error(&error))? {
+                Accepted::Nobody => break,
+                Accepted::Exhausted(error) => return self.pause(py, &os_error(&error)),
+                Accepted::Connection(connection, peer) => {
+                    let ends = Ends { own: None, peer: peer.as_ref().and_then(ip) };
+                    self.connect(py, connection, ends)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes protocol and transport. What the factory raises costs this connection only; debug mode reports it.
+    fn connect(&self, py: Python<'_>, connection: OwnedFd, ends: Ends) -> PyResult<()> {
+        let event_loop = self.event_loop.bind(py);
+        let made = self.factory.bind(py).call0().and_then(|protocol| {
+            let server = self.server.as_ref().map(|server| server.clone_ref(py));
+            stream(event_loop, Descriptor::owned(connection), ends, &protocol, None, None, server)
+        });
+        match made {
+            Ok(_) => Ok(()),
+            Err(error) if leaves_the_loop(py, &error) => Err(error),
+            Err(error) if support::is_debug(event_loop)? => {
+                support::report(event_loop, "Error on transport creation for incoming connection", &error, &[])
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Out of descriptors or memory: say so, and try again in a while.
+    fn pause(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
+        let helper = support::helper(py, intern!(py, "accept_exhausted"))?;
+        helper.call1((&self.event_loop, &self.socket, error.value(py), &self.arguments)).map(drop)
+    }
+}
+
+impl Io for Listener {
+    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        let py = this.py();
+        match self.accept_all(py) {
+            Err(error) if !leaves_the_loop(py, &error) => {
+                support::report(self.event_loop.bind(py), "Exception in accepting a connection", &error, &[])
+            }
+            result => result,
+        }
+    }
+}
+
+impl Native for Listener {
+    const NAME: &'static CStr = c"ferrio._ferrio.Listener";
+    const DOC: &'static CStr = c"A listening socket at work.";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        Members::default()
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.object(Some(&self.event_loop));
+        visitor.object(Some(&self.factory));
+        visitor.object(Some(&self.socket));
+        visitor.object(self.server.as_ref());
+        visitor.object(Some(&self.arguments));
+    }
+
+    /// Its parts are immutable; the loop that holds it drops it.
+    fn clear(&self) {}
+}
+
+impl BaseLoop {
+    pub(crate) fn server_members() -> Members {
+        members! { BaseLoop;
+            methods {
+                c"_listen" c"Accept connections of sock until _stop_serving()." => listen,
+                c"_make_socket_transport" c"A transport over a connected socket." => make_socket_transport,
+            }
+            attributes {}
+        }
+    }
+
+    fn listen(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let names = ["protocol_factory", "sock", "server", "backlog", "arguments"];
+        let [Some(factory), Some(socket), Some(server), Some(backlog), Some(arguments)] =
+            args.bind("_listen", names, names.len())?
+        else {
+            return Ok(());
+        };
+        let py = this.py();
+        let descriptor = lent(&socket)?;
+        let number = descriptor.number();
+        let listener = Listener {
+            head: Head::new::<Listener>(),
+            descriptor,
+            event_loop: this.clone().unbind(),
+            factory: factory.to_owned().unbind(),
+            socket: socket.to_owned().unbind(),
+            server: (!server.is_none()).then(|| server.to_owned().unbind()),
+            arguments: arguments.to_owned().unbind(),
+            backlog: backlog.extract::<i64>().map_or(1, |backlog| usize::try_from(backlog).unwrap_or(1)),
+            active: Cell::new(true),
+        };
+        let listener = alloc(&type_object::<Listener>(py)?, listener)?;
+        let word = Word::io::<Listener>(&listener, Turn::Readable);
+        let engine = self.engine()?;
+        let old = engine.watch(number, Direction::Read, word, false).map_err(|error| os_error(&error))?;
+        drop(old);
+        Ok(())
+    }
+
+    fn make_socket_transport(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let names = ["sock", "protocol", "waiter", "extra", "server"];
+        let [Some(socket), Some(protocol), waiter, extra, server] = args.bind("_make_socket_transport", names, 2)? else {
+            return Ok(this.py().None());
+        };
+        this.call_method1(intern!(this.py(), "_ensure_fd_no_transport"), (socket,))?;
+        let some = |value: Option<pyo3::Borrowed<'_, '_, PyAny>>| {
+            value.filter(|value| !value.is_none()).map(|value| value.to_owned().unbind())
+        };
+        let owner = Some(socket.to_owned().unbind());
+        let descriptor = lent(&socket)?;
+        let mut ends = Ends::default();
+        ends.ask_peer(&descriptor);
+        let transport = stream(this, descriptor, ends, &protocol, owner, some(waiter), some(server))?;
+        if let Some(extra) = some(extra) {
+            transport.setattr(intern!(this.py(), "_given_extra"), extra)?;
+        }
+        Ok(transport.unbind())
+    }
+}
+
+/// A started socket transport. Its server is told, as asyncio's are.
+fn stream<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    descriptor: Descriptor,
+    ends: Ends,
+    protocol: &Bound<'py, PyAny>,
+    owner: Option<Py<PyAny>>,
+    waiter: Option<Py<PyAny>>,
+    server: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = event_loop.py();
+    // Small writes are not held back for the peer's acknowledgement; a Unix socket knows no such thing.
+    descriptor.set_no_delay();
+    let class = support::helper(py, intern!(py, "socket_transport_class"))?.call0()?.cast_into::<PyType>()?;
+    let attach = server.as_ref().map(|server| server.clone_ref(py));
+    let protocol = PyProtocol::new(event_loop, protocol, owner, waiter, server)?;
+    protocol.ends().set(ends);
+    let transport = Stream::create(&class, Socket(descriptor), protocol)?;
+    if let Some(server) = attach {
+        support::helper(py, intern!(py, "attach"))?.call1((server, &transport))?;
+    }
+    Ok(transport)
+}
+
+/// Whether `word` is a listener, which then stops.
+pub(crate) fn stop_listener(object: &Bound<'_, PyAny>) -> bool {
+    try_state::<Listener>(object).map(Listener::stop).is_some()
+}

@@ -1,0 +1,42 @@
+//! Socket addresses as Python shows them, kept small for connections nobody asks about.
+
+use std::net::SocketAddr;
+
+use ferrio_engine::transport::Descriptor;
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use rustix::net::SocketAddrAny;
+
+/// The two ends of a connection, as far as they are known as IP addresses.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ends {
+    pub(crate) own: Option<SocketAddr>,
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+impl Ends {
+    /// What the system says of `descriptor` now; what is known already stays.
+    pub(crate) fn ask(&mut self, descriptor: &Descriptor) {
+        self.own = self.own.or_else(|| ip(&rustix::net::getsockname(descriptor.borrow()).ok()?));
+        self.ask_peer(descriptor);
+    }
+
+    /// As `ask`, of the peer only: it is unknown once the connection is reset.
+    pub(crate) fn ask_peer(&mut self, descriptor: &Descriptor) {
+        self.peer = self.peer.or_else(|| ip(&rustix::net::getpeername(descriptor.borrow()).ok()??));
+    }
+}
+
+/// An IP address, if it is one.
+pub(crate) fn ip(address: &SocketAddrAny) -> Option<SocketAddr> {
+    SocketAddr::try_from(address.clone()).ok()
+}
+
+/// The tuple that Python's socket module makes of an address.
+pub(crate) fn tuple(py: Python<'_>, address: SocketAddr) -> PyResult<Py<PyAny>> {
+    let host = address.ip().to_string();
+    match address {
+        SocketAddr::V4(address) => (host, address.port()).into_py_any(py),
+        SocketAddr::V6(address) => (host, address.port(), address.flowinfo(), address.scope_id()).into_py_any(py),
+    }
+}

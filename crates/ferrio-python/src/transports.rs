@@ -1,0 +1,515 @@
+//! `Stream<C>`: the engine's `Transport` as a Python object, once for sockets and once for each end of a pipe.
+//!
+//! Methods and attributes are those of asyncio's transports; what is cold and full of wording (`get_extra_info`, `repr`,
+//! warnings) is in the Python subclasses in `ferrio.selector_events` and `ferrio.unix_events`.
+
+use std::ffi::CStr;
+
+use ferrio_engine::transport::{
+    Channel, Descriptor, Fault, Kind, Limits, ReadPipe, Refused, Socket, Transport, WritePipe,
+};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
+
+use crate::base_events::BaseLoop;
+use crate::exceptions::{leaves_the_loop, os_error};
+use crate::ffi::args::Args;
+use crate::ffi::call::{Exported, with_python};
+use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state};
+use crate::ffi::word::{Head, Io, Turn};
+use crate::protocols::{Chunk, PyProtocol, fatal};
+use crate::sockets::tuple;
+use crate::support;
+
+/// What differs between the kinds of stream transports on the Python side.
+pub(crate) trait Door: Channel + 'static {
+    const NAME: &'static CStr;
+    const READ_FAILED: &'static str;
+    const WRITE_FAILED: &'static str;
+    /// What a write after the end is logged with.
+    const WRITE_AFTER_LOSS: &'static str;
+
+    fn place() -> &'static Place;
+    fn members() -> Members;
+
+    /// The descriptor's number of the transport `this`.
+    fn number(this: &Bound<'_, PyAny>) -> i32;
+
+    /// The channel is about to be closed: keep what get_extra_info() may be asked for later.
+    fn remember_ends(this: &Bound<'_, PyAny>);
+
+    /// A callback raised while data was delivered: sockets are closed by it, pipes are not.
+    fn callback_failed(
+        this: &Bound<'_, PyAny>,
+        error: PyErr,
+        callback: &str,
+    ) -> Result<(), Fault<PyErr, Py<PyAny>>>;
+}
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct Stream<C: Door> {
+    head: Head,
+    transport: Transport<C, PyProtocol<C>>,
+}
+
+impl<C: Door> Stream<C> {
+    /// A started transport of the Python class `class`.
+    pub(crate) fn create<'py>(
+        class: &Bound<'py, PyType>,
+        channel: C,
+        protocol: PyProtocol<C>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let number = channel.descriptor().number();
+        let event_loop = protocol.event_loop(class.py());
+        let this = alloc(class, Stream { head: Head::new::<Self>(), transport: Transport::new(channel, protocol) })?;
+        if let Some(state) = event_loop.as_ref().and_then(try_state::<BaseLoop>) {
+            state.transports.insert(number, &this);
+        }
+        if let Some(state) = try_state::<Self>(&this) {
+            state.transport.start(&this);
+        }
+        Ok(this)
+    }
+
+    fn protocol(&self) -> &PyProtocol<C> {
+        self.transport.protocol()
+    }
+
+    fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [data] = args.bind("write", ["data"], 1)?;
+        let Some(data) = data else { return Ok(()) };
+        self.write_object(this, &data)
+    }
+
+    fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(bytes) = data.cast_exact::<PyBytes>() {
+            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::Shared(Exported::new(data, false)?)));
+        }
+        let bytes_like = data.is_instance_of::<PyBytes>()
+            || data.is_instance_of::<PyByteArray>()
+            || data.is_instance_of::<PyMemoryView>();
+        if !bytes_like {
+            let kind = data.get_type().name()?.repr()?.to_string();
+            let text = format!("data argument must be a bytes-like object, not {kind}");
+            return Err(PyTypeError::new_err(text));
+        }
+        let exported = Exported::new(data, false)?;
+        let bytes = exported.as_ref();
+        self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
+    }
+
+    fn write_bytes(
+        &self,
+        this: &Bound<'_, PyAny>,
+        data: &[u8],
+        rest: impl FnOnce() -> PyResult<Chunk>,
+    ) -> PyResult<()> {
+        if !self.is_writable(this, "write", data.is_empty())? {
+            return Ok(());
+        }
+        self.transport.write(this, data, rest)
+    }
+
+    fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [lines] = args.bind("writelines", ["list_of_data"], 1)?;
+        let mut chunks = Vec::new();
+        for line in lines.iter().flat_map(|lines| lines.try_iter()).flatten() {
+            let line = line?;
+            let exported = Exported::new(&line, false)?;
+            chunks.push(if line.is_exact_instance_of::<PyBytes>() {
+                Chunk::Shared(exported)
+            } else {
+                Chunk::Copied(exported.as_ref().to_vec())
+            });
+        }
+        if !self.is_writable(this, "writelines", chunks.is_empty())? {
+            return Ok(());
+        }
+        self.transport.write_all(this, chunks)
+    }
+
+    /// Whether to write: errors for calls that are wrong, false for those that are void.
+    fn is_writable(&self, this: &Bound<'_, PyAny>, method: &str, empty: bool) -> PyResult<bool> {
+        if self.protocol().empty_waiter().borrow().is_some() {
+            return Err(PyRuntimeError::new_err(format!("unable to {method}; sendfile is in progress")));
+        }
+        if empty && !self.transport.is_ended() {
+            return Ok(false);
+        }
+        match self.transport.may_write() {
+            Ok(()) => Ok(!empty),
+            Err(Refused::AfterEof) => {
+                Err(PyRuntimeError::new_err(format!("Cannot call {method}() after write_eof()")))
+            }
+            Err(Refused::Lost(times)) => {
+                let py = this.py();
+                support::helper(py, intern!(py, "write_after_loss"))?.call1((times, C::WRITE_AFTER_LOSS))?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn write_eof(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.transport.write_eof(this).map_err(|error| os_error(&error))
+    }
+
+    fn can_write_eof(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+        Ok(true)
+    }
+
+    fn close(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.transport.close(this);
+        Ok(())
+    }
+
+    fn abort(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.transport.lose(this, None);
+        Ok(())
+    }
+
+    fn force_close(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [reason] = args.bind("_force_close", ["exc"], 1)?;
+        let reason = reason.filter(|reason| !reason.is_none()).map(|reason| reason.to_owned().unbind());
+        self.transport.lose(this, reason);
+        Ok(())
+    }
+
+    fn fatal_error(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [error, message] = args.bind("_fatal_error", ["exc", "message"], 1)?;
+        let Some(error) = error else { return Ok(()) };
+        let message: String = message.map_or(Ok("Fatal error on transport".to_owned()), |message| message.extract())?;
+        match fatal(this, PyErr::from_value((*error).clone()), &message) {
+            Fault::Escape(error) => Err(error),
+            Fault::Lose(reason) => {
+                self.transport.lose(this, Some(reason));
+                Ok(())
+            }
+        }
+    }
+
+    fn is_closing(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+        Ok(self.transport.is_closing())
+    }
+
+    fn is_reading(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+        Ok(self.transport.is_reading())
+    }
+
+    fn pause_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        if self.transport.pause_reading(this) { self.log(this, "pauses") } else { Ok(()) }
+    }
+
+    fn resume_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        if self.transport.resume_reading(this) { self.log(this, "resumes") } else { Ok(()) }
+    }
+
+    fn set_protocol(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [protocol] = args.bind("set_protocol", ["protocol"], 1)?;
+        protocol.map_or(Ok(()), |protocol| self.protocol().set(&protocol))
+    }
+
+    fn get_protocol(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+        self.protocol_attribute(this)
+    }
+
+    fn set_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
+        self.transport.set_limits(this, limits(high.as_deref(), low.as_deref())?)
+    }
+
+    fn get_limits(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let Limits { high, low } = self.transport.outgoing().limits();
+        Ok(PyTuple::new(this.py(), [low, high])?.into_any().unbind())
+    }
+
+    fn buffer_size(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<usize> {
+        Ok(self.transport.outgoing().size())
+    }
+
+    /// Nothing but sendfile may write until the future that is returned is done, and it is reset.
+    fn make_empty_waiter(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+        let py = this.py();
+        if self.protocol().empty_waiter().borrow().is_some() {
+            return Err(PyRuntimeError::new_err("Empty waiter is already set"));
+        }
+        let Some(event_loop) = self.protocol().event_loop(py) else { return Ok(None) };
+        let waiter = event_loop.call_method0(intern!(py, "create_future"))?;
+        if self.transport.outgoing().is_empty() {
+            waiter.call_method1(intern!(py, "set_result"), (py.None(),))?;
+        }
+        self.protocol().empty_waiter().replace(Some(waiter.clone().unbind()));
+        Ok(Some(waiter.unbind()))
+    }
+
+    fn reset_empty_waiter(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        drop(self.protocol().empty_waiter().take());
+        Ok(())
+    }
+
+    /// The end of a transport nobody refers to: the descriptor is closed without a word to the protocol.
+    fn abandon(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.transport.abandon();
+        Ok(())
+    }
+
+    fn is_gone(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.is_gone())
+    }
+
+    fn is_polling(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.is_polling())
+    }
+
+    fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.protocol().event_loop(this.py()).map(Bound::unbind))
+    }
+
+    fn protocol_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.protocol().protocol(this.py()).map(Bound::unbind))
+    }
+
+    fn server_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.protocol().server().borrow().as_ref().map(|server| server.clone_ref(this.py())))
+    }
+
+    fn owner_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.protocol().owner().borrow().as_ref().map(|owner| owner.clone_ref(this.py())))
+    }
+
+    /// A Python object takes over the descriptor: from now on it closes it.
+    fn set_owner_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.transport.channel().descriptor().release();
+        let old = self.protocol().owner().replace(Some(value.clone().unbind()));
+        drop(old);
+        Ok(())
+    }
+
+    fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.protocol().extra().borrow().as_ref().map(|extra| extra.clone_ref(this.py())))
+    }
+
+    fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let old = self.protocol().extra().replace(Some(value.clone().unbind()));
+        drop(old);
+        Ok(())
+    }
+
+    /// What the system knows of the two ends, as long as it knows.
+    pub(crate) fn learn_ends(&self) {
+        if C::KIND == Kind::Duplex && !self.transport.is_abandoned() {
+            let mut ends = self.protocol().ends().get();
+            ends.ask(self.transport.channel().descriptor());
+            self.protocol().ends().set(ends);
+        }
+    }
+
+    fn own_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.learn_ends();
+        self.protocol().ends().get().own.map(|address| tuple(this.py(), address)).transpose()
+    }
+
+    fn peer_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.learn_ends();
+        self.protocol().ends().get().peer.map(|address| tuple(this.py(), address)).transpose()
+    }
+
+    fn number_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(usize::try_from(self.transport.channel().descriptor().number()).unwrap_or(0))
+    }
+
+    fn closing_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.is_closing())
+    }
+
+    fn ended_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.is_ended())
+    }
+
+    fn paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.outgoing().is_paused())
+    }
+
+    fn log(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
+        let py = this.py();
+        let Some(event_loop) = self.protocol().event_loop(py) else { return Ok(()) };
+        if support::is_debug(&event_loop)? {
+            support::helper(py, intern!(py, "log_reading"))?.call1((this, what))?;
+        }
+        Ok(())
+    }
+}
+
+impl<C: Door> Io for Stream<C> {
+    fn turn(&self, this: &Bound<'_, PyAny>, turn: Turn) -> PyResult<()> {
+        match turn {
+            Turn::Readable => self.transport.on_readable(this),
+            Turn::Writable => self.transport.on_writable(this),
+            Turn::Deferred => {
+                let result = self.transport.on_deferred(this);
+                self.protocol().tell_waiter(this.py())?;
+                result
+            }
+        }
+    }
+}
+
+impl<C: Door> Native for Stream<C> {
+    const NAME: &'static CStr = C::NAME;
+    const DOC: &'static CStr = c"A stream transport. Made by the loop.";
+
+    fn place() -> &'static Place {
+        C::place()
+    }
+
+    fn members() -> Members {
+        C::members()
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.protocol().traverse(visitor);
+    }
+
+    fn clear(&self) {
+        self.protocol().clear();
+    }
+}
+
+impl<C: Door> Drop for Stream<C> {
+    /// A transport that was never closed is forgotten by its loop before its number is used again.
+    fn drop(&mut self) {
+        let number = self.transport.channel().descriptor().number();
+        with_python(|py| {
+            if let Some(event_loop) = self.protocol().event_loop(py)
+                && let Some(state) = try_state::<BaseLoop>(&event_loop)
+            {
+                state.transports.remove(number, self.head.object());
+            }
+        });
+    }
+}
+
+macro_rules! door {
+    ($channel:ty, $name:literal, $kind:literal, $after:literal, $failed:path) => {
+        impl Door for $channel {
+            const NAME: &'static CStr = $name;
+            const READ_FAILED: &'static str = concat!("Fatal read error on ", $kind, " transport");
+            const WRITE_FAILED: &'static str = concat!("Fatal write error on ", $kind, " transport");
+            const WRITE_AFTER_LOSS: &'static str = $after;
+
+            fn place() -> &'static Place {
+                static PLACE: Place = Place::new();
+                &PLACE
+            }
+
+            fn members() -> Members {
+                members! { Stream<$channel>;
+                    methods {
+                        c"write" c"Write data; what does not fit now is written later." => write,
+                        c"writelines" c"Write several pieces of data." => writelines,
+                        c"write_eof" c"Write no more, after what was written." => write_eof,
+                        c"can_write_eof" c"True." => can_write_eof,
+                        c"close" c"Close, after what was written." => close,
+                        c"abort" c"Close at once." => abort,
+                        c"_force_close" c"Close at once, for the reason given." => force_close,
+                        c"_fatal_error" c"Report an error and close at once." => fatal_error,
+                        c"is_closing" c"Whether it is closing or closed." => is_closing,
+                        c"is_reading" c"Whether it receives data." => is_reading,
+                        c"pause_reading" c"Receive no data until resume_reading()." => pause_reading,
+                        c"resume_reading" c"Receive data again." => resume_reading,
+                        c"set_protocol" c"Set the protocol." => set_protocol,
+                        c"get_protocol" c"The protocol." => get_protocol,
+                        c"set_write_buffer_limits" c"Set the marks of flow control." => set_limits,
+                        c"get_write_buffer_limits" c"The marks of flow control: low, high." => get_limits,
+                        c"get_write_buffer_size" c"How many bytes wait to be written." => buffer_size,
+                        c"_make_empty_waiter" c"A future that is done when all is written." => make_empty_waiter,
+                        c"_reset_empty_waiter" c"Undo _make_empty_waiter()." => reset_empty_waiter,
+                        c"_abandon" c"Close the descriptor and nothing else." => abandon,
+                    }
+                    attributes {
+                        c"_gone" => is_gone;
+                        c"_polling" => is_polling;
+                        c"_loop" => event_loop_attribute;
+                        c"_protocol" => protocol_attribute;
+                        c"_server" => server_attribute;
+                        c"_owner" => owner_attribute, set_owner_attribute;
+                        c"_stored_extra" => extra_attribute, set_extra_attribute;
+                        c"_own_end" => own_end_attribute;
+                        c"_peer_end" => peer_end_attribute;
+                        c"_sock_fd" => number_attribute;
+                        c"_fileno" => number_attribute;
+                        c"_closing" => closing_attribute;
+                        c"_eof" => ended_attribute;
+                        c"_protocol_paused" => paused_attribute;
+                    }
+                }
+            }
+
+            fn number(this: &Bound<'_, PyAny>) -> i32 {
+                try_state::<Stream<Self>>(this).map_or(-1, |state| state.transport.channel().descriptor().number())
+            }
+
+            fn remember_ends(this: &Bound<'_, PyAny>) {
+                if let Some(state) = try_state::<Stream<Self>>(this) {
+                    state.learn_ends();
+                }
+            }
+
+            fn callback_failed(
+                this: &Bound<'_, PyAny>,
+                error: PyErr,
+                callback: &str,
+            ) -> Result<(), Fault<PyErr, Py<PyAny>>> {
+                $failed(this, error, callback)
+            }
+        }
+    };
+}
+
+door!(Socket, c"ferrio._ferrio.SocketTransport", "socket", "socket.send() raised exception.", closes);
+door!(ReadPipe, c"ferrio._ferrio.ReadPipeTransport", "pipe", "", reported);
+door!(
+    WritePipe,
+    c"ferrio._ferrio.WritePipeTransport",
+    "pipe",
+    "pipe closed by peer or os.write(pipe, data) raised exception.",
+    reported
+);
+
+/// A socket is closed by what its protocol raises.
+fn closes(this: &Bound<'_, PyAny>, error: PyErr, callback: &str) -> Result<(), Fault<PyErr, Py<PyAny>>> {
+    Err(fatal(this, error, &format!("Fatal error: protocol.{callback}() call failed.")))
+}
+
+/// What a pipe's protocol raises is reported, and the pipe goes on.
+fn reported(this: &Bound<'_, PyAny>, error: PyErr, callback: &str) -> Result<(), Fault<PyErr, Py<PyAny>>> {
+    let py = this.py();
+    if leaves_the_loop(py, &error) {
+        return Err(Fault::Escape(error));
+    }
+    let report = support::helper(py, intern!(py, "pipe_callback_failed"))
+        .and_then(|helper| helper.call1((this, callback, error.value(py))));
+    report.map(drop).map_err(Fault::Escape)
+}
+
+/// The marks of flow control as asyncio works them out.
+pub(crate) fn limits(high: Option<&Bound<'_, PyAny>>, low: Option<&Bound<'_, PyAny>>) -> PyResult<Limits> {
+    let number = |value: Option<&Bound<'_, PyAny>>| match value {
+        Some(value) if !value.is_none() => value.extract::<i64>().map(Some),
+        _ => Ok(None),
+    };
+    let low = number(low)?;
+    let high = number(high)?.unwrap_or_else(|| low.map_or(64 * 1024, |low| 4 * low));
+    let low = low.unwrap_or_else(|| high.div_euclid(4));
+    match (usize::try_from(high), usize::try_from(low)) {
+        (Ok(high), Ok(low)) if high >= low => Ok(Limits { high, low }),
+        _ => Err(PyValueError::new_err(format!("high ({high}) must be >= low ({low}) must be >= 0"))),
+    }
+}
+
+/// The descriptor of a Python object that stays its owner.
+pub(crate) fn lent(object: &Bound<'_, PyAny>) -> PyResult<Descriptor> {
+    Ok(Descriptor::lent(object.call_method0(intern!(object.py(), "fileno"))?.extract()?))
+}

@@ -1,0 +1,84 @@
+"""`SocketTransport`: the cold half of a native socket transport.
+
+What runs per packet is native; here is what is asked once or in trouble: `get_extra_info`, `repr`, warnings. `_extra` is
+asyncio's dictionary, made when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import socket
+import warnings
+from asyncio import constants, trsock
+from typing import Any
+
+from . import _ferrio
+
+
+class SocketTransport(_ferrio.SocketTransport):
+    """A connected stream socket, in asyncio's terms a `Transport`."""
+
+    max_size = 256 * 1024
+    _start_tls_compatible = True
+    _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
+    _given_extra: dict[str, Any] | None = None
+
+    @property
+    def _sock(self) -> socket.socket | None:
+        """The socket object; made when first asked for, where the connection was accepted natively."""
+        if self._gone:
+            return None
+        if self._owner is None:
+            self._owner = socket.socket(fileno=self._sock_fd)
+        return self._owner
+
+    @property
+    def _extra(self) -> dict[str, Any]:
+        if self._stored_extra is None:
+            self._stored_extra = self._make_extra()
+        return self._stored_extra
+
+    def _make_extra(self) -> dict[str, Any]:
+        extra = dict(self._given_extra or {})
+        sock = self._sock
+        extra["socket"] = trsock.TransportSocket(sock) if sock is not None else None
+        extra["sockname"] = self._own_end or _ask(sock, "getsockname")
+        if "peername" not in extra:
+            extra["peername"] = self._peer_end or _ask(sock, "getpeername")
+        return extra
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return 'socket', 'sockname' or 'peername', or whatever else the transport was given."""
+        return self._extra.get(name, default)
+
+    def __repr__(self) -> str:
+        info = [self.__class__.__name__]
+        if self._gone:
+            info.append("closed")
+        elif self._closing:
+            info.append("closing")
+        info.append(f"fd={self._sock_fd}")
+        if self._loop is not None and not self._loop.is_closed():
+            info.append("read=polling" if self._polling else "read=idle")
+            size = self.get_write_buffer_size()
+            info.append(f"write=<{'polling' if size else 'idle'}, bufsize={size}>")
+        return f"<{' '.join(info)}>"
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if self._gone:
+            return
+        _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+        server, owner = self._server, self._owner
+        self._abandon()
+        if owner is not None:
+            owner.close()
+        if server is not None:
+            from ._support import detach
+
+            detach(server, self)
+
+
+def _ask(sock: socket.socket | None, method: str) -> Any:
+    try:
+        return getattr(sock, method)()
+    except (OSError, AttributeError):
+        return None
