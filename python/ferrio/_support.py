@@ -11,6 +11,7 @@ import errno
 import socket
 import sys
 import traceback
+import types
 from asyncio import BufferedProtocol, base_events, constants, format_helpers, trsock
 from asyncio.log import logger
 from typing import Any
@@ -146,3 +147,30 @@ def socket_transport_class() -> type[asyncio.Transport]:
     from .selector_events import SocketTransport
 
     return SocketTransport
+
+
+def datagram_transport_class() -> type[asyncio.DatagramTransport]:
+    """The class of datagram transports."""
+    from .selector_events import DatagramTransport
+
+    return DatagramTransport
+
+
+def check_ssl_socket(sock: socket.socket) -> None:
+    """Refuse TLS sockets where asyncio does."""
+    base_events._check_ssl_socket(sock)
+
+
+def raised(
+    kind: type[BaseException] | BaseException,
+    value: BaseException | None = None,
+    trace: types.TracebackType | None = None,
+) -> BaseException:
+    """The exception that a coroutine's throw() was called with, in any of its forms."""
+    if isinstance(kind, BaseException):
+        error = kind
+    elif isinstance(value, kind):
+        error = value
+    else:
+        error = kind() if value is None else kind(value)
+    return error if trace is None else error.with_traceback(trace)

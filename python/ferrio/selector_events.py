@@ -14,28 +14,21 @@ from typing import Any
 from . import _ferrio
 
 
-class SocketTransport(_ferrio.SocketTransport):
-    """A connected stream socket, in asyncio's terms a `Transport`."""
+class _Extra:
+    """`get_extra_info` of everything that has a socket."""
 
     max_size = 256 * 1024
-    _start_tls_compatible = True
-    _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
     _given_extra: dict[str, Any] | None = None
-
-    @property
-    def _sock(self) -> socket.socket | None:
-        """The socket object; made when first asked for, where the connection was accepted natively."""
-        if self._gone:
-            return None
-        if self._owner is None:
-            self._owner = socket.socket(fileno=self._sock_fd)
-        return self._owner
 
     @property
     def _extra(self) -> dict[str, Any]:
         if self._stored_extra is None:
             self._stored_extra = self._make_extra()
         return self._stored_extra
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return 'socket', 'sockname' or 'peername', or whatever else the transport was given."""
+        return self._extra.get(name, default)
 
     def _make_extra(self) -> dict[str, Any]:
         extra = dict(self._given_extra or {})
@@ -46,9 +39,21 @@ class SocketTransport(_ferrio.SocketTransport):
             extra["peername"] = self._peer_end or _ask(sock, "getpeername")
         return extra
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return 'socket', 'sockname' or 'peername', or whatever else the transport was given."""
-        return self._extra.get(name, default)
+
+class SocketTransport(_Extra, _ferrio.SocketTransport):
+    """A connected stream socket, in asyncio's terms a `Transport`."""
+
+    _start_tls_compatible = True
+    _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
+
+    @property
+    def _sock(self) -> socket.socket | None:
+        """The socket object; made when first asked for, where the connection was accepted natively."""
+        if self._gone:
+            return None
+        if self._owner is None:
+            self._owner = socket.socket(fileno=self._sock_fd)
+        return self._owner
 
     def __repr__(self) -> str:
         info = [self.__class__.__name__]
@@ -75,6 +80,32 @@ class SocketTransport(_ferrio.SocketTransport):
             from ._support import detach
 
             detach(server, self)
+
+
+class DatagramTransport(_Extra, _ferrio.DatagramTransport):
+    """A datagram socket."""
+
+    _own_end = _peer_end = None
+
+    def __repr__(self) -> str:
+        info = [self.__class__.__name__]
+        if self._gone:
+            info.append("closed")
+        elif self._closing:
+            info.append("closing")
+        info.append(f"fd={self._sock_fd}")
+        if self._loop is not None and not self._loop.is_closed():
+            info.append("read=polling" if self.is_reading() else "read=idle")
+            size = self.get_write_buffer_size()
+            info.append(f"write=<{'polling' if size else 'idle'}, bufsize={size}>")
+        return f"<{' '.join(info)}>"
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if not self._gone:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            sock = self._sock
+            self._abandon()
+            sock.close()
 
 
 def _ask(sock: socket.socket | None, method: str) -> Any:

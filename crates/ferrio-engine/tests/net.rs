@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::time::Duration;
@@ -106,6 +107,33 @@ fn refused_and_unusable_addresses() {
         assert_eq!(TcpListener::bind(address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     });
     assert!(TcpListener::bind(ANY_PORT).is_err(), "no loop runs here");
+}
+
+/// With its backlog full, Linux ignores who knocks until they knock again, a second later.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_that_takes_its_time_is_not_taken_for_made() {
+    Door::new().block_on(async {
+        let (listener, address) = listen();
+        rustix::net::listen(&listener, 0).unwrap();
+        let _first = TcpStream::connect(address).await.unwrap();
+        let made = Cell::new(false);
+        let second = async {
+            let stream = TcpStream::connect(address).await.unwrap();
+            made.set(true);
+            stream
+        };
+        let other = async {
+            for _ in 0..20 {
+                sleep(Duration::from_millis(1)).unwrap().await;
+                assert!(!made.get());
+            }
+            drop(listener.accept().await.unwrap());
+            listener.accept().await.unwrap()
+        };
+        let (stream, (_, peer)) = join(second, other).await;
+        assert_eq!(peer, stream.inner().local_addr().unwrap());
+    });
 }
 
 #[test]

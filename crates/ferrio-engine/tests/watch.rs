@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use common::{Door, Word};
 use ferrio_engine::Direction;
+use ferrio_engine::reactor::POLLER_VARIABLE;
 use ferrio_engine::task::yield_now;
 
 fn counter() -> (Arc<AtomicUsize>, impl FnMut(&Door) + Send + 'static) {
@@ -42,6 +43,13 @@ fn pipe_at(fd: RawFd) -> (PipeReader, PipeWriter) {
     let mut at = unsafe { OwnedFd::from_raw_fd(fd) };
     rustix::io::dup2(&reader, &mut at).unwrap();
     (at.into(), writer)
+}
+
+#[test]
+fn the_variable_chooses_the_poller() {
+    let forced = std::env::var(POLLER_VARIABLE).is_ok_and(|name| name == "poll");
+    let native = if cfg!(target_os = "linux") { "epoll" } else { "kqueue" };
+    assert_eq!(Door::new().engine.core().reactor.name(), if forced { "poll" } else { native });
 }
 
 #[test]

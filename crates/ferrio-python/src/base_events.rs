@@ -334,7 +334,11 @@ impl Native for BaseLoop {
                 c"_thread_id" => thread_attribute, set_thread_attribute;
             }
         };
-        own.and(BaseLoop::selector_members()).and(BaseLoop::server_members()).and(loop_slots::watch_time())
+        own.and(BaseLoop::selector_members())
+            .and(BaseLoop::server_members())
+            .and(BaseLoop::datagram_members())
+            .and(BaseLoop::operation_members())
+            .and(loop_slots::watch_time())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

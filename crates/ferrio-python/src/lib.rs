@@ -5,9 +5,11 @@
 #![deny(unsafe_code)]
 
 mod base_events;
+mod datagrams;
 mod events;
 mod exceptions;
 mod ffi;
+mod operations;
 mod protocols;
 mod run;
 mod selector_events;
@@ -25,8 +27,10 @@ mod _ferrio {
     use crate::base_events::BaseLoop;
     use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};
 
+    use crate::datagrams::DatagramTransport;
     use crate::events::{Handle, TimerHandle};
     use crate::ffi::heap_type::{create, type_object};
+    use crate::operations::Operation;
     use crate::server::Listener;
     use crate::transports::Stream;
 
@@ -39,6 +43,10 @@ mod _ferrio {
         create::<TimerHandle>(&base("TimerHandle")?)?;
         create::<BaseLoop>(&py.get_type::<PyAny>())?;
         create::<Listener>(&py.get_type::<PyAny>())?;
+        create::<Operation>(&py.get_type::<PyAny>())?;
+        py.import("collections.abc")?.getattr("Coroutine")?.call_method1("register", (type_object::<Operation>(py)?,))?;
+        create::<DatagramTransport>(&base("DatagramTransport")?)?;
+        module.add("DatagramTransport", type_object::<DatagramTransport>(py)?)?;
         create::<Stream<Socket>>(&base("Transport")?)?;
         create::<Stream<ReadPipe>>(&base("ReadTransport")?)?;
         create::<Stream<WritePipe>>(&base("WriteTransport")?)?;

@@ -230,3 +230,18 @@ pub(crate) fn call_method1<'py>(
         Bound::from_owned_ptr_or_err(object.py(), result)
     }
 }
+
+/// Calls `object.name(first, second)` without making a bound method.
+pub(crate) fn call_method2<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    first: &Bound<'py, PyAny>,
+    second: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let stack = [object.as_ptr(), first.as_ptr(), second.as_ptr()];
+    // SAFETY: ATTACHED, live objects.
+    unsafe {
+        let result = ffi::PyObject_VectorcallMethod(name.as_ptr(), stack.as_ptr(), stack.len(), ptr::null_mut());
+        Bound::from_owned_ptr_or_err(object.py(), result)
+    }
+}

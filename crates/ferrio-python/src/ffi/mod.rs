@@ -3,6 +3,7 @@
 //! * `heap_type`: native types that are true subclasses of Python classes, their trampolines and collection
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
+//! * `coroutine`: native coroutines
 //! * `loop_slots`: making a loop, and noticing a replaced clock
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
@@ -15,6 +16,7 @@
 
 pub(crate) mod args;
 pub(crate) mod call;
+pub(crate) mod coroutine;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
 pub(crate) mod weak;

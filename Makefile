@@ -1,0 +1,79 @@
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, MINUTES, BENCH.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+JOBS    ?= 2
+MINUTES ?= 10
+BENCH   ?=
+MACOS   := aarch64-apple-darwin
+
+BIN     := $(abspath $(VENV))/bin
+CRATES  := --workspace --exclude ferrio-python
+CONFORM := --loop ferrio.new_event_loop --tasks ferrio.Task --futures ferrio.Future
+EXPECT  := tests/conformance/expected_failures.txt
+
+# One interpreter for every cargo call, so that PyO3 is not configured anew by each.
+export PYO3_PYTHON := $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help venv dev demo test engine-test check conformance soak bench fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: ## .venv with ferrio (release build) and the test requirements; built again only when sources changed
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" release
+
+dev: ## the same, debug build, editable: Python sources take effect at once
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" dev
+
+demo: venv ## run examples/python/demo.py on ferrio
+	$(BIN)/python examples/python/demo.py
+
+test: engine-test venv ## engine tests, pytest on PYTHON, both again with FERRIO_POLLER=poll, conformance
+	$(BIN)/python -m pytest
+	FERRIO_POLLER=poll $(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory conformance
+
+engine-test: ## the Rust tests alone, on both pollers
+	@scripts/require.sh cargo cc
+	cargo test $(CRATES)
+	FERRIO_POLLER=poll cargo test $(CRATES)
+
+check: venv ## formatting, lints, types, docs, house rules; no tests
+	@scripts/require.sh rustfmt clippy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@scripts/check_macos.sh $(MACOS)
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" tools
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict python/ferrio
+	$(BIN)/stubtest ferrio
+	$(BIN)/python scripts/check_house.py
+
+conformance: venv ## CPython's own asyncio tests on ferrio (about 2 minutes)
+	$(BIN)/python tests/conformance/cpython_asyncio.py $(CONFORM) --jobs $(JOBS) --expected-failures $(EXPECT)
+
+soak: venv ## pytest over and over for MINUTES, each poller in turn; stops at the first failure
+	@end=$$(($$(date +%s) + 60 * $(MINUTES))); round=0; \
+	while [ $$(date +%s) -lt $$end ]; do \
+	    round=$$((round + 1)); unset FERRIO_POLLER; \
+	    if [ $$((round % 2)) = 0 ]; then export FERRIO_POLLER=poll; fi; \
+	    echo "soak: round $$round, poller $${FERRIO_POLLER:-default}"; $(BIN)/python -m pytest -q || exit 1; \
+	done; echo "soak: $$round rounds passed"
+
+bench: venv ## measure, with BENCH as arguments ("--rows echo_tcp --quick"); benches/README.md says what is asked
+	$(BIN)/python -m benches $(BENCH)
+
+fmt: venv ## format Rust and Python in place
+	cargo fmt --all
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" tools
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove everything that was built, virtual environments included
+	rm -rf target .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache
+	find python tests scripts -name __pycache__ -prune -exec rm -rf {} +
+	find python -name '_ferrio*.so' -delete

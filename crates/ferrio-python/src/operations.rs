@@ -1,0 +1,332 @@
+//! `loop.sock_recv()`, `sock_recv_into()` and `sock_sendall()`: socket operations as native coroutines.
+//!
+//! ```text
+//! New ── first step: try ──▶ Done(result)
+//!  └─────── would block ───▶ Waiting ── ready: try again ──▶ Done(result), the future wakes the task
+//!                               └───── throw, close ───────▶ Done, nothing was read or written
+//! ```
+//!
+//! A step that waits yields a future, as any awaitable does; the bytes move when the descriptor is ready and the future
+//! is still wanted, so a cancelled operation loses none. One-shot watching: a wait costs one system call, not two.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+use std::io;
+
+use ferrio_engine::Direction;
+use ferrio_engine::transport::{Channel, Descriptor, Socket};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyValueError};
+use pyo3::{IntoPyObjectExt, intern};
+use pyo3::prelude::*;
+
+use crate::base_events::BaseLoop;
+use crate::exceptions::os_error;
+use crate::ffi::args::Args;
+use crate::ffi::call::{Exported, bytes_filled_by, with_python};
+use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
+use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state, type_object};
+use crate::ffi::word::{Head, Io, Turn, Word};
+use crate::protocols::SCRATCH;
+use crate::support;
+
+enum Action {
+    Recv { size: usize },
+    RecvInto { buffer: Exported },
+    SendAll { data: Exported, sent: usize },
+}
+
+impl Action {
+    fn name(&self) -> &'static str {
+        match self {
+            Action::Recv { .. } => "sock_recv",
+            Action::RecvInto { .. } => "sock_recv_into",
+            Action::SendAll { .. } => "sock_sendall",
+        }
+    }
+
+    fn direction(&self) -> Direction {
+        match self {
+            Action::SendAll { .. } => Direction::Write,
+            _ => Direction::Read,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    New,
+    Waiting,
+    Done,
+}
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct Operation {
+    head: Head,
+    stage: Cell<Stage>,
+    action: RefCell<Option<Action>>,
+    socket: Socket,
+    /// Keeps the descriptor open.
+    owner: Py<PyAny>,
+    event_loop: Py<PyAny>,
+    future: RefCell<Option<Py<PyAny>>>,
+    result: RefCell<Option<Py<PyAny>>>,
+}
+
+impl Operation {
+    fn create(this: &Bound<'_, PyAny>, owner: &Bound<'_, PyAny>, action: Action) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let number = owner.call_method0(intern!(py, "fileno"))?.extract()?;
+        let operation = Operation {
+            head: Head::new::<Self>(),
+            stage: Cell::new(Stage::New),
+            action: RefCell::new(Some(action)),
+            socket: Socket(Descriptor::lent(number)),
+            owner: owner.clone().unbind(),
+            event_loop: this.clone().unbind(),
+            future: RefCell::default(),
+            result: RefCell::default(),
+        };
+        Ok(alloc(&type_object::<Operation>(py)?, operation)?.unbind())
+    }
+
+    /// What asyncio checks before the first attempt.
+    fn check(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<()> {
+        support::helper(py, intern!(py, "check_ssl_socket"))?.call1((&self.owner,))?;
+        if state.is_debug() && self.owner.call_method0(py, intern!(py, "gettimeout"))?.extract::<Option<f64>>(py)? != Some(0.0) {
+            return Err(PyValueError::new_err("the socket must be non-blocking"));
+        }
+        Ok(())
+    }
+
+    /// Tries; `None` when it would block.
+    fn attempt(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<Option<Py<PyAny>>> {
+        let mut action = self.action.borrow_mut();
+        let Some(action) = action.as_mut() else { return Ok(Some(py.None())) };
+        let result = match action {
+            Action::Recv { size } => self.recv(py, state, *size)?,
+            Action::RecvInto { buffer } => {
+                match self.socket.read(buffer.for_filling()) {
+                    Ok(count) => Ok(count.into_py_any(py)?),
+                    Err(error) => Err(error),
+                }
+            }
+            Action::SendAll { data, sent } => loop {
+                match self.socket.write(&data.as_ref()[*sent..]) {
+                    Ok(count) => {
+                        *sent += count;
+                        if *sent == data.len() {
+                            break Ok(py.None());
+                        }
+                    }
+                    Err(error) => break Err(error),
+                }
+            },
+        };
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+            Err(error) => Err(os_error(&error)),
+        }
+    }
+
+    fn recv(&self, py: Python<'_>, state: &BaseLoop, size: usize) -> PyResult<io::Result<Py<PyAny>>> {
+        let read = if size > SCRATCH {
+            bytes_filled_by(py, size, |buffer| self.socket.read(buffer))?
+        } else {
+            let mut scratch = state.scratch.borrow_mut();
+            scratch.reserve(SCRATCH);
+            let space = &mut scratch.spare_capacity_mut()[..size];
+            match self.socket.read(space) {
+                Ok(count) => bytes_filled_by(py, count, |buffer| {
+                    buffer.copy_from_slice(&space[..count]);
+                    Ok(count)
+                })?,
+                Err(error) => Err(error),
+            }
+        };
+        Ok(read.map(|bytes| bytes.into_any().unbind()))
+    }
+
+    fn wait<'py>(&self, this: &Bound<'py, PyAny>, state: &BaseLoop) -> PyResult<Bound<'py, PyAny>> {
+        let py = this.py();
+        let number = self.socket.descriptor().number();
+        if state.transports.find(py, number).is_some() {
+            self.event_loop.call_method1(py, intern!(py, "_ensure_fd_no_transport"), (number,))?;
+        }
+        let future = self.event_loop.bind(py).call_method0(intern!(py, "create_future"))?;
+        self.watch(this, state)?;
+        future.setattr(intern!(py, "_asyncio_future_blocking"), true)?;
+        self.future.replace(Some(future.clone().unbind()));
+        self.stage.set(Stage::Waiting);
+        Ok(future)
+    }
+
+    fn watch(&self, this: &Bound<'_, PyAny>, state: &BaseLoop) -> PyResult<()> {
+        let Some(direction) = self.action.borrow().as_ref().map(Action::direction) else { return Ok(()) };
+        let word = Word::io::<Operation>(this, Turn::Readable);
+        let number = self.socket.descriptor().number();
+        let watched = state.engine()?.watch(number, direction, word, true);
+        watched.map(drop).map_err(|error| os_error(&error))
+    }
+
+    /// Nobody waits any more.
+    fn finish(&self) {
+        if self.stage.replace(Stage::Done) == Stage::Waiting && self.result.borrow().is_none() {
+            with_python(|py| {
+                let direction = self.action.borrow().as_ref().map(Action::direction);
+                if let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py))
+                    && let (Ok(engine), Some(direction)) = (state.engine(), direction)
+                {
+                    drop(engine.unwatch(self.socket.descriptor().number(), direction));
+                }
+            });
+        }
+        drop(self.action.take());
+        drop(self.future.take());
+        drop(self.result.take());
+    }
+}
+
+impl Coroutine for Operation {
+    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else { return Ok(Step::Return(py.None().into_bound(py))) };
+        match self.stage.get() {
+            Stage::New => {
+                let first = self.check(py, state).and_then(|()| self.attempt(py, state));
+                match first {
+                    Ok(None) => self.wait(this, state).map(Step::Yield).inspect_err(|_| self.finish()),
+                    Ok(Some(value)) => {
+                        self.finish();
+                        Ok(Step::Return(value.into_bound(py)))
+                    }
+                    Err(error) => {
+                        self.finish();
+                        Err(error)
+                    }
+                }
+            }
+            Stage::Waiting => {
+                let result = self.result.take();
+                let future = self.future.take();
+                if result.is_none()
+                    && let Some(future) = future
+                {
+                    // Raises what the attempt raised, or that nothing came yet.
+                    let outcome = future.call_method0(py, intern!(py, "result"));
+                    self.finish();
+                    return outcome.map(|value| Step::Return(value.into_bound(py)));
+                }
+                self.stage.set(Stage::Done);
+                drop(self.action.take());
+                Ok(Step::Return(result.unwrap_or_else(|| py.None()).into_bound(py)))
+            }
+            Stage::Done => Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine")),
+        }
+    }
+
+    fn close(&self) {
+        self.finish();
+    }
+}
+
+impl Io for Operation {
+    /// The descriptor is ready: the bytes move now, if somebody still wants them.
+    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        let py = this.py();
+        let Some(future) = self.future.borrow().as_ref().map(|future| future.bind(py).clone()) else { return Ok(()) };
+        if self.stage.get() != Stage::Waiting || future.call_method0(intern!(py, "done"))?.is_truthy()? {
+            return Ok(());
+        }
+        let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else { return Ok(()) };
+        match self.attempt(py, state) {
+            Ok(None) => self.watch(this, state),
+            Ok(Some(value)) => {
+                self.result.replace(Some(value));
+                future.call_method1(intern!(py, "set_result"), (py.None(),)).map(drop)
+            }
+            Err(error) => future.call_method1(intern!(py, "set_exception"), (error.value(py),)).map(drop),
+        }
+    }
+}
+
+impl Native for Operation {
+    const NAME: &'static CStr = c"ferrio._ferrio.SocketOperation";
+    const DOC: &'static CStr = c"A socket operation, to be awaited.";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        coroutine_slots::<Operation>()
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.object(Some(&self.owner));
+        visitor.object(Some(&self.event_loop));
+        for cell in [&self.future, &self.result] {
+            if let Ok(object) = cell.try_borrow() {
+                visitor.object(object.as_ref());
+            }
+        }
+    }
+
+    fn clear(&self) {
+        drop(self.future.take());
+        drop(self.result.take());
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let never = self.stage.get() == Stage::New;
+        if let Some(name) = self.action.borrow().as_ref().map(Action::name).filter(|_| never) {
+            with_python(|py| {
+                let text = format!("coroutine 'Loop.{name}' was never awaited\0");
+                let warned = CStr::from_bytes_with_nul(text.as_bytes())
+                    .map(|text| PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 1));
+                if let Ok(Err(error)) = warned {
+                    error.write_unraisable(py, None);
+                }
+            });
+        }
+        self.finish();
+    }
+}
+
+impl BaseLoop {
+    pub(crate) fn operation_members() -> Members {
+        members! { BaseLoop;
+            methods {
+                c"sock_recv" c"Receive at most n bytes. A coroutine." => sock_recv,
+                c"sock_recv_into" c"Receive into a writable buffer; gives the number of bytes. A coroutine." => sock_recv_into,
+                c"sock_sendall" c"Send all of data. A coroutine." => sock_sendall,
+            }
+            attributes {}
+        }
+    }
+
+    fn sock_recv(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(sock), Some(size)] = args.bind("sock_recv", ["sock", "n"], 2)? else { return Ok(this.py().None()) };
+        let size = size.extract::<isize>()?;
+        let size = usize::try_from(size).map_err(|_| PyValueError::new_err("negative buffersize in recv"))?;
+        Operation::create(this, &sock, Action::Recv { size })
+    }
+
+    fn sock_recv_into(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(sock), Some(buffer)] = args.bind("sock_recv_into", ["sock", "buf"], 2)? else {
+            return Ok(this.py().None());
+        };
+        Operation::create(this, &sock, Action::RecvInto { buffer: Exported::new(&buffer, true)? })
+    }
+
+    fn sock_sendall(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(sock), Some(data)] = args.bind("sock_sendall", ["sock", "data"], 2)? else {
+            return Ok(this.py().None());
+        };
+        Operation::create(this, &sock, Action::SendAll { data: Exported::new(&data, false)?, sent: 0 })
+    }
+}

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Says in one line what to install when a tool is missing. Arguments: names of tools; python is $PYTHON.
+missing=0
+python=${PYTHON:-python3}
+
+lacks() {
+    echo "ferrio needs $1" >&2
+    missing=1
+}
+
+for tool in "$@"; do
+    case $tool in
+    cargo) cargo --version >/dev/null 2>&1 ||
+        lacks "Rust 1.88 or later: install it with rustup (https://rustup.rs), then open a new shell" ;;
+    rustfmt) cargo fmt --version >/dev/null 2>&1 || lacks "rustfmt: rustup component add rustfmt" ;;
+    clippy) cargo clippy --version >/dev/null 2>&1 || lacks "clippy: rustup component add clippy" ;;
+    cc) command -v cc >/dev/null 2>&1 ||
+        lacks "a C compiler to link with: apt-get install gcc libc6-dev, dnf install gcc, or xcode-select --install" ;;
+    python)
+        if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            lacks "CPython 3.11 or later, and '$python' is not: install one, or name it: make PYTHON=/path/to/python3 ..."
+        elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+            lacks "the venv module of '$python': on Debian and Ubuntu, apt-get install python3-venv"
+        fi ;;
+    esac
+done
+exit $missing

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Makes a virtual environment and puts ferrio into it; does nothing when nothing changed.
+#
+#   scripts/venv.sh PYTHON VENV release   ferrio built with optimisations and installed, with the test requirements
+#   scripts/venv.sh PYTHON VENV dev       debug build, editable
+#   scripts/venv.sh PYTHON VENV tools     what `make check` needs (scripts/requirements.txt); ferrio is left alone
+#
+# What was done is kept as checksums in VENV/.state-*: of the requirements, and of every file the wheel is made from.
+set -eu
+PYTHON=$1 venv=$2 mode=$3
+export PYTHON
+
+case $mode in
+tools) scripts/require.sh python ;;
+*) scripts/require.sh cargo cc python ;;
+esac
+
+sum() { cat "$@" | cksum; }
+
+sources() {
+    find crates python Cargo.toml Cargo.lock pyproject.toml -type f \
+        \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.py' -o -name '*.pyi' -o -name py.typed \) \
+        -exec cksum {} + | sort | cksum
+}
+
+same() { [ "$(cat "$venv/.state-$1" 2>/dev/null)" = "$2" ]; }
+keep() { echo "$2" >"$venv/.state-$1"; }
+
+# requirements NAME FILE [ARGUMENT...]: install them unless this very list is there.
+requirements() {
+    name=$1 file=$2
+    shift 2
+    wanted="$(sum "$file") $*"
+    same "$name" "$wanted" && return
+    echo "venv: installing $file into $venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$file" "$@"
+    keep "$name" "$wanted"
+}
+
+identity='import sys; print(sys.version, sys.base_prefix)'
+if [ -d "$venv" ] && [ "$("$venv/bin/python" -c "$identity" 2>/dev/null)" != "$("$PYTHON" -c "$identity")" ]; then
+    echo "venv: $venv belongs to another Python, making it anew"
+    rm -rf "$venv"
+fi
+if [ ! -d "$venv" ]; then
+    echo "venv: making $venv with $("$PYTHON" -c 'import sys; print(sys.executable, sys.version.split()[0])')"
+    "$PYTHON" -m venv "$venv"
+fi
+
+if [ "$mode" = tools ]; then
+    requirements tools scripts/requirements.txt
+    exit
+fi
+requirements tests tests/requirements.txt 'maturin>=1.9,<2'
+same ferrio "$mode $(sources)" && exit
+
+bin=$(cd "$venv/bin" && pwd)
+rm -f "$venv/.state-ferrio"
+if [ "$mode" = dev ]; then
+    echo "venv: building ferrio (debug, editable) for $venv"
+    VIRTUAL_ENV=${bin%/bin} "$bin/maturin" develop
+else
+    echo "venv: building ferrio for $venv"
+    rm -rf "$venv/wheels"
+    "$bin/maturin" build --profile release --interpreter "$bin/python" --out "$venv/wheels"
+    "$bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$venv"/wheels/*.whl
+fi
+keep ferrio "$mode $(sources)"

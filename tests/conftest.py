@@ -1,0 +1,136 @@
+"""What every test gets: the two implementations to run on, and guards that no test can forget.
+
+A test that asks for `new_loop` (or `aio`) runs twice: on stock asyncio, which is the oracle, and on ferrio. A
+test about ferrio alone imports ferrio and makes its own loop.
+
+The guards, for all tests: debug mode is off; an error on the logger "asyncio" fails the test unless
+it takes the record out of `asyncio_errors`; a file descriptor left open fails the test; a test taking more
+than HANG seconds has its stacks dumped and ends the run.
+"""
+
+import asyncio
+import contextlib
+import faulthandler
+import gc
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+HANG = float(os.environ.get("FERRIO_TEST_HANG", "60"))
+failed = pytest.StashKey[bool]()
+terminal = -1  # the standard error of the run itself, which pytest does not capture
+
+
+@pytest.fixture(params=["asyncio", "ferrio"])
+def aio(request: pytest.FixtureRequest) -> ModuleType:
+    """The module under test: asyncio, then ferrio."""
+    return importlib.import_module(request.param)
+
+
+@pytest.fixture
+def new_loop(aio: ModuleType) -> Iterator[Callable[[], asyncio.AbstractEventLoop]]:
+    """A factory of loops; what it made is closed after the test, with the tasks that are still pending."""
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def make() -> asyncio.AbstractEventLoop:
+        loops.append(aio.new_event_loop())
+        return loops[-1]
+
+    with contextlib.ExitStack() as stack:
+        yield make
+        for loop in loops:
+            stack.callback(shut, loop)
+
+
+def shut(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop the way asyncio.Runner does, unless the test did."""
+    if loop.is_closed():
+        return
+    try:
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        if pending:
+            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
+@pytest.fixture
+def asyncio_errors() -> Iterator[list[logging.LogRecord]]:
+    """Errors on the logger "asyncio". A test takes out what it expects; the rest fails it."""
+    records: list[logging.LogRecord] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    handler = Collect(logging.ERROR)
+    logger = logging.getLogger("asyncio")
+    logger.addHandler(handler)
+    yield records
+    logger.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def guard(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, asyncio_errors: list[logging.LogRecord]
+) -> Iterator[None]:
+    """Set up before every other fixture of the test, so its checks come after their tear-down."""
+    monkeypatch.delenv("PYTHONASYNCIODEBUG", raising=False)
+    before = open_files()
+    yield
+    if request.node.stash.get(failed, False):
+        return  # its traceback keeps objects alive, and one report is enough
+    gc.collect()
+    left = [f"{fd} ({target})" for fd, target in open_files().items() if before.get(fd) != target]
+    logged = [logging.Formatter().format(record) for record in asyncio_errors]
+    assert not logged, "errors on the logger asyncio:\n" + "\n".join(logged)
+    assert not left, "file descriptors left open: " + ", ".join(left)
+
+
+def open_files() -> dict[int, Any]:
+    """Each open file descriptor, and something that tells when a number came to mean another file."""
+    folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
+    files: dict[int, Any] = {}
+    for fd in map(int, os.listdir(folder)):
+        with contextlib.suppress(OSError):  # the one that listdir itself had open
+            status = os.fstat(fd)
+            files[fd] = (
+                os.readlink(f"{folder}/{fd}") if sys.platform == "linux" else (status.st_dev, status.st_ino)
+            )
+    return files
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[failed] = item.stash.get(failed, False) or report.failed
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """The hang guard, around set-up and tear-down too."""
+    faulthandler.dump_traceback_later(HANG, exit=True, file=terminal)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def pytest_configure() -> None:
+    global terminal
+    terminal = os.dup(2)
+
+
+def pytest_unconfigure() -> None:
+    os.close(terminal)

@@ -1,0 +1,144 @@
+"""Each rule of scripts/check_house.py, by a small tree that breaks it and one that keeps it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKER = Path(__file__).parents[1] / "scripts" / "check_house.py"
+ENGINE = "crates/ferrio-engine/src/a.rs"
+DOOR = "crates/ferrio-python/src/a.rs"
+FFI = "crates/ferrio-python/src/ffi/a.rs"
+HEAD = "//! Owns something.\n"
+LEFT = "TO" + "DO"
+ROWS = "x = 1\n" * 500
+
+
+def check(root: Path, path: str, text: str) -> list[str]:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    done = subprocess.run([sys.executable, CHECKER, root], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert done.stderr == ""
+    assert done.returncode == (1 if lines else 0)
+    return lines
+
+
+BREACHES = {
+    "rust file without head": (ENGINE, "fn f() {}\n", 1, "no head"),
+    "python file without head": ("python/ferrio/a.py", "import os\n", 1, "no head"),
+    "a shebang is no head": ("tests/a.py", "#!/usr/bin/env python3\nimport os\n", 1, "no head"),
+    "too long": ("tests/a.py", '"""Head.\n\nOver 500 lines because so.\n"""\n' + ROWS * 2, 750, "split it"),
+    "long without reason": (ENGINE, HEAD + "\n" * 500, 1, "needs a line"),
+    "long, reason not in the head": (
+        ENGINE,
+        HEAD + "\n" * 500 + "fn f() {}\n// Over 500 lines because so.\n",
+        1,
+        "needs",
+    ),
+    "leftover": (ENGINE, HEAD + f"// {LEFT}: more\n", 2, LEFT),
+    "unsafe in the door": (DOOR, HEAD + "// SAFETY: fine.\nunsafe impl Send for A {}\n", 3, "unsafe belongs"),
+    "unsafe block unexplained": (ENGINE, HEAD + "fn f() {\n    unsafe { g() }\n}\n", 3, "without SAFETY"),
+    "unsafe impl unexplained": (ENGINE, HEAD + "unsafe impl Send for A {}\n", 2, "without SAFETY"),
+    "unsafe fn unexplained": (FFI, HEAD + 'pub unsafe extern "C" fn f() {}\n', 2, "without SAFETY"),
+    "SAFETY too far": (
+        ENGINE,
+        HEAD + "// SAFETY: far.\n" + "f();\n" * 8 + "unsafe { g() }\n",
+        11,
+        "without SAFETY",
+    ),
+    "SAFETY only in a string": (ENGINE, HEAD + 'let s = "SAFETY";\nunsafe { g() }\n', 3, "without SAFETY"),
+    "engine names pyo3": (ENGINE, HEAD + "use pyo3::prelude::*;\n", 2, "must not name pyo3"),
+    "engine names ferrio": (ENGINE, HEAD + "use ferrio::sleep;\n", 2, "must not name ferrio"),
+    "ferrio names http": (
+        "crates/ferrio/src/a.rs",
+        HEAD + "use ferrio_http::H1;\n",
+        2,
+        "must not name ferrio_http",
+    ),
+    "http names python": (
+        "crates/ferrio-http/src/a.rs",
+        HEAD + "use ferrio_python::A;\n",
+        2,
+        "must not name",
+    ),
+    "engine depends on ferrio": (
+        "crates/ferrio-engine/Cargo.toml",
+        '[package]\nname = "ferrio-engine"\n\n[dependencies]\nferrio.workspace = true\n',
+        5,
+        "must not depend on ferrio",
+    ),
+    "http depends on python, as a table": (
+        "crates/ferrio-http/Cargo.toml",
+        '[dev-dependencies.ferrio-python]\npath = "x"\n',
+        1,
+        "must not depend on",
+    ),
+    "unwrap": (ENGINE, HEAD + "fn f() { g().unwrap(); }\n", 2, ".unwrap()"),
+    "expect": (DOOR, HEAD + 'fn f() { g().expect("x"); }\n', 2, ".expect("),
+    "panic": (DOOR, HEAD + 'fn f() { panic!("x") }\n', 2, "panic!"),
+    "todo macro": (DOOR, HEAD + "fn f() { todo!() }\n", 2, "todo!"),
+    "unimplemented": (DOOR, HEAD + "fn f() { unimplemented!() }\n", 2, "unimplemented!"),
+    "unwrap behind a test module": (
+        ENGINE,
+        HEAD + "#[cfg(test)]\nmod tests {\n    fn f() {}\n}\nfn f() { g().unwrap(); }\n",
+        6,
+        ".unwrap()",
+    ),
+    "reason too far": (ENGINE, HEAD + "// Cannot fail.\nf();\nf();\nf();\ng().unwrap();\n", 6, ".unwrap()"),
+}
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_breach(tmp_path: Path, name: str) -> None:
+    path, text, line, message = BREACHES[name]
+    (found,) = check(tmp_path, path, text)
+    assert found.startswith(f"{path}:{line}: ")
+    assert message in found
+
+
+KEPT = {
+    "head after a shebang": ("tests/a.py", '#!/usr/bin/env python3\n"""Head."""\n'),
+    "long with a reason": (ENGINE, "//! Owns.\n//!\n//! Over 500 lines because it must.\n" + "\n" * 500),
+    "long python with a reason": ("tests/a.py", '"""Head.\n\nOver 500 lines because so.\n"""\n' + ROWS),
+    "explained unsafe": (FFI, HEAD + "// SAFETY: checked above.\nlet a = unsafe { g() };\n"),
+    "unsafe fn with long docs": (
+        ENGINE,
+        HEAD + "fn f() {}\n\n/// # Safety\n" + "/// More.\n" * 12 + "#[inline]\npub unsafe fn g() {}\n",
+    ),
+    "type of an unsafe function": (ENGINE, HEAD + "struct V {\n    drop: unsafe fn(*const ()),\n}\n"),
+    "words in comments and strings": (
+        DOOR,
+        HEAD
+        + '// panic!\nconst A: &str = "unsafe { x.unwrap() }";\nconst B: &str = r#"todo!() "quoted""#;\n',
+    ),
+    "quotes and lifetimes": (DOOR, HEAD + "fn f<'a>(c: &'a char) -> bool { *c == '\"' || *c == '\\'' }\n"),
+    "the lint itself": (DOOR, HEAD + "#![forbid(unsafe_code)]\n"),
+    "unwrap with a reason": (ENGINE, HEAD + "// Cannot fail: filled in new().\nlet a = b.unwrap();\n"),
+    "unwrap in tests": (
+        ENGINE,
+        HEAD + '#[cfg(test)]\nmod tests {\n    fn f() { g().unwrap(); panic!("x") }\n}\n',
+    ),
+    "unwrap in a test crate": ("crates/ferrio-engine/tests/a.rs", HEAD + "fn f() { g().unwrap(); }\n"),
+    "engine named by the door": (DOOR, HEAD + "use ferrio_engine::Loop;\nuse pyo3::prelude::*;\n"),
+    "manifest of the door": (
+        "crates/ferrio-python/Cargo.toml",
+        "[dependencies]\nferrio-engine.workspace = true\npyo3.workspace = true\n",
+    ),
+    "manifest of the engine": (
+        "crates/ferrio-engine/Cargo.toml",
+        '[package]\nname = "ferrio-engine"\n\n[dependencies]\nrustix.workspace = true\n',
+    ),
+    "the program kept whole": (
+        "tests/conformance/cpython_asyncio.py",
+        '"""Head.\n\nOver 500 lines because so.\n"""\n' + ROWS * 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_kept(tmp_path: Path, name: str) -> None:
+    path, text = KEPT[name]
+    assert check(tmp_path, path, text) == []

@@ -1,0 +1,204 @@
+"""sendfile and sock_sendfile, with files that the kernel can send and files that it cannot."""
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import io
+import os
+import re
+import socket
+import tempfile
+import threading
+
+import pytest
+
+
+def on_loop(function):
+    """Make a test of `async def function(loop, ...)`: it runs as the main task of a new loop."""
+
+    @functools.wraps(function)
+    def test(new_loop, **others):
+        loop = new_loop()
+        loop.run_until_complete(function(loop, **others))
+
+    del test.__wrapped__
+    signature = inspect.signature(function)
+    names = [p.replace(name="new_loop") if p.name == "loop" else p for p in signature.parameters.values()]
+    test.__signature__ = signature.replace(parameters=names)
+    return test
+
+
+class Log(asyncio.Protocol):
+    """Writes down what happens to it, and raises in the callback that `raising` names."""
+
+    def __init__(self, raising=None):
+        self.events, self.data, self.raising = [], bytearray(), raising
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def saw(self, name):
+        self.events.append(name)
+        if name == self.raising:
+            raise LookupError(name)
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.saw("made")
+
+    def data_received(self, data):
+        self.data += data
+        self.saw("data")
+
+    def eof_received(self):
+        self.saw("eof")
+
+    def pause_writing(self):
+        self.saw("pause")
+
+    def resume_writing(self):
+        self.saw("resume")
+
+    def connection_lost(self, exc):
+        self.closed.set_result(exc)
+        self.saw("lost")
+
+
+@contextlib.contextmanager
+def pipe():
+    """The two ends of a pipe as files; closing one that a transport has closed is harmless."""
+    reading, writing = os.pipe()
+    with open(reading, "rb", 0) as near, open(writing, "wb", 0) as far:
+        yield near, far
+
+
+class Reader(threading.Thread):
+    """Reads a socket to its end in another thread."""
+
+    def __init__(self, sock):
+        super().__init__()
+        self.sock, self.data = sock, b""
+        self.start()
+
+    def run(self):
+        while chunk := self.sock.recv(1 << 16):
+            self.data += chunk
+
+
+@contextlib.contextmanager
+def files(data):
+    """The same bytes as a file that the kernel can send and as one that it cannot."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file, io.BytesIO(data)
+
+
+@contextlib.contextmanager
+def stream_pair():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    with near, far:
+        far.settimeout(5)
+        yield near, far
+
+
+@pytest.mark.parametrize(("offset", "count"), [(0, None), (1000, None), (0, 2000), (500_000, 1_000_000)])
+@on_loop
+async def test_sendfile(loop, offset, count):
+    data = os.urandom(1_000_000)
+    part = data[offset:][:count]
+    with files(data) as kinds:
+        for file in kinds:
+            with stream_pair() as (near, far):
+                transport, log = await loop.create_connection(Log, sock=near)
+                reader = Reader(far)
+                transport.write(b"before")
+                assert await loop.sendfile(transport, file, offset, count) == len(part)
+                assert file.tell() == offset + len(part)
+                assert transport.is_reading()
+                transport.write(b"after")
+                transport.close()
+                await log.closed
+                reader.join()
+                assert reader.data == b"before" + part + b"after"
+
+
+@pytest.mark.parametrize(("offset", "count"), [(0, None), (1000, None), (0, 2000), (500_000, 1_000_000)])
+@on_loop
+async def test_sock_sendfile(loop, offset, count):
+    data = os.urandom(1_000_000)
+    part = data[offset:][:count]
+    with files(data) as kinds:
+        for file in kinds:
+            with stream_pair() as (near, far):
+                near.setblocking(False)
+                reader = Reader(far)
+                assert await loop.sock_sendfile(near, file, offset, count) == len(part)
+                assert file.tell() == offset + len(part) and not loop.remove_writer(near)
+                near.close()
+                reader.join()
+                assert reader.data == part
+
+
+@on_loop
+async def test_sendfile_refuses(loop):
+    with files(b"data") as (file, memory), stream_pair() as (near, far), tempfile.TemporaryFile("w+") as text:
+        transport, log = await loop.create_connection(Log, sock=near)
+        far.setblocking(False)
+        with socket.socket(type=socket.SOCK_DGRAM) as datagram:
+            datagram.setblocking(False)
+            for arguments, kind, message in (
+                ((far, text), ValueError, "file should be opened in binary mode"),
+                ((datagram, file), ValueError, "only SOCK_STREAM type sockets are supported"),
+                ((far, file, 0, "1"), TypeError, "count must be a positive integer (got '1')"),
+                ((far, file, 0, 0), ValueError, "count must be a positive integer (got 0)"),
+                ((far, file, -1), ValueError, "offset must be a non-negative integer (got -1)"),
+                ((far, file, "1"), TypeError, "offset must be a non-negative integer (got '1')"),
+            ):
+                with pytest.raises(kind, match=rf"^{re.escape(message)}$"):
+                    await loop.sock_sendfile(*arguments)
+        for call, target in ((loop.sendfile, transport), (loop.sock_sendfile, far)):
+            with pytest.raises(asyncio.SendfileNotAvailableError, match=r"^not a regular file$"):
+                await call(target, memory, fallback=False)
+        transport.close()
+        with pytest.raises(RuntimeError, match=r"^Transport is closing$"):
+            await loop.sendfile(transport, file)
+        await log.closed
+    with pipe() as (_, writing), files(b"data") as (file, _):
+        transport, log = await loop.connect_write_pipe(Log, writing)
+        with pytest.raises(RuntimeError, match=r"^sendfile is not supported for transport "):
+            await loop.sendfile(transport, file)
+        transport.close()
+        await log.closed
+
+
+@on_loop
+async def test_nothing_is_written_during_sendfile_and_a_lost_peer_ends_it(loop):
+    with files(bytes(1 << 24)) as (file, _), stream_pair() as (near, far):
+        transport, log = await loop.create_connection(Log, sock=near)
+        sending = loop.create_task(loop.sendfile(transport, file))
+        await asyncio.sleep(0.002)
+        assert not sending.done() and not transport.is_reading()
+        with pytest.raises(RuntimeError, match=r"^unable to write; sendfile is in progress$"):
+            transport.write(b"data")
+        with pytest.raises(RuntimeError, match=r"sendfile is in progress$"):
+            transport.writelines([b"data"])
+        far.close()
+        with pytest.raises(ConnectionError):
+            await sending
+        assert 0 < file.tell() < 1 << 24
+        transport.abort()
+        await log.closed
+
+
+@on_loop
+async def test_a_cancelled_sock_sendfile_lets_go_of_the_socket(loop):
+    with files(bytes(1 << 24)) as (file, _), stream_pair() as (near, _):
+        near.setblocking(False)
+        sending = loop.create_task(loop.sock_sendfile(near, file))
+        await asyncio.sleep(0.002)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert not loop.remove_writer(near)
