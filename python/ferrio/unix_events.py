@@ -14,7 +14,7 @@ import sys
 import threading
 from asyncio import base_events, constants, events, sslproto
 
-from . import _ferrio
+from . import _ferrio, pipes
 
 class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
     """An asyncio event loop whose engine is native."""
@@ -128,3 +128,11 @@ class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
             if resume_reading:
                 transp.resume_reading()
             self._remember_transport(number, transp)
+
+    def _make_read_pipe_transport(self, pipe, protocol, waiter=None, extra=None):
+        pipes.prepare(pipe, writing=False)
+        return self._read_pipe(pipes.ReadPipeTransport, pipe, protocol, waiter, extra)
+
+    def _make_write_pipe_transport(self, pipe, protocol, waiter=None, extra=None):
+        pipes.prepare(pipe, writing=True)
+        return self._write_pipe(pipes.WritePipeTransport, pipe, protocol, waiter, extra)

@@ -230,6 +230,7 @@ impl<H: Handle> Loop<H> {
     pub fn expire(&self, now: Time) {
         self.core.clock.advance_to(now);
         self.core.wake_sleepers(now);
+        self.timers.tidy();
         while let Some(word) = self.timers.pop_due(now) {
             self.ready.push(word);
         }

@@ -1,8 +1,8 @@
 //! The timer heap: what runs later, ordered by (deadline, order of scheduling).
 //!
 //! Cancelling is lazy: a cancelled item stays until it reaches the top, or until more than half of a heap of some size is
-//! cancelled, when the heap is rebuilt without them. So cancelling costs O(1) amortised and a heap never holds more
-//! than twice what is alive. As in the ready ring, no borrow is alive while an item is dropped.
+//! cancelled, when the next turn rebuilds the heap without them. So cancelling costs O(1) amortised and a heap holds at
+//! most twice what is alive, and some thousands. As in the ready ring, no borrow is alive while an item is dropped.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
@@ -10,8 +10,11 @@ use std::collections::BinaryHeap;
 
 use crate::clock::Time;
 
-/// Below this many cancelled items a rebuild is not worth its pass; asyncio's own figure.
+/// Below this many cancelled items a rebuild between two turns is not worth its pass; asyncio's own figure.
 const MIN_CANCELLED: usize = 100;
+
+/// The same within a turn: a callback that schedules and cancels without end must not fill the memory.
+const MANY_CANCELLED: usize = 10_000;
 
 /// What a timer heap holds.
 pub trait Timed {
@@ -47,8 +50,8 @@ impl<T: Timed> Timers<T> {
     pub fn note_cancelled(&self) {
         let cancelled = self.cancelled.get() + 1;
         self.cancelled.set(cancelled);
-        if cancelled > MIN_CANCELLED && cancelled * 2 > self.len() {
-            self.rebuild();
+        if cancelled > MANY_CANCELLED {
+            self.tidy();
         }
     }
 
@@ -106,6 +109,14 @@ impl<T: Timed> Timers<T> {
         let all = self.heap.take();
         self.cancelled.set(0);
         drop(all);
+    }
+
+    /// Drops what is cancelled, when that is more than half.
+    pub fn tidy(&self) {
+        let cancelled = self.cancelled.get();
+        if cancelled > MIN_CANCELLED && cancelled * 2 > self.len() {
+            self.rebuild();
+        }
     }
 
     fn forget_cancelled(&self) {
@@ -222,6 +233,7 @@ mod tests {
             item.1.set(true);
             timers.note_cancelled();
         }
+        timers.tidy();
         assert!(timers.len() <= 300, "{} left", timers.len());
         assert_eq!(drain(&timers, at(99)).len(), 100);
     }

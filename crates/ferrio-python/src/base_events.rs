@@ -13,7 +13,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyFloat, PyString};
 use pyo3::Borrowed;
 
 use crate::events::{Handle, TimerHandle, list};
@@ -23,6 +23,7 @@ use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
 use crate::ffi::heap_type::{Members, Native, Place, Visitor, members, try_state};
 use crate::ffi::loop_slots;
 use crate::ffi::word::Word;
+use crate::ffi::reference::Ref;
 use crate::ffi::weak::Transports;
 use crate::{run, support};
 
@@ -112,16 +113,16 @@ impl BaseLoop {
         &self,
         this: &Bound<'py, PyAny>,
         method: &str,
-        when: f64,
+        (when, given): (f64, Option<Ref>),
         call: Call,
-        context: Py<PyAny>,
+        context: Ref,
     ) -> PyResult<Py<PyAny>> {
         let py = this.py();
         let engine = self.engine()?;
         if self.is_debug() {
             self.check(this, method, &call)?;
         }
-        let timer = TimerHandle::create(this, when, call, context)?;
+        let timer = TimerHandle::create(this, when, given, call, context)?;
         if self.is_debug()
             && let Some(state) = try_state::<TimerHandle>(&timer)
         {
@@ -166,7 +167,7 @@ impl BaseLoop {
             Some(engine) if !self.foreign_time.get() => engine.core().clock.now().as_secs_f64(),
             _ => this.call_method0(intern!(py, "time"))?.extract()?,
         };
-        self.at(this, "call_later", now + delay, call, context)
+        self.at(this, "call_later", (now + delay, None), call, context)
     }
 
     fn call_at<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
@@ -176,7 +177,8 @@ impl BaseLoop {
         if when.is_none() {
             return Err(PyTypeError::new_err("when cannot be None"));
         }
-        self.at(this, "call_at", number(&when)?, call, context)
+        let given = (!when.is_exact_instance_of::<PyFloat>()).then(|| when.to_owned().into());
+        self.at(this, "call_at", (number(&when)?, given), call, context)
     }
 
     fn time(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<f64> {
@@ -310,12 +312,14 @@ impl Native for BaseLoop {
 
     fn members() -> Members {
         let own = members! { BaseLoop;
-            methods {
+            light {
                 c"call_soon" c"Call callback(*args) at the loop's next turn." => call_soon,
                 c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe,
                 c"call_later" c"Call callback(*args) after delay seconds." => call_later,
                 c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
                 c"time" c"The loop's clock, in seconds." => time,
+            }
+            methods {
                 c"stop" c"Stop running at the end of the present turn." => stop,
                 c"is_running" c"Whether the loop runs." => is_running,
                 c"is_closed" c"Whether the loop was closed." => is_closed,
@@ -364,20 +368,20 @@ pub(crate) fn callback<'a, 'py: 'a>(
     mut positional: impl ExactSizeIterator<Item = Borrowed<'a, 'py, PyAny>>,
     args: Args<'a, 'py>,
     py: Python<'py>,
-) -> PyResult<(Call, Py<PyAny>)> {
+) -> PyResult<(Call, Ref)> {
     let context = args.only_keyword(method, intern!(py, "context"))?;
-    let callback = positional.next().ok_or_else(|| missing(method, parameter))?.to_owned().unbind();
+    let callback = positional.next().ok_or_else(|| missing(method, parameter))?.to_owned().into();
     let arguments = if positional.len() <= INLINE {
         let mut few = [const { None }; INLINE];
         for (place, value) in few.iter_mut().zip(positional) {
-            *place = Some(value.to_owned().unbind());
+            *place = Some(value.to_owned().into());
         }
         Arguments::Few(few)
     } else {
-        Arguments::Many(pyo3::types::PyTuple::new(py, positional)?.unbind())
+        Arguments::Many(pyo3::types::PyTuple::new(py, positional)?.into())
     };
     let context = match context {
-        Some(context) if !context.is_none() => context.to_owned().unbind(),
+        Some(context) if !context.is_none() => context.to_owned().into(),
         _ => copy_context(py)?,
     };
     Ok((Call { callback, arguments }, context))

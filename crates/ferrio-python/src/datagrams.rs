@@ -21,8 +21,10 @@ use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::args::Args;
 use crate::ffi::call::{bytes_filled_by, call_method1, call_method2, copy_context, in_context, with_python};
 use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state};
+use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::protocols::{SCRATCH, defer, watch};
+use crate::server::some;
 use crate::sockets::{ip, tuple};
 use crate::support;
 use crate::transports::{lent, limits};
@@ -40,7 +42,7 @@ pub(crate) struct Packet {
 pub(crate) struct PyPackets {
     event_loop: RefCell<Option<Py<PyAny>>>,
     protocol: RefCell<Option<Py<PyAny>>>,
-    context: Py<PyAny>,
+    context: Ref,
     socket: RefCell<Option<Py<PyAny>>>,
     waiter: RefCell<Option<Py<PyAny>>>,
     extra: RefCell<Option<Py<PyAny>>>,
@@ -78,7 +80,7 @@ impl PyPackets {
         call: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
         let Some(protocol) = self.protocol_of(py) else { return Ok(()) };
-        in_context(self.context.bind(py), || call(&protocol)).map(drop)
+        in_context(&self.context.bind(py), || call(&protocol)).map(drop)
     }
 
     /// Reports what a callback raised; datagram transports go on.
@@ -518,7 +520,7 @@ impl Native for DatagramTransport {
                 visitor.object(object.as_ref());
             }
         }
-        visitor.object(Some(&packets.context));
+        visitor.raw(packets.context.as_ptr());
         visitor.object(packets.address.as_ref());
     }
 
@@ -557,9 +559,6 @@ impl BaseLoop {
             return Ok(py.None());
         };
         this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
-        let some = |value: Option<pyo3::Borrowed<'_, '_, PyAny>>| {
-            value.filter(|value| !value.is_none()).map(|value| value.to_owned().unbind())
-        };
         let descriptor = lent(&socket)?;
         let number = descriptor.number();
         let own = rustix::net::getsockname(descriptor.borrow()).map_err(|error| os_error(&io::Error::from(error)))?;

@@ -1,12 +1,15 @@
 //! `Handle` and `TimerHandle`: one queued callback, one scheduled callback.
 //!
 //! True subclasses of asyncio's, whose Python methods (`__repr__`, ordering, `get_context`) work through the attributes
-//! given here. Invariant: `call` is empty exactly when the handle is cancelled. Must not know the loop's inside beyond
-//! "a timer of yours was cancelled".
+//! given here. Invariants: `call` is empty exactly when the handle is cancelled. The collector does not know a `Handle`
+//! as long as it is queued: the loop shows it what the handle holds (`Word::traverse`), and a word that lets go of a
+//! handle which somebody else has too makes it known. Most are born, run and forgotten without that, and a hundred
+//! thousand queued ones cost a collection nothing. A `TimerHandle`, which programs do keep, is known from the start.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -14,15 +17,17 @@ use crate::base_events::BaseLoop;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::args::Args;
 use crate::ffi::call::{Call, in_context};
-use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state, type_object};
+use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc_untracked, members, track, try_state};
+use crate::ffi::reference::Ref;
 use crate::support;
 
 /// A queued callback.
 pub(crate) struct Handle {
     /// Empty once cancelled.
     call: RefCell<Option<Call>>,
-    context: Py<PyAny>,
-    event_loop: Py<PyAny>,
+    cancelled: Cell<bool>,
+    context: Ref,
+    event_loop: Ref,
     /// What few handles have, and only in debug mode.
     debug: RefCell<Option<Box<Debug>>>,
 }
@@ -35,29 +40,28 @@ struct Debug {
 }
 
 impl Handle {
-    fn new(event_loop: Py<PyAny>, call: Call, context: Py<PyAny>) -> Self {
-        Handle { call: RefCell::new(Some(call)), context, event_loop, debug: RefCell::default() }
+    fn new(event_loop: Ref, call: Call, context: Ref) -> Self {
+        Handle { call: RefCell::new(Some(call)), cancelled: Cell::new(false), context, event_loop, debug: RefCell::default() }
     }
 
     /// A new handle object.
     pub(crate) fn create<'py>(
         event_loop: &Bound<'py, PyAny>,
         call: Call,
-        context: Py<PyAny>,
+        context: Ref,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = event_loop.py();
-        alloc(&type_object::<Handle>(py)?, Handle::new(event_loop.clone().unbind(), call, context))
+        alloc_untracked(event_loop.py(), Handle::new(event_loop.clone().into(), call, context))
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.call.borrow().is_none()
+        self.cancelled.get()
     }
 
     /// Runs the callback; what it raises goes to the loop's exception handler, unless it has to leave the loop.
     pub(crate) fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let Some(call) = self.call.borrow().as_ref().map(|call| call.hold(py)) else { return Ok(()) };
-        match in_context(self.context.bind(py), || call.call(py)) {
+        match in_context(&self.context.bind(py), || call.call(py)) {
             Ok(()) => Ok(()),
             Err(error) if leaves_the_loop(py, &error) => Err(error),
             Err(error) => support::callback_failed(this, &error),
@@ -67,15 +71,15 @@ impl Handle {
     /// Drops the callback; says whether it was still there.
     fn forget(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = this.py();
-        if self.is_cancelled() {
+        if self.cancelled.replace(true) {
             return Ok(false);
         }
-        if support::is_debug(self.event_loop.bind(py))? {
+        if support::is_debug(&self.event_loop.bind(py))? {
             let repr = this.repr()?.into_any().unbind();
             self.debug.borrow_mut().get_or_insert_default().repr = Some(repr);
         }
-        let call = self.call.take();
-        Ok(call.is_some())
+        drop(self.call.take());
+        Ok(true)
     }
 
     fn cancel(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
@@ -91,7 +95,7 @@ impl Handle {
     }
 
     fn callback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.call.borrow().as_ref().map(|call| call.callback.clone_ref(this.py())))
+        Ok(self.call.borrow().as_ref().map(|call| call.callback.object(this.py())))
     }
 
     fn arguments(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -104,11 +108,11 @@ impl Handle {
     }
 
     fn context(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.context.clone_ref(this.py()))
+        Ok(self.context.object(this.py()))
     }
 
     fn event_loop(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.event_loop.clone_ref(this.py()))
+        Ok(self.event_loop.object(this.py()))
     }
 
     fn source_traceback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -130,14 +134,15 @@ impl Handle {
         Ok(debug.as_ref().and_then(|debug| debug.repr.as_ref()).map(|value| value.clone_ref(this.py())))
     }
 
-    fn show(&self, visitor: &mut Visitor<'_>) {
+    /// Shows the collector what it holds.
+    pub(crate) fn show(&self, visitor: &mut Visitor<'_>) {
         if let Ok(call) = self.call.try_borrow()
             && let Some(call) = &*call
         {
             call.traverse(visitor);
         }
-        visitor.object(Some(&self.context));
-        visitor.object(Some(&self.event_loop));
+        visitor.raw(self.context.as_ptr());
+        visitor.raw(self.event_loop.as_ptr());
         if let Ok(debug) = self.debug.try_borrow()
             && let Some(debug) = &*debug
         {
@@ -148,6 +153,7 @@ impl Handle {
 
 impl Native for Handle {
     const NAME: &'static CStr = c"ferrio.Handle";
+    const KEPT: usize = 256;
     const DOC: &'static CStr = c"A callback that runs at the loop's next turn. Made by loop.call_soon().";
 
     fn place() -> &'static Place {
@@ -188,6 +194,8 @@ impl Native for Handle {
 pub(crate) struct TimerHandle {
     handle: Handle,
     when: f64,
+    /// The object that `call_at` was given, where it was not a float.
+    given: Option<Ref>,
     scheduled: Cell<bool>,
 }
 
@@ -196,12 +204,14 @@ impl TimerHandle {
     pub(crate) fn create<'py>(
         event_loop: &Bound<'py, PyAny>,
         when: f64,
+        given: Option<Ref>,
         call: Call,
-        context: Py<PyAny>,
+        context: Ref,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = event_loop.py();
-        let handle = Handle::new(event_loop.clone().unbind(), call, context);
-        alloc(&type_object::<TimerHandle>(py)?, TimerHandle { handle, when, scheduled: Cell::new(true) })
+        let handle = Handle::new(event_loop.clone().into(), call, context);
+        let timer = alloc_untracked(event_loop.py(), TimerHandle { handle, when, given, scheduled: Cell::new(true) })?;
+        track(&timer);
+        Ok(timer)
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -221,7 +231,7 @@ impl TimerHandle {
     fn cancel(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
         if self.handle.forget(this)?
             && self.scheduled.get()
-            && let Some(event_loop) = try_state::<BaseLoop>(self.handle.event_loop.bind(this.py()))
+            && let Some(event_loop) = try_state::<BaseLoop>(&self.handle.event_loop.bind(this.py()))
         {
             event_loop.timer_cancelled();
         }
@@ -236,12 +246,15 @@ impl TimerHandle {
         self.handle.run(this)
     }
 
-    fn when(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<f64> {
-        Ok(self.when)
+    fn when(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        self.when_attribute(this)
     }
 
-    fn when_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(self.when)
+    fn when_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match &self.given {
+            Some(given) => Ok(given.object(this.py())),
+            None => self.when.into_py_any(this.py()),
+        }
     }
 
     fn scheduled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -283,6 +296,7 @@ impl TimerHandle {
 
 impl Native for TimerHandle {
     const NAME: &'static CStr = c"ferrio.TimerHandle";
+    const KEPT: usize = 256;
     const DOC: &'static CStr = c"A callback that runs at a time. Made by loop.call_later() and loop.call_at().";
 
     fn place() -> &'static Place {

@@ -39,6 +39,8 @@ mod _ferrio {
         let py = module.py();
         let asyncio = py.import("asyncio")?;
         let base = |name: &str| -> PyResult<Bound<'_, PyType>> { Ok(asyncio.getattr(name)?.cast_into()?) };
+        // What asyncio's own transports that write are: loop.sendfile() insists on it.
+        let flow_control = asyncio.getattr("transports")?.getattr("_FlowControlMixin")?.cast_into()?;
         create::<Handle>(&base("Handle")?)?;
         create::<TimerHandle>(&base("TimerHandle")?)?;
         create::<BaseLoop>(&py.get_type::<PyAny>())?;
@@ -47,9 +49,9 @@ mod _ferrio {
         py.import("collections.abc")?.getattr("Coroutine")?.call_method1("register", (type_object::<Operation>(py)?,))?;
         create::<DatagramTransport>(&base("DatagramTransport")?)?;
         module.add("DatagramTransport", type_object::<DatagramTransport>(py)?)?;
-        create::<Stream<Socket>>(&base("Transport")?)?;
+        create::<Stream<Socket>>(&flow_control)?;
         create::<Stream<ReadPipe>>(&base("ReadTransport")?)?;
-        create::<Stream<WritePipe>>(&base("WriteTransport")?)?;
+        create::<Stream<WritePipe>>(&flow_control)?;
         module.add("SocketTransport", type_object::<Stream<Socket>>(py)?)?;
         module.add("ReadPipeTransport", type_object::<Stream<ReadPipe>>(py)?)?;
         module.add("WritePipeTransport", type_object::<Stream<WritePipe>>(py)?)?;

@@ -15,7 +15,7 @@ use std::io;
 
 use ferrio_engine::Direction;
 use ferrio_engine::transport::{Channel, Descriptor, Socket};
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyTypeError, PyValueError};
 use pyo3::{IntoPyObjectExt, intern};
 use pyo3::prelude::*;
 
@@ -151,6 +151,9 @@ impl Operation {
     fn wait<'py>(&self, this: &Bound<'py, PyAny>, state: &BaseLoop) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
         let number = self.socket.descriptor().number();
+        if number < 0 {
+            return Err(PyValueError::new_err(format!("Invalid file descriptor: {number}")));
+        }
         if state.transports.find(py, number).is_some() {
             self.event_loop.call_method1(py, intern!(py, "_ensure_fd_no_transport"), (number,))?;
         }
@@ -320,7 +323,12 @@ impl BaseLoop {
         let [Some(sock), Some(buffer)] = args.bind("sock_recv_into", ["sock", "buf"], 2)? else {
             return Ok(this.py().None());
         };
-        Operation::create(this, &sock, Action::RecvInto { buffer: Exported::new(&buffer, true)? })
+        let Ok(exported) = Exported::new(&buffer, true) else {
+            let kind = buffer.get_type().name()?;
+            let text = format!("recv_into() argument 1 must be read-write bytes-like object, not {kind}");
+            return Err(PyTypeError::new_err(text));
+        };
+        Operation::create(this, &sock, Action::RecvInto { buffer: exported })
     }
 
     fn sock_sendall(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {

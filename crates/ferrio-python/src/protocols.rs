@@ -18,6 +18,7 @@ use crate::base_events::BaseLoop;
 use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::call::{Exported, bytes_filled_by, call_method1, copy_context, in_context};
 use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::reference::Ref;
 use crate::ffi::word::{Io, Turn, Word};
 use crate::sockets::Ends;
 use crate::support;
@@ -55,7 +56,7 @@ pub(crate) struct PyProtocol<C> {
     buffered: Cell<bool>,
     /// Whether the last read filled the loop's scratch buffer.
     large: Cell<bool>,
-    context: Py<PyAny>,
+    context: Ref,
     server: RefCell<Option<Py<PyAny>>>,
     /// Told once connection_made was called.
     waiter: RefCell<Option<Py<PyAny>>>,
@@ -153,7 +154,7 @@ impl<C> PyProtocol<C> {
         if let Ok(extra) = self.extra.try_borrow() {
             visitor.object(extra.as_ref());
         }
-        visitor.object(Some(&self.context));
+        visitor.raw(self.context.as_ptr());
     }
 
     pub(crate) fn clear(&self) {
@@ -170,7 +171,7 @@ impl<C> PyProtocol<C> {
         call: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(protocol) = self.protocol(py) else { return Ok(None) };
-        in_context(self.context.bind(py), || call(&protocol)).map(Some)
+        in_context(&self.context.bind(py), || call(&protocol)).map(Some)
     }
 
     /// Reports what a callback raised that asyncio calls through call_soon.

@@ -4,7 +4,7 @@
 //! the words after it queued, as asyncio does: the loop can run again, or be closed.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ferrio_engine::{Loop, Plan};
 use pyo3::intern;
@@ -80,7 +80,7 @@ fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
     for _ in 0..engine.ready().len() {
         let Some(word) = engine.ready().pop() else { break };
         if state.is_debug() {
-            watched(this, word)?;
+            watched(state, this, engine, word)?;
         } else {
             word.run(py)?;
         }
@@ -89,7 +89,7 @@ fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
 }
 
 /// Debug mode: the running handle is known by name, and a slow one is reported.
-fn watched(this: &Bound<'_, PyAny>, word: Word) -> PyResult<()> {
+fn watched(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>, word: Word) -> PyResult<()> {
     let py = this.py();
     let handle = word.as_handle(py);
     if handle.is_none() {
@@ -97,9 +97,9 @@ fn watched(this: &Bound<'_, PyAny>, word: Word) -> PyResult<()> {
     }
     let current = intern!(py, "_current_handle");
     this.setattr(current, &handle)?;
-    let begin = Instant::now();
+    let begin = state.now(this, engine)?.as_secs_f64();
     let result = word.run(py);
-    let elapsed = begin.elapsed().as_secs_f64();
+    let elapsed = state.now(this, engine)?.as_secs_f64() - begin;
     this.setattr(current, py.None())?;
     result?;
     let limit: f64 = this.getattr(intern!(py, "slow_callback_duration"))?.extract()?;

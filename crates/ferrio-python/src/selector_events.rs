@@ -11,7 +11,7 @@ use crate::base_events::{BaseLoop, callback};
 use crate::events::Handle;
 use crate::exceptions::os_error;
 use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::{Members, members, try_state};
+use crate::ffi::heap_type::{Members, members, track, try_state};
 use crate::ffi::word::Word;
 use crate::server::stop_listener;
 use crate::support;
@@ -82,6 +82,8 @@ impl BaseLoop {
         let (call, context) = callback(method, "callback", positional, args, py)?;
         let engine = self.engine()?;
         let handle = Handle::create(this, call, context)?;
+        // Its word is queued again and again beside the one that waits: the collector has to know it for itself.
+        track(&handle);
         if self.is_debug()
             && let Some(state) = try_state::<Handle>(&handle)
         {

@@ -8,7 +8,8 @@ use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use ferrio_engine::Direction;
-use ferrio_engine::transport::{Accepted, Descriptor, Socket, accept};
+use ferrio_engine::transport::{Accepted, Descriptor, ReadPipe, Socket, WritePipe, accept};
+use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -21,7 +22,7 @@ use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::protocols::PyProtocol;
 use crate::sockets::{Ends, ip};
 use crate::support;
-use crate::transports::{Stream, lent};
+use crate::transports::{Door, Stream, lent};
 
 /// See the module.
 #[repr(C)]
@@ -129,6 +130,8 @@ impl BaseLoop {
             methods {
                 c"_listen" c"Accept connections of sock until _stop_serving()." => listen,
                 c"_make_socket_transport" c"A transport over a connected socket." => make_socket_transport,
+                c"_read_pipe" c"A transport of a class over the reading end of a pipe." => read_pipe,
+                c"_write_pipe" c"A transport of a class over the writing end of a pipe." => write_pipe,
             }
             attributes {}
         }
@@ -169,9 +172,6 @@ impl BaseLoop {
             return Ok(this.py().None());
         };
         this.call_method1(intern!(this.py(), "_ensure_fd_no_transport"), (socket,))?;
-        let some = |value: Option<pyo3::Borrowed<'_, '_, PyAny>>| {
-            value.filter(|value| !value.is_none()).map(|value| value.to_owned().unbind())
-        };
         let owner = Some(socket.to_owned().unbind());
         let descriptor = lent(&socket)?;
         let mut ends = Ends::default();
@@ -182,6 +182,36 @@ impl BaseLoop {
         }
         Ok(transport.unbind())
     }
+}
+
+impl BaseLoop {
+    fn read_pipe(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        pipe(this, args, ReadPipe)
+    }
+
+    fn write_pipe(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        pipe(this, args, WritePipe)
+    }
+}
+
+/// A started pipe transport.
+fn pipe<C: Door>(this: &Bound<'_, PyAny>, args: Args<'_, '_>, channel: impl FnOnce(Descriptor) -> C) -> PyResult<Py<PyAny>> {
+    let names = ["cls", "pipe", "protocol", "waiter", "extra"];
+    let [Some(class), Some(pipe), Some(protocol), waiter, extra] = args.bind("_pipe", names, 3)? else {
+        return Ok(this.py().None());
+    };
+    let owner = Some(pipe.to_owned().unbind());
+    let protocol = PyProtocol::new(this, &protocol, owner, some(waiter), None)?;
+    let transport = Stream::create(&*class.cast::<PyType>()?, channel(lent(&pipe)?), protocol)?;
+    if let Some(extra) = some(extra) {
+        transport.setattr(intern!(this.py(), "_given_extra"), extra)?;
+    }
+    Ok(transport.unbind())
+}
+
+/// An argument that was given and is not None.
+pub(crate) fn some(value: Option<Borrowed<'_, '_, PyAny>>) -> Option<Py<PyAny>> {
+    value.filter(|value| !value.is_none()).map(|value| value.to_owned().unbind())
 }
 
 /// A started socket transport. Its server is told, as asyncio's are.

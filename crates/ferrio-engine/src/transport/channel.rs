@@ -99,8 +99,10 @@ impl Descriptor {
     /// For a system call.
     #[must_use]
     pub fn borrow(&self) -> BorrowedFd<'_> {
+        // A closed socket object says -1, which must not become a `BorrowedFd`; this number is as little open.
+        let number = if self.number < 0 { RawFd::MAX } else { self.number };
         // SAFETY: the number is passed to the kernel only, which refuses one that is not open.
-        unsafe { BorrowedFd::borrow_raw(self.number) }
+        unsafe { BorrowedFd::borrow_raw(number) }
     }
 }
 

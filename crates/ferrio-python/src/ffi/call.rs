@@ -10,6 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
+use super::reference::Ref;
 use super::word::Word;
 
 /// How many arguments a callback keeps without a tuple. Nine in ten callbacks have at most three.
@@ -17,13 +18,14 @@ pub(crate) const INLINE: usize = 3;
 
 /// The arguments of a callback.
 pub(crate) enum Arguments {
-    Few([Option<Py<PyAny>>; INLINE]),
-    Many(Py<PyTuple>),
+    Few([Option<Ref>; INLINE]),
+    /// A tuple.
+    Many(Ref),
 }
 
 /// A callable and what to call it with.
 pub(crate) struct Call {
-    pub(crate) callback: Py<PyAny>,
+    pub(crate) callback: Ref,
     pub(crate) arguments: Arguments,
 }
 
@@ -31,8 +33,8 @@ impl Call {
     /// The arguments as a tuple.
     pub(crate) fn tuple<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         match &self.arguments {
-            Arguments::Few(few) => PyTuple::new(py, few.iter().flatten().collect::<Vec<_>>()),
-            Arguments::Many(tuple) => Ok(tuple.bind(py).clone()),
+            Arguments::Few(few) => PyTuple::new(py, few.iter().flatten().map(|value| value.bind(py)).collect::<Vec<_>>()),
+            Arguments::Many(tuple) => Ok(tuple.bind(py).to_owned().cast_into()?),
         }
     }
 
@@ -60,7 +62,9 @@ impl Call {
             }
             // SAFETY: ATTACHED, live objects.
             Arguments::Many(tuple) => unsafe {
-                let result = ffi::PyObject_Call(self.callback.as_ptr(), tuple.as_ptr(), ptr::null_mut());
+                let guard = Hang;
+                let result = unwinding::PyObject_Call(self.callback.as_ptr(), tuple.as_ptr(), ptr::null_mut());
+                std::mem::forget(guard);
                 Bound::from_owned_ptr_or_err(py, result)
             },
         };
@@ -68,10 +72,10 @@ impl Call {
     }
 
     pub(crate) fn traverse(&self, visitor: &mut super::heap_type::Visitor<'_>) {
-        visitor.object(Some(&self.callback));
+        visitor.raw(self.callback.as_ptr());
         match &self.arguments {
-            Arguments::Few(few) => few.iter().for_each(|value| visitor.object(value.as_ref())),
-            Arguments::Many(tuple) => visitor.object(Some(tuple)),
+            Arguments::Few(few) => few.iter().flatten().for_each(|value| visitor.raw(value.as_ptr())),
+            Arguments::Many(tuple) => visitor.raw(tuple.as_ptr()),
         }
     }
 }
@@ -83,19 +87,76 @@ fn vectorcall<'py, const N: usize>(
     stack: &mut [*mut ffi::PyObject; N],
     count: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let guard = Hang;
     // SAFETY: ATTACHED, live objects; the free place in front is what the offset flag promises.
-    unsafe {
+    let result = unsafe {
         let arguments = stack.as_mut_ptr().add(1);
         let flags = count | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-        let result = ffi::PyObject_Vectorcall(callable, arguments, flags, ptr::null_mut());
-        Bound::from_owned_ptr_or_err(py, result)
+        unwinding::PyObject_Vectorcall(callable, arguments, flags, ptr::null_mut())
+    };
+    std::mem::forget(guard);
+    // SAFETY: a new reference, or null and an error.
+    unsafe { Bound::from_owned_ptr_or_err(py, result) }
+}
+
+/// `stack` is the object, then the arguments.
+fn vectorcall_method<'py>(
+    py: Python<'py>,
+    name: &Bound<'py, PyString>,
+    stack: &[*mut ffi::PyObject],
+) -> PyResult<Bound<'py, PyAny>> {
+    let guard = Hang;
+    // SAFETY: ATTACHED, live objects.
+    let result = unsafe {
+        unwinding::PyObject_VectorcallMethod(name.as_ptr(), stack.as_ptr(), stack.len(), ptr::null_mut())
+    };
+    std::mem::forget(guard);
+    // SAFETY: a new reference, or null and an error.
+    unsafe { Bound::from_owned_ptr_or_err(py, result) }
+}
+
+/// Up to Python 3.13 an interpreter that ends unwinds the stacks of daemon threads that run Python code, and Rust frames
+/// must not be unwound like that. Dropped in the course of it, this stops the thread where it is, for the moments that
+/// the process has left; Python 3.14 does the same by itself.
+struct Hang;
+
+impl Drop for Hang {
+    fn drop(&mut self) {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// The calls that run users' code, declared as what they are: functions that may unwind (see `Hang`).
+mod unwinding {
+    use pyo3::ffi::PyObject;
+
+    unsafe extern "C-unwind" {
+        pub(super) fn PyObject_Vectorcall(
+            callable: *mut PyObject,
+            arguments: *const *mut PyObject,
+            flags: usize,
+            names: *mut PyObject,
+        ) -> *mut PyObject;
+        pub(super) fn PyObject_VectorcallMethod(
+            name: *mut PyObject,
+            arguments: *const *mut PyObject,
+            flags: usize,
+            names: *mut PyObject,
+        ) -> *mut PyObject;
+        pub(super) fn PyObject_Call(
+            callable: *mut PyObject,
+            arguments: *mut PyObject,
+            names: *mut PyObject,
+        ) -> *mut PyObject;
     }
 }
 
 /// A copy of the current context.
-pub(crate) fn copy_context(py: Python<'_>) -> PyResult<Py<PyAny>> {
+pub(crate) fn copy_context(py: Python<'_>) -> PyResult<Ref> {
     // SAFETY: ATTACHED.
-    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()).map(Bound::unbind) }
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()).map(Ref::from) }
 }
 
 /// Runs `body` in `context`.
@@ -224,11 +285,7 @@ pub(crate) fn call_method1<'py>(
     argument: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let stack = [object.as_ptr(), argument.as_ptr()];
-    // SAFETY: ATTACHED, live objects.
-    unsafe {
-        let result = ffi::PyObject_VectorcallMethod(name.as_ptr(), stack.as_ptr(), stack.len(), ptr::null_mut());
-        Bound::from_owned_ptr_or_err(object.py(), result)
-    }
+    vectorcall_method(object.py(), name, &stack)
 }
 
 /// Calls `object.name(first, second)` without making a bound method.
@@ -239,9 +296,5 @@ pub(crate) fn call_method2<'py>(
     second: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let stack = [object.as_ptr(), first.as_ptr(), second.as_ptr()];
-    // SAFETY: ATTACHED, live objects.
-    unsafe {
-        let result = ffi::PyObject_VectorcallMethod(name.as_ptr(), stack.as_ptr(), stack.len(), ptr::null_mut());
-        Bound::from_owned_ptr_or_err(object.py(), result)
-    }
+    vectorcall_method(object.py(), name, &stack)
 }

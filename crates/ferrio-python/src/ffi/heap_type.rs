@@ -11,6 +11,7 @@
 //! Invariant STATE: an instance's state is initialised in `alloc`, before anybody else sees the object, and dropped in
 //! `dealloc`, after nobody else does.
 
+use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::{align_of, size_of};
@@ -34,6 +35,8 @@ pub(crate) trait Native: Sized + 'static {
     const DOC: &'static CStr;
     /// How `Type()` makes one; `None` when only native code does.
     const NEW: Option<ffi::newfunc> = None;
+    /// How many dead instances of exactly this type are kept for reuse.
+    const KEPT: usize = 0;
     /// Where the type is kept once made.
     fn place() -> &'static Place;
     /// Its methods and attributes.
@@ -48,11 +51,27 @@ pub(crate) trait Native: Sized + 'static {
 pub(crate) struct Place {
     object: AtomicPtr<ffi::PyTypeObject>,
     offset: AtomicIsize,
+    free: FreeList,
+}
+
+/// Memory of dead instances: no object, only a collector's header that tracks nothing and an empty base.
+struct FreeList(UnsafeCell<Vec<*mut ffi::PyObject>>);
+
+// SAFETY: touched attached only (ATTACHED), and never across a call into the interpreter.
+unsafe impl Sync for FreeList {}
+
+impl FreeList {
+    #[expect(clippy::mut_from_ref, reason = "see the invariant on `Sync`: one borrow at a time, none across a call")]
+    fn list(&self) -> &mut Vec<*mut ffi::PyObject> {
+        // SAFETY: as above.
+        unsafe { &mut *self.0.get() }
+    }
 }
 
 impl Place {
     pub(crate) const fn new() -> Self {
-        Place { object: AtomicPtr::new(ptr::null_mut()), offset: AtomicIsize::new(0) }
+        let free = FreeList(UnsafeCell::new(Vec::new()));
+        Place { object: AtomicPtr::new(ptr::null_mut()), offset: AtomicIsize::new(0), free }
     }
 
     /// Where the state lies in an instance.
@@ -190,6 +209,40 @@ pub(super) unsafe fn alloc_raw<T: Native>(
     }
 }
 
+/// An instance of exactly the type of `T` which the collector does not know yet, from the free list where it can. Who
+/// makes one sees to it that it is tracked before it can be part of a cycle that nobody else sees.
+pub(crate) fn alloc_untracked<T: Native>(py: Python<'_>, state: T) -> PyResult<Bound<'_, PyAny>> {
+    let place = T::place();
+    // SAFETY: memory on the free list was laid out by the second branch, which is how a `tp_alloc` of this type would do
+    // it but for the tracking; STATE.
+    unsafe {
+        let object = match place.free.list().pop() {
+            Some(memory) => ffi::PyObject_Init(memory, place.object()),
+            None => {
+                let object = ffi::PyObject_GC_New::<ffi::PyObject>(place.object());
+                if object.is_null() {
+                    return Err(PyErr::fetch(py));
+                }
+                let header = size_of::<ffi::PyObject>();
+                object.cast::<u8>().add(header).write_bytes(0, place.offset().unsigned_abs() - header);
+                object
+            }
+        };
+        state_pointer::<T>(object).write(state);
+        Ok(Bound::from_owned_ptr(py, object))
+    }
+}
+
+/// Has the collector know an object that `alloc_untracked` made.
+pub(crate) fn track(object: &Bound<'_, PyAny>) {
+    // SAFETY: ATTACHED; an object of a type with a collector's header, tracked at most once.
+    unsafe {
+        if ffi::PyObject_GC_IsTracked(object.as_ptr()) == 0 {
+            ffi::PyObject_GC_Track(object.as_ptr().cast());
+        }
+    }
+}
+
 /// The state of an object known to be of the type.
 ///
 /// # Safety
@@ -216,23 +269,23 @@ fn slot(slot: c_int, pfunc: *mut c_void) -> ffi::PyType_Slot {
     ffi::PyType_Slot { slot, pfunc }
 }
 
+fn guarded<R>(py: Python<'_>, body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
+    match catch_unwind(AssertUnwindSafe(|| body(py))) {
+        Ok(Ok(value)) => value,
+        Ok(Err(error)) => {
+            error.restore(py);
+            failed
+        }
+        Err(_) => {
+            PySystemError::new_err("internal error in ferrio, please report it").restore(py);
+            failed
+        }
+    }
+}
+
 /// Runs `body` with the interpreter's token. A panic becomes an exception: no user's process dies of a defect of ours.
 pub(crate) fn entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
-    let body = AssertUnwindSafe(body);
-    let run = |py: Python<'_>| {
-        let result = catch_unwind(|| { body }.0(py));
-        match result {
-            Ok(Ok(value)) => value,
-            Ok(Err(error)) => {
-                error.restore(py);
-                failed
-            }
-            Err(_) => {
-                PySystemError::new_err("internal error in ferrio, please report it").restore(py);
-                failed
-            }
-        }
-    };
+    let run = |py: Python<'_>| guarded(py, body, failed);
     // SAFETY: CPython calls us with its lock held. While it finalises, pyo3 refuses to count us in, and need not.
     unsafe {
         #[cfg(Py_3_13)]
@@ -242,6 +295,13 @@ pub(crate) fn entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) 
         let _ = Python::assume_attached();
     }
     Python::attach(run)
+}
+
+/// As `entry`, for methods that run for every callback and drop no `Py`: pyo3 need not count them in, which costs a
+/// dozen nanoseconds. Where the loop runs, it is counted in already.
+pub(crate) fn light_entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
+    // SAFETY: CPython calls us with its lock held.
+    guarded(unsafe { Python::assume_attached() }, body, failed)
 }
 
 /// What a method may return.
@@ -307,6 +367,28 @@ pub(crate) unsafe fn method<T: Native, A: Answer>(
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
 ) -> *mut ffi::PyObject {
     entry(
+        |py| {
+            // SAFETY: the method descriptor checked the type of `this`; the arguments are CPython's.
+            let (this, args) = unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
+            // SAFETY: as above.
+            body(unsafe { state(this.as_ptr()) }, &this, args).map(|answer| answer.answer(py))
+        },
+        ptr::null_mut(),
+    )
+}
+
+/// As `method`, by way of `light_entry`.
+///
+/// # Safety
+/// As `method`.
+pub(crate) unsafe fn light_method<T: Native, A: Answer>(
+    this: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    positional: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
+) -> *mut ffi::PyObject {
+    light_entry(
         |py| {
             // SAFETY: the method descriptor checked the type of `this`; the arguments are CPython's.
             let (this, args) = unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
@@ -408,6 +490,9 @@ unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
     unsafe {
         let class = ffi::Py_TYPE(this);
         ffi::PyObject_GC_UnTrack(this.cast());
+        if T::KEPT > 0 && class == T::place().object() {
+            return keep_or_free::<T>(this);
+        }
         if (*class).tp_weaklistoffset != 0 {
             ffi::PyObject_ClearWeakRefs(this);
         }
@@ -430,14 +515,61 @@ unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
     }
 }
 
-/// `members! { T; methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
+/// The end of an instance of a type that keeps some: short, since every callback of a loop comes through here.
+///
+/// # Safety
+/// As `dealloc`; the object is of exactly the type of `T`, whose weak references are cleared here.
+unsafe fn keep_or_free<T: Native>(this: *mut ffi::PyObject) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let class = ffi::Py_TYPE(this);
+        let weak_references = this.byte_offset((*class).tp_weaklistoffset).cast::<*mut ffi::PyObject>();
+        if (*class).tp_weaklistoffset > 0 && !(*weak_references).is_null() {
+            ffi::PyObject_ClearWeakRefs(this);
+        }
+        if ffi::PyErr_Occurred().is_null() {
+            state_pointer::<T>(this).drop_in_place();
+        } else {
+            let pending = PyErr::take(Python::assume_attached());
+            state_pointer::<T>(this).drop_in_place();
+            if let Some(error) = pending {
+                error.restore(Python::assume_attached());
+            }
+        }
+        let free = T::place().free.list();
+        if free.len() < T::KEPT {
+            free.push(this);
+        } else if let Some(release) = (*class).tp_free {
+            release(this.cast());
+        }
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+/// `members! { T; [light { … }] methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
 macro_rules! members {
     ($state:ty;
+     $(light { $($light_name:literal $light_doc:literal => $light_method:ident,)* })?
      methods { $($name:literal $doc:literal => $method:ident,)* }
      attributes { $($attribute:literal => $get:ident $(, $set:ident)?;)* }
     ) => {{
         use $crate::ffi::heap_type::{self, Members};
         Members::default()
+            $($(.method($light_name, $light_doc, {
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn call(
+                    this: *mut pyo3::ffi::PyObject,
+                    values: *const *mut pyo3::ffi::PyObject,
+                    positional: pyo3::ffi::Py_ssize_t,
+                    names: *mut pyo3::ffi::PyObject,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for a method of the type of `$state`.
+                    unsafe {
+                        heap_type::light_method::<$state, _>(this, values, positional, names, <$state>::$light_method)
+                    }
+                }
+                call
+            }))*)?
             $(.method($name, $doc, {
                 #[allow(unsafe_code)]
                 unsafe extern "C" fn call(

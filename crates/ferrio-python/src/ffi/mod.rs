@@ -5,6 +5,7 @@
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
 //! * `coroutine`: native coroutines
 //! * `loop_slots`: making a loop, and noticing a replaced clock
+//! * `reference`: owned references that cost nothing to drop
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
 //!
@@ -19,5 +20,6 @@ pub(crate) mod call;
 pub(crate) mod coroutine;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
+pub(crate) mod reference;
 pub(crate) mod weak;
 pub(crate) mod word;

@@ -18,7 +18,7 @@ use pyo3::Borrowed;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::heap_type::{Native, Visitor, state};
+use super::heap_type::{Native, Visitor, state, track};
 use crate::events::{Handle, TimerHandle};
 
 const TAGS: usize = 0b111;
@@ -137,10 +137,29 @@ impl Word {
         (self.tag() != TASK).then(|| unsafe { Bound::from_borrowed_ptr(py, self.object()) })
     }
 
+    /// Shows the collector what the word holds: of a handle that nobody else has, which the collector does not know,
+    /// its contents.
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        if self.tag() != TASK {
-            visitor.raw(self.object());
+        // SAFETY: the tag says what it is; reading a count needs no attaching.
+        unsafe {
+            match self.tag() {
+                TASK => {}
+                HANDLE if self.is_unknown() => state::<Handle>(self.object()).show(visitor),
+                _ => visitor.raw(self.object()),
+            }
         }
+    }
+
+    /// Whether the collector sees the object through this word only.
+    fn is_unknown(&self) -> bool {
+        // SAFETY: a live object of a collected type.
+        self.is_only_one() && unsafe { ffi::PyObject_GC_IsTracked(self.object()) == 0 }
+    }
+
+    /// Whether nothing but this word refers to its object.
+    fn is_only_one(&self) -> bool {
+        // SAFETY: a live object.
+        unsafe { ffi::Py_REFCNT(self.object()) == 1 }
     }
 
     fn tagged(pointer: *mut (), tag: usize) -> Word {
@@ -213,7 +232,12 @@ impl Drop for Word {
             drop(Word(self.0).into_task());
         } else {
             // SAFETY: the word owns a reference; loops are run, closed and dropped attached (ATTACHED).
-            unsafe { ffi::Py_DECREF(self.object()) };
+            unsafe {
+                if self.tag() == HANDLE && !self.is_only_one() {
+                    track(&Borrowed::from_ptr(Python::assume_attached(), self.object()));
+                }
+                ffi::Py_DECREF(self.object());
+            }
         }
     }
 }

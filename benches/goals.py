@@ -1,0 +1,55 @@
+"""The goals of the loop, in one place: which line of the table, against whom, by how much.
+
+A ratio above 1 always means that ferrio is better, whichever way the figure itself runs, so "half the
+memory of uvloop" is 2.0 here. Must not know how anything is measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+BEST = "best peer"
+ITSELF = "itself"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """At least `at_least` times as good as `against`; with ITSELF, a figure of at most `at_most`."""
+
+    lines: str
+    against: str
+    at_least: float = 1.0
+    at_most: float | None = None
+
+    def __str__(self) -> str:
+        if self.at_most is not None:
+            return f"<= {self.at_most:g}"
+        return f">= {self.at_least:g} x {self.against}"
+
+
+GOALS = (
+    Goal("call_soon*", BEST),
+    Goal("threadsafe_*", BEST),
+    Goal("timer_*", BEST),
+    Goal("due_batch", BEST),
+    Goal("chain_250_idle", BEST),
+    Goal("echo_*k_x1", "uvloop", at_least=1.0),
+    Goal("echo_*k_x1.cpu", "uvloop", at_least=1.0),
+    Goal("echo_*k_x8", "uvloop", at_least=1.0),
+    Goal("echo_*k_x8.cpu", "uvloop", at_least=1.0),
+    Goal("echo_sock_*", "uvloop", at_least=1.5),
+    Goal("echo_streams_*", "uvloop", at_least=1.25),
+    Goal("echo_unix_*", "uvloop", at_least=1.1),
+    Goal("echo_udp_*", "uvloop", at_least=1.1),
+    Goal("echo_*k_x64", "uvloop", at_least=1.25),
+    Goal("echo_*k_x64.cpu", "uvloop", at_least=1.25),
+    Goal("bulk_*", "uvloop", at_least=1.1),
+    Goal("idle_memory", "uvloop", at_least=2.0),
+    Goal("scaling_*", ITSELF, at_most=1.5),
+)
+
+
+def goal_of(line: str) -> Goal | None:
+    """The first goal that covers a line of the table."""
+    return next((goal for goal in GOALS if fnmatch(line, goal.lines)), None)

@@ -1,0 +1,3 @@
+"""What the questions share: contenders, processes, load, statistics, tables. Knows no question but its
+list.
+"""

@@ -1,0 +1,84 @@
+"""`ReadPipeTransport` and `WritePipeTransport`: the cold half of the native pipe transports.
+
+The same split as in `selector_events`: bytes move natively, wording is here. The pipe object stays the owner of its
+descriptor and is closed with the transport.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from typing import Any
+
+from . import _ferrio
+
+
+class _Pipe:
+    """What both ends have in common."""
+
+    _given_extra: dict[str, Any] | None = None
+
+    @property
+    def _pipe(self) -> Any:
+        return None if self._gone else self._owner
+
+    @property
+    def _extra(self) -> dict[str, Any]:
+        if self._stored_extra is None:
+            self._stored_extra = {**(self._given_extra or {}), "pipe": self._owner}
+        return self._stored_extra
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return 'pipe', or whatever else the transport was given."""
+        return self._extra.get(name, default)
+
+    def _state(self) -> list[str]:
+        info = [self.__class__.__name__]
+        if self._gone:
+            info.append("closed")
+        elif self._closing:
+            info.append("closing")
+        info.append(f"fd={self._fileno}")
+        return info
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if not self._gone:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            owner = self._owner
+            self._abandon()
+            owner.close()
+
+
+class ReadPipeTransport(_Pipe, _ferrio.ReadPipeTransport):
+    """The reading end of a pipe, a FIFO, a terminal or a socket that is read like one."""
+
+    max_size = 256 * 1024
+
+    def __repr__(self) -> str:
+        info = self._state()
+        info.append("closed" if self._gone else "polling" if self._polling else "idle")
+        return f"<{' '.join(info)}>"
+
+
+class WritePipeTransport(_Pipe, _ferrio.WritePipeTransport):
+    """The writing end of a pipe, or of whatever is written like one."""
+
+    def __repr__(self) -> str:
+        info = self._state()
+        if self._gone:
+            info.append("closed")
+        else:
+            size = self.get_write_buffer_size()
+            info.extend(["polling" if size else "idle", f"bufsize={size}"])
+        return f"<{' '.join(info)}>"
+
+
+def prepare(pipe: Any, writing: bool) -> None:
+    """Make sure that `pipe` is something a transport can work on, and never blocks."""
+    mode = os.fstat(pipe.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)):
+        if writing:
+            raise ValueError("Pipe transport is only for pipes, sockets and character devices")
+        raise ValueError("Pipe transport is for pipes/sockets only.")
+    os.set_blocking(pipe.fileno(), False)
