@@ -1,6 +1,7 @@
 """Cold paths of the native loop: reports whose wording is the running asyncio's.
 
-Called from Rust only, through `support.rs`, so a name that changes here changes there.
+Called from Rust only, through `support.rs`, so a name that changes here changes there. Arguments are `Any` where a
+private name of asyncio's is used: its published types leave those out.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def caller() -> traceback.StackSummary:
     return format_helpers.extract_stack(sys._getframe(1))
 
 
-def callback_failed(handle: asyncio.Handle, error: BaseException) -> None:
+def callback_failed(handle: Any, error: BaseException) -> None:
     """Report what a handle's callback raised, as Handle._run() does."""
     source = format_helpers._format_callback_source(handle._callback, handle._args or ())
     context: dict[str, Any] = {
@@ -37,9 +38,10 @@ def callback_failed(handle: asyncio.Handle, error: BaseException) -> None:
     handle._loop.call_exception_handler(context)
 
 
-def slow_callback(handle: asyncio.Handle, seconds: float) -> None:
+def slow_callback(handle: Any, seconds: float) -> None:
     """Debug mode: a callback took longer than `loop.slow_callback_duration`."""
-    logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), seconds)
+    text = base_events._format_handle(handle)  # type: ignore[attr-defined]  # private, hence without types
+    logger.warning("Executing %s took %.3f seconds", text, seconds)
 
 
 def protocol_callback_failed(
@@ -55,13 +57,13 @@ def protocol_callback_failed(
     callback_failed(asyncio.Handle(callback, (argument,), loop, context), error)
 
 
-def pipe_callback_failed(transport: asyncio.BaseTransport, name: str, error: BaseException) -> None:
+def pipe_callback_failed(transport: Any, name: str, error: BaseException) -> None:
     """Report what a pipe's protocol raised while it was given data."""
     callback = getattr(transport.get_protocol(), name)
     callback_failed(asyncio.Handle(callback, (), transport._loop), error)
 
 
-def fatal_error(transport: asyncio.BaseTransport, error: BaseException, message: str) -> None:
+def fatal_error(transport: Any, error: Any, message: str) -> None:
     """Report what ends a transport. Errors of the system are everyday life and only logged in debug mode."""
     loop = transport._loop
     quiet = isinstance(error, OSError)
@@ -107,7 +109,7 @@ def closed_by_peer(waiter: asyncio.Future[None]) -> None:
 
 
 def accept_exhausted(
-    loop: asyncio.AbstractEventLoop, sock: socket.socket, error: OSError, arguments: tuple[Any, ...]
+    loop: Any, sock: socket.socket, error: OSError, arguments: tuple[Any, ...]
 ) -> None:
     """No descriptor or memory is left for a connection: report it, and accept again in a while."""
     loop.call_exception_handler(
@@ -123,21 +125,21 @@ def accept_exhausted(
 
 if sys.version_info >= (3, 13):
 
-    def attach(server: asyncio.Server, transport: asyncio.BaseTransport) -> None:
+    def attach(server: Any, transport: asyncio.BaseTransport) -> None:
         """Count a connection in."""
         server._attach(transport)
 
-    def detach(server: asyncio.Server, transport: asyncio.BaseTransport) -> None:
+    def detach(server: Any, transport: asyncio.BaseTransport) -> None:
         """Count a connection out."""
         server._detach(transport)
 
 else:
 
-    def attach(server: asyncio.Server, transport: asyncio.BaseTransport) -> None:
+    def attach(server: Any, transport: asyncio.BaseTransport) -> None:
         """Count a connection in."""
         server._attach()
 
-    def detach(server: asyncio.Server, transport: asyncio.BaseTransport) -> None:
+    def detach(server: Any, transport: asyncio.BaseTransport) -> None:
         """Count a connection out."""
         server._detach()
 
@@ -158,7 +160,7 @@ def datagram_transport_class() -> type[asyncio.DatagramTransport]:
 
 def check_ssl_socket(sock: socket.socket) -> None:
     """Refuse TLS sockets where asyncio does."""
-    base_events._check_ssl_socket(sock)
+    base_events._check_ssl_socket(sock)  # type: ignore[attr-defined]  # private, hence without types
 
 
 def raised(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from . import _ferrio
@@ -18,6 +19,13 @@ class _Pipe:
     """What both ends have in common."""
 
     _given_extra: dict[str, Any] | None = None
+    # Native, in the classes below.
+    _abandon: Callable[[], None]
+    _closing: bool
+    _fileno: int
+    _gone: bool
+    _owner: Any
+    _stored_extra: dict[str, Any] | None
 
     @property
     def _pipe(self) -> Any:

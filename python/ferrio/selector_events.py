@@ -19,6 +19,10 @@ class _Extra:
 
     max_size = 256 * 1024
     _given_extra: dict[str, Any] | None = None
+    # In the classes below.
+    _own_end: Any
+    _peer_end: Any
+    _stored_extra: dict[str, Any] | None
 
     @property
     def _extra(self) -> dict[str, Any]:
@@ -32,7 +36,7 @@ class _Extra:
 
     def _make_extra(self) -> dict[str, Any]:
         extra = dict(self._given_extra or {})
-        sock = self._sock
+        sock: socket.socket | None = self._sock  # type: ignore[attr-defined]  # the classes below have it
         extra["socket"] = trsock.TransportSocket(sock) if sock is not None else None
         extra["sockname"] = self._own_end or _ask(sock, "getsockname")
         if "peername" not in extra:
@@ -85,7 +89,8 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
 class DatagramTransport(_Extra, _ferrio.DatagramTransport):
     """A datagram socket."""
 
-    _own_end = _peer_end = None
+    _own_end: Any = None
+    _peer_end: Any = None
 
     def __repr__(self) -> str:
         info = [self.__class__.__name__]

@@ -13,11 +13,30 @@ import asyncio
 import sys
 import threading
 from asyncio import base_events, constants, events, sslproto
+from collections.abc import AsyncGenerator, Callable
+from socket import socket
+from ssl import SSLContext
+from typing import IO, Any, TypeVarTuple
 
 from . import _ferrio, pipes
 
+_Ts = TypeVarTuple("_Ts")
+
+
 class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
     """An asyncio event loop whose engine is native."""
+
+    # asyncio's own, as they are at run time; its published types leave private names out.
+    _asyncgen_finalizer_hook: Callable[[AsyncGenerator[Any, Any]], None]
+    _asyncgen_firstiter_hook: Callable[[AsyncGenerator[Any, Any]], None]
+    _check_closed: Callable[[], None]
+    _check_running: Callable[[], None]
+    _csock: socket | None
+    _make_self_pipe: Callable[[], None]
+    _set_coroutine_origin_tracking: Callable[[bool], None]
+    _signal_handlers: dict[int, asyncio.Handle]
+    _ssock: socket | None
+    _unix_server_sockets: dict[socket, int]
 
     def __init__(self) -> None:
         base_events.BaseEventLoop.__init__(self)
@@ -47,20 +66,20 @@ class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*old_hooks)
 
-    def add_signal_handler(self, sig, callback, *args):
+    def add_signal_handler(self, sig: int, callback: Callable[[*_Ts], object], *args: *_Ts) -> None:
         """Call callback(*args) in the loop when the signal `sig` arrives. Main thread only."""
         if self._csock is None and not self._closed:
             self._make_self_pipe()
         super().add_signal_handler(sig, callback, *args)
 
-    def _add_callback_signalsafe(self, handle):
+    def _add_callback_signalsafe(self, handle: asyncio.Handle) -> None:
         self.call_soon_threadsafe(handle._run)
 
-    def _close_self_pipe(self):
+    def _close_self_pipe(self) -> None:
         if self._csock is not None:
-            super()._close_self_pipe()
+            super()._close_self_pipe()  # type: ignore[misc]  # private to asyncio, hence without types
 
-    def _ensure_fd_no_transport(self, fd):
+    def _ensure_fd_no_transport(self, fd: Any) -> None:
         number = fd
         if not isinstance(number, int):
             try:
@@ -73,35 +92,35 @@ class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
 
     def _start_serving(
         self,
-        protocol_factory,
-        sock,
-        sslcontext=None,
-        server=None,
-        backlog=100,
-        ssl_handshake_timeout=constants.SSL_HANDSHAKE_TIMEOUT,
-        ssl_shutdown_timeout=constants.SSL_SHUTDOWN_TIMEOUT,
-    ):
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        sock: socket,
+        sslcontext: SSLContext | None = None,
+        server: asyncio.Server | None = None,
+        backlog: int = 100,
+        ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+    ) -> None:
         timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
         arguments = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
         if sslcontext is None:
             self._listen(protocol_factory, sock, server, backlog, arguments)
         else:
-            super()._start_serving(*arguments)
+            super()._start_serving(*arguments)  # type: ignore[misc]  # private to asyncio, hence without types
 
     def _make_ssl_transport(
         self,
-        rawsock,
-        protocol,
-        sslcontext,
-        waiter=None,
+        rawsock: socket,
+        protocol: asyncio.BaseProtocol,
+        sslcontext: SSLContext,
+        waiter: asyncio.Future[None] | Any = None,
         *,
-        server_side=False,
-        server_hostname=None,
-        extra=None,
-        server=None,
-        ssl_handshake_timeout=constants.SSL_HANDSHAKE_TIMEOUT,
-        ssl_shutdown_timeout=constants.SSL_SHUTDOWN_TIMEOUT,
-    ):
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        extra: dict[str, Any] | None = None,
+        server: asyncio.Server | None = None,
+        ssl_handshake_timeout: Any = constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+    ) -> asyncio.Transport:
         ssl_protocol = sslproto.SSLProtocol(
             self,
             protocol,
@@ -115,7 +134,7 @@ class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
         self._make_socket_transport(rawsock, ssl_protocol, extra=extra, server=server)
         return ssl_protocol._app_transport
 
-    async def _sendfile_native(self, transp, file, offset, count):
+    async def _sendfile_native(self, transp: Any, file: IO[bytes], offset: int, count: int | None) -> int:
         number = transp._sock_fd
         self._forget_transport(number, transp)
         resume_reading = transp.is_reading()
@@ -129,10 +148,22 @@ class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
                 transp.resume_reading()
             self._remember_transport(number, transp)
 
-    def _make_read_pipe_transport(self, pipe, protocol, waiter=None, extra=None):
+    def _make_read_pipe_transport(
+        self,
+        pipe: Any,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> asyncio.ReadTransport:
         pipes.prepare(pipe, writing=False)
         return self._read_pipe(pipes.ReadPipeTransport, pipe, protocol, waiter, extra)
 
-    def _make_write_pipe_transport(self, pipe, protocol, waiter=None, extra=None):
+    def _make_write_pipe_transport(
+        self,
+        pipe: Any,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> asyncio.WriteTransport:
         pipes.prepare(pipe, writing=True)
         return self._write_pipe(pipes.WritePipeTransport, pipe, protocol, waiter, extra)

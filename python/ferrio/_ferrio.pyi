@@ -1,0 +1,389 @@
+"""Types of ferrio's native module; `import ferrio` is the way in.
+
+Written by hand and checked against the module by stubtest. Names with an underscore are for ferrio's own
+Python files, or answer to names that libraries read on asyncio's objects; neither is an interface.
+"""
+
+import asyncio
+from asyncio.transports import _FlowControlMixin
+from collections.abc import Callable, Iterable
+from contextvars import Context
+from socket import _Address, socket
+from traceback import StackSummary
+from typing import Any, TypeVar, type_check_only
+
+from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
+from typing_extensions import TypeVarTuple, disjoint_base
+
+__all__ = [
+    "BaseLoop",
+    "DatagramTransport",
+    "Handle",
+    "ReadPipeTransport",
+    "SocketTransport",
+    "TimerHandle",
+    "WritePipeTransport",
+    "__version__",
+]
+
+_Ts = TypeVarTuple("_Ts")
+_ReadPipe = TypeVar("_ReadPipe", bound=ReadPipeTransport)
+_WritePipe = TypeVar("_WritePipe", bound=WritePipeTransport)
+
+__version__: str
+
+@disjoint_base
+class Handle(asyncio.Handle):
+    """A callback that runs at the loop's next turn. Made by loop.call_soon()."""
+
+    @property
+    def _callback(self) -> Callable[..., object] | None: ...
+    @property
+    def _args(self) -> tuple[Any, ...] | None: ...  # type: ignore[override]  # asyncio's is None too, once cancelled
+    @property
+    def _cancelled(self) -> bool: ...  # type: ignore[override]  # read-only: set by cancel() alone
+    @property
+    def _context(self) -> Context: ...
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop: ...
+    @property
+    def _source_traceback(self) -> StackSummary | None: ...
+    @_source_traceback.setter
+    def _source_traceback(self, value: StackSummary | None) -> None: ...
+    @property
+    def _repr(self) -> str | None: ...
+    def cancel(self) -> None:
+        """Do not run the callback. Harmless when it has run."""
+
+    def cancelled(self) -> bool:
+        """Whether cancel() was called."""
+
+    def _run(self) -> None:
+        """Run the callback now."""
+
+@disjoint_base
+class TimerHandle(asyncio.TimerHandle):
+    """A callback that runs at a time. Made by loop.call_later() and loop.call_at()."""
+
+    @property
+    def _when(self) -> float: ...
+    @property
+    def _scheduled(self) -> bool: ...
+    @property
+    def _callback(self) -> Callable[..., object] | None: ...
+    @property
+    def _args(self) -> tuple[Any, ...] | None: ...  # type: ignore[override]  # as Handle's
+    @property
+    def _cancelled(self) -> bool: ...  # type: ignore[override]  # as Handle's
+    @property
+    def _context(self) -> Context: ...
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop: ...
+    @property
+    def _source_traceback(self) -> StackSummary | None: ...
+    @_source_traceback.setter
+    def _source_traceback(self, value: StackSummary | None) -> None: ...
+    @property
+    def _repr(self) -> str | None: ...
+    def cancel(self) -> None:
+        """Do not run the callback. Harmless when it has run."""
+
+    def cancelled(self) -> bool:
+        """Whether cancel() was called."""
+
+    def when(self) -> float:
+        """The time, on the loop's clock, at which the callback runs."""
+
+    def _run(self) -> None:
+        """Run the callback now."""
+
+@disjoint_base
+class BaseLoop:
+    """The native part of ferrio's event loop: what runs for every callback, timer, packet and connection.
+
+    Not a loop by itself; `ferrio.Loop` is this class, then asyncio's own selector loop.
+    """
+
+    _closed: bool
+    _debug: bool
+    _stopping: bool
+    _thread_id: int | None
+
+    @property
+    def _ready(self) -> list[asyncio.Handle]: ...
+    @_ready.setter
+    def _ready(self, value: object) -> None: ...
+    @property
+    def _scheduled(self) -> list[asyncio.TimerHandle]: ...
+    @_scheduled.setter
+    def _scheduled(self, value: object) -> None: ...
+    def call_soon(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> Handle:
+        """Call callback(*args) at the loop's next turn."""
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> Handle:
+        """As call_soon(), from any thread."""
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> TimerHandle:
+        """Call callback(*args) after delay seconds."""
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> TimerHandle:
+        """Call callback(*args) when the loop's clock reaches when."""
+
+    def time(self) -> float:
+        """The loop's clock, in seconds."""
+
+    def stop(self) -> None:
+        """Stop running at the end of the present turn."""
+
+    def is_running(self) -> bool:
+        """Whether the loop runs."""
+
+    def is_closed(self) -> bool:
+        """Whether the loop was closed."""
+
+    def get_debug(self) -> bool:
+        """Whether debug mode is on."""
+
+    async def sock_recv(self, sock: socket, n: int) -> bytes:
+        """Receive at most n bytes. A coroutine."""
+
+    async def sock_recv_into(self, sock: socket, buf: WriteableBuffer) -> int:
+        """Receive into a writable buffer; gives the number of bytes. A coroutine."""
+
+    async def sock_sendall(self, sock: socket, data: ReadableBuffer) -> None:
+        """Send all of data. A coroutine."""
+
+    def _run_turns(self) -> None:
+        """Run until stop() is called."""
+
+    def _run_once(self) -> None:
+        """Run one turn."""
+
+    def _notice_time(self) -> None:
+        """Find out whether a subclass has a clock of its own."""
+
+    def _poller(self) -> str:
+        """The name of the poller in use."""
+
+    def _add_reader(
+        self,
+        fd: FileDescriptorLike,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> Handle:
+        """Call callback(*args) whenever fd can be read."""
+
+    def _add_writer(
+        self,
+        fd: FileDescriptorLike,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> Handle:
+        """Call callback(*args) whenever fd can be written."""
+
+    def _remove_reader(self, fd: FileDescriptorLike) -> bool:
+        """Undo _add_reader()."""
+
+    def _remove_writer(self, fd: FileDescriptorLike) -> bool:
+        """Undo _add_writer()."""
+
+    def _transport_of(self, fd: int) -> asyncio.BaseTransport | None:
+        """The open transport that has a descriptor, or None."""
+
+    def _forget_transport(self, fd: int, transport: asyncio.BaseTransport) -> None:
+        """A transport has its descriptor no more."""
+
+    def _remember_transport(self, fd: int, transport: asyncio.BaseTransport) -> None:
+        """Undo _forget_transport()."""
+
+    def _listen(
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        sock: socket,
+        server: asyncio.AbstractServer | None,
+        backlog: int,
+        arguments: tuple[Any, ...],
+    ) -> None:
+        """Accept connections of sock until _stop_serving()."""
+
+    def _make_socket_transport(
+        self,
+        sock: socket,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+        server: asyncio.AbstractServer | None = None,
+    ) -> SocketTransport:
+        """A transport over a connected socket."""
+
+    def _make_datagram_transport(
+        self,
+        sock: socket,
+        protocol: asyncio.BaseProtocol,
+        address: _Address | None = None,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> DatagramTransport:
+        """A transport over a datagram socket."""
+
+    def _read_pipe(
+        self,
+        cls: type[_ReadPipe],
+        pipe: Any,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> _ReadPipe:
+        """A transport of a class over the reading end of a pipe."""
+
+    def _write_pipe(
+        self,
+        cls: type[_WritePipe],
+        pipe: Any,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> _WritePipe:
+        """A transport of a class over the writing end of a pipe."""
+
+@type_check_only
+class _Transport:
+    """What the native transports share. Each has it for itself at run time."""
+
+    _stored_extra: dict[str, Any] | None
+
+    @property
+    def _gone(self) -> bool: ...
+    @property
+    def _closing(self) -> bool: ...
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop | None: ...
+    @property
+    def _protocol(self) -> asyncio.BaseProtocol | None: ...
+    @property
+    def _sock_fd(self) -> int: ...
+    def _abandon(self) -> None:
+        """Close the descriptor and nothing else."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """The protocol."""
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """The marks of flow control: low, high."""
+
+    def get_write_buffer_size(self) -> int:
+        """How many bytes wait to be written."""
+
+    def is_closing(self) -> bool:
+        """Whether it is closing or closed."""
+
+    def is_reading(self) -> bool:
+        """Whether it receives data."""
+
+    def pause_reading(self) -> None:
+        """Receive no data until resume_reading()."""
+
+    def resume_reading(self) -> None:
+        """Receive data again."""
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Set the protocol."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set the marks of flow control."""
+
+@type_check_only
+class _Stream(_Transport):
+    """What the native stream transports share."""
+
+    _owner: Any  # the object that closes the descriptor, if it is not ours
+
+    @property
+    def _polling(self) -> bool: ...
+    @property
+    def _server(self) -> Any: ...
+    @property
+    def _own_end(self) -> tuple[Any, ...] | None: ...
+    @property
+    def _peer_end(self) -> tuple[Any, ...] | None: ...
+    @property
+    def _fileno(self) -> int: ...
+    @property
+    def _eof(self) -> bool: ...
+    @property
+    def _protocol_paused(self) -> bool: ...
+    def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
+        """Report an error and close at once."""
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        """Close at once, for the reason given."""
+
+    def _make_empty_waiter(self) -> asyncio.Future[None]:
+        """A future that is done when all is written."""
+
+    def _reset_empty_waiter(self) -> None:
+        """Undo _make_empty_waiter()."""
+
+    def can_write_eof(self) -> bool:
+        """True."""
+
+    def close(self) -> None:
+        """Close, after what was written."""
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        """Write data; what does not fit now is written later."""
+
+    def write_eof(self) -> None:
+        """Write no more, after what was written."""
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
+        """Write several pieces of data."""
+
+@disjoint_base
+class SocketTransport(_Stream, _FlowControlMixin):
+    """A stream transport. Made by the loop."""
+
+    _owner: socket | None
+
+@disjoint_base
+class ReadPipeTransport(_Stream, asyncio.ReadTransport):
+    """A stream transport. Made by the loop."""
+
+@disjoint_base
+class WritePipeTransport(_Stream, _FlowControlMixin):
+    """A stream transport. Made by the loop."""
+
+@disjoint_base
+class DatagramTransport(_Transport, asyncio.DatagramTransport):
+    """A datagram transport. Made by the loop."""
+
+    @property
+    def _sock(self) -> Any: ...
+    @property
+    def _address(self) -> _Address | None: ...
+    def close(self) -> None:
+        """Close, after what was sent."""
+
+    def sendto(self, data: bytes | bytearray | memoryview, addr: _Address | None = None) -> None:
+        """Send one packet."""
