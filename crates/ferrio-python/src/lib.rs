@@ -9,6 +9,7 @@ mod datagrams;
 mod events;
 mod exceptions;
 mod ffi;
+mod futures;
 mod operations;
 mod protocols;
 mod run;
@@ -33,6 +34,9 @@ mod _ferrio {
     use crate::operations::Operation;
     use crate::server::Listener;
     use crate::transports::Stream;
+
+    #[pymodule_export]
+    use crate::futures::{rust_round_trip, rust_sleep};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
