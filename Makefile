@@ -9,7 +9,7 @@ MACOS   := aarch64-apple-darwin
 
 BIN     := $(abspath $(VENV))/bin
 CRATES  := --workspace --exclude ferrio-python
-CONFORM := --loop ferrio.new_event_loop --tasks ferrio.Task --futures ferrio.Future
+CONFORM := --loop ferrio.new_event_loop
 EXPECT  := tests/conformance/expected_failures.txt
 
 # One interpreter for every cargo call, so that PyO3 is not configured anew by each.

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-import pytest
-
 import ferrio
+import pytest
 from ferrio import _ferrio
 
 

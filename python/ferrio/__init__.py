@@ -6,7 +6,8 @@
     asyncio.run(main(), loop_factory=ferrio.new_event_loop)   # Python 3.12 or later
     ferrio.install()                                          # from now on asyncio makes ferrio's loops
 
-This module only gathers names; what they mean is in the modules they come from, which are called as asyncio's are.
+This module only gathers names; what they mean is in the modules they come from, which are called as asyncio's
+are.
 """
 
 from ._ferrio import Handle, TimerHandle, __version__

@@ -24,6 +24,8 @@ __all__ = [
     "TimerHandle",
     "WritePipeTransport",
     "__version__",
+    "rust_round_trip",
+    "rust_sleep",
 ]
 
 _Ts = TypeVarTuple("_Ts")
@@ -31,6 +33,12 @@ _ReadPipe = TypeVar("_ReadPipe", bound=ReadPipeTransport)
 _WritePipe = TypeVar("_WritePipe", bound=WritePipeTransport)
 
 __version__: str
+
+def rust_round_trip(address: str, data: bytes) -> asyncio.Future[bytes]:
+    """Connect to a numeric address, send `data`, and return as many bytes as were sent, all in Rust."""
+
+def rust_sleep(delay: float) -> asyncio.Future[None]:
+    """Sleep for `delay` seconds in Rust."""
 
 @disjoint_base
 class Handle(asyncio.Handle):

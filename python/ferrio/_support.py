@@ -1,7 +1,7 @@
 """Cold paths of the native loop: reports whose wording is the running asyncio's.
 
-Called from Rust only, through `support.rs`, so a name that changes here changes there. Arguments are `Any` where a
-private name of asyncio's is used: its published types leave those out.
+Called from Rust only, through `support.rs`, so a name that changes here changes there. Arguments are `Any`
+where a private name of asyncio's is used: its published types leave those out.
 """
 
 from __future__ import annotations
@@ -108,9 +108,7 @@ def closed_by_peer(waiter: asyncio.Future[None]) -> None:
         waiter.set_exception(ConnectionError("Connection is closed by peer"))
 
 
-def accept_exhausted(
-    loop: Any, sock: socket.socket, error: OSError, arguments: tuple[Any, ...]
-) -> None:
+def accept_exhausted(loop: Any, sock: socket.socket, error: OSError, arguments: tuple[Any, ...]) -> None:
     """No descriptor or memory is left for a connection: report it, and accept again in a while."""
     loop.call_exception_handler(
         {

@@ -1,7 +1,8 @@
 """Making loops, and making ferrio's the default: `new_event_loop`, `EventLoopPolicy`, `install`, `uninstall`.
 
-Owns the policy that was in force before `install()`. Python 3.14 deprecates policies, but they are still how a default is
-set, so what asyncio warns of there is silenced here: nobody who calls `install()` asked for a policy.
+Owns the policy that was in force before `install()`. Python 3.14 deprecates policies, but they are still how
+a default is set, so what asyncio warns of there is silenced here: nobody who calls `install()` asked for a
+policy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`ReadPipeTransport` and `WritePipeTransport`: the cold half of the native pipe transports.
 
-The same split as in `selector_events`: bytes move natively, wording is here. The pipe object stays the owner of its
-descriptor and is closed with the transport.
+The same split as in `selector_events`: bytes move natively, wording is here. The pipe object stays the owner
+of its descriptor and is closed with the transport.
 """
 
 from __future__ import annotations

@@ -69,10 +69,12 @@ class Resolver(asyncio.SelectorEventLoop):
 
 
 def is_number(port: Any) -> bool:
-    """Whether a port is certain not to be looked up among the services."""
-    if port is None or type(port) is int:
+    """Whether a port is certain not to be looked up among the services, as glibc does with -1."""
+    if port is None:
         return True
-    return isinstance(port, (str, bytes)) and port.isascii() and port.isdigit()
+    if type(port) is int:
+        return 0 <= port <= 0xFFFF
+    return isinstance(port, str | bytes) and len(port) <= 5 and port.isascii() and port.isdigit()
 
 
 def is_address(host: Any) -> bool:

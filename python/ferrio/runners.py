@@ -14,8 +14,9 @@ _T = TypeVar("_T")
 def run(main: Coroutine[Any, Any, _T], *, debug: bool | None = None) -> _T:
     """Run the coroutine `main` to its end on a new ferrio loop and return its result.
 
-    As asyncio.run(): when `main` ends, remaining tasks are cancelled, asynchronous generators and the default executor
-    are shut down and the loop is closed. It cannot be called while another loop runs in the same thread.
+    As asyncio.run(): when `main` ends, remaining tasks are cancelled, asynchronous generators and the default
+    executor are shut down and the loop is closed. It cannot be called while another loop runs in the same
+    thread.
     """
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("ferrio.run() cannot be called from a running event loop")

@@ -1,7 +1,7 @@
 """`SocketTransport`: the cold half of a native socket transport.
 
-What runs per packet is native; here is what is asked once or in trouble: `get_extra_info`, `repr`, warnings. `_extra` is
-asyncio's dictionary, made when somebody asks for it.
+What runs per packet is native; here is what is asked once or in trouble: `get_extra_info`, `repr`, warnings.
+`_extra` is asyncio's dictionary, made when somebody asks for it.
 """
 
 from __future__ import annotations

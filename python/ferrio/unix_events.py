@@ -1,10 +1,10 @@
 """`Loop`: ferrio's event loop on Unix.
 
-Two bases, in this order: the native loop, which has whatever runs per callback, per packet and per connection; and the
-running Python's own selector loop, which has the rest: argument checks, connecting, serving, executors, exception
-handlers, debug texts. So the parts that differ between Python's releases are always those of the release that runs.
-What the second base would keep in a selector and a self-pipe does not exist here; the methods below stand where it
-would reach for them.
+Two bases, in this order: the native loop, which has whatever runs per callback, per packet and per
+connection; and the running Python's own selector loop, which has the rest: argument checks, connecting,
+serving, executors, exception handlers, debug texts. So the parts that differ between Python's releases are
+always those of the release that runs. What the second base would keep in a selector and a self-pipe does not
+exist here; the methods below stand where it would reach for them.
 """
 
 from __future__ import annotations
@@ -13,27 +13,25 @@ import asyncio
 import sys
 import threading
 from asyncio import base_events, constants, events, sslproto
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from socket import socket
 from ssl import SSLContext
-from typing import IO, Any, TypeVarTuple
+from typing import IO, Any
 
 from . import _ferrio, pipes
-
-_Ts = TypeVarTuple("_Ts")
 
 
 class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
     """An asyncio event loop whose engine is native."""
 
-    # asyncio's own, as they are at run time; its published types leave private names out.
-    _asyncgen_finalizer_hook: Callable[[AsyncGenerator[Any, Any]], None]
-    _asyncgen_firstiter_hook: Callable[[AsyncGenerator[Any, Any]], None]
-    _check_closed: Callable[[], None]
-    _check_running: Callable[[], None]
+    # Private to asyncio, whose published types leave them out.
+    _asyncgen_finalizer_hook: Any
+    _asyncgen_firstiter_hook: Any
+    _check_closed: Any
+    _check_running: Any
     _csock: socket | None
-    _make_self_pipe: Callable[[], None]
-    _set_coroutine_origin_tracking: Callable[[bool], None]
+    _make_self_pipe: Any
+    _set_coroutine_origin_tracking: Any
     _signal_handlers: dict[int, asyncio.Handle]
     _ssock: socket | None
     _unix_server_sockets: dict[socket, int]
@@ -66,7 +64,10 @@ class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*old_hooks)
 
-    def add_signal_handler(self, sig: int, callback: Callable[[*_Ts], object], *args: *_Ts) -> None:
+    # Inexact, since stubtest does not know a TypeVarTuple of a module's own.
+    def add_signal_handler(  # type: ignore[override]
+        self, sig: int, callback: Callable[..., object], *args: Any
+    ) -> None:
         """Call callback(*args) in the loop when the signal `sig` arrives. Main thread only."""
         if self._csock is None and not self._closed:
             self._make_self_pipe()

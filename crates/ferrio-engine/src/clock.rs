@@ -16,14 +16,20 @@ impl Time {
 
     /// The first representable point not before `seconds`, so that a timer never fires early. Out of range saturates.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "float to integer casts saturate, which is what is wanted")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "float to integer casts saturate, which is what is wanted"
+    )]
     pub fn from_secs_f64(seconds: f64) -> Time {
         Time((seconds * 1e9).ceil() as i64)
     }
 
     /// This point in seconds.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "exact to a nanosecond for the first 104 days, 1 ns off later")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "exact to a nanosecond for the first 104 days, 1 ns off later"
+    )]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9
     }

@@ -87,7 +87,8 @@ impl Core {
     /// Whether this is the core of the loop that runs on this thread.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        CURRENT.with_borrow(|current| current.as_ref().is_some_and(|core| std::ptr::eq(&raw const **core, self)))
+        CURRENT
+            .with_borrow(|current| current.as_ref().is_some_and(|core| std::ptr::eq(&raw const **core, self)))
     }
 
     /// The pool for blocking calls; its threads start when there is work.

@@ -179,7 +179,8 @@ impl<H: Handle> Loop<H> {
             self.skipped.set(skipped + 1);
             return Plan::Skip;
         }
-        let next = [self.timers.next_deadline(), self.core.sleepers.next_deadline()].into_iter().flatten().min();
+        let next =
+            [self.timers.next_deadline(), self.core.sleepers.next_deadline()].into_iter().flatten().min();
         let timeout = next.map(|deadline| deadline.since(now).min(LONGEST_WAIT));
         if timeout != Some(Duration::ZERO) {
             self.bell.sleep();

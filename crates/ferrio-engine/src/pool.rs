@@ -27,7 +27,15 @@ impl Pool {
     /// A pool of at most `limit` threads whose names begin with `name`.
     #[must_use]
     pub fn new(name: &'static str, limit: usize) -> Self {
-        Pool { shared: Arc::new(Shared { name, limit, state: Mutex::default(), work: Condvar::new(), end: Condvar::new() }) }
+        Pool {
+            shared: Arc::new(Shared {
+                name,
+                limit,
+                state: Mutex::default(),
+                work: Condvar::new(),
+                end: Condvar::new(),
+            }),
+        }
     }
 
     /// Queues `job`.
@@ -144,7 +152,9 @@ impl Shared {
 
     fn start(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
         let shared = self.clone();
-        thread::Builder::new().name(format!("{}-{}", self.name, state.started)).spawn(move || shared.work_off())?;
+        thread::Builder::new()
+            .name(format!("{}-{}", self.name, state.started))
+            .spawn(move || shared.work_off())?;
         state.started += 1;
         state.threads += 1;
         Ok(())
@@ -170,7 +180,8 @@ impl Shared {
                 break;
             }
             state.idle += 1;
-            let (woken, timeout) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let (woken, timeout) =
+                self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
             if timeout.timed_out() && state.jobs.is_empty() {

@@ -64,7 +64,8 @@ impl Core {
         };
         // SAFETY: neither future nor output need be `Send`: a Runnable runs and is dropped only by its loop, on the
         // thread that has the loop, and `Loop::close` drops the futures that are left before the loop goes away.
-        let (runnable, task) = unsafe { async_task::spawn_unchecked(future, move |runnable| home.queue(runnable)) };
+        let (runnable, task) =
+            unsafe { async_task::spawn_unchecked(future, move |runnable| home.queue(runnable)) };
         entry.insert(runnable.waker());
         drop(tasks);
         runnable.schedule();

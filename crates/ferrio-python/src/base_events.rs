@@ -9,12 +9,12 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use ferrio_engine::{Clock, Loop, Time};
+use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyString};
-use pyo3::Borrowed;
 
 use crate::events::{Handle, TimerHandle, list};
 use crate::exceptions::{loop_closed, os_error};
@@ -22,9 +22,9 @@ use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
 use crate::ffi::heap_type::{Members, Native, Place, Visitor, members, try_state};
 use crate::ffi::loop_slots;
-use crate::ffi::word::Word;
 use crate::ffi::reference::Ref;
 use crate::ffi::weak::Transports;
+use crate::ffi::word::Word;
 use crate::{run, support};
 
 /// The state of a loop.
@@ -85,7 +85,7 @@ impl BaseLoop {
         }
     }
 
-    /// Queues a callback: the body of call_soon and call_soon_threadsafe.
+    /// Queues a callback: the body of `call_soon` and `call_soon_threadsafe`.
     fn soon<'py>(
         &self,
         this: &Bound<'py, PyAny>,
@@ -108,10 +108,10 @@ impl BaseLoop {
         Ok((handle, engine))
     }
 
-    /// Schedules a callback: the body of call_later and call_at.
-    fn at<'py>(
+    /// Schedules a callback: the body of `call_later` and `call_at`.
+    fn at(
         &self,
-        this: &Bound<'py, PyAny>,
+        this: &Bound<'_, PyAny>,
         method: &str,
         (when, given): (f64, Option<Ref>),
         call: Call,
@@ -147,7 +147,11 @@ impl BaseLoop {
     }
 
     /// The interpreter's lock makes the push safe from any thread; only a sleeping loop has to be woken.
-    fn call_soon_threadsafe<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
+    fn call_soon_threadsafe<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        args: Args<'_, 'py>,
+    ) -> PyResult<Py<PyAny>> {
         let (handle, engine) = self.soon(this, "call_soon_threadsafe", args)?;
         engine.ring();
         Ok(handle.unbind())

@@ -9,17 +9,17 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use ferrio_engine::Direction;
-use ferrio_engine::transport::{Datagrams, Descriptor, Limits, PacketProtocol};
+use ferrio_engine::transport::{Datagrams, Descriptor, Limits, PacketProtocol, send, send_to};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::RecvFlags;
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::args::Args;
-use crate::ffi::call::{bytes_filled_by, call_method1, call_method2, copy_context, in_context, with_python};
+use crate::ffi::call::{Exported, call_method1, call_method2, copy_context, in_context, with_python};
 use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
@@ -88,7 +88,9 @@ impl PyPackets {
         let py = this.py();
         match result {
             Err(error) if !leaves_the_loop(py, &error) => {
-                let (Some(event_loop), Some(protocol)) = (self.loop_of(py), self.protocol_of(py)) else { return Ok(()) };
+                let (Some(event_loop), Some(protocol)) = (self.loop_of(py), self.protocol_of(py)) else {
+                    return Ok(());
+                };
                 let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
                 helper.call1((event_loop, protocol, name, this, error.value(py), &self.context)).map(drop)
             }
@@ -138,8 +140,13 @@ impl PyPackets {
     }
 
     /// Receives one packet of another family, with the socket's own method.
-    fn receive_other<'py>(&self, py: Python<'py>) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
-        let Some(socket) = self.socket.borrow().as_ref().map(|socket| socket.bind(py).clone()) else { return Ok(None) };
+    fn receive_other<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
+        let Some(socket) = self.socket.borrow().as_ref().map(|socket| socket.bind(py).clone()) else {
+            return Ok(None);
+        };
         match socket.call_method1(intern!(py, "recvfrom"), (256 * 1024,)) {
             Ok(pair) => Ok(Some(pair.extract::<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>()?)),
             Err(error) if is_try_again(py, &error) => Ok(None),
@@ -161,8 +168,8 @@ impl PyPackets {
         let parsed = match (self.family?, host, parts.len()) {
             (Family::V4, IpAddr::V4(host), 2) => SocketAddr::from((host, port)),
             (Family::V6, IpAddr::V6(host), 2..=4) => {
-                let part = |index| parts.get_item(index).ok().map_or(Some(0), |part| part.extract().ok());
-                SocketAddrV6::new(host, port, part(2)?, part(3)?).into()
+                let number = |index| parts.get_item(index).ok().map_or(Some(0), |item| item.extract().ok());
+                SocketAddrV6::new(host, port, number(2)?, number(3)?).into()
             }
             _ => return None,
         };
@@ -175,24 +182,28 @@ impl PyPackets {
     fn send_once(&self, py: Python<'_>, descriptor: &Descriptor, packet: &Packet) -> PyResult<bool> {
         let data = packet.data.as_bytes(py);
         let sent = if self.connected {
-            rustix::net::send(descriptor.borrow(), data, SendFlags::NOSIGNAL)
+            send(descriptor, data)
         } else {
             let address = packet.address.as_ref().map(|address| address.bind(py));
             let Some(native) = address.and_then(|address| self.native_address(address)) else {
                 return self.send_other(py, packet);
             };
-            rustix::net::sendto(descriptor.borrow(), data, SendFlags::NOSIGNAL, &native)
+            send_to(descriptor, data, native)
         };
         match sent {
             Ok(_) => Ok(true),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(os_error(&error.into())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(false)
+            }
+            Err(error) => Err(os_error(&error)),
         }
     }
 
     /// Sends with the socket's own method: another family, or a host that has to be looked up.
     fn send_other(&self, py: Python<'_>, packet: &Packet) -> PyResult<bool> {
-        let Some(socket) = self.socket.borrow().as_ref().map(|socket| socket.clone_ref(py)) else { return Ok(true) };
+        let Some(socket) = self.socket.borrow().as_ref().map(|socket| socket.clone_ref(py)) else {
+            return Ok(true);
+        };
         match socket.call_method1(py, intern!(py, "sendto"), (&packet.data, &packet.address)) {
             Ok(_) => Ok(true),
             Err(error) if is_try_again(py, &error) => Ok(false),
@@ -216,7 +227,8 @@ impl PacketProtocol for PyPackets {
     fn receive(&self, this: Self::Cx<'_>, descriptor: &Descriptor) -> PyResult<()> {
         let py = this.py();
         for _ in 0..PACKETS_PER_TURN {
-            let received = if self.family.is_some() { self.receive_ip(py, descriptor) } else { self.receive_other(py) };
+            let received =
+                if self.family.is_some() { self.receive_ip(py, descriptor) } else { self.receive_other(py) };
             match received {
                 Ok(None) => break,
                 Ok(Some((data, address))) => {
@@ -240,7 +252,9 @@ impl PacketProtocol for PyPackets {
     fn send(&self, this: Self::Cx<'_>, descriptor: &Descriptor, packet: &Packet) -> PyResult<bool> {
         let py = this.py();
         match self.send_once(py, descriptor, packet) {
-            Err(error) if error.is_instance_of::<PyOSError>(py) => self.error_received(py, &error).map(|()| true),
+            Err(error) if error.is_instance_of::<PyOSError>(py) => {
+                self.error_received(py, &error).map(|()| true)
+            }
             Err(error) if !leaves_the_loop(py, &error) => {
                 let helper = support::helper(py, intern!(py, "fatal_error"))?;
                 helper.call1((this, error.value(py), "Fatal write error on datagram transport"))?;
@@ -299,7 +313,9 @@ impl PyPackets {
         let py = this.py();
         match self.call(py, |protocol| protocol.call_method0(method)) {
             Err(error) if !leaves_the_loop(py, &error) => {
-                let (Some(event_loop), Some(protocol)) = (self.loop_of(py), self.protocol_of(py)) else { return Ok(()) };
+                let (Some(event_loop), Some(protocol)) = (self.loop_of(py), self.protocol_of(py)) else {
+                    return Ok(());
+                };
                 support::report(&event_loop, message, &error, &[("transport", this), ("protocol", &protocol)])
             }
             result => result,
@@ -333,7 +349,8 @@ impl DatagramTransport {
         if cfg!(not(Py_3_13)) && data.len()? == 0 {
             return Ok(());
         }
-        let mut address = address.filter(|address| !address.is_none()).map(|address| address.to_owned().unbind());
+        let mut address =
+            address.filter(|address| !address.is_none()).map(|address| address.to_owned().unbind());
         if let Some(fixed) = &self.packets().address {
             if let Some(other) = &address
                 && !other.bind(py).eq(fixed)?
@@ -554,14 +571,16 @@ impl BaseLoop {
     fn make_datagram_transport(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let py = this.py();
         let names = ["sock", "protocol", "address", "waiter", "extra"];
-        let [Some(socket), Some(protocol), address, waiter, extra] = args.bind("_make_datagram_transport", names, 2)?
+        let [Some(socket), Some(protocol), address, waiter, extra] =
+            args.bind("_make_datagram_transport", names, 2)?
         else {
             return Ok(py.None());
         };
         this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
         let descriptor = lent(&socket)?;
         let number = descriptor.number();
-        let own = rustix::net::getsockname(descriptor.borrow()).map_err(|error| os_error(&io::Error::from(error)))?;
+        let own = rustix::net::getsockname(descriptor.borrow())
+            .map_err(|error| os_error(&io::Error::from(error)))?;
         let family = ip(&own).map(|own| if own.is_ipv4() { Family::V4 } else { Family::V6 });
         let packets = PyPackets {
             event_loop: RefCell::new(Some(this.clone().unbind())),
@@ -576,9 +595,11 @@ impl BaseLoop {
             recent: RefCell::default(),
             number: Cell::new(number),
         };
-        let class = support::helper(py, intern!(py, "datagram_transport_class"))?.call0()?.cast_into::<PyType>()?;
+        let class =
+            support::helper(py, intern!(py, "datagram_transport_class"))?.call0()?.cast_into::<PyType>()?;
         let transport = Datagrams::new(descriptor, packets);
-        let transport = alloc(&class, DatagramTransport { head: Head::new::<DatagramTransport>(), transport })?;
+        let transport =
+            alloc(&class, DatagramTransport { head: Head::new::<DatagramTransport>(), transport })?;
         if let Some(extra) = some(extra) {
             transport.setattr(intern!(py, "_given_extra"), extra)?;
         }
@@ -597,11 +618,6 @@ fn is_try_again(py: Python<'_>, error: &PyErr) -> bool {
 
 /// What is queued must not change.
 fn copied<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-    let exported = crate::ffi::call::Exported::new(data, false)?;
-    let bytes = exported.as_ref();
-    bytes_filled_by(data.py(), bytes.len(), |buffer| {
-        buffer.write_copy_of_slice(bytes);
-        Ok::<_, io::Error>(bytes.len())
-    })?
-    .map_err(|error| os_error(&error))
+    let exported = Exported::new(data, false)?;
+    Ok(PyBytes::new(data.py(), exported.as_ref()))
 }

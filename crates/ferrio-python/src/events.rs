@@ -41,7 +41,13 @@ struct Debug {
 
 impl Handle {
     fn new(event_loop: Ref, call: Call, context: Ref) -> Self {
-        Handle { call: RefCell::new(Some(call)), cancelled: Cell::new(false), context, event_loop, debug: RefCell::default() }
+        Handle {
+            call: RefCell::new(Some(call)),
+            cancelled: Cell::new(false),
+            context,
+            event_loop,
+            debug: RefCell::default(),
+        }
     }
 
     /// A new handle object.
@@ -117,7 +123,10 @@ impl Handle {
 
     fn source_traceback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let debug = self.debug.borrow();
-        Ok(debug.as_ref().and_then(|debug| debug.source_traceback.as_ref()).map(|value| value.clone_ref(this.py())))
+        Ok(debug
+            .as_ref()
+            .and_then(|debug| debug.source_traceback.as_ref())
+            .map(|value| value.clone_ref(this.py())))
     }
 
     pub(crate) fn set_source_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -209,7 +218,10 @@ impl TimerHandle {
         context: Ref,
     ) -> PyResult<Bound<'py, PyAny>> {
         let handle = Handle::new(event_loop.clone().into(), call, context);
-        let timer = alloc_untracked(event_loop.py(), TimerHandle { handle, when, given, scheduled: Cell::new(true) })?;
+        let timer = alloc_untracked(
+            event_loop.py(),
+            TimerHandle { handle, when, given, scheduled: Cell::new(true) },
+        )?;
         track(&timer);
         Ok(timer)
     }
@@ -297,7 +309,8 @@ impl TimerHandle {
 impl Native for TimerHandle {
     const NAME: &'static CStr = c"ferrio.TimerHandle";
     const KEPT: usize = 256;
-    const DOC: &'static CStr = c"A callback that runs at a time. Made by loop.call_later() and loop.call_at().";
+    const DOC: &'static CStr =
+        c"A callback that runs at a time. Made by loop.call_later() and loop.call_at().";
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();
@@ -336,6 +349,9 @@ impl Native for TimerHandle {
 }
 
 /// The handles among `words`, as a list: what `_ready` and `_scheduled` show.
-pub(crate) fn list<'py>(handles: impl IntoIterator<Item = Bound<'py, PyAny>>, py: Python<'py>) -> PyResult<Py<PyAny>> {
+pub(crate) fn list<'py>(
+    handles: impl IntoIterator<Item = Bound<'py, PyAny>>,
+    py: Python<'py>,
+) -> PyResult<Py<PyAny>> {
     Ok(PyList::new(py, handles.into_iter().collect::<Vec<_>>())?.into_any().unbind())
 }

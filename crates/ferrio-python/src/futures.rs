@@ -18,11 +18,11 @@ use crate::exceptions::os_error;
 use crate::ffi::call::with_python;
 
 /// A Python future of the running loop that gets what `future` returns, made into an object by `convert`.
-pub(crate) fn awaitable<'py, T: 'static>(
-    py: Python<'py>,
+pub(crate) fn awaitable<T: 'static>(
+    py: Python<'_>,
     future: impl Future<Output = io::Result<T>> + 'static,
     convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + 'static,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<Bound<'_, PyAny>> {
     let event_loop = py.import("asyncio")?.call_method0(intern!(py, "get_running_loop"))?;
     let core = Core::current().ok_or_else(|| PyRuntimeError::new_err("the running loop is not ferrio's"))?;
     let promise = event_loop.call_method0(intern!(py, "create_future"))?;
@@ -43,14 +43,16 @@ pub(crate) fn awaitable<'py, T: 'static>(
         drop(task.lock().ok().and_then(|mut task| task.take()));
         Ok(())
     };
-    promise.call_method1(intern!(py, "add_done_callback"), (PyCFunction::new_closure(py, None, None, done)?,))?;
+    promise
+        .call_method1(intern!(py, "add_done_callback"), (PyCFunction::new_closure(py, None, None, done)?,))?;
     Ok(promise)
 }
 
 /// Sleep for `delay` seconds in Rust.
 #[pyfunction]
 pub(crate) fn rust_sleep(py: Python<'_>, delay: f64) -> PyResult<Bound<'_, PyAny>> {
-    let delay = Duration::try_from_secs_f64(delay).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let delay =
+        Duration::try_from_secs_f64(delay).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let sleep = async move {
         ferrio_engine::sleep(delay)?.await;
         Ok(())
@@ -60,8 +62,14 @@ pub(crate) fn rust_sleep(py: Python<'_>, delay: f64) -> PyResult<Bound<'_, PyAny
 
 /// Connect to a numeric address, send `data`, and return as many bytes as were sent, all in Rust.
 #[pyfunction]
-pub(crate) fn rust_round_trip<'py>(py: Python<'py>, address: &str, data: Vec<u8>) -> PyResult<Bound<'py, PyAny>> {
-    let address = address.parse().map_err(|_| PyValueError::new_err(format!("not an IP address and port: {address}")))?;
+pub(crate) fn rust_round_trip<'py>(
+    py: Python<'py>,
+    address: &str,
+    data: Vec<u8>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let address = address
+        .parse()
+        .map_err(|_| PyValueError::new_err(format!("not an IP address and port: {address}")))?;
     let round_trip = async move {
         let stream = TcpStream::connect(address).await?;
         stream.write_all(&data).await?;

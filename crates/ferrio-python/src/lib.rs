@@ -3,6 +3,11 @@
 //! The export list and nothing else. What each file owns is in its head; raw CPython is in `ffi` only.
 
 #![deny(unsafe_code)]
+#![allow(
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "every row of a `members!` table has one signature"
+)]
 
 mod base_events;
 mod datagrams;
@@ -50,7 +55,9 @@ mod _ferrio {
         create::<BaseLoop>(&py.get_type::<PyAny>())?;
         create::<Listener>(&py.get_type::<PyAny>())?;
         create::<Operation>(&py.get_type::<PyAny>())?;
-        py.import("collections.abc")?.getattr("Coroutine")?.call_method1("register", (type_object::<Operation>(py)?,))?;
+        py.import("collections.abc")?
+            .getattr("Coroutine")?
+            .call_method1("register", (type_object::<Operation>(py)?,))?;
         create::<DatagramTransport>(&base("DatagramTransport")?)?;
         module.add("DatagramTransport", type_object::<DatagramTransport>(py)?)?;
         create::<Stream<Socket>>(&flow_control)?;

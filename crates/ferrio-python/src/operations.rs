@@ -16,8 +16,8 @@ use std::io;
 use ferrio_engine::Direction;
 use ferrio_engine::transport::{Channel, Descriptor, Socket};
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyTypeError, PyValueError};
-use pyo3::{IntoPyObjectExt, intern};
 use pyo3::prelude::*;
+use pyo3::{IntoPyObjectExt, intern};
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::os_error;
@@ -93,7 +93,10 @@ impl Operation {
     /// What asyncio checks before the first attempt.
     fn check(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<()> {
         support::helper(py, intern!(py, "check_ssl_socket"))?.call1((&self.owner,))?;
-        if state.is_debug() && self.owner.call_method0(py, intern!(py, "gettimeout"))?.extract::<Option<f64>>(py)? != Some(0.0) {
+        if state.is_debug()
+            && self.owner.call_method0(py, intern!(py, "gettimeout"))?.extract::<Option<f64>>(py)?
+                != Some(0.0)
+        {
             return Err(PyValueError::new_err("the socket must be non-blocking"));
         }
         Ok(())
@@ -105,12 +108,10 @@ impl Operation {
         let Some(action) = action.as_mut() else { return Ok(Some(py.None())) };
         let result = match action {
             Action::Recv { size } => self.recv(py, state, *size)?,
-            Action::RecvInto { buffer } => {
-                match self.socket.read(buffer.for_filling()) {
-                    Ok(count) => Ok(count.into_py_any(py)?),
-                    Err(error) => Err(error),
-                }
-            }
+            Action::RecvInto { buffer } => match self.socket.read(buffer.for_filling()) {
+                Ok(count) => Ok(count.into_py_any(py)?),
+                Err(error) => Err(error),
+            },
             Action::SendAll { data, sent } => loop {
                 match self.socket.write(&data.as_ref()[*sent..]) {
                     Ok(count) => {
@@ -125,7 +126,9 @@ impl Operation {
         };
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(None)
+            }
             Err(error) => Err(os_error(&error)),
         }
     }
@@ -194,7 +197,9 @@ impl Operation {
 impl Coroutine for Operation {
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
-        let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else { return Ok(Step::Return(py.None().into_bound(py))) };
+        let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else {
+            return Ok(Step::Return(py.None().into_bound(py)));
+        };
         match self.stage.get() {
             Stage::New => {
                 let first = self.check(py, state).and_then(|()| self.attempt(py, state));
@@ -238,7 +243,9 @@ impl Io for Operation {
     /// The descriptor is ready: the bytes move now, if somebody still wants them.
     fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
         let py = this.py();
-        let Some(future) = self.future.borrow().as_ref().map(|future| future.bind(py).clone()) else { return Ok(()) };
+        let Some(future) = self.future.borrow().as_ref().map(|future| future.bind(py).clone()) else {
+            return Ok(());
+        };
         if self.stage.get() != Stage::Waiting || future.call_method0(intern!(py, "done"))?.is_truthy()? {
             return Ok(());
         }
@@ -313,7 +320,9 @@ impl BaseLoop {
     }
 
     fn sock_recv(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [Some(sock), Some(size)] = args.bind("sock_recv", ["sock", "n"], 2)? else { return Ok(this.py().None()) };
+        let [Some(sock), Some(size)] = args.bind("sock_recv", ["sock", "n"], 2)? else {
+            return Ok(this.py().None());
+        };
         let size = size.extract::<isize>()?;
         let size = usize::try_from(size).map_err(|_| PyValueError::new_err("negative buffersize in recv"))?;
         Operation::create(this, &sock, Action::Recv { size })

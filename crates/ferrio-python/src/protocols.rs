@@ -2,7 +2,7 @@
 //!
 //! Owns what a transport keeps for Python (protocol, loop, context, server, waiters) and every report in asyncio's
 //! wording. All callbacks of one transport run in one copy of the context it was made in. Everything is dropped when
-//! connection_lost was called, so that no cycle through a closed transport stays behind.
+//! `connection_lost` was called, so that no cycle through a closed transport stays behind.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -59,11 +59,11 @@ pub(crate) struct PyProtocol<C> {
     large: Cell<bool>,
     context: Ref,
     server: RefCell<Option<Py<PyAny>>>,
-    /// Told once connection_made was called.
+    /// Told once `connection_made` was called.
     waiter: RefCell<Option<Py<PyAny>>>,
     /// The Python object that owns the descriptor, where there is one.
     owner: RefCell<Option<Py<PyAny>>>,
-    /// What get_extra_info() answers from, once somebody asked.
+    /// What `get_extra_info()` answers from, once somebody asked.
     extra: RefCell<Option<Py<PyAny>>>,
     /// Told when all is written; while it is there, only sendfile may write.
     empty_waiter: RefCell<Option<Py<PyAny>>>,
@@ -147,7 +147,9 @@ impl<C> PyProtocol<C> {
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for cell in [&self.event_loop, &self.protocol, &self.server, &self.waiter, &self.owner, &self.empty_waiter] {
+        for cell in
+            [&self.event_loop, &self.protocol, &self.server, &self.waiter, &self.owner, &self.empty_waiter]
+        {
             if let Ok(object) = cell.try_borrow() {
                 visitor.object(object.as_ref());
             }
@@ -159,7 +161,9 @@ impl<C> PyProtocol<C> {
     }
 
     pub(crate) fn clear(&self) {
-        for cell in [&self.event_loop, &self.protocol, &self.server, &self.waiter, &self.owner, &self.empty_waiter] {
+        for cell in
+            [&self.event_loop, &self.protocol, &self.server, &self.waiter, &self.owner, &self.empty_waiter]
+        {
             drop(cell.take());
         }
         drop(self.extra.take());
@@ -175,10 +179,12 @@ impl<C> PyProtocol<C> {
         in_context(&self.context.bind(py), || call(&protocol)).map(Some)
     }
 
-    /// Reports what a callback raised that asyncio calls through call_soon.
+    /// Reports what a callback raised that asyncio calls through `call_soon`.
     fn callback_failed(&self, this: &Bound<'_, PyAny>, callback: &str, error: &PyErr) -> PyResult<()> {
         let py = this.py();
-        let (Some(event_loop), Some(protocol)) = (self.event_loop(py), self.protocol(py)) else { return Ok(()) };
+        let (Some(event_loop), Some(protocol)) = (self.event_loop(py), self.protocol(py)) else {
+            return Ok(());
+        };
         let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
         helper.call1((event_loop, protocol, callback, this, error.value(py), &self.context)).map(drop)
     }
@@ -200,7 +206,11 @@ pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fau
 }
 
 impl<C: Door> PyProtocol<C> {
-    fn receive_data(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+    fn receive_data(
+        &self,
+        this: &Bound<'_, PyAny>,
+        channel: &impl Channel,
+    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
         let py = this.py();
         let failed = |error| fatal(this, error, C::READ_FAILED);
         let data = match self.read(this, channel).map_err(failed)? {
@@ -229,7 +239,9 @@ impl<C: Door> PyProtocol<C> {
             return Ok(read);
         }
         let event_loop = self.event_loop.borrow();
-        let Some(state) = event_loop.as_ref().and_then(|event_loop| try_state::<BaseLoop>(event_loop.bind(py))) else {
+        let Some(state) =
+            event_loop.as_ref().and_then(|event_loop| try_state::<BaseLoop>(event_loop.bind(py)))
+        else {
             return Ok(Err(io::ErrorKind::NotConnected.into()));
         };
         let mut scratch = state.scratch.borrow_mut();
@@ -247,15 +259,21 @@ impl<C: Door> PyProtocol<C> {
         Ok(data)
     }
 
-    fn receive_into(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+    fn receive_into(
+        &self,
+        this: &Bound<'_, PyAny>,
+        channel: &impl Channel,
+    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
         let py = this.py();
-        let offered = self.call(py, |protocol| protocol.call_method1(intern!(py, "get_buffer"), (-1,))).and_then(|buffer| {
-            let Some(buffer) = buffer else { return Ok(None) };
-            if buffer.len()? == 0 {
-                return Err(PyRuntimeError::new_err("get_buffer() returned an empty buffer"));
-            }
-            Ok(Some(buffer))
-        });
+        let offered = self
+            .call(py, |protocol| protocol.call_method1(intern!(py, "get_buffer"), (-1,)))
+            .and_then(|buffer| {
+                let Some(buffer) = buffer else { return Ok(None) };
+                if buffer.len()? == 0 {
+                    return Err(PyRuntimeError::new_err("get_buffer() returned an empty buffer"));
+                }
+                Ok(Some(buffer))
+            });
         let buffer = match offered {
             Ok(Some(buffer)) => buffer,
             Ok(None) => return Ok(Received::Nothing),
@@ -292,7 +310,11 @@ impl<C: Door> Protocol for PyProtocol<C> {
         }
     }
 
-    fn receive(&self, this: Self::Cx<'_>, channel: &impl Channel) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+    fn receive(
+        &self,
+        this: Self::Cx<'_>,
+        channel: &impl Channel,
+    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
         if self.buffered.get() { self.receive_into(this, channel) } else { self.receive_data(this, channel) }
     }
 
@@ -334,14 +356,16 @@ impl<C: Door> Protocol for PyProtocol<C> {
     fn connection_lost(&self, this: Self::Cx<'_>, reason: Option<Py<PyAny>>) -> PyResult<()> {
         let py = this.py();
         let name = intern!(py, "connection_lost");
-        let reason = reason.map_or_else(|| py.None(), |reason| reason);
+        let reason = reason.unwrap_or_else(|| py.None());
         let mut result = match self.call(py, |protocol| call_method1(protocol, name, reason.bind(py))) {
             Err(error) if leaves_the_loop(py, &error) => Err(error),
             Err(error) => self.callback_failed(this, "connection_lost", &error),
             Ok(_) => Ok(()),
         };
         result = result.and(self.part(this));
-        for cell in [&self.event_loop, &self.protocol, &self.server, &self.owner, &self.waiter, &self.empty_waiter] {
+        for cell in
+            [&self.event_loop, &self.protocol, &self.server, &self.owner, &self.waiter, &self.empty_waiter]
+        {
             drop(cell.take());
         }
         result
@@ -400,7 +424,9 @@ impl<C> PyProtocol<C> {
             Ok(_) => Ok(()),
             Err(error) if leaves_the_loop(py, &error) => Err(error),
             Err(error) => {
-                let (Some(event_loop), Some(protocol)) = (self.event_loop(py), self.protocol(py)) else { return Ok(()) };
+                let (Some(event_loop), Some(protocol)) = (self.event_loop(py), self.protocol(py)) else {
+                    return Ok(());
+                };
                 support::report(&event_loop, message, &error, &[("transport", this), ("protocol", &protocol)])
             }
         }
@@ -415,7 +441,10 @@ pub(crate) fn watch<T: Io>(
     direction: Direction,
     on: bool,
 ) {
-    let Some(engine) = event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok()) else { return };
+    let Some(engine) = event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok())
+    else {
+        return;
+    };
     if !on {
         drop(engine.unwatch(number, direction));
         return;

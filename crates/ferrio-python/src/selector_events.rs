@@ -90,7 +90,9 @@ impl BaseLoop {
             state.set_source_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?)?;
         }
         let fd = descriptor(&fd)?;
-        let old = engine.watch(fd, direction, Word::handle(handle.clone()), false).map_err(|error| os_error(&error))?;
+        let old = engine
+            .watch(fd, direction, Word::handle(handle.clone()), false)
+            .map_err(|error| os_error(&error))?;
         cancel(py, old)?;
         Ok(handle.unbind())
     }

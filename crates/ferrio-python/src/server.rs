@@ -70,14 +70,15 @@ impl Listener {
             let server = self.server.as_ref().map(|server| server.clone_ref(py));
             stream(event_loop, Descriptor::owned(connection), ends, &protocol, None, None, server)
         });
-        match made {
-            Ok(_) => Ok(()),
-            Err(error) if leaves_the_loop(py, &error) => Err(error),
-            Err(error) if support::is_debug(event_loop)? => {
-                support::report(event_loop, "Error on transport creation for incoming connection", &error, &[])
-            }
-            Err(_) => Ok(()),
+        let Err(error) = made else { return Ok(()) };
+        if leaves_the_loop(py, &error) {
+            return Err(error);
         }
+        if support::is_debug(event_loop)? {
+            let message = "Error on transport creation for incoming connection";
+            support::report(event_loop, message, &error, &[])?;
+        }
+        Ok(())
     }
 
     /// Out of descriptors or memory: say so, and try again in a while.
@@ -168,7 +169,9 @@ impl BaseLoop {
 
     fn make_socket_transport(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let names = ["sock", "protocol", "waiter", "extra", "server"];
-        let [Some(socket), Some(protocol), waiter, extra, server] = args.bind("_make_socket_transport", names, 2)? else {
+        let [Some(socket), Some(protocol), waiter, extra, server] =
+            args.bind("_make_socket_transport", names, 2)?
+        else {
             return Ok(this.py().None());
         };
         this.call_method1(intern!(this.py(), "_ensure_fd_no_transport"), (socket,))?;
@@ -195,7 +198,11 @@ impl BaseLoop {
 }
 
 /// A started pipe transport.
-fn pipe<C: Door>(this: &Bound<'_, PyAny>, args: Args<'_, '_>, channel: impl FnOnce(Descriptor) -> C) -> PyResult<Py<PyAny>> {
+fn pipe<C: Door>(
+    this: &Bound<'_, PyAny>,
+    args: Args<'_, '_>,
+    channel: impl FnOnce(Descriptor) -> C,
+) -> PyResult<Py<PyAny>> {
     let names = ["cls", "pipe", "protocol", "waiter", "extra"];
     let [Some(class), Some(pipe), Some(protocol), waiter, extra] = args.bind("_pipe", names, 3)? else {
         return Ok(this.py().None());

@@ -37,6 +37,8 @@ pub(crate) fn tuple(py: Python<'_>, address: SocketAddr) -> PyResult<Py<PyAny>> 
     let host = address.ip().to_string();
     match address {
         SocketAddr::V4(address) => (host, address.port()).into_py_any(py),
-        SocketAddr::V6(address) => (host, address.port(), address.flowinfo(), address.scope_id()).into_py_any(py),
+        SocketAddr::V6(address) => {
+            (host, address.port(), address.flowinfo(), address.scope_id()).into_py_any(py)
+        }
     }
 }

@@ -37,7 +37,7 @@ pub(crate) trait Door: Channel + 'static {
     /// The descriptor's number of the transport `this`.
     fn number(this: &Bound<'_, PyAny>) -> i32;
 
-    /// The channel is about to be closed: keep what get_extra_info() may be asked for later.
+    /// The channel is about to be closed: keep what `get_extra_info()` may be asked for later.
     fn remember_ends(this: &Bound<'_, PyAny>);
 
     /// A callback raised while data was delivered: sockets are closed by it, pipes are not.
@@ -64,7 +64,8 @@ impl<C: Door> Stream<C> {
     ) -> PyResult<Bound<'py, PyAny>> {
         let number = channel.descriptor().number();
         let event_loop = protocol.event_loop(class.py());
-        let this = alloc(class, Stream { head: Head::new::<Self>(), transport: Transport::new(channel, protocol) })?;
+        let this =
+            alloc(class, Stream { head: Head::new::<Self>(), transport: Transport::new(channel, protocol) })?;
         if let Some(state) = event_loop.as_ref().and_then(try_state::<BaseLoop>) {
             state.transports.insert(number, &this);
         }
@@ -86,7 +87,8 @@ impl<C: Door> Stream<C> {
 
     fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(bytes) = data.cast_exact::<PyBytes>() {
-            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::Shared(Exported::new(data, false)?)));
+            return self
+                .write_bytes(this, bytes.as_bytes(), || Ok(Chunk::Shared(Exported::new(data, false)?)));
         }
         let bytes_like = data.is_instance_of::<PyBytes>()
             || data.is_instance_of::<PyByteArray>()
@@ -180,7 +182,8 @@ impl<C: Door> Stream<C> {
     fn fatal_error(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [error, message] = args.bind("_fatal_error", ["exc", "message"], 1)?;
         let Some(error) = error else { return Ok(()) };
-        let message: String = message.map_or(Ok("Fatal error on transport".to_owned()), |message| message.extract())?;
+        let message: String =
+            message.map_or(Ok("Fatal error on transport".to_owned()), pyo3::Borrowed::extract)?;
         match fatal(this, PyErr::from_value((*error).clone()), &message) {
             Fault::Escape(error) => Err(error),
             Fault::Lose(reason) => {

@@ -104,7 +104,8 @@ fn flags(interest: Interest) -> epoll::EventFlags {
 fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
     let mut timeout = timeout?;
     if COARSE.load(Ordering::Relaxed) {
-        timeout = Duration::from_millis(u64::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX));
+        timeout =
+            Duration::from_millis(u64::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX));
     }
     Timespec::try_from(timeout).ok()
 }

@@ -33,7 +33,9 @@ impl Kqueue {
     }
 
     pub(crate) fn arm(&self, fd: RawFd, interest: Interest, _known: bool) -> io::Result<()> {
-        for (wanted, filter) in [(interest.read, EventFilter::Read(fd)), (interest.write, EventFilter::Write(fd))] {
+        for (wanted, filter) in
+            [(interest.read, EventFilter::Read(fd)), (interest.write, EventFilter::Write(fd))]
+        {
             if wanted {
                 let once = if interest.once { EventFlags::ONESHOT } else { EventFlags::empty() };
                 self.change(filter, EventFlags::ADD | once)?;

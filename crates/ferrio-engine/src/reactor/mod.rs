@@ -105,7 +105,8 @@ impl Reactor {
             Ok("poll") => Poller::Portable(poll::Poll::new()?),
             Ok(name) if name == Native::NAME => Poller::Native(Native::new()?),
             Ok(other) => {
-                let known = format!("{POLLER_VARIABLE} is {other:?}; it can be 'auto', 'poll' or '{}'", Native::NAME);
+                let known =
+                    format!("{POLLER_VARIABLE} is {other:?}; it can be 'auto', 'poll' or '{}'", Native::NAME);
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, known));
             }
         };

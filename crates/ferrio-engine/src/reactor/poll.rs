@@ -30,7 +30,9 @@ impl Poll {
     /// Unlike poll(2) itself, refuses what epoll refuses: closed descriptors and regular files.
     pub(crate) fn arm(&self, fd: RawFd, interest: Interest, _known: bool) -> io::Result<()> {
         // SAFETY: the number is only passed to the kernel, which answers EBADF for one that is not open.
-        let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(fd) })?.st_mode);
+        let kind = rustix::fs::FileType::from_raw_mode(
+            rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(fd) })?.st_mode,
+        );
         if matches!(kind, rustix::fs::FileType::RegularFile | rustix::fs::FileType::Directory) {
             return Err(Errno::PERM.into());
         }

@@ -75,7 +75,12 @@ pub(super) struct Registry {
 
 impl Registry {
     /// Puts `listener` in the place of the one returned.
-    pub(super) fn replace(&mut self, fd: RawFd, direction: Direction, listener: Listener) -> io::Result<Listener> {
+    pub(super) fn replace(
+        &mut self,
+        fd: RawFd,
+        direction: Direction,
+        listener: Listener,
+    ) -> io::Result<Listener> {
         let index = usize::try_from(fd).map_err(|_| io::Error::from(rustix::io::Errno::BADF))?;
         if index >= self.sources.len() {
             if !listener.is_somebody() {

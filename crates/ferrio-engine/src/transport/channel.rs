@@ -5,7 +5,9 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use rustix::net::{RecvFlags, Shutdown};
+
+use super::sys;
 
 /// Which ways the bytes of a channel flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,12 +136,12 @@ impl Channel for Socket {
     }
 
     fn write(&self, data: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(self.0.borrow(), data, SendFlags::NOSIGNAL)?)
+        Ok(rustix::net::send(self.0.borrow(), data, sys::SEND)?)
     }
 
     fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut control = rustix::net::SendAncillaryBuffer::default();
-        Ok(rustix::net::sendmsg(self.0.borrow(), pieces, &mut control, SendFlags::NOSIGNAL)?)
+        Ok(rustix::net::sendmsg(self.0.borrow(), pieces, &mut control, sys::SEND)?)
     }
 
     fn end(&self) -> io::Result<()> {

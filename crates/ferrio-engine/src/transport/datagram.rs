@@ -36,7 +36,12 @@ pub trait PacketProtocol {
     ///
     /// # Errors
     /// See above.
-    fn send(&self, cx: Self::Cx<'_>, descriptor: &Descriptor, packet: &Self::Packet) -> Result<bool, Self::Escape>;
+    fn send(
+        &self,
+        cx: Self::Cx<'_>,
+        descriptor: &Descriptor,
+        packet: &Self::Packet,
+    ) -> Result<bool, Self::Escape>;
     /// The bytes of `packet`.
     fn size(packet: &Self::Packet) -> usize;
     /// More waits to be sent than should.
@@ -128,7 +133,7 @@ impl<P: PacketProtocol> Datagrams<P> {
         !self.closing.get() && !self.paused.get()
     }
 
-    /// Whether connection_lost ran and the socket is closed.
+    /// Whether `connection_lost` ran and the socket is closed.
     pub fn is_gone(&self) -> bool {
         self.gone.get()
     }
@@ -142,7 +147,7 @@ impl<P: PacketProtocol> Datagrams<P> {
         lost
     }
 
-    /// Has connection_made called and begins to receive after it.
+    /// Has `connection_made` called and begins to receive after it.
     pub fn start(&self, cx: P::Cx<'_>) {
         self.protocol.defer(cx);
     }

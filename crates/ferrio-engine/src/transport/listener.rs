@@ -4,9 +4,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::net::{SocketAddrAny, SocketFlags};
+use rustix::net::SocketAddrAny;
 
 use super::channel::Descriptor;
+use super::sys;
 
 /// What one accept gave.
 #[derive(Debug)]
@@ -24,8 +25,7 @@ pub enum Accepted {
 /// # Errors
 /// When the descriptor is not a listening socket.
 pub fn accept(listener: &Descriptor) -> io::Result<Accepted> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    match rustix::net::acceptfrom_with(listener.borrow(), flags) {
+    match sys::accept(listener.borrow()) {
         Ok((connection, peer)) => Ok(Accepted::Connection(connection, peer)),
         Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => Ok(Accepted::Nobody),
         Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {

@@ -5,7 +5,8 @@
 //! * `stream`: `Transport<C, P>`, the only state machine of reading, writing and closing
 //! * `outgoing`: what could not be written yet; the only flow control there is
 //! * `datagram`: the sibling for packets
-//! * `listener`: the bounded accept loop
+//! * `listener`: accepting, one connection a call
+//! * `sys`: what of sockets differs between systems
 //!
 //! None of them knows a loop: watching and deferring are the protocol's, so the same transport runs under any door.
 
@@ -15,6 +16,9 @@ mod listener;
 mod outgoing;
 mod protocol;
 mod stream;
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "sys/linux.rs")]
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "sys/portable.rs")]
+mod sys;
 
 pub use channel::{Channel, Descriptor, Kind, ReadPipe, Socket, WritePipe};
 pub use datagram::{Datagrams, PacketProtocol};
@@ -22,3 +26,23 @@ pub use listener::{Accepted, accept};
 pub use outgoing::{Limits, Outgoing};
 pub use protocol::{Fault, Protocol, Received};
 pub use stream::{Refused, Transport};
+
+/// Sends one packet to the address a socket is connected to.
+///
+/// # Errors
+/// The system's; `WouldBlock` when there is no room.
+pub fn send(descriptor: &Descriptor, data: &[u8]) -> std::io::Result<usize> {
+    Ok(rustix::net::send(descriptor.borrow(), data, sys::SEND)?)
+}
+
+/// Sends one packet to `address`.
+///
+/// # Errors
+/// As `send`.
+pub fn send_to(
+    descriptor: &Descriptor,
+    data: &[u8],
+    address: std::net::SocketAddr,
+) -> std::io::Result<usize> {
+    Ok(rustix::net::sendto(descriptor.borrow(), data, sys::SEND, &address)?)
+}

@@ -49,7 +49,7 @@ struct State {
     ended: Cell<bool>,
     /// `eof_received` is still to be called before `connection_lost`.
     eof_pending: Cell<bool>,
-    /// Above zero once connection_lost is on its way; counts the writes since.
+    /// Above zero once `connection_lost` is on its way; counts the writes since.
     lost: Cell<u32>,
     gone: Cell<bool>,
     closed: Cell<bool>,
@@ -92,7 +92,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.state.reading.get()
     }
 
-    /// Whether connection_lost ran and the channel is closed.
+    /// Whether `connection_lost` ran and the channel is closed.
     pub fn is_gone(&self) -> bool {
         self.state.gone.get()
     }
@@ -107,7 +107,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.state.ended.get()
     }
 
-    /// Has connection_made called and begins to read after it.
+    /// Has `connection_made` called and begins to read after it.
     pub fn start(&self, cx: P::Cx<'_>) {
         self.protocol.defer(cx);
     }
@@ -203,7 +203,11 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     ///
     /// # Errors
     /// As `write`.
-    pub fn write_all(&self, cx: P::Cx<'_>, chunks: impl IntoIterator<Item = P::Chunk>) -> Result<(), P::Escape> {
+    pub fn write_all(
+        &self,
+        cx: P::Cx<'_>,
+        chunks: impl IntoIterator<Item = P::Chunk>,
+    ) -> Result<(), P::Escape> {
         let waited = !self.outgoing.is_empty();
         for chunk in chunks {
             self.outgoing.push(chunk, 0);

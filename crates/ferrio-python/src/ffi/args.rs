@@ -1,4 +1,4 @@
-//! Arguments of a METH_FASTCALL | METH_KEYWORDS method, as they lie on the caller's stack: no tuple, no dict.
+//! Arguments of a `METH_FASTCALL` | `METH_KEYWORDS` method, as they lie on the caller's stack: no tuple, no dict.
 //!
 //! Error texts are CPython's own for the same mistake.
 
@@ -28,7 +28,8 @@ impl<'a, 'py> Args<'a, 'py> {
         names: *mut ffi::PyObject,
     ) -> Self {
         // SAFETY: the caller's promise; `names` is a tuple or null.
-        let names = unsafe { Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyTuple>()) };
+        let names =
+            unsafe { Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyTuple>()) };
         let positional = positional.unsigned_abs();
         let count = positional + names.map_or(0, |names| names.len());
         // SAFETY: the caller's promise; a null pointer comes only with no arguments.
@@ -37,7 +38,9 @@ impl<'a, 'py> Args<'a, 'py> {
     }
 
     /// The positional arguments.
-    pub(crate) fn positional(&self) -> impl ExactSizeIterator<Item = Borrowed<'a, 'py, PyAny>> + use<'a, 'py> {
+    pub(crate) fn positional(
+        &self,
+    ) -> impl ExactSizeIterator<Item = Borrowed<'a, 'py, PyAny>> + use<'a, 'py> {
         let py = self.py;
         // SAFETY: the invariant of `new`.
         self.values[..self.positional].iter().map(move |&value| unsafe { Borrowed::from_ptr(py, value) })
@@ -80,7 +83,8 @@ impl<'a, 'py> Args<'a, 'py> {
         }
         for index in 0..self.names.map_or(0, |names| names.len()) {
             let Some(name) = self.names.and_then(|names| names.get_item(index).ok()) else { break };
-            let Some(place) = parameters.iter().position(|&parameter| name.eq(parameter).unwrap_or(false)) else {
+            let Some(place) = parameters.iter().position(|&parameter| name.eq(parameter).unwrap_or(false))
+            else {
                 return Err(unexpected(method, &name));
             };
             if bound[place].is_some() {

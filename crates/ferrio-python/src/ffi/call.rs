@@ -33,7 +33,9 @@ impl Call {
     /// The arguments as a tuple.
     pub(crate) fn tuple<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         match &self.arguments {
-            Arguments::Few(few) => PyTuple::new(py, few.iter().flatten().map(|value| value.bind(py)).collect::<Vec<_>>()),
+            Arguments::Few(few) => {
+                PyTuple::new(py, few.iter().flatten().map(|value| value.bind(py)).collect::<Vec<_>>())
+            }
             Arguments::Many(tuple) => Ok(tuple.bind(py).to_owned().cast_into()?),
         }
     }
@@ -41,7 +43,9 @@ impl Call {
     /// A second reference to the same, for the time of a call: the callback may cancel what holds the first.
     pub(crate) fn hold(&self, py: Python<'_>) -> Call {
         let arguments = match &self.arguments {
-            Arguments::Few(few) => Arguments::Few(few.each_ref().map(|value| value.as_ref().map(|v| v.clone_ref(py)))),
+            Arguments::Few(few) => {
+                Arguments::Few(few.each_ref().map(|value| value.as_ref().map(|v| v.clone_ref(py))))
+            }
             Arguments::Many(tuple) => Arguments::Many(tuple.clone_ref(py)),
         };
         Call { callback: self.callback.clone_ref(py), arguments }
@@ -63,7 +67,8 @@ impl Call {
             // SAFETY: ATTACHED, live objects.
             Arguments::Many(tuple) => unsafe {
                 let guard = Hang;
-                let result = unwinding::PyObject_Call(self.callback.as_ptr(), tuple.as_ptr(), ptr::null_mut());
+                let result =
+                    unwinding::PyObject_Call(self.callback.as_ptr(), tuple.as_ptr(), ptr::null_mut());
                 std::mem::forget(guard);
                 Bound::from_owned_ptr_or_err(py, result)
             },
@@ -186,7 +191,11 @@ pub(crate) fn check_signals(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Waits for events while other threads have the interpreter.
-pub(crate) fn wait_detached(py: Python<'_>, engine: &Loop<Word>, timeout: Option<Duration>) -> io::Result<()> {
+pub(crate) fn wait_detached(
+    py: Python<'_>,
+    engine: &Loop<Word>,
+    timeout: Option<Duration>,
+) -> io::Result<()> {
     struct Waiting<'a>(&'a Loop<Word>);
     // SAFETY: the closure below runs on this very thread, and `wait` touches nothing that an attached thread touches:
     // the event list belongs to the thread that runs the loop, the rest is in the kernel or atomic.
@@ -199,11 +208,11 @@ pub(crate) fn wait_detached(py: Python<'_>, engine: &Loop<Word>, timeout: Option
 }
 
 /// A `bytes` of the length that `fill` reports, at most `capacity`, filled without a copy. `Ok(None)` passes through.
-pub(crate) fn bytes_filled_by<'py, E>(
-    py: Python<'py>,
+pub(crate) fn bytes_filled_by<E>(
+    py: Python<'_>,
     capacity: usize,
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
-) -> PyResult<Result<Bound<'py, PyBytes>, E>> {
+) -> PyResult<Result<Bound<'_, PyBytes>, E>> {
     // SAFETY: ATTACHED. The object is ours alone until it is returned, and `capacity` bytes long.
     unsafe {
         let mut object = ffi::PyBytes_FromStringAndSize(ptr::null(), capacity.cast_signed());

@@ -118,7 +118,7 @@ unsafe extern "C" fn close<T: Coroutine>(
     unsafe { method::<T, ()>(this, values, positional, names, body) }
 }
 
-/// One step for callers that want StopIteration.
+/// One step for callers that want `StopIteration`.
 fn resume<'py, T: Coroutine>(state: &T, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     match state.step(this)? {
         Step::Yield(value) => Ok(value),

@@ -61,7 +61,10 @@ struct FreeList(UnsafeCell<Vec<*mut ffi::PyObject>>);
 unsafe impl Sync for FreeList {}
 
 impl FreeList {
-    #[expect(clippy::mut_from_ref, reason = "see the invariant on `Sync`: one borrow at a time, none across a call")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "see the invariant on `Sync`: one borrow at a time, none across a call"
+    )]
     fn list(&self) -> &mut Vec<*mut ffi::PyObject> {
         // SAFETY: as above.
         unsafe { &mut *self.0.get() }
@@ -179,7 +182,7 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>) -> PyResult<()> {
 }
 
 /// The type object.
-pub(crate) fn type_object<'py, T: Native>(py: Python<'py>) -> PyResult<Bound<'py, PyType>> {
+pub(crate) fn type_object<T: Native>(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     // SAFETY: null, or a type object that is never freed.
     let object = unsafe { Bound::from_borrowed_ptr_or_opt(py, T::place().object().cast()) };
     Ok(object.ok_or_else(|| PySystemError::new_err("type used before it was made"))?.cast_into()?)
@@ -216,17 +219,16 @@ pub(crate) fn alloc_untracked<T: Native>(py: Python<'_>, state: T) -> PyResult<B
     // SAFETY: memory on the free list was laid out by the second branch, which is how a `tp_alloc` of this type would do
     // it but for the tracking; STATE.
     unsafe {
-        let object = match place.free.list().pop() {
-            Some(memory) => ffi::PyObject_Init(memory, place.object()),
-            None => {
-                let object = ffi::PyObject_GC_New::<ffi::PyObject>(place.object());
-                if object.is_null() {
-                    return Err(PyErr::fetch(py));
-                }
-                let header = size_of::<ffi::PyObject>();
-                object.cast::<u8>().add(header).write_bytes(0, place.offset().unsigned_abs() - header);
-                object
+        let object = if let Some(memory) = place.free.list().pop() {
+            ffi::PyObject_Init(memory, place.object())
+        } else {
+            let object = ffi::PyObject_GC_New::<ffi::PyObject>(place.object());
+            if object.is_null() {
+                return Err(PyErr::fetch(py));
             }
+            let header = size_of::<ffi::PyObject>();
+            object.cast::<u8>().add(header).write_bytes(0, place.offset().unsigned_abs() - header);
+            object
         };
         state_pointer::<T>(object).write(state);
         Ok(Bound::from_owned_ptr(py, object))
@@ -257,7 +259,8 @@ pub(crate) fn try_state<'a, T: Native>(object: &'a Bound<'_, PyAny>) -> Option<&
     let class = T::place().object();
     // SAFETY: ATTACHED; the type was checked.
     unsafe {
-        (!class.is_null() && ffi::PyObject_TypeCheck(object.as_ptr(), class) != 0).then(|| state(object.as_ptr()))
+        (!class.is_null() && ffi::PyObject_TypeCheck(object.as_ptr(), class) != 0)
+            .then(|| state(object.as_ptr()))
     }
 }
 
@@ -369,7 +372,8 @@ pub(crate) unsafe fn method<T: Native, A: Answer>(
     entry(
         |py| {
             // SAFETY: the method descriptor checked the type of `this`; the arguments are CPython's.
-            let (this, args) = unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
+            let (this, args) =
+                unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
             // SAFETY: as above.
             body(unsafe { state(this.as_ptr()) }, &this, args).map(|answer| answer.answer(py))
         },
@@ -391,7 +395,8 @@ pub(crate) unsafe fn light_method<T: Native, A: Answer>(
     light_entry(
         |py| {
             // SAFETY: the method descriptor checked the type of `this`; the arguments are CPython's.
-            let (this, args) = unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
+            let (this, args) =
+                unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
             // SAFETY: as above.
             body(unsafe { state(this.as_ptr()) }, &this, args).map(|answer| answer.answer(py))
         },
@@ -461,7 +466,11 @@ impl Visitor<'_> {
     }
 }
 
-unsafe extern "C" fn traverse<T: Native>(this: *mut ffi::PyObject, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+unsafe extern "C" fn traverse<T: Native>(
+    this: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
     let mut visitor = Visitor { visit, arg, result: 0, scope: PhantomData };
     // SAFETY: STATE. A heap type's instances keep their type alive, which the collector has to know. Only borrowed
     // pointers are shown: no reference count changes during a traversal.

@@ -5,7 +5,7 @@
 //! | 0 `Handle` | a Handle object | calls its callback |
 //! | 1 `Task` | an engine task | polls a Rust future |
 //! | 2 `Readable`, 3 `Writable`, 4 `Deferred` | an I/O object's `Head` | calls that entry of its table |
-//! | 5 `Timer` | a TimerHandle object | calls its callback |
+//! | 5 `Timer` | a `TimerHandle` object | calls its callback |
 //!
 //! A word owns a reference to what it points to. Invariant ALIGNED: Python objects and their states are aligned to 8
 //! bytes at least, async-task's headers as well, so three bits are free. Words move between threads, but their counts
@@ -112,7 +112,9 @@ impl Word {
             // SAFETY: the tag says what the word points to, and the word keeps it alive.
             HANDLE => unsafe { state::<Handle>(self.object()).run(&Borrowed::from_ptr(py, self.object())) },
             // SAFETY: as above.
-            TIMER => unsafe { state::<TimerHandle>(self.object()).run(&Borrowed::from_ptr(py, self.object())) },
+            TIMER => unsafe {
+                state::<TimerHandle>(self.object()).run(&Borrowed::from_ptr(py, self.object()))
+            },
             tag => {
                 let turn = match tag {
                     READABLE => Turn::Readable,
