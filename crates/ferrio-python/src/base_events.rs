@@ -39,8 +39,6 @@ pub(crate) struct BaseLoop {
     foreign_time: Cell<bool>,
     /// Open transports by descriptor.
     pub(crate) transports: Transports,
-    /// Where small reads land before they become `bytes` of the right size.
-    pub(crate) scratch: RefCell<Vec<u8>>,
 }
 
 impl BaseLoop {
@@ -53,7 +51,6 @@ impl BaseLoop {
             thread: RefCell::default(),
             foreign_time: Cell::new(false),
             transports: Transports::default(),
-            scratch: RefCell::default(),
         })
     }
 

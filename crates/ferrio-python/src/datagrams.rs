@@ -23,7 +23,8 @@ use crate::ffi::call::{Exported, call_method1, call_method2, copy_context, in_co
 use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::protocols::{SCRATCH, defer, watch};
+use crate::protocols::{defer, watch};
+use crate::scratch::with_scratch;
 use crate::server::some;
 use crate::sockets::{ip, tuple};
 use crate::support;
@@ -109,17 +110,15 @@ impl PyPackets {
         py: Python<'py>,
         descriptor: &Descriptor,
     ) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
-        let event_loop = self.loop_of(py);
-        let Some(state) = event_loop.as_ref().and_then(try_state::<BaseLoop>) else { return Ok(None) };
-        let mut scratch = state.scratch.borrow_mut();
-        scratch.reserve(SCRATCH);
-        let space = &mut scratch.spare_capacity_mut()[..SCRATCH];
-        let (data, address) = match rustix::net::recvfrom(descriptor.borrow(), space, RecvFlags::empty()) {
-            Ok(((data, _), _, address)) => (PyBytes::new(py, data), address),
+        let received = with_scratch(|space| {
+            let received = rustix::net::recvfrom(descriptor.borrow(), space, RecvFlags::empty());
+            received.map(|((data, _), _, address)| (PyBytes::new(py, data), address))
+        });
+        let (data, address) = match received {
+            Ok(received) => received,
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Ok(None),
             Err(error) => return Err(os_error(&error.into())),
         };
-        drop(scratch);
         let address = match address.as_ref().and_then(ip) {
             Some(address) => self.address_object(py, address)?,
             None => py.None().into_bound(py),

@@ -18,6 +18,7 @@ mod futures;
 mod operations;
 mod protocols;
 mod run;
+mod scratch;
 mod selector_events;
 mod server;
 mod sockets;

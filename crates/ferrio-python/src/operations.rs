@@ -26,7 +26,7 @@ use crate::ffi::call::{Exported, bytes_filled_by, with_python};
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
 use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state, type_object};
 use crate::ffi::word::{Head, Io, Turn, Word};
-use crate::protocols::SCRATCH;
+use crate::scratch::{SCRATCH, with_scratch};
 use crate::support;
 
 enum Action {
@@ -103,11 +103,11 @@ impl Operation {
     }
 
     /// Tries; `None` when it would block.
-    fn attempt(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<Option<Py<PyAny>>> {
+    fn attempt(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let mut action = self.action.borrow_mut();
         let Some(action) = action.as_mut() else { return Ok(Some(py.None())) };
         let result = match action {
-            Action::Recv { size } => self.recv(py, state, *size)?,
+            Action::Recv { size } => self.recv(py, *size)?,
             Action::RecvInto { buffer } => match self.socket.read(buffer.for_filling()) {
                 Ok(count) => Ok(count.into_py_any(py)?),
                 Err(error) => Err(error),
@@ -133,20 +133,17 @@ impl Operation {
         }
     }
 
-    fn recv(&self, py: Python<'_>, state: &BaseLoop, size: usize) -> PyResult<io::Result<Py<PyAny>>> {
+    fn recv(&self, py: Python<'_>, size: usize) -> PyResult<io::Result<Py<PyAny>>> {
         let read = if size > SCRATCH {
             bytes_filled_by(py, size, |buffer| self.socket.read(buffer))?
         } else {
-            let mut scratch = state.scratch.borrow_mut();
-            scratch.reserve(SCRATCH);
-            let space = &mut scratch.spare_capacity_mut()[..size];
-            match self.socket.read(space) {
+            with_scratch(|space| match self.socket.read(&mut space[..size]) {
                 Ok(count) => bytes_filled_by(py, count, |buffer| {
                     buffer.copy_from_slice(&space[..count]);
                     Ok(count)
-                })?,
-                Err(error) => Err(error),
-            }
+                }),
+                Err(error) => Ok(Err(error)),
+            })?
         };
         Ok(read.map(|bytes| bytes.into_any().unbind()))
     }
@@ -202,7 +199,7 @@ impl Coroutine for Operation {
         };
         match self.stage.get() {
             Stage::New => {
-                let first = self.check(py, state).and_then(|()| self.attempt(py, state));
+                let first = self.check(py, state).and_then(|()| self.attempt(py));
                 match first {
                     Ok(None) => self.wait(this, state).map(Step::Yield).inspect_err(|_| self.finish()),
                     Ok(Some(value)) => {
@@ -250,7 +247,7 @@ impl Io for Operation {
             return Ok(());
         }
         let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else { return Ok(()) };
-        match self.attempt(py, state) {
+        match self.attempt(py) {
             Ok(None) => self.watch(this, state),
             Ok(Some(value)) => {
                 self.result.replace(Some(value));

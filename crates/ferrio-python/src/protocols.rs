@@ -20,16 +20,13 @@ use crate::ffi::call::{Exported, bytes_filled_by, call_method1, copy_context, in
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Io, Turn, Word};
+use crate::scratch::{SCRATCH, with_scratch};
 use crate::sockets::Ends;
 use crate::support;
 use crate::transports::{Door, Stream};
 
-/// The most one read takes; asyncio's figure. A smaller scratch buffer cuts a 100 KiB message in two, and each part costs
-/// a callback and a write of its own: echoing such took 1.4 times as long with 64 KiB.
-pub(crate) const SCRATCH: usize = 256 * 1024;
-
 /// A read of more than this is followed by one straight into the final `bytes`; smaller ones are copied out of the
-/// loop's scratch buffer, which costs less than allocating for the worst case and shrinking.
+/// thread's scratch buffer, which costs less than allocating for the worst case and shrinking.
 const LARGE: usize = 128 * 1024;
 
 /// Data that waits to be written.
@@ -213,7 +210,7 @@ impl<C: Door> PyProtocol<C> {
     ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
         let py = this.py();
         let failed = |error| fatal(this, error, C::READ_FAILED);
-        let data = match self.read(this, channel).map_err(failed)? {
+        let data = match self.read(py, channel).map_err(failed)? {
             Ok(data) => data,
             Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
         };
@@ -229,34 +226,25 @@ impl<C: Door> PyProtocol<C> {
 
     fn read<'py>(
         &self,
-        this: &Bound<'py, PyAny>,
+        py: Python<'py>,
         channel: &impl Channel,
     ) -> PyResult<io::Result<Bound<'py, pyo3::types::PyBytes>>> {
-        let py = this.py();
         if self.large.get() {
             let read = bytes_filled_by(py, SCRATCH, |buffer| channel.read(buffer))?;
             self.large.set(read.as_ref().is_ok_and(|data| data.as_bytes().len() > LARGE));
             return Ok(read);
         }
-        let event_loop = self.event_loop.borrow();
-        let Some(state) =
-            event_loop.as_ref().and_then(|event_loop| try_state::<BaseLoop>(event_loop.bind(py)))
-        else {
-            return Ok(Err(io::ErrorKind::NotConnected.into()));
-        };
-        let mut scratch = state.scratch.borrow_mut();
-        scratch.reserve(SCRATCH);
-        let space = &mut scratch.spare_capacity_mut()[..SCRATCH];
-        let count = match channel.read(space) {
-            Ok(count) => count,
-            Err(error) => return Ok(Err(error)),
-        };
-        self.large.set(count > LARGE);
-        let data = bytes_filled_by(py, count, |buffer| {
-            buffer.copy_from_slice(&space[..count]);
-            Ok::<_, io::Error>(count)
-        })?;
-        Ok(data)
+        with_scratch(|space| {
+            let count = match channel.read(space) {
+                Ok(count) => count,
+                Err(error) => return Ok(Err(error)),
+            };
+            self.large.set(count > LARGE);
+            bytes_filled_by(py, count, |buffer| {
+                buffer.copy_from_slice(&space[..count]);
+                Ok(count)
+            })
+        })
     }
 
     fn receive_into(

@@ -127,7 +127,7 @@ impl<C: Door> Stream<C> {
                 Chunk::Copied(exported.as_ref().to_vec())
             });
         }
-        if !self.is_writable(this, "writelines", chunks.is_empty())? {
+        if !self.is_writable(this, WRITELINES, chunks.is_empty())? {
             return Ok(());
         }
         self.transport.write_all(this, chunks)
@@ -480,6 +480,9 @@ door!(
     "pipe closed by peer or os.write(pipe, data) raised exception.",
     reported
 );
+
+/// What errors call `writelines`: Python 3.11 joins the lines and calls `write`.
+const WRITELINES: &str = if cfg!(Py_3_12) { "writelines" } else { "write" };
 
 /// A socket is closed by what its protocol raises.
 fn closes(this: &Bound<'_, PyAny>, error: PyErr, callback: &str) -> Result<(), Fault<PyErr, Py<PyAny>>> {
