@@ -142,20 +142,6 @@ else:
         server._detach()
 
 
-def socket_transport_class() -> type[asyncio.Transport]:
-    """The class of socket transports."""
-    from .selector_events import SocketTransport
-
-    return SocketTransport
-
-
-def datagram_transport_class() -> type[asyncio.DatagramTransport]:
-    """The class of datagram transports."""
-    from .selector_events import DatagramTransport
-
-    return DatagramTransport
-
-
 def check_ssl_socket(sock: socket.socket) -> None:
     """Refuse TLS sockets where asyncio does."""
     base_events._check_ssl_socket(sock)  # type: ignore[attr-defined]  # private, hence without types

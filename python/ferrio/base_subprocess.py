@@ -1,11 +1,12 @@
 """Child processes: `ChildProcesses`, the part of the loop that starts and reaps them, and their transport.
 
-Popen runs on a lane of threads of its own, so that neither the loop waits for fork and exec nor a child for the
-program's to_thread() work. A child is reaped when its pidfd becomes readable, on the loop's thread; without pidfds, by
-a thread of its own. Nothing polls and nothing waits for children that are not the loop's.
-Invariants: a child that was started has exactly one owner: its Spawn, then its transport; an owner that goes away kills
-it. Descriptors of the caller are not touched any more once its call has ended, even if it was cancelled. Popen's status
-and ours are one, because both are written under Popen's lock.
+Popen runs on a lane of threads of its own, so that the loop does not wait for a program to start, nor a
+child for the program's to_thread() work. A child is reaped when its pidfd becomes readable, on the loop's
+thread; without pidfds, by a thread of its own. Nothing polls, and nothing waits for children that are not
+the loop's.
+Invariants: a child that was started has exactly one owner: its Spawn, then its transport; an owner that
+goes away kills it. The caller's descriptors are not touched any more once its call has ended, even by being
+cancelled. Popen and the loop agree on a child's status, since both write it under Popen's lock.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from asyncio import base_subprocess, unix_events
 from asyncio.log import logger
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Four, so that one program on a file system that hangs does not hold up the others.
 LANE = 4
@@ -35,8 +36,8 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
 
     _proc: Process | None
 
-    def _start(self, *_args: Any, process: Process, **_kwargs: Any) -> None:
-        self._proc = process
+    def _start(self, *_args: Any, **kwargs: Any) -> None:
+        self._proc = kwargs["process"]
 
 
 class Spawn:
@@ -65,7 +66,7 @@ class Spawn:
         dispose(process)
 
     def abandon(self) -> Process | None:
-        """Nobody wants the child any more. One that has started is returned, for disposal; a later one is disposed of."""
+        """Nobody wants the child any more: returns it for disposal, or None and run() will see to it."""
         with self._lock:
             self._wanted = False
             process, self.process = self.process, None
@@ -77,6 +78,11 @@ class ChildProcesses(asyncio.SelectorEventLoop):
 
     _lane: ThreadPoolExecutor | None = None
     _spawns: set[Spawn]
+
+    if TYPE_CHECKING:  # asyncio's own, of which its stubs know nothing
+        _add_reader: Any
+        _remove_reader: Any
+        _child_watcher_callback: Any
 
     async def _make_subprocess_transport(
         self,
@@ -91,14 +97,13 @@ class ChildProcesses(asyncio.SelectorEventLoop):
         **kwargs: Any,
     ) -> SubprocessTransport:
         streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr, "bufsize": bufsize}
-        make = functools.partial(
-            subprocess.Popen, args, shell=shell, universal_newlines=False, **streams, **kwargs
-        )
+        popen: Callable[..., Process] = subprocess.Popen
+        make = functools.partial(popen, args, shell=shell, universal_newlines=False, **streams, **kwargs)
         if kwargs.get("preexec_fn") is None:
             process = await self._start_child(make)
         else:
-            # Python code between fork and exec: run from another thread it could wait for ever for a lock that the
-            # loop's thread holds, and the kernel ties what it may ask for (PR_SET_PDEATHSIG) to the forking thread.
+            # Python code between fork and exec: forked off another thread it could wait for ever for a lock
+            # of the loop's thread, and what it may ask for (PR_SET_PDEATHSIG) is tied to the forking thread.
             process = make()
         waiter = self.create_future()
         transport = SubprocessTransport(
@@ -195,14 +200,14 @@ def watch(loop: ChildProcesses, transport: SubprocessTransport, process: Process
         pidfd = Pidfd(process.pid)
         loop._add_reader(pidfd.fd, _reap, loop, transport, process, pidfd)
     except (AttributeError, OSError):
-        # An old kernel, a filter of system calls, or no descriptor left; the child runs already and must be awaited.
+        # An old kernel, a filter of system calls, or no descriptor left; but the child runs already.
         arguments = (loop, transport, process)
         name = f"ferrio-waitpid-{process.pid}"
         threading.Thread(target=_wait_in_thread, args=arguments, name=name, daemon=True).start()
 
 
 class Pidfd:
-    """A descriptor that becomes readable when a process ends; closed with its last reference at the latest."""
+    """A descriptor that can be read when a process has ended; closed with its last reference at last."""
 
     fd = -1
 
@@ -237,7 +242,7 @@ def _wait_in_thread(loop: ChildProcesses, transport: SubprocessTransport, proces
 
 
 def exit_code(process: Process, options: int) -> int | None:
-    """Reap a child: its returncode, or None if it has not ended. The status is lost when another waitpid() took it."""
+    """Reap a child: its returncode, 255 if another waitpid() took that, None if it has not ended."""
     with process._waitpid_lock:  # type: ignore[attr-defined]
         if process.returncode is None:
             try:
@@ -250,7 +255,7 @@ def exit_code(process: Process, options: int) -> int | None:
                 return 255
             if not pid:
                 return None
-            process.returncode = unix_events.waitstatus_to_exitcode(status)
+            process.returncode = unix_events.waitstatus_to_exitcode(status)  # type: ignore[attr-defined]
         return process.returncode
 
 

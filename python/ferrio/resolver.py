@@ -1,10 +1,11 @@
 """`Resolver`: the part of the loop that turns names into addresses and back.
 
-Addresses written in numbers are converted by libc on the loop's thread: it asks nobody for them and takes 1.5 to 3 us
-(about 30 for no host at all), where a thread costs 60. What cannot be told for sure to be numeric, service names too, goes
-to threads of this module's own, so that a slow resolver does not keep to_thread() waiting, nor the other way round.
-All results and errors are those of socket.getaddrinfo and socket.getnameinfo; a replacement of these two, as tests make
-them, is always called on a thread, as it may block.
+Addresses written in numbers are converted by libc on the loop's thread: it asks nobody for them and takes
+1.5 to 3 us (about 30 for no host at all), where a thread costs 40 to 60. What cannot be told for sure to be
+numeric, service names too, goes to threads of this module's own, so that a slow resolver does not keep
+to_thread() waiting, nor the other way round.
+All results and errors are those of socket.getaddrinfo and socket.getnameinfo; a replacement of these two,
+as tests make them, is always called on a thread, as it may block.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import asyncio
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 _getaddrinfo, _getnameinfo = socket.getaddrinfo, socket.getnameinfo
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
@@ -24,6 +25,13 @@ class Resolver(asyncio.SelectorEventLoop):
     """What a loop does to resolve names."""
 
     _resolving: ThreadPoolExecutor | None = None
+
+    if TYPE_CHECKING:  # asyncio's own, of which its stubs know nothing
+        _debug: bool
+        _getaddrinfo_debug: Any
+
+        def _check_closed(self) -> None: ...
+        def _check_default_executor(self) -> None: ...
 
     async def getaddrinfo(
         self,
@@ -43,7 +51,7 @@ class Resolver(asyncio.SelectorEventLoop):
             return resolve(host, port, family, type, proto, flags)
         return await self._on_thread(resolve, host, port, family, type, proto, flags)
 
-    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
+    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:
         """socket.getnameinfo() that blocks nobody."""
         resolve = socket.getnameinfo
         if isinstance(flags, int) and flags & _NUMERIC == _NUMERIC and resolve is _getnameinfo:
@@ -56,7 +64,7 @@ class Resolver(asyncio.SelectorEventLoop):
         self._check_closed()
         self._check_default_executor()
         if self._resolving is None:
-            # As many threads as asyncio's own pool has, so that no program resolves fewer names at once than before.
+            # As many threads as asyncio's own pool: no program resolves fewer names at once than it did.
             self._resolving = ThreadPoolExecutor(thread_name_prefix="ferrio-resolver")
         return self.run_in_executor(self._resolving, resolve, *args)
 

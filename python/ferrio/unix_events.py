@@ -19,9 +19,11 @@ from ssl import SSLContext
 from typing import IO, Any
 
 from . import _ferrio, pipes
+from .base_subprocess import ChildProcesses
+from .resolver import Resolver
 
 
-class Loop(_ferrio.BaseLoop, asyncio.SelectorEventLoop):
+class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, asyncio.SelectorEventLoop):
     """An asyncio event loop whose engine is native."""
 
     # Private to asyncio, whose published types leave them out.

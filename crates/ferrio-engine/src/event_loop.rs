@@ -159,6 +159,18 @@ impl<H: Handle> Loop<H> {
         Some(word)
     }
 
+    /// As `unwatch`, if it is the word that `is_mine` knows; another's stays.
+    pub fn unwatch_mine(
+        &self,
+        fd: RawFd,
+        direction: Direction,
+        is_mine: impl FnOnce(&H) -> bool,
+    ) -> Option<H> {
+        let index = usize::try_from(fd).ok()?;
+        let mine = is_mine(self.watchers.borrow().get(index)?[side(direction)].as_ref()?);
+        if mine { self.unwatch(fd, direction) } else { None }
+    }
+
     /// The word that waits for `fd`, if any.
     #[must_use]
     pub fn watcher(&self, fd: RawFd, direction: Direction) -> Option<H> {

@@ -20,7 +20,7 @@ use crate::events::{Handle, TimerHandle, list};
 use crate::exceptions::{loop_closed, os_error};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
-use crate::ffi::heap_type::{Members, Native, Place, Visitor, members, try_state};
+use crate::ffi::heap_type::{Members, Native, Place, Visitor, members, try_state, type_object};
 use crate::ffi::loop_slots;
 use crate::ffi::reference::Ref;
 use crate::ffi::weak::Transports;
@@ -37,6 +37,8 @@ pub(crate) struct BaseLoop {
     thread: RefCell<Option<Py<PyAny>>>,
     /// Whether `time` was replaced, on the instance or by a subclass: then its answer rules.
     foreign_time: Cell<bool>,
+    /// What was set as `time` on the instance.
+    own_time: RefCell<Option<Py<PyAny>>>,
     /// Open transports by descriptor.
     pub(crate) transports: Transports,
 }
@@ -50,6 +52,7 @@ impl BaseLoop {
             stopping: Cell::new(false),
             thread: RefCell::default(),
             foreign_time: Cell::new(false),
+            own_time: RefCell::default(),
             transports: Transports::default(),
         })
     }
@@ -270,9 +273,17 @@ impl BaseLoop {
     /// asyncio's `close()` sets this: the engine is closed with all it holds.
     fn set_closed_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if value.is_truthy()? {
-            self.clear();
+            self.close_engine();
         }
         Ok(())
+    }
+
+    /// Drops everything the engine holds and closes its descriptors.
+    fn close_engine(&self) {
+        let engine = self.engine.borrow_mut().take();
+        if let Some(engine) = engine {
+            engine.close();
+        }
     }
 
     fn thread_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -287,16 +298,27 @@ impl BaseLoop {
     }
 
     /// `time` may be a subclass's own, or an attribute of the instance.
-    pub(crate) fn notice_foreign_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = this.py();
-        let name = intern!(py, "time");
-        let native = crate::ffi::heap_type::type_object::<BaseLoop>(py)?.getattr(name)?;
-        let own = this.get_type().getattr(name)?;
-        let shadowed = match this.getattr(intern!(py, "__dict__")) {
-            Ok(attributes) => attributes.contains(name)?,
-            Err(_) => false,
-        };
-        self.foreign_time.set(shadowed || !own.is(&native));
+    fn notice_foreign_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let name = intern!(this.py(), "time");
+        let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
+        let same = this.get_type().getattr(name)?.is(&native);
+        self.foreign_time.set(!same || self.own_time.borrow().is_some());
+        Ok(())
+    }
+
+    fn time_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match &*self.own_time.borrow() {
+            Some(own) => Ok(own.clone_ref(this.py())),
+            None => Ok(this.getattr(intern!(this.py(), "_monotonic"))?.unbind()),
+        }
+    }
+
+    /// A test suite sets a clock of its own; deleting it brings ours back.
+    fn set_time_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let own = (!value.is_none()).then(|| value.clone().unbind());
+        self.foreign_time.set(own.is_some());
+        let old = self.own_time.replace(own);
+        drop(old);
         Ok(())
     }
 }
@@ -318,7 +340,7 @@ impl Native for BaseLoop {
                 c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe,
                 c"call_later" c"Call callback(*args) after delay seconds." => call_later,
                 c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
-                c"time" c"The loop's clock, in seconds." => time,
+                c"_monotonic" c"The loop's clock, in seconds." => time,
             }
             methods {
                 c"stop" c"Stop running at the end of the present turn." => stop,
@@ -331,6 +353,7 @@ impl Native for BaseLoop {
                 c"_poller" c"The name of the poller in use." => poller,
             }
             attributes {
+                c"time" => time_attribute, set_time_attribute;
                 c"_ready" => ready, ignore;
                 c"_scheduled" => scheduled, ignore;
                 c"_closed" => closed_attribute, set_closed_attribute;
@@ -343,7 +366,6 @@ impl Native for BaseLoop {
             .and(BaseLoop::server_members())
             .and(BaseLoop::datagram_members())
             .and(BaseLoop::operation_members())
-            .and(loop_slots::watch_time())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
@@ -352,13 +374,14 @@ impl Native for BaseLoop {
         {
             engine.for_each(|word| word.traverse(visitor));
         }
+        if let Ok(own) = self.own_time.try_borrow() {
+            visitor.object(own.as_ref());
+        }
     }
 
     fn clear(&self) {
-        let engine = self.engine.borrow_mut().take();
-        if let Some(engine) = engine {
-            engine.close();
-        }
+        self.close_engine();
+        drop(self.own_time.take());
     }
 }
 

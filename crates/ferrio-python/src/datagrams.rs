@@ -13,6 +13,7 @@ use ferrio_engine::transport::{Datagrams, Descriptor, Limits, PacketProtocol, se
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
 use rustix::net::RecvFlags;
 
@@ -322,6 +323,9 @@ impl PyPackets {
     }
 }
 
+/// The Python class of what is made here.
+static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
 /// See the module.
 #[repr(C)]
 pub(crate) struct DatagramTransport {
@@ -594,11 +598,10 @@ impl BaseLoop {
             recent: RefCell::default(),
             number: Cell::new(number),
         };
-        let class =
-            support::helper(py, intern!(py, "datagram_transport_class"))?.call0()?.cast_into::<PyType>()?;
+        let class = support::transport_class(py, &CLASS, "DatagramTransport")?;
         let transport = Datagrams::new(descriptor, packets);
         let transport =
-            alloc(&class, DatagramTransport { head: Head::new::<DatagramTransport>(), transport })?;
+            alloc(class, DatagramTransport { head: Head::new::<DatagramTransport>(), transport })?;
         if let Some(extra) = some(extra) {
             transport.setattr(intern!(py, "_given_extra"), extra)?;
         }

@@ -17,6 +17,7 @@ mod ffi;
 mod futures;
 mod operations;
 mod protocols;
+mod rare;
 mod run;
 mod scratch;
 mod selector_events;

@@ -181,7 +181,9 @@ impl Operation {
                 if let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py))
                     && let (Ok(engine), Some(direction)) = (state.engine(), direction)
                 {
-                    drop(engine.unwatch(self.socket.descriptor().number(), direction));
+                    // Another operation may have taken the place meanwhile.
+                    let mine = |word: &Word| word.is_of(self.head.object());
+                    drop(engine.unwatch_mine(self.socket.descriptor().number(), direction, mine));
                 }
             });
         }

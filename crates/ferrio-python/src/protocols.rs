@@ -20,6 +20,7 @@ use crate::ffi::call::{Exported, bytes_filled_by, call_method1, copy_context, in
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Io, Turn, Word};
+use crate::rare::{Item, Rare};
 use crate::scratch::{SCRATCH, with_scratch};
 use crate::sockets::Ends;
 use crate::support;
@@ -56,15 +57,8 @@ pub(crate) struct PyProtocol<C> {
     large: Cell<bool>,
     context: Ref,
     server: RefCell<Option<Py<PyAny>>>,
-    /// Told once `connection_made` was called.
-    waiter: RefCell<Option<Py<PyAny>>>,
-    /// The Python object that owns the descriptor, where there is one.
-    owner: RefCell<Option<Py<PyAny>>>,
-    /// What `get_extra_info()` answers from, once somebody asked.
-    extra: RefCell<Option<Py<PyAny>>>,
-    /// Told when all is written; while it is there, only sendfile may write.
-    empty_waiter: RefCell<Option<Py<PyAny>>>,
-    ends: Cell<Ends>,
+    rare: Rare,
+    ends: RefCell<Ends>,
     channel: PhantomData<C>,
 }
 
@@ -83,13 +77,12 @@ impl<C> PyProtocol<C> {
             large: Cell::new(false),
             context: copy_context(event_loop.py())?,
             server: RefCell::new(server),
-            waiter: RefCell::new(waiter),
-            owner: RefCell::new(owner),
-            extra: RefCell::default(),
-            empty_waiter: RefCell::default(),
-            ends: Cell::default(),
+            rare: Rare::default(),
+            ends: RefCell::default(),
             channel: PhantomData,
         };
+        this.rare.replace(Item::Owner, owner);
+        this.rare.replace(Item::Waiter, waiter);
         this.set(protocol)?;
         Ok(this)
     }
@@ -112,30 +105,23 @@ impl<C> PyProtocol<C> {
         self.event_loop.borrow().as_ref().map(|event_loop| event_loop.bind(py).clone())
     }
 
-    pub(crate) fn owner(&self) -> &RefCell<Option<Py<PyAny>>> {
-        &self.owner
+    /// What few transports have.
+    pub(crate) fn rare(&self) -> &Rare {
+        &self.rare
     }
 
     pub(crate) fn server(&self) -> &RefCell<Option<Py<PyAny>>> {
         &self.server
     }
 
-    pub(crate) fn extra(&self) -> &RefCell<Option<Py<PyAny>>> {
-        &self.extra
-    }
-
     /// The addresses of the two ends, as far as they are known.
-    pub(crate) fn ends(&self) -> &Cell<Ends> {
+    pub(crate) fn ends(&self) -> &RefCell<Ends> {
         &self.ends
-    }
-
-    pub(crate) fn empty_waiter(&self) -> &RefCell<Option<Py<PyAny>>> {
-        &self.empty_waiter
     }
 
     /// Tells whoever waits for the transport that it is ready, unless they went away.
     pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
-        match self.waiter.take() {
+        match self.rare.take(Item::Waiter) {
             Some(waiter) if !waiter.call_method0(py, intern!(py, "done"))?.is_truthy(py)? => {
                 waiter.call_method1(py, intern!(py, "set_result"), (py.None(),)).map(drop)
             }
@@ -144,26 +130,20 @@ impl<C> PyProtocol<C> {
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for cell in
-            [&self.event_loop, &self.protocol, &self.server, &self.waiter, &self.owner, &self.empty_waiter]
-        {
+        for cell in [&self.event_loop, &self.protocol, &self.server] {
             if let Ok(object) = cell.try_borrow() {
                 visitor.object(object.as_ref());
             }
         }
-        if let Ok(extra) = self.extra.try_borrow() {
-            visitor.object(extra.as_ref());
-        }
+        self.rare.traverse(visitor);
         visitor.raw(self.context.as_ptr());
     }
 
     pub(crate) fn clear(&self) {
-        for cell in
-            [&self.event_loop, &self.protocol, &self.server, &self.waiter, &self.owner, &self.empty_waiter]
-        {
+        for cell in [&self.event_loop, &self.protocol, &self.server] {
             drop(cell.take());
         }
-        drop(self.extra.take());
+        self.rare.clear();
     }
 
     /// Runs `call` with the protocol, in the transport's context. Nothing happens when it is gone.
@@ -331,8 +311,7 @@ impl<C: Door> Protocol for PyProtocol<C> {
 
     fn drained(&self, this: Self::Cx<'_>, failure: Option<&Py<PyAny>>) {
         let py = this.py();
-        let waiter = self.empty_waiter.borrow().as_ref().map(|waiter| waiter.clone_ref(py));
-        let Some(waiter) = waiter else { return };
+        let Some(waiter) = self.rare.get(py, Item::EmptyWaiter) else { return };
         let told = match failure {
             None => waiter.call_method1(py, intern!(py, "set_result"), (py.None(),)),
             Some(reason) => waiter.call_method1(py, intern!(py, "set_exception"), (reason,)),
@@ -351,10 +330,11 @@ impl<C: Door> Protocol for PyProtocol<C> {
             Ok(_) => Ok(()),
         };
         result = result.and(self.part(this));
-        for cell in
-            [&self.event_loop, &self.protocol, &self.server, &self.owner, &self.waiter, &self.empty_waiter]
-        {
+        for cell in [&self.event_loop, &self.protocol, &self.server] {
             drop(cell.take());
+        }
+        for item in [Item::Waiter, Item::Owner, Item::EmptyWaiter] {
+            drop(self.rare.take(item));
         }
         result
     }
@@ -391,16 +371,14 @@ impl<C: Door> PyProtocol<C> {
             state.transports.remove(number, this.as_ptr());
         }
         C::remember_ends(this);
-        let owner = self.owner.borrow().as_ref().map(|owner| owner.clone_ref(py));
+        let owner = self.rare.get(py, Item::Owner);
         let closed = owner.map_or(Ok(()), |owner| owner.call_method0(py, intern!(py, "close")).map(drop));
-        let waiter = self.empty_waiter.take();
+        let waiter = self.rare.take(Item::EmptyWaiter);
         let told = waiter.map_or(Ok(()), |waiter| {
             support::helper(py, intern!(py, "closed_by_peer"))?.call1((waiter,)).map(drop)
         });
         let server = self.server.take();
-        let detached = server.map_or(Ok(()), |server| {
-            support::helper(py, intern!(py, "detach"))?.call1((server, this)).map(drop)
-        });
+        let detached = server.map_or(Ok(()), |server| support::detach(server.bind(py), this));
         closed.and(told).and(detached)
     }
 }

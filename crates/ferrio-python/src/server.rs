@@ -12,6 +12,7 @@ use ferrio_engine::transport::{Accepted, Descriptor, ReadPipe, Socket, WritePipe
 use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::base_events::BaseLoop;
@@ -20,9 +21,12 @@ use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state, type_object};
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::protocols::PyProtocol;
-use crate::sockets::{Ends, ip};
+use crate::sockets::Ends;
 use crate::support;
 use crate::transports::{Door, Stream, lent};
+
+/// The Python class of what is made here.
+static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// See the module.
 #[repr(C)]
@@ -55,7 +59,7 @@ impl Listener {
                 Accepted::Nobody => break,
                 Accepted::Exhausted(error) => return self.pause(py, &os_error(&error)),
                 Accepted::Connection(connection, peer) => {
-                    let ends = Ends { own: None, peer: peer.as_ref().and_then(ip) };
+                    let ends = Ends::accepted(peer.as_ref());
                     self.connect(py, connection, ends)?;
                 }
             }
@@ -234,13 +238,13 @@ fn stream<'py>(
     let py = event_loop.py();
     // Small writes are not held back for the peer's acknowledgement; a Unix socket knows no such thing.
     descriptor.set_no_delay();
-    let class = support::helper(py, intern!(py, "socket_transport_class"))?.call0()?.cast_into::<PyType>()?;
+    let class = support::transport_class(py, &CLASS, "SocketTransport")?;
     let attach = server.as_ref().map(|server| server.clone_ref(py));
     let protocol = PyProtocol::new(event_loop, protocol, owner, waiter, server)?;
-    protocol.ends().set(ends);
-    let transport = Stream::create(&class, Socket(descriptor), protocol)?;
+    protocol.ends().replace(ends);
+    let transport = Stream::create(class, Socket(descriptor), protocol)?;
     if let Some(server) = attach {
-        support::helper(py, intern!(py, "attach"))?.call1((server, &transport))?;
+        support::attach(server.bind(py), &transport)?;
     }
     Ok(transport)
 }

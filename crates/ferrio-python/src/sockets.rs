@@ -7,17 +7,33 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use rustix::net::SocketAddrAny;
 
-/// The two ends of a connection, as far as they are known as IP addresses.
-#[derive(Clone, Copy, Debug, Default)]
+/// The two ends of a connection, as far as they are known as IP addresses. The own one is asked for at the end only.
+#[derive(Debug, Default)]
 pub(crate) struct Ends {
-    pub(crate) own: Option<SocketAddr>,
-    pub(crate) peer: Option<SocketAddr>,
+    own: Option<Box<SocketAddr>>,
+    peer: Option<SocketAddr>,
 }
 
 impl Ends {
+    /// Of a connection that was accepted from `peer`.
+    pub(crate) fn accepted(peer: Option<&SocketAddrAny>) -> Self {
+        Ends { own: None, peer: peer.and_then(ip) }
+    }
+
+    pub(crate) fn own(&self) -> Option<SocketAddr> {
+        self.own.as_deref().copied()
+    }
+
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
     /// What the system says of `descriptor` now; what is known already stays.
     pub(crate) fn ask(&mut self, descriptor: &Descriptor) {
-        self.own = self.own.or_else(|| ip(&rustix::net::getsockname(descriptor.borrow()).ok()?));
+        if self.own.is_none() {
+            let own = rustix::net::getsockname(descriptor.borrow()).ok();
+            self.own = own.as_ref().and_then(ip).map(Box::new);
+        }
         self.ask_peer(descriptor);
     }
 

@@ -3,7 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyModule};
+use pyo3::types::{PyDict, PyModule, PyString, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::ffi::heap_type::try_state;
@@ -51,4 +51,35 @@ pub(crate) fn report(
         context.set_item(name, value)?;
     }
     event_loop.call_method1(intern!(py, "call_exception_handler"), (context,)).map(drop)
+}
+
+/// A class of `ferrio.selector_events`, looked up once.
+pub(crate) fn transport_class<'py>(
+    py: Python<'py>,
+    place: &'static PyOnceLock<Py<PyType>>,
+    name: &str,
+) -> PyResult<&'py Bound<'py, PyType>> {
+    place.import(py, "ferrio.selector_events", name)
+}
+
+/// Counts a connection in at its server. Since Python 3.13 a server knows its connections, before that their number.
+pub(crate) fn attach(server: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+    count(server, intern!(server.py(), "_attach"), transport)
+}
+
+/// Counts a connection out.
+pub(crate) fn detach(server: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+    count(server, intern!(server.py(), "_detach"), transport)
+}
+
+fn count(
+    server: &Bound<'_, PyAny>,
+    method: &Bound<'_, PyString>,
+    transport: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    if cfg!(Py_3_13) {
+        server.call_method1(method, (transport,)).map(drop)
+    } else {
+        server.call_method0(method).map(drop)
+    }
 }

@@ -20,6 +20,7 @@ use crate::ffi::call::{Exported, with_python};
 use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state};
 use crate::ffi::word::{Head, Io, Turn};
 use crate::protocols::{Chunk, PyProtocol, fatal};
+use crate::rare::Item;
 use crate::sockets::tuple;
 use crate::support;
 
@@ -135,7 +136,7 @@ impl<C: Door> Stream<C> {
 
     /// Whether to write: errors for calls that are wrong, false for those that are void.
     fn is_writable(&self, this: &Bound<'_, PyAny>, method: &str, empty: bool) -> PyResult<bool> {
-        if self.protocol().empty_waiter().borrow().is_some() {
+        if self.protocol().rare().has(Item::EmptyWaiter) {
             return Err(PyRuntimeError::new_err(format!("unable to {method}; sendfile is in progress")));
         }
         if empty && !self.transport.is_ended() {
@@ -235,7 +236,7 @@ impl<C: Door> Stream<C> {
     /// Nothing but sendfile may write until the future that is returned is done, and it is reset.
     fn make_empty_waiter(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
         let py = this.py();
-        if self.protocol().empty_waiter().borrow().is_some() {
+        if self.protocol().rare().has(Item::EmptyWaiter) {
             return Err(PyRuntimeError::new_err("Empty waiter is already set"));
         }
         let Some(event_loop) = self.protocol().event_loop(py) else { return Ok(None) };
@@ -243,12 +244,12 @@ impl<C: Door> Stream<C> {
         if self.transport.outgoing().is_empty() {
             waiter.call_method1(intern!(py, "set_result"), (py.None(),))?;
         }
-        self.protocol().empty_waiter().replace(Some(waiter.clone().unbind()));
+        self.protocol().rare().replace(Item::EmptyWaiter, Some(waiter.clone().unbind()));
         Ok(Some(waiter.unbind()))
     }
 
     fn reset_empty_waiter(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
-        drop(self.protocol().empty_waiter().take());
+        drop(self.protocol().rare().take(Item::EmptyWaiter));
         Ok(())
     }
 
@@ -279,23 +280,23 @@ impl<C: Door> Stream<C> {
     }
 
     fn owner_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol().owner().borrow().as_ref().map(|owner| owner.clone_ref(this.py())))
+        Ok(self.protocol().rare().get(this.py(), Item::Owner))
     }
 
     /// A Python object takes over the descriptor: from now on it closes it.
     fn set_owner_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.channel().descriptor().release();
-        let old = self.protocol().owner().replace(Some(value.clone().unbind()));
+        let old = self.protocol().rare().replace(Item::Owner, Some(value.clone().unbind()));
         drop(old);
         Ok(())
     }
 
     fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol().extra().borrow().as_ref().map(|extra| extra.clone_ref(this.py())))
+        Ok(self.protocol().rare().get(this.py(), Item::Extra))
     }
 
     fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let old = self.protocol().extra().replace(Some(value.clone().unbind()));
+        let old = self.protocol().rare().replace(Item::Extra, Some(value.clone().unbind()));
         drop(old);
         Ok(())
     }
@@ -303,20 +304,20 @@ impl<C: Door> Stream<C> {
     /// What the system knows of the two ends, as long as it knows.
     pub(crate) fn learn_ends(&self) {
         if C::KIND == Kind::Duplex && !self.transport.is_abandoned() {
-            let mut ends = self.protocol().ends().get();
-            ends.ask(self.transport.channel().descriptor());
-            self.protocol().ends().set(ends);
+            self.protocol().ends().borrow_mut().ask(self.transport.channel().descriptor());
         }
     }
 
     fn own_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         self.learn_ends();
-        self.protocol().ends().get().own.map(|address| tuple(this.py(), address)).transpose()
+        let own = self.protocol().ends().borrow().own();
+        own.map(|address| tuple(this.py(), address)).transpose()
     }
 
     fn peer_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         self.learn_ends();
-        self.protocol().ends().get().peer.map(|address| tuple(this.py(), address)).transpose()
+        let peer = self.protocol().ends().borrow().peer();
+        peer.map(|address| tuple(this.py(), address)).transpose()
     }
 
     fn number_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {

@@ -4,7 +4,7 @@
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
 //! * `coroutine`: native coroutines
-//! * `loop_slots`: making a loop, and noticing a replaced clock
+//! * `loop_slots`: making a loop
 //! * `reference`: owned references that cost nothing to drop
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues

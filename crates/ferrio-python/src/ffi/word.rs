@@ -133,6 +133,11 @@ impl Word {
         matches!(self.tag(), HANDLE | TIMER).then(|| unsafe { Bound::from_borrowed_ptr(py, self.object()) })
     }
 
+    /// Whether this word gives a turn to `object`.
+    pub(crate) fn is_of(&self, object: *mut ffi::PyObject) -> bool {
+        self.tag() != TASK && self.object() == object
+    }
+
     /// The Python object this word gives a turn to; an engine task has none.
     pub(crate) fn as_object<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         // SAFETY: the word keeps the object alive.

@@ -1,0 +1,306 @@
+"""The private names of asyncio that ferrio leans on: they exist, and mean what they meant.
+
+ferrio's loop inherits from the running Python's own, so a release of Python that renames something private,
+gives it another parameter or begins to use it elsewhere must fail here, by name, not somewhere in a user's
+program. The tables are complete: a name used in python/ferrio or in the crates that is missing from them is a
+failure, too. If a new release of Python fails here, read what changed, follow it in ferrio, then add the
+signature below.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import functools
+import importlib
+import inspect
+import pkgutil
+import re
+import ssl
+import sys
+from asyncio import (
+    base_events,
+    base_subprocess,
+    constants,
+    events,
+    format_helpers,
+    selector_events,
+    sslproto,
+    transports,
+    trsock,
+    unix_events,
+)
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import ferrio
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STOCK = asyncio.SelectorEventLoop
+
+# Methods of asyncio's loop: what ferrio calls, and what it puts its own in the place of.
+LOOP: dict[str, str] = {
+    "_add_callback_signalsafe": "(self, handle)",
+    "_add_reader": "(self, fd, callback, *args)",
+    "_add_writer": "(self, fd, callback, *args)",
+    "_asyncgen_finalizer_hook": "(self, agen)",
+    "_asyncgen_firstiter_hook": "(self, agen)",
+    "_check_callback": "(self, callback, method)",
+    "_check_closed": "(self)",
+    "_check_default_executor": "(self)",
+    "_check_running": "(self)",
+    "_check_thread": "(self)",
+    "_child_watcher_callback": "(self, pid, returncode, transp)",
+    "_close_self_pipe": "(self)",
+    "_ensure_fd_no_transport": "(self, fd)",
+    "_getaddrinfo_debug": "(self, host, port, family, type, proto, flags)",
+    "_make_datagram_transport": "(self, sock, protocol, address=None, waiter=None, extra=None)",
+    "_make_read_pipe_transport": "(self, pipe, protocol, waiter=None, extra=None)",
+    "_make_self_pipe": "(self)",
+    "_make_socket_transport": "(self, sock, protocol, waiter=None, *, extra=None, server=None)",
+    "_make_ssl_transport": (
+        "(self, rawsock, protocol, sslcontext, waiter=None, *, server_side=False, server_hostname=None, "
+        "extra=None, server=None, ssl_handshake_timeout=60.0, ssl_shutdown_timeout=30.0)"
+    ),
+    "_make_subprocess_transport": (
+        "(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=None, **kwargs)"
+    ),
+    "_make_write_pipe_transport": "(self, pipe, protocol, waiter=None, extra=None)",
+    "_remove_reader": "(self, fd)",
+    "_remove_writer": "(self, fd)",
+    "_run_once": "(self)",
+    "_sendfile_native": "(self, transp, file, offset, count)",
+    "_set_coroutine_origin_tracking": "(self, enabled)",
+    "_start_serving": (
+        "(self, protocol_factory, sock, sslcontext=None, server=None, backlog=100, "
+        "ssl_handshake_timeout=60.0, ssl_shutdown_timeout=30.0)"
+    ),
+}
+
+# What the constructor of asyncio's loop sets and ferrio's own code reads or sets.
+LOOP_ATTRIBUTES = {
+    "_closed",
+    "_csock",
+    "_current_handle",
+    "_debug",
+    "_ready",
+    "_scheduled",
+    "_selector",
+    "_signal_handlers",
+    "_ssock",
+    "_stopping",
+    "_thread_id",
+    "_unix_server_sockets",
+}
+
+# Methods and functions of everything else. A tuple where releases differ.
+OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
+    (base_events, "_check_ssl_socket"): "(sock)",
+    (base_events, "_format_handle"): "(handle)",
+    (base_events.Server, "_attach"): ("(self)", "(self, transport)"),
+    (base_events.Server, "_detach"): ("(self)", "(self, transport)"),
+    (base_subprocess.BaseSubprocessTransport, "_start"): (
+        "(self, args, shell, stdin, stdout, stderr, bufsize, **kwargs)"
+    ),
+    (base_subprocess.BaseSubprocessTransport, "_wait"): "(self)",
+    (events, "_get_running_loop"): "()",
+    (events, "_set_running_loop"): "(loop, /)",
+    (events.Handle, "_run"): "(self)",
+    (format_helpers, "_format_callback_source"): ("(func, args)", "(func, args, *, debug=False)"),
+    (format_helpers, "extract_stack"): "(f=None, limit=None)",
+    (selector_events._SelectorSocketTransport, "_fatal_error"): (
+        "(self, exc, message='Fatal error on transport')"
+    ),
+    (selector_events._SelectorSocketTransport, "_force_close"): "(self, exc)",
+    (selector_events._SelectorSocketTransport, "_make_empty_waiter"): "(self)",
+    (selector_events._SelectorSocketTransport, "_reset_empty_waiter"): "(self)",
+    (sslproto, "SSLProtocol"): (
+        "(loop, app_protocol, sslcontext, waiter, server_side=False, server_hostname=None, "
+        "call_connection_made=True, ssl_handshake_timeout=None, ssl_shutdown_timeout=None)"
+    ),
+    (transports, "_FlowControlMixin"): "(extra=None, loop=None)",
+    (trsock, "TransportSocket"): "(sock: socket.socket)",
+    (unix_events, "waitstatus_to_exitcode"): "(status)",
+}
+
+# Attributes of everything else, without a signature.
+ATTRIBUTES = {
+    (constants, "_SendfileMode"),
+    (events.Handle, "_args"),
+    (events.Handle, "_callback"),
+    (events.Handle, "_cancelled"),
+    (events.Handle, "_context"),
+    (events.Handle, "_loop"),
+    (events.Handle, "_repr"),
+    (events.Handle, "_source_traceback"),
+    (events.TimerHandle, "_scheduled"),
+    (events.TimerHandle, "_when"),
+    (asyncio.Future, "_asyncio_future_blocking"),
+    (selector_events._SelectorSocketTransport, "_sendfile_compatible"),
+    (selector_events._SelectorSocketTransport, "_start_tls_compatible"),
+    (transports.BaseTransport, "_extra"),
+    (transports._FlowControlMixin, "_protocol_paused"),
+}
+
+# Set by a constructor, hence only seen on an instance: class, and the names its methods must mention.
+INSTANCES = {
+    base_subprocess.BaseSubprocessTransport: {"_loop", "_proc", "_returncode"},
+    selector_events._SelectorDatagramTransport: {"_address"},
+    selector_events._SelectorSocketTransport: {"_eof"},
+    selector_events._SelectorTransport: {"_closing", "_loop", "_protocol", "_server", "_sock", "_sock_fd"},
+    sslproto.SSLProtocol: {"_app_transport"},
+    unix_events._UnixReadPipeTransport: {"_closing", "_fileno", "_pipe"},
+    unix_events._UnixWritePipeTransport: {"_closing", "_fileno", "_pipe"},
+}
+
+# ferrio's own names that asyncio happens to use for something else.
+OURS = {"_finished", "_lock", "_state"}
+
+# What asyncio's loop keeps in an attribute that ferrio's has no use for, and no stand-in.
+NO_EQUIVALENT = {"_transports"}
+
+# Methods that reach for what ferrio's loop does not have, or shows a copy of, and are inherited all the same:
+# the self-pipe is made when the first signal handler is added; the others are called by nothing that is left.
+HARMLESS = {
+    "_add_callback",
+    "_call_soon",
+    "_make_self_pipe",
+    "_read_from_self",
+    "_timer_handle_cancelled",
+    "_write_to_self",
+}
+
+
+@pytest.mark.parametrize("name", LOOP)
+def test_methods_of_the_loop(name):
+    assert str(inspect.signature(getattr(STOCK, name))) == LOOP[name]
+
+
+@pytest.mark.parametrize(("owner", "name"), OTHERS, ids=lambda value: getattr(value, "__name__", value))
+def test_other_methods_and_functions(owner, name):
+    expected = OTHERS[owner, name]
+    assert str(inspect.signature(getattr(owner, name))) in (
+        (expected,) if isinstance(expected, str) else expected
+    )
+
+
+@pytest.mark.parametrize(("owner", "name"), sorted(ATTRIBUTES, key=str))
+def test_other_attributes(owner, name):
+    assert hasattr(owner, name)
+
+
+@pytest.mark.parametrize("owner", INSTANCES, ids=lambda owner: owner.__name__)
+def test_attributes_of_instances(owner):
+    methods = (value for _, value in inspect.getmembers(owner, inspect.isfunction))
+    mentioned = set().union(*(names(method.__code__) for method in methods))
+    assert INSTANCES[owner] <= mentioned
+
+
+def test_the_server_counts_connections_as_ferrio_tells_it():
+    expected = "(self, transport)" if sys.version_info >= (3, 13) else "(self)"
+    for name in ("_attach", "_detach"):
+        assert str(inspect.signature(getattr(base_events.Server, name))) == expected
+
+
+def test_sendfile_and_start_tls_ask_for_these():
+    assert constants._SendfileMode.TRY_NATIVE is selector_events._SelectorSocketTransport._sendfile_compatible
+    assert selector_events._SelectorSocketTransport._start_tls_compatible is True
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_default_policy_makes_loops_with_this_attribute():
+    assert asyncio.DefaultEventLoopPolicy._loop_factory is STOCK
+
+
+def test_a_tls_protocol_has_its_transport_from_the_start():
+    loop = STOCK()
+    try:
+        waiter = loop.create_future()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        protocol = sslproto.SSLProtocol(loop, asyncio.Protocol(), context, waiter, server_side=True)
+        assert isinstance(protocol._app_transport, asyncio.Transport)
+        protocol._app_transport._closed = True  # it was never connected, and need not warn of it
+    finally:
+        loop.close()
+
+
+def test_every_attribute_of_a_stock_loop_is_there():
+    stock, ours = STOCK(), ferrio.new_event_loop()
+    try:
+        assert vars(stock).keys() >= LOOP_ATTRIBUTES - added_later()
+        assert {name for name in vars(stock) if not hasattr(ours, name)} == NO_EQUIVALENT
+    finally:
+        stock.close()
+        ours.close()
+
+
+def test_no_method_that_needs_a_selector_is_inherited():
+    missing = {"_csock", "_process_events", "_ready", "_scheduled", "_selector", "_ssock", *NO_EQUIVALENT}
+    inherited = {
+        name
+        for name, method in inspect.getmembers(STOCK, inspect.isfunction)
+        if names(method.__code__) & missing and getattr(ferrio.Loop, name) is method
+    }
+    assert inherited <= HARMLESS
+
+
+def test_what_replaces_a_method_takes_the_same_arguments():
+    for name, stock in inspect.getmembers(STOCK, inspect.isfunction):
+        ours = getattr(ferrio.Loop, name)
+        if name != "__init__" and ours is not stock and inspect.isfunction(ours):
+            assert parameters(ours) == parameters(stock), name
+
+
+def test_the_tables_are_complete():
+    listed = {*LOOP, *LOOP_ATTRIBUTES, *OURS}.union(*INSTANCES.values())
+    listed |= {name for _, name in (*OTHERS, *ATTRIBUTES)} | {"_loop_factory"}
+    used = {name: where for name, where in used_names() if name in asyncio_names() and name not in listed}
+    assert not used, "private names of asyncio that the tables above lack, and where they are used"
+
+
+def added_later() -> set[str]:
+    """Attributes that asyncio's loop has only in later releases; ferrio's has them in all."""
+    return {"_unix_server_sockets"} if sys.version_info < (3, 13) else set()
+
+
+def parameters(function: Any) -> list[tuple[str, Any, Any]]:
+    return [(each.name, each.kind, each.default) for each in inspect.signature(function).parameters.values()]
+
+
+def names(code: CodeType) -> set[str]:
+    """The names that a function and those inside it mention."""
+    inner = [names(each) for each in code.co_consts if inspect.iscode(each)]
+    return set(code.co_names).union(*inner)
+
+
+def used_names() -> Iterator[tuple[str, str]]:
+    """Private names in ferrio's own sources, each with its file."""
+    for file in sorted((ROOT / "python/ferrio").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute):
+                yield node.attr, file.name
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node.name, file.name
+    for file in sorted((ROOT / "crates").glob("*/src/**/*.rs")):
+        for name in re.findall(r'"(_[a-z]\w*)"', file.read_text(encoding="utf-8")):
+            yield name, file.name
+
+
+@functools.cache
+def asyncio_names() -> set[str]:
+    """Every private name of asyncio: of its modules, its classes, and what their methods set on instances."""
+    found: set[str] = set()
+    for info in pkgutil.iter_modules(asyncio.__path__, "asyncio."):
+        if info.name.endswith("__main__") or "windows" in info.name:
+            continue
+        module = importlib.import_module(info.name)
+        found |= vars(module).keys()
+        for owner in vars(module).values():
+            if inspect.isclass(owner) and owner.__module__.startswith("asyncio"):
+                found |= vars(owner).keys()
+                for method in filter(inspect.isfunction, vars(owner).values()):
+                    found |= set(re.findall(r"self\.(_\w+) =", inspect.getsource(method)))
+    return {name for name in found if re.match(r"_[a-z]", name)}
