@@ -125,6 +125,10 @@ class BaseLoop:
     def _scheduled(self) -> list[asyncio.TimerHandle]: ...
     @_scheduled.setter
     def _scheduled(self, value: object) -> None: ...
+    @property
+    def time(self) -> Callable[[], float]: ...  # the loop's clock, in seconds; a test may set its own
+    @time.setter
+    def time(self, value: Callable[[], float]) -> None: ...
     def call_soon(
         self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> Handle:
@@ -153,9 +157,6 @@ class BaseLoop:
     ) -> TimerHandle:
         """Call callback(*args) when the loop's clock reaches when."""
 
-    def time(self) -> float:
-        """The loop's clock, in seconds."""
-
     def stop(self) -> None:
         """Stop running at the end of the present turn."""
 
@@ -182,6 +183,9 @@ class BaseLoop:
 
     def _run_once(self) -> None:
         """Run one turn."""
+
+    def _monotonic(self) -> float:
+        """The loop's clock, in seconds."""
 
     def _notice_time(self) -> None:
         """Find out whether a subclass has a clock of its own."""
@@ -283,7 +287,7 @@ class _Transport:
     @property
     def _closing(self) -> bool: ...
     @property
-    def _loop(self) -> asyncio.AbstractEventLoop | None: ...
+    def _loop(self) -> Any: ...  # None once it is gone
     @property
     def _protocol(self) -> asyncio.BaseProtocol | None: ...
     @property

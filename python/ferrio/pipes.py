@@ -31,15 +31,18 @@ class _Pipe:
     def _pipe(self) -> Any:
         return None if self._gone else self._owner
 
-    @property
-    def _extra(self) -> dict[str, Any]:
-        if self._stored_extra is None:
-            self._stored_extra = {**(self._given_extra or {}), "pipe": self._owner}
-        return self._stored_extra
+    @_pipe.setter
+    def _pipe(self, value: None) -> None:
+        """Setting None, as test suites do, says that the pipe is somebody else's business now."""
+        self._abandon()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return 'pipe', or whatever else the transport was given."""
         return self._extra.get(name, default)
+
+    @property
+    def _extra(self) -> dict[str, Any]:
+        return self._stored_extra or {}
 
     def _state(self) -> list[str]:
         info = [self.__class__.__name__]
@@ -65,7 +68,10 @@ class ReadPipeTransport(_Pipe, _ferrio.ReadPipeTransport):
 
     def __repr__(self) -> str:
         info = self._state()
-        info.append("closed" if self._gone else "polling" if self._polling else "idle")
+        if self._gone or self._loop.is_closed():
+            info.append("closed" if self._gone else "open")
+        else:
+            info.append("polling" if self._polling else "idle")
         return f"<{' '.join(info)}>"
 
 
@@ -74,8 +80,8 @@ class WritePipeTransport(_Pipe, _ferrio.WritePipeTransport):
 
     def __repr__(self) -> str:
         info = self._state()
-        if self._gone:
-            info.append("closed")
+        if self._gone or self._loop.is_closed():
+            info.append("closed" if self._gone else "open")
         else:
             size = self.get_write_buffer_size()
             info.extend(["polling" if size else "idle", f"bufsize={size}"])

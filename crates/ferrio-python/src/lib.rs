@@ -52,19 +52,19 @@ mod _ferrio {
         let base = |name: &str| -> PyResult<Bound<'_, PyType>> { Ok(asyncio.getattr(name)?.cast_into()?) };
         // What asyncio's own transports that write are: loop.sendfile() insists on it.
         let flow_control = asyncio.getattr("transports")?.getattr("_FlowControlMixin")?.cast_into()?;
-        create::<Handle>(&base("Handle")?)?;
-        create::<TimerHandle>(&base("TimerHandle")?)?;
-        create::<BaseLoop>(&py.get_type::<PyAny>())?;
-        create::<Listener>(&py.get_type::<PyAny>())?;
-        create::<Operation>(&py.get_type::<PyAny>())?;
+        create::<Handle>(&base("Handle")?, &[])?;
+        create::<TimerHandle>(&base("TimerHandle")?, &[])?;
+        create::<BaseLoop>(&py.get_type::<PyAny>(), &[])?;
+        create::<Listener>(&py.get_type::<PyAny>(), &[])?;
+        create::<Operation>(&py.get_type::<PyAny>(), &[])?;
         py.import("collections.abc")?
             .getattr("Coroutine")?
             .call_method1("register", (type_object::<Operation>(py)?,))?;
-        create::<DatagramTransport>(&base("DatagramTransport")?)?;
+        create::<DatagramTransport>(&flow_control, &[&base("DatagramTransport")?])?;
         module.add("DatagramTransport", type_object::<DatagramTransport>(py)?)?;
-        create::<Stream<Socket>>(&flow_control)?;
-        create::<Stream<ReadPipe>>(&base("ReadTransport")?)?;
-        create::<Stream<WritePipe>>(&flow_control)?;
+        create::<Stream<Socket>>(&flow_control, &[])?;
+        create::<Stream<ReadPipe>>(&base("ReadTransport")?, &[])?;
+        create::<Stream<WritePipe>>(&flow_control, &[])?;
         module.add("SocketTransport", type_object::<Stream<Socket>>(py)?)?;
         module.add("ReadPipeTransport", type_object::<Stream<ReadPipe>>(py)?)?;
         module.add("WritePipeTransport", type_object::<Stream<WritePipe>>(py)?)?;

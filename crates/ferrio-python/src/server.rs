@@ -13,7 +13,7 @@ use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::{leaves_the_loop, os_error};
@@ -214,9 +214,12 @@ fn pipe<C: Door>(
     let owner = Some(pipe.to_owned().unbind());
     let protocol = PyProtocol::new(this, &protocol, owner, some(waiter), None)?;
     let transport = Stream::create(&*class.cast::<PyType>()?, channel(lent(&pipe)?), protocol)?;
+    let known = PyDict::new(this.py());
     if let Some(extra) = some(extra) {
-        transport.setattr(intern!(this.py(), "_given_extra"), extra)?;
+        known.update(extra.bind(this.py()).cast()?)?;
     }
+    known.set_item(intern!(this.py(), "pipe"), pipe)?;
+    transport.setattr(intern!(this.py(), "_stored_extra"), known)?;
     Ok(transport.unbind())
 }
 

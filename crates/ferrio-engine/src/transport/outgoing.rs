@@ -1,6 +1,6 @@
 //! What could not be written yet, and the limits at which its producer is told to pause and to go on.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
@@ -25,50 +25,57 @@ impl Default for Limits {
     }
 }
 
-/// A queue of chunks. Of the first one, `written` bytes are gone already.
+/// A queue of chunks. Most connections never need one, so it is made when the first chunk or other marks come.
 #[derive(Debug)]
 pub struct Outgoing<B> {
-    chunks: RefCell<VecDeque<B>>,
-    written: Cell<usize>,
-    size: Cell<usize>,
-    limits: Cell<Limits>,
-    paused: Cell<bool>,
+    queue: RefCell<Option<Box<Queue<B>>>>,
+}
+
+#[derive(Debug)]
+struct Queue<B> {
+    chunks: VecDeque<B>,
+    /// Bytes of the first chunk that are gone already.
+    written: usize,
+    size: usize,
+    limits: Limits,
+    /// The producer was told to pause.
+    paused: bool,
+}
+
+impl<B> Default for Queue<B> {
+    fn default() -> Self {
+        Queue { chunks: VecDeque::new(), written: 0, size: 0, limits: Limits::default(), paused: false }
+    }
 }
 
 impl<B: AsRef<[u8]>> Outgoing<B> {
     /// An empty queue, which allocates nothing.
     #[must_use]
     pub fn new() -> Self {
-        Outgoing {
-            chunks: RefCell::default(),
-            written: Cell::new(0),
-            size: Cell::new(0),
-            limits: Cell::default(),
-            paused: Cell::new(false),
-        }
+        Outgoing { queue: RefCell::new(None) }
     }
 
     /// Bytes that wait.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.size.get()
+        self.queue.borrow().as_ref().map_or(0, |queue| queue.size)
     }
 
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.size.get() == 0
+        self.size() == 0
     }
 
     /// The marks.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        self.limits.get()
+        self.queue.borrow().as_ref().map_or_else(Limits::default, |queue| queue.limits)
     }
 
     /// Moves the marks.
     pub fn set_limits(&self, limits: Limits) {
-        self.limits.set(limits);
+        self.queue.borrow_mut().get_or_insert_default().limits = limits;
     }
 
     /// Adds `chunk` without its first `skip` bytes, which are written already. Only the first chunk can have any.
@@ -77,27 +84,30 @@ impl<B: AsRef<[u8]>> Outgoing<B> {
         if size == 0 {
             return;
         }
+        let mut queue = self.queue.borrow_mut();
+        let queue = queue.get_or_insert_default();
         if skip > 0 {
-            self.written.set(skip);
+            queue.written = skip;
         }
-        self.size.set(self.size.get() + size);
-        self.chunks.borrow_mut().push_back(chunk);
+        queue.size += size;
+        queue.chunks.push_back(chunk);
     }
 
-    /// Writes what `write` takes of it, and says how much that was.
+    /// Writes what `write` takes of it, and says how much that was. `write` must not touch the queue.
     ///
     /// # Errors
     /// Those of `write`.
     pub fn flush(&self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
         let count = {
-            let chunks = self.chunks.borrow();
+            let queue = self.queue.borrow();
+            let Some(queue) = &*queue else { return Ok(0) };
             let mut pieces = [IoSlice::new(&[]); PIECES];
-            let mut skip = self.written.get();
-            for (piece, chunk) in pieces.iter_mut().zip(chunks.iter()) {
+            let mut skip = queue.written;
+            for (piece, chunk) in pieces.iter_mut().zip(&queue.chunks) {
                 *piece = IoSlice::new(&chunk.as_ref()[skip..]);
                 skip = 0;
             }
-            write(&pieces[..chunks.len().min(PIECES)])?
+            write(&pieces[..queue.chunks.len().min(PIECES)])?
         };
         self.advance(count);
         Ok(count)
@@ -105,42 +115,50 @@ impl<B: AsRef<[u8]>> Outgoing<B> {
 
     /// Drops all that waits.
     pub fn clear(&self) {
-        let chunks = self.chunks.take();
-        self.written.set(0);
-        self.size.set(0);
+        let chunks = self.queue.borrow_mut().as_mut().map(|queue| {
+            queue.written = 0;
+            queue.size = 0;
+            std::mem::take(&mut queue.chunks)
+        });
         drop(chunks);
     }
 
     /// Whether the producer has to be told to pause; true once until `should_resume` was.
     pub fn should_pause(&self) -> bool {
-        self.size.get() > self.limits.get().high && !self.paused.replace(true)
+        let mut queue = self.queue.borrow_mut();
+        queue.as_mut().is_some_and(|queue| {
+            queue.size > queue.limits.high && !std::mem::replace(&mut queue.paused, true)
+        })
     }
 
     /// Whether the producer has to be told to go on.
     pub fn should_resume(&self) -> bool {
-        self.size.get() <= self.limits.get().low && self.paused.replace(false)
+        let mut queue = self.queue.borrow_mut();
+        queue
+            .as_mut()
+            .is_some_and(|queue| queue.size <= queue.limits.low && std::mem::take(&mut queue.paused))
     }
 
     /// Whether the producer was told to pause.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.paused.get()
+        self.queue.borrow().as_ref().is_some_and(|queue| queue.paused)
     }
 
+    /// Chunks are dropped outside the borrow: a drop may run code that comes back here.
     fn advance(&self, mut count: usize) {
-        self.size.set(self.size.get() - count);
         while count > 0 {
-            let mut chunks = self.chunks.borrow_mut();
-            let Some(first) = chunks.front() else { return };
-            let left = first.as_ref().len() - self.written.get();
-            if count < left {
-                self.written.set(self.written.get() + count);
-                return;
-            }
-            count -= left;
-            self.written.set(0);
-            let done = chunks.pop_front();
-            drop(chunks);
+            let done = {
+                let mut queue = self.queue.borrow_mut();
+                let Some(queue) = queue.as_mut() else { return };
+                let Some(first) = queue.chunks.front() else { return };
+                let step = count.min(first.as_ref().len() - queue.written);
+                let whole = queue.written + step == first.as_ref().len();
+                count -= step;
+                queue.size -= step;
+                queue.written = if whole { 0 } else { queue.written + step };
+                if whole { queue.chunks.pop_front() } else { None }
+            };
             drop(done);
         }
     }

@@ -138,8 +138,8 @@ impl Members {
     }
 }
 
-/// Makes the type as a subclass of `base`.
-pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>) -> PyResult<()> {
+/// Makes the type as a subclass of `base`, and of `more` classes that add nothing to an instance.
+pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyType>]) -> PyResult<()> {
     let py = base.py();
     // SAFETY: `base` is a type object.
     let base_size = unsafe { (*base.as_type_ptr()).tp_basicsize };
@@ -172,7 +172,7 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>) -> PyResult<()> {
         flags: flags as _,
         slots: slots.as_mut_ptr(),
     };
-    let bases = PyTuple::new(py, [base])?;
+    let bases = PyTuple::new(py, std::iter::once(&base).chain(more).collect::<Vec<_>>())?;
     // SAFETY: the spec is complete and ends in a zero slot; what it points to is 'static or copied.
     let object = unsafe {
         Bound::from_owned_ptr_or_err(py, ffi::PyType_FromSpecWithBases(&raw mut spec, bases.as_ptr()))?
