@@ -195,10 +195,10 @@ async def threads(loop):
 
 
 async def refused(loop):
-    with socket.create_server((HOST, 0)) as closed:
-        address = closed.getsockname()
-        await fails(OSError, loop.create_server(Echo, *address))
-    await fails(ConnectionRefusedError, loop.create_connection(Client, *address))
+    with socket.create_server((HOST, 0)) as taken, socket.socket() as silent:
+        await fails(OSError, loop.create_server(Echo, *taken.getsockname()))
+        silent.bind((HOST, 0))  # bound, so that nobody else gets the port, but not listening
+        await fails(ConnectionRefusedError, loop.create_connection(Client, *silent.getsockname()))
     await fails(FileNotFoundError, loop.create_unix_connection(Client, "/missing/socket"))
     await fails(socket.gaierror, loop.create_connection(Client, HOST, "no-such-service"))
 

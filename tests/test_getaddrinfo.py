@@ -149,7 +149,7 @@ def test_what_is_no_address_is_left_to_a_thread():
     for host in (
         "1.2.3.4\0",
         "::1\0",
-        "::1%lo\0",
+        "::1%\xe9",
         ":1",
         "1::2::3",
         "[::1]",

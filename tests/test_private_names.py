@@ -43,11 +43,13 @@ STOCK = asyncio.SelectorEventLoop
 
 # Methods of asyncio's loop: what ferrio calls, and what it puts its own in the place of.
 LOOP: dict[str, str] = {
+    "_add_callback": "(self, handle)",
     "_add_callback_signalsafe": "(self, handle)",
     "_add_reader": "(self, fd, callback, *args)",
     "_add_writer": "(self, fd, callback, *args)",
     "_asyncgen_finalizer_hook": "(self, agen)",
     "_asyncgen_firstiter_hook": "(self, agen)",
+    "_call_soon": "(self, callback, args, context)",
     "_check_callback": "(self, callback, method)",
     "_check_closed": "(self)",
     "_check_default_executor": "(self)",
@@ -102,9 +104,6 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     (base_events, "_format_handle"): "(handle)",
     (base_events.Server, "_attach"): ("(self)", "(self, transport)"),
     (base_events.Server, "_detach"): ("(self)", "(self, transport)"),
-    (base_subprocess.BaseSubprocessTransport, "_start"): (
-        "(self, args, shell, stdin, stdout, stderr, bufsize, **kwargs)"
-    ),
     (base_subprocess.BaseSubprocessTransport, "_wait"): "(self)",
     (events, "_get_running_loop"): "()",
     (events, "_set_running_loop"): "(loop, /)",
@@ -123,6 +122,9 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     ),
     (transports, "_FlowControlMixin"): "(extra=None, loop=None)",
     (trsock, "TransportSocket"): "(sock: socket.socket)",
+    (unix_events, "_UnixSubprocessTransport"): (
+        "(loop, protocol, args, shell, stdin, stdout, stderr, bufsize, waiter=None, extra=None, **kwargs)"
+    ),
     (unix_events, "waitstatus_to_exitcode"): "(status)",
 }
 
@@ -147,7 +149,6 @@ ATTRIBUTES = {
 
 # Set by a constructor, hence only seen on an instance: class, and the names its methods must mention.
 INSTANCES = {
-    base_subprocess.BaseSubprocessTransport: {"_loop", "_proc", "_returncode"},
     selector_events._SelectorDatagramTransport: {"_address"},
     selector_events._SelectorSocketTransport: {"_eof"},
     selector_events._SelectorTransport: {"_closing", "_loop", "_protocol", "_server", "_sock", "_sock_fd"},
@@ -157,7 +158,7 @@ INSTANCES = {
 }
 
 # ferrio's own names that asyncio happens to use for something else.
-OURS = {"_finished", "_lock", "_state"}
+OURS = {"_state"}
 
 # What asyncio's loop keeps in an attribute that ferrio's has no use for, and no stand-in.
 NO_EQUIVALENT = {"_transports"}
@@ -165,8 +166,6 @@ NO_EQUIVALENT = {"_transports"}
 # Methods that reach for what ferrio's loop does not have, or shows a copy of, and are inherited all the same:
 # the self-pipe is made when the first signal handler is added; the others are called by nothing that is left.
 HARMLESS = {
-    "_add_callback",
-    "_call_soon",
     "_make_self_pipe",
     "_read_from_self",
     "_timer_handle_cancelled",

@@ -27,7 +27,7 @@ def caller() -> traceback.StackSummary:
 
 def callback_failed(handle: Any, error: BaseException) -> None:
     """Report what a handle's callback raised, as Handle._run() does."""
-    source = format_helpers._format_callback_source(handle._callback, handle._args or ())
+    source = _source(handle)
     context: dict[str, Any] = {
         "message": f"Exception in callback {source}",
         "exception": error,
@@ -36,6 +36,25 @@ def callback_failed(handle: Any, error: BaseException) -> None:
     if handle._source_traceback:
         context["source_traceback"] = handle._source_traceback
     handle._loop.call_exception_handler(context)
+
+
+if sys.version_info >= (3, 13):
+
+    def _source(handle: Any) -> str:
+        """How reports name a callback: with its arguments in debug mode only."""
+        debug = handle._loop.get_debug()
+        return format_helpers._format_callback_source(handle._callback, handle._args or (), debug=debug)
+
+else:
+
+    def _source(handle: Any) -> str:
+        """How reports name a callback."""
+        return format_helpers._format_callback_source(handle._callback, handle._args or ())
+
+
+def slow_turn(transport: object, seconds: float) -> None:
+    """Debug mode: what a transport, a listener or a socket operation called took too long."""
+    logger.warning("Executing callbacks of %r took %.3f seconds", transport, seconds)
 
 
 def slow_callback(handle: Any, seconds: float) -> None:

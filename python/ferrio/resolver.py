@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 _getaddrinfo, _getnameinfo = socket.getaddrinfo, socket.getnameinfo
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
-_DOTTED = re.compile(r"[0-9a-fA-FxX.]+", re.ASCII)
+_DOTTED = re.compile(r"[0-9a-fA-FxX.]+")
 
 
 class Resolver(asyncio.SelectorEventLoop):
@@ -45,28 +45,24 @@ class Resolver(asyncio.SelectorEventLoop):
     ) -> Any:
         """socket.getaddrinfo() that blocks nobody."""
         resolve = self._getaddrinfo_debug if self._debug else socket.getaddrinfo
-        if is_number(port) and is_address(host) and socket.getaddrinfo is _getaddrinfo:
-            self._check_closed()
-            self._check_default_executor()
-            return resolve(host, port, family, type, proto, flags)
-        return await self._on_thread(resolve, host, port, family, type, proto, flags)
+        numeric = is_number(port) and is_address(host) and socket.getaddrinfo is _getaddrinfo
+        return await self._resolve(numeric, resolve, host, port, family, type, proto, flags)
 
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:
         """socket.getnameinfo() that blocks nobody."""
         resolve = socket.getnameinfo
-        if isinstance(flags, int) and flags & _NUMERIC == _NUMERIC and resolve is _getnameinfo:
-            self._check_closed()
-            self._check_default_executor()
-            return resolve(sockaddr, flags)
-        return await self._on_thread(resolve, sockaddr, flags)
+        numeric = isinstance(flags, int) and flags & _NUMERIC == _NUMERIC and resolve is _getnameinfo
+        return await self._resolve(numeric, resolve, sockaddr, flags)
 
-    def _on_thread(self, resolve: Any, *args: Any) -> asyncio.Future[Any]:
+    async def _resolve(self, numeric: bool, resolve: Any, *args: Any) -> Any:
         self._check_closed()
         self._check_default_executor()
+        if numeric:
+            return resolve(*args)
         if self._resolving is None:
             # As many threads as asyncio's own pool: no program resolves fewer names at once than it did.
             self._resolving = ThreadPoolExecutor(thread_name_prefix="ferrio-resolver")
-        return self.run_in_executor(self._resolving, resolve, *args)
+        return await self.run_in_executor(self._resolving, resolve, *args)
 
     def close(self) -> None:
         """Close the loop; lookups under way are left to themselves."""
@@ -91,15 +87,15 @@ def is_address(host: Any) -> bool:
         return True
     if isinstance(host, bytes):
         host = host.decode("latin-1")
-    if not isinstance(host, str):
+    if not isinstance(host, str) or not host.isascii():  # other letters make it an IDNA name, zone or not
         return False
     try:
         if ":" in host:
             socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-        elif _DOTTED.fullmatch(host):
+        elif _DOTTED.fullmatch(host):  # inet_aton() allows anything after a space
             socket.inet_aton(host)
         else:
             return False
     except (OSError, ValueError):
         return False
-    return "\0" not in host
+    return True

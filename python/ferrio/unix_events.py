@@ -1,7 +1,7 @@
 """`Loop`: ferrio's event loop on Unix.
 
-Two bases, in this order: the native loop, which has whatever runs per callback, per packet and per
-connection; and the running Python's own selector loop, which has the rest: argument checks, connecting,
+Its bases, in this order: the native loop, which has whatever runs per callback, per packet and per
+connection; children and name look-ups, each in a file of its own; and the running Python's own selector loop, which has the rest: argument checks, connecting,
 serving, executors, exception handlers, debug texts. So the parts that differ between Python's releases are
 always those of the release that runs. What the second base would keep in a selector and a self-pipe does not
 exist here; the methods below stand where it would reach for them.
@@ -10,6 +10,7 @@ exist here; the methods below stand where it would reach for them.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 import threading
 from asyncio import base_events, constants, events, sslproto
@@ -77,6 +78,15 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, asyncio.SelectorEventLoop
 
     def _add_callback_signalsafe(self, handle: asyncio.Handle) -> None:
         self.call_soon_threadsafe(handle._run)
+
+    def _call_soon(
+        self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
+    ) -> asyncio.Handle:
+        return self.call_soon(callback, *args, context=context)
+
+    def _add_callback(self, handle: asyncio.Handle) -> None:
+        if not handle.cancelled():
+            self.call_soon(handle._run)
 
     def _close_self_pipe(self) -> None:
         if self._csock is not None:

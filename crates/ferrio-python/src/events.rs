@@ -17,7 +17,8 @@ use crate::base_events::BaseLoop;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::args::Args;
 use crate::ffi::call::{Call, in_context};
-use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc_untracked, members, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
 use crate::support;
 

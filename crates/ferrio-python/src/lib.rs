@@ -11,11 +11,13 @@
 
 mod base_events;
 mod datagrams;
+mod doors;
 mod events;
 mod exceptions;
 mod ffi;
 mod futures;
 mod operations;
+mod packets;
 mod protocols;
 mod rare;
 mod run;
@@ -27,7 +29,7 @@ mod support;
 mod transports;
 
 /// ferrio's native part; `import ferrio` is the way in.
-#[pyo3::pymodule]
+#[pyo3::pymodule(gil_used = true)]
 mod _ferrio {
     use pyo3::prelude::*;
     use pyo3::types::PyType;

@@ -15,6 +15,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::base_events::BaseLoop;
+use crate::doors::Door;
 use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::call::{Exported, bytes_filled_by, call_method1, copy_context, in_context};
 use crate::ffi::heap_type::{Visitor, try_state};
@@ -24,7 +25,7 @@ use crate::rare::{Item, Rare};
 use crate::scratch::{SCRATCH, with_scratch};
 use crate::sockets::Ends;
 use crate::support;
-use crate::transports::{Door, Stream};
+use crate::transports::Stream;
 
 /// A read of more than this is followed by one straight into the final `bytes`; smaller ones are copied out of the
 /// thread's scratch buffer, which costs less than allocating for the worst case and shrinking.

@@ -91,12 +91,12 @@ fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
 /// Debug mode: the running handle is known by name, and a slow one is reported.
 fn watched(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>, word: Word) -> PyResult<()> {
     let py = this.py();
-    let handle = word.as_handle(py);
-    if handle.is_none() {
-        return word.run(py);
-    }
+    let object = word.as_object(py);
+    let is_handle = word.as_handle(py).is_some();
     let current = intern!(py, "_current_handle");
-    this.setattr(current, &handle)?;
+    if is_handle {
+        this.setattr(current, &object)?;
+    }
     let begin = state.now(this, engine)?.as_secs_f64();
     let result = word.run(py);
     let elapsed = state.now(this, engine)?.as_secs_f64() - begin;
@@ -104,7 +104,8 @@ fn watched(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>, word:
     result?;
     let limit: f64 = this.getattr(intern!(py, "slow_callback_duration"))?.extract()?;
     if elapsed >= limit {
-        support::helper(py, intern!(py, "slow_callback"))?.call1((handle, elapsed))?;
+        let report = if is_handle { intern!(py, "slow_callback") } else { intern!(py, "slow_turn") };
+        support::helper(py, report)?.call1((object, elapsed))?;
     }
     Ok(())
 }

@@ -16,14 +16,16 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 use crate::base_events::BaseLoop;
+use crate::doors::Door;
 use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
+use crate::ffi::members::{Members, members};
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::protocols::PyProtocol;
 use crate::sockets::Ends;
 use crate::support;
-use crate::transports::{Door, Stream, lent};
+use crate::transports::{Stream, lent};
 
 /// The Python class of what is made here.
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();

@@ -5,49 +5,24 @@
 
 use std::ffi::CStr;
 
-use ferrio_engine::transport::{
-    Channel, Descriptor, Fault, Kind, Limits, ReadPipe, Refused, Socket, Transport, WritePipe,
-};
+use ferrio_engine::transport::{Descriptor, Fault, Kind, Limits, Refused, Transport};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
 
 use crate::base_events::BaseLoop;
-use crate::exceptions::{leaves_the_loop, os_error};
+use crate::doors::Door;
+use crate::exceptions::os_error;
 use crate::ffi::args::Args;
 use crate::ffi::call::{Exported, with_python};
-use crate::ffi::heap_type::{Members, Native, Place, Visitor, alloc, members, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state};
+use crate::ffi::members::Members;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::protocols::{Chunk, PyProtocol, fatal};
 use crate::rare::Item;
 use crate::sockets::tuple;
 use crate::support;
-
-/// What differs between the kinds of stream transports on the Python side.
-pub(crate) trait Door: Channel + 'static {
-    const NAME: &'static CStr;
-    const READ_FAILED: &'static str;
-    const WRITE_FAILED: &'static str;
-    /// What a write after the end is logged with.
-    const WRITE_AFTER_LOSS: &'static str;
-
-    fn place() -> &'static Place;
-    fn members() -> Members;
-
-    /// The descriptor's number of the transport `this`.
-    fn number(this: &Bound<'_, PyAny>) -> i32;
-
-    /// The channel is about to be closed: keep what `get_extra_info()` may be asked for later.
-    fn remember_ends(this: &Bound<'_, PyAny>);
-
-    /// A callback raised while data was delivered: sockets are closed by it, pipes are not.
-    fn callback_failed(
-        this: &Bound<'_, PyAny>,
-        error: PyErr,
-        callback: &str,
-    ) -> Result<(), Fault<PyErr, Py<PyAny>>>;
-}
 
 /// See the module.
 #[repr(C)]
@@ -76,11 +51,16 @@ impl<C: Door> Stream<C> {
         Ok(this)
     }
 
+    /// The descriptor's number.
+    pub(crate) fn number(&self) -> i32 {
+        self.transport.channel().descriptor().number()
+    }
+
     fn protocol(&self) -> &PyProtocol<C> {
         self.transport.protocol()
     }
 
-    fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [data] = args.bind("write", ["data"], 1)?;
         let Some(data) = data else { return Ok(()) };
         self.write_object(this, &data)
@@ -116,7 +96,7 @@ impl<C: Door> Stream<C> {
         self.transport.write(this, data, rest)
     }
 
-    fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [lines] = args.bind("writelines", ["list_of_data"], 1)?;
         let mut chunks = Vec::new();
         for line in lines.iter().flat_map(|lines| lines.try_iter()).flatten() {
@@ -128,7 +108,7 @@ impl<C: Door> Stream<C> {
                 Chunk::Copied(exported.as_ref().to_vec())
             });
         }
-        if !self.is_writable(this, WRITELINES, chunks.is_empty())? {
+        if !self.is_writable(this, C::WRITELINES, chunks.is_empty())? {
             return Ok(());
         }
         self.transport.write_all(this, chunks)
@@ -155,32 +135,32 @@ impl<C: Door> Stream<C> {
         }
     }
 
-    fn write_eof(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn write_eof(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
         self.transport.write_eof(this).map_err(|error| os_error(&error))
     }
 
-    fn can_write_eof(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    pub(crate) fn can_write_eof(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
         Ok(true)
     }
 
-    fn close(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn close(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
         self.transport.close(this);
         Ok(())
     }
 
-    fn abort(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn abort(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
         self.transport.lose(this, None);
         Ok(())
     }
 
-    fn force_close(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn force_close(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [reason] = args.bind("_force_close", ["exc"], 1)?;
         let reason = reason.filter(|reason| !reason.is_none()).map(|reason| reason.to_owned().unbind());
         self.transport.lose(this, reason);
         Ok(())
     }
 
-    fn fatal_error(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn fatal_error(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [error, message] = args.bind("_fatal_error", ["exc", "message"], 1)?;
         let Some(error) = error else { return Ok(()) };
         let message: String =
@@ -194,47 +174,55 @@ impl<C: Door> Stream<C> {
         }
     }
 
-    fn is_closing(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    pub(crate) fn is_closing(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
         Ok(self.transport.is_closing())
     }
 
-    fn is_reading(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    pub(crate) fn is_reading(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
         Ok(self.transport.is_reading())
     }
 
-    fn pause_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn pause_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
         if self.transport.pause_reading(this) { self.log(this, "pauses") } else { Ok(()) }
     }
 
-    fn resume_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn resume_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
         if self.transport.resume_reading(this) { self.log(this, "resumes") } else { Ok(()) }
     }
 
-    fn set_protocol(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn set_protocol(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [protocol] = args.bind("set_protocol", ["protocol"], 1)?;
         protocol.map_or(Ok(()), |protocol| self.protocol().set(&protocol))
     }
 
-    fn get_protocol(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn get_protocol(
+        &self,
+        this: &Bound<'_, PyAny>,
+        _: Args<'_, '_>,
+    ) -> PyResult<Option<Py<PyAny>>> {
         self.protocol_attribute(this)
     }
 
-    fn set_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn set_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
         self.transport.set_limits(this, limits(high.as_deref(), low.as_deref())?)
     }
 
-    fn get_limits(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+    pub(crate) fn get_limits(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let Limits { high, low } = self.transport.outgoing().limits();
         Ok(PyTuple::new(this.py(), [low, high])?.into_any().unbind())
     }
 
-    fn buffer_size(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<usize> {
+    pub(crate) fn buffer_size(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<usize> {
         Ok(self.transport.outgoing().size())
     }
 
     /// Nothing but sendfile may write until the future that is returned is done, and it is reset.
-    fn make_empty_waiter(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn make_empty_waiter(
+        &self,
+        this: &Bound<'_, PyAny>,
+        _: Args<'_, '_>,
+    ) -> PyResult<Option<Py<PyAny>>> {
         let py = this.py();
         if self.protocol().rare().has(Item::EmptyWaiter) {
             return Err(PyRuntimeError::new_err("Empty waiter is already set"));
@@ -248,54 +236,54 @@ impl<C: Door> Stream<C> {
         Ok(Some(waiter.unbind()))
     }
 
-    fn reset_empty_waiter(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn reset_empty_waiter(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
         drop(self.protocol().rare().take(Item::EmptyWaiter));
         Ok(())
     }
 
     /// The end of a transport nobody refers to: the descriptor is closed without a word to the protocol.
-    fn abandon(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn abandon(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
         self.transport.abandon();
         Ok(())
     }
 
-    fn is_gone(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn is_gone(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_gone())
     }
 
-    fn is_polling(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn is_polling(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_polling())
     }
 
-    fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.protocol().event_loop(this.py()).map(Bound::unbind))
     }
 
-    fn protocol_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn protocol_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.protocol().protocol(this.py()).map(Bound::unbind))
     }
 
-    fn server_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn server_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.protocol().server().borrow().as_ref().map(|server| server.clone_ref(this.py())))
     }
 
-    fn owner_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn owner_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.protocol().rare().get(this.py(), Item::Owner))
     }
 
     /// A Python object takes over the descriptor: from now on it closes it.
-    fn set_owner_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn set_owner_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.channel().descriptor().release();
         let old = self.protocol().rare().replace(Item::Owner, Some(value.clone().unbind()));
         drop(old);
         Ok(())
     }
 
-    fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.protocol().rare().get(this.py(), Item::Extra))
     }
 
-    fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let old = self.protocol().rare().replace(Item::Extra, Some(value.clone().unbind()));
         drop(old);
         Ok(())
@@ -308,31 +296,31 @@ impl<C: Door> Stream<C> {
         }
     }
 
-    fn own_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn own_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         self.learn_ends();
         let own = self.protocol().ends().borrow().own();
         own.map(|address| tuple(this.py(), address)).transpose()
     }
 
-    fn peer_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn peer_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         self.learn_ends();
         let peer = self.protocol().ends().borrow().peer();
         peer.map(|address| tuple(this.py(), address)).transpose()
     }
 
-    fn number_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+    pub(crate) fn number_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(usize::try_from(self.transport.channel().descriptor().number()).unwrap_or(0))
     }
 
-    fn closing_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn closing_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_closing())
     }
 
-    fn ended_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn ended_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_ended())
     }
 
-    fn paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.outgoing().is_paused())
     }
 
@@ -393,112 +381,6 @@ impl<C: Door> Drop for Stream<C> {
             }
         });
     }
-}
-
-macro_rules! door {
-    ($channel:ty, $name:literal, $kind:literal, $after:literal, $failed:path) => {
-        impl Door for $channel {
-            const NAME: &'static CStr = $name;
-            const READ_FAILED: &'static str = concat!("Fatal read error on ", $kind, " transport");
-            const WRITE_FAILED: &'static str = concat!("Fatal write error on ", $kind, " transport");
-            const WRITE_AFTER_LOSS: &'static str = $after;
-
-            fn place() -> &'static Place {
-                static PLACE: Place = Place::new();
-                &PLACE
-            }
-
-            fn members() -> Members {
-                members! { Stream<$channel>;
-                    methods {
-                        c"write" c"Write data; what does not fit now is written later." => write,
-                        c"writelines" c"Write several pieces of data." => writelines,
-                        c"write_eof" c"Write no more, after what was written." => write_eof,
-                        c"can_write_eof" c"True." => can_write_eof,
-                        c"close" c"Close, after what was written." => close,
-                        c"abort" c"Close at once." => abort,
-                        c"_force_close" c"Close at once, for the reason given." => force_close,
-                        c"_fatal_error" c"Report an error and close at once." => fatal_error,
-                        c"is_closing" c"Whether it is closing or closed." => is_closing,
-                        c"is_reading" c"Whether it receives data." => is_reading,
-                        c"pause_reading" c"Receive no data until resume_reading()." => pause_reading,
-                        c"resume_reading" c"Receive data again." => resume_reading,
-                        c"set_protocol" c"Set the protocol." => set_protocol,
-                        c"get_protocol" c"The protocol." => get_protocol,
-                        c"set_write_buffer_limits" c"Set the marks of flow control." => set_limits,
-                        c"get_write_buffer_limits" c"The marks of flow control: low, high." => get_limits,
-                        c"get_write_buffer_size" c"How many bytes wait to be written." => buffer_size,
-                        c"_make_empty_waiter" c"A future that is done when all is written." => make_empty_waiter,
-                        c"_reset_empty_waiter" c"Undo _make_empty_waiter()." => reset_empty_waiter,
-                        c"_abandon" c"Close the descriptor and nothing else." => abandon,
-                    }
-                    attributes {
-                        c"_gone" => is_gone;
-                        c"_polling" => is_polling;
-                        c"_loop" => event_loop_attribute;
-                        c"_protocol" => protocol_attribute;
-                        c"_server" => server_attribute;
-                        c"_owner" => owner_attribute, set_owner_attribute;
-                        c"_stored_extra" => extra_attribute, set_extra_attribute;
-                        c"_own_end" => own_end_attribute;
-                        c"_peer_end" => peer_end_attribute;
-                        c"_sock_fd" => number_attribute;
-                        c"_fileno" => number_attribute;
-                        c"_closing" => closing_attribute;
-                        c"_eof" => ended_attribute;
-                        c"_protocol_paused" => paused_attribute;
-                    }
-                }
-            }
-
-            fn number(this: &Bound<'_, PyAny>) -> i32 {
-                try_state::<Stream<Self>>(this).map_or(-1, |state| state.transport.channel().descriptor().number())
-            }
-
-            fn remember_ends(this: &Bound<'_, PyAny>) {
-                if let Some(state) = try_state::<Stream<Self>>(this) {
-                    state.learn_ends();
-                }
-            }
-
-            fn callback_failed(
-                this: &Bound<'_, PyAny>,
-                error: PyErr,
-                callback: &str,
-            ) -> Result<(), Fault<PyErr, Py<PyAny>>> {
-                $failed(this, error, callback)
-            }
-        }
-    };
-}
-
-door!(Socket, c"ferrio._ferrio.SocketTransport", "socket", "socket.send() raised exception.", closes);
-door!(ReadPipe, c"ferrio._ferrio.ReadPipeTransport", "pipe", "", reported);
-door!(
-    WritePipe,
-    c"ferrio._ferrio.WritePipeTransport",
-    "pipe",
-    "pipe closed by peer or os.write(pipe, data) raised exception.",
-    reported
-);
-
-/// What errors call `writelines`: Python 3.11 joins the lines and calls `write`.
-const WRITELINES: &str = if cfg!(Py_3_12) { "writelines" } else { "write" };
-
-/// A socket is closed by what its protocol raises.
-fn closes(this: &Bound<'_, PyAny>, error: PyErr, callback: &str) -> Result<(), Fault<PyErr, Py<PyAny>>> {
-    Err(fatal(this, error, &format!("Fatal error: protocol.{callback}() call failed.")))
-}
-
-/// What a pipe's protocol raises is reported, and the pipe goes on.
-fn reported(this: &Bound<'_, PyAny>, error: PyErr, callback: &str) -> Result<(), Fault<PyErr, Py<PyAny>>> {
-    let py = this.py();
-    if leaves_the_loop(py, &error) {
-        return Err(Fault::Escape(error));
-    }
-    let report = support::helper(py, intern!(py, "pipe_callback_failed"))
-        .and_then(|helper| helper.call1((this, callback, error.value(py))));
-    report.map(drop).map_err(Fault::Escape)
 }
 
 /// The marks of flow control as asyncio works them out.

@@ -5,10 +5,9 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::io::Errno;
 
 use super::{Event, Events, Interest, Notifier};
@@ -16,8 +15,9 @@ use super::{Event, Events, Interest, Notifier};
 /// How many events one wait takes at most; the rest waits in the kernel for the next turn.
 const BATCH: usize = 256;
 
-/// Whether this kernel, or the sandbox around it, refused `epoll_pwait2` once: then timeouts are whole milliseconds.
-static COARSE: AtomicBool = AtomicBool::new(false);
+/// A wait shorter than this is timed to the nanosecond; for longer ones the millisecond that epoll counts in is fine
+/// enough, and one system call is less than two.
+const SHORT: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub(crate) struct Epoll {
@@ -56,12 +56,7 @@ impl Epoll {
 
     pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let mut buffer = [const { std::mem::MaybeUninit::uninit() }; BATCH];
-        let (ready, _) = match epoll::wait(&self.epoll, &mut buffer[..], timespec(timeout).as_ref()) {
-            Err(Errno::NOSYS | Errno::PERM) if !COARSE.swap(true, Ordering::Relaxed) => {
-                return self.wait(events, timeout);
-            }
-            result => result?,
-        };
+        let (ready, _) = epoll::wait(&self.epoll, &mut buffer[..], self.rest(timeout)?.as_ref())?;
         let bell = self.notifier.readable().as_raw_fd();
         for event in &*ready {
             #[expect(clippy::cast_possible_truncation, reason = "`data` stored a RawFd")]
@@ -84,6 +79,20 @@ impl Epoll {
     pub(crate) fn notifier(&self) -> Notifier {
         self.notifier.clone()
     }
+
+    /// What is left to be waited for by epoll itself, in whole milliseconds, rounded up: a timer that is not quite due
+    /// would make the loop spin. A short wait for a fraction of them is done here, by ppoll(2) on the epoll descriptor:
+    /// `epoll_pwait2` would do both in one call, but sandboxes refuse it, and so do kernels before 5.11.
+    fn rest(&self, timeout: Option<Duration>) -> io::Result<Option<Timespec>> {
+        let Some(timeout) = timeout else { return Ok(None) };
+        let whole = timeout.subsec_nanos() % 1_000_000 == 0;
+        if whole || timeout >= SHORT {
+            return Ok(Timespec::try_from(timeout).ok());
+        }
+        let time = Timespec::try_from(timeout).ok();
+        poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], time.as_ref())?;
+        Ok(Timespec::try_from(Duration::ZERO).ok())
+    }
 }
 
 fn data(fd: RawFd) -> epoll::EventData {
@@ -97,15 +106,4 @@ fn flags(interest: Interest) -> epoll::EventFlags {
     flags.set(epoll::EventFlags::OUT, interest.write);
     flags.set(epoll::EventFlags::ONESHOT, interest.once);
     flags
-}
-
-/// The timeout as the kernel takes it; rounded up to milliseconds where it takes nothing finer, never down: a timer that
-/// is not quite due would make the loop spin.
-fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
-    let mut timeout = timeout?;
-    if COARSE.load(Ordering::Relaxed) {
-        timeout =
-            Duration::from_millis(u64::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX));
-    }
-    Timespec::try_from(timeout).ok()
 }

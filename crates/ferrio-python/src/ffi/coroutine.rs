@@ -9,7 +9,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::args::Args;
-use super::heap_type::{Members, Native, entry, method, state};
+use super::heap_type::{Native, state};
+use super::members::{Members, entry, method};
 
 /// What one step did.
 pub(crate) enum Step<'py> {
@@ -40,6 +41,7 @@ pub(crate) fn coroutine_slots<T: Coroutine>() -> Members {
         .method(c"close", c"End it where it waits.", close::<T>)
 }
 
+// SAFETY: called by CPython only, as its slot or table promises.
 unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: a live object, attached.
     unsafe { ffi::Py_NewRef(this) }

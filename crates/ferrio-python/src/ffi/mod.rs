@@ -1,6 +1,7 @@
 //! The only raw CPython of the crate; everything outside this folder is safe code.
 //!
-//! * `heap_type`: native types that are true subclasses of Python classes, their trampolines and collection
+//! * `heap_type`: native types that are true subclasses of Python classes, their memory and collection
+//! * `members`: their methods and attributes
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
 //! * `coroutine`: native coroutines
@@ -20,6 +21,7 @@ pub(crate) mod call;
 pub(crate) mod coroutine;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
+pub(crate) mod members;
 pub(crate) mod reference;
 pub(crate) mod weak;
 pub(crate) mod word;

@@ -63,6 +63,7 @@ pub(crate) struct Head {
 impl Head {
     /// The head of an object of the type of `T`.
     pub(crate) fn new<T: Io>() -> Self {
+        // SAFETY: called by CPython only, as its slot or table promises.
         unsafe fn turn<T: Io>(py: Python<'_>, object: *mut ffi::PyObject, turn: Turn) -> PyResult<()> {
             // SAFETY: `object` is what this head lies in, alive since a word holds it.
             unsafe { state::<T>(object).turn(&Borrowed::from_ptr(py, object), turn) }

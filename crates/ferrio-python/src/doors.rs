@@ -1,0 +1,193 @@
+//! `Door`: what differs between the stream transports of Python: a socket, and each end of a pipe.
+//!
+//! Their names and wording, what a raising callback does, and the table of their members, which has to be written out once
+//! for each because CPython calls plain functions.
+
+use std::ffi::CStr;
+
+use ferrio_engine::transport::{Channel, Fault, ReadPipe, Socket, WritePipe};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::exceptions::leaves_the_loop;
+use crate::ffi::heap_type::{Place, try_state};
+use crate::ffi::members::{Members, members};
+use crate::protocols::fatal;
+use crate::support;
+use crate::transports::Stream;
+
+/// What differs between the kinds of stream transports on the Python side.
+pub(crate) trait Door: Channel + 'static {
+    const NAME: &'static CStr;
+    const READ_FAILED: &'static str;
+    const WRITE_FAILED: &'static str;
+    /// What a write after the end is logged with.
+    const WRITE_AFTER_LOSS: &'static str;
+
+    /// What errors call `writelines`: Python 3.11 joins the lines and calls `write`.
+    const WRITELINES: &'static str = if cfg!(Py_3_12) { "writelines" } else { "write" };
+
+    fn place() -> &'static Place;
+    fn members() -> Members;
+
+    /// The descriptor's number of the transport `this`.
+    fn number(this: &Bound<'_, PyAny>) -> i32;
+
+    /// The channel is about to be closed: keep what `get_extra_info()` may be asked for later.
+    fn remember_ends(this: &Bound<'_, PyAny>);
+
+    /// A callback raised while data was delivered: sockets are closed by it, pipes are not.
+    fn callback_failed(
+        this: &Bound<'_, PyAny>,
+        error: PyErr,
+        callback: &str,
+    ) -> Result<(), Fault<PyErr, Py<PyAny>>>;
+}
+
+/// What every stream transport has.
+macro_rules! common {
+    ($channel:ty) => {
+        members! { Stream<$channel>;
+            methods {
+                c"close" c"Close, after what was written." => close,
+                c"is_closing" c"Whether it is closing or closed." => is_closing,
+                c"set_protocol" c"Set the protocol." => set_protocol,
+                c"get_protocol" c"The protocol." => get_protocol,
+                c"_fatal_error" c"Report an error and close at once." => fatal_error,
+                c"_abandon" c"Close the descriptor and nothing else." => abandon,
+            }
+            attributes {
+                c"_gone" => is_gone;
+                c"_polling" => is_polling;
+                c"_loop" => event_loop_attribute;
+                c"_protocol" => protocol_attribute;
+                c"_owner" => owner_attribute, set_owner_attribute;
+                c"_stored_extra" => extra_attribute, set_extra_attribute;
+                c"_fileno" => number_attribute;
+                c"_closing" => closing_attribute;
+            }
+        }
+    };
+}
+
+/// What is read has these.
+macro_rules! reading {
+    ($channel:ty) => {
+        common!($channel).and(members! { Stream<$channel>;
+            methods {
+                c"is_reading" c"Whether it receives data." => is_reading,
+                c"pause_reading" c"Receive no data until resume_reading()." => pause_reading,
+                c"resume_reading" c"Receive data again." => resume_reading,
+            }
+            attributes {}
+        })
+    };
+}
+
+/// What is written has these.
+macro_rules! writing {
+    ($channel:ty) => {
+        common!($channel).and(members! { Stream<$channel>;
+            light {
+                c"write" c"Write data; what does not fit now is written later." => write,
+            }
+            methods {
+                c"writelines" c"Write several pieces of data." => writelines,
+                c"write_eof" c"Write no more, after what was written." => write_eof,
+                c"can_write_eof" c"True." => can_write_eof,
+                c"abort" c"Close at once." => abort,
+                c"set_write_buffer_limits" c"Set the marks of flow control." => set_limits,
+                c"get_write_buffer_limits" c"The marks of flow control: low, high." => get_limits,
+                c"get_write_buffer_size" c"How many bytes wait to be written." => buffer_size,
+            }
+            attributes {
+                c"_protocol_paused" => paused_attribute;
+            }
+        })
+    };
+}
+
+/// A socket has both, and what TLS and sendfile reach for.
+macro_rules! duplex {
+    ($channel:ty) => {
+        reading!($channel).and(writing!($channel)).and(members! { Stream<$channel>;
+            methods {
+                c"_force_close" c"Close at once, for the reason given." => force_close,
+                c"_make_empty_waiter" c"A future that is done when all is written." => make_empty_waiter,
+                c"_reset_empty_waiter" c"Undo _make_empty_waiter()." => reset_empty_waiter,
+            }
+            attributes {
+                c"_server" => server_attribute;
+                c"_own_end" => own_end_attribute;
+                c"_peer_end" => peer_end_attribute;
+                c"_sock_fd" => number_attribute;
+                c"_eof" => ended_attribute;
+            }
+        })
+    };
+}
+
+macro_rules! door {
+    ($channel:ty, $name:literal, $kind:literal, $after:literal, $failed:path, $table:ident) => {
+        impl Door for $channel {
+            const NAME: &'static CStr = $name;
+            const READ_FAILED: &'static str = concat!("Fatal read error on ", $kind, " transport");
+            const WRITE_FAILED: &'static str = concat!("Fatal write error on ", $kind, " transport");
+            const WRITE_AFTER_LOSS: &'static str = $after;
+
+            fn place() -> &'static Place {
+                static PLACE: Place = Place::new();
+                &PLACE
+            }
+
+            fn members() -> Members {
+                $table!($channel)
+            }
+
+            fn number(this: &Bound<'_, PyAny>) -> i32 {
+                try_state::<Stream<Self>>(this).map_or(-1, |state| state.number())
+            }
+
+            fn remember_ends(this: &Bound<'_, PyAny>) {
+                if let Some(state) = try_state::<Stream<Self>>(this) {
+                    state.learn_ends();
+                }
+            }
+
+            fn callback_failed(
+                this: &Bound<'_, PyAny>,
+                error: PyErr,
+                callback: &str,
+            ) -> Result<(), Fault<PyErr, Py<PyAny>>> {
+                $failed(this, error, callback)
+            }
+        }
+    };
+}
+
+door!(Socket, c"ferrio._ferrio.SocketTransport", "socket", "socket.send() raised exception.", closes, duplex);
+door!(ReadPipe, c"ferrio._ferrio.ReadPipeTransport", "pipe", "", reported, reading);
+door!(
+    WritePipe,
+    c"ferrio._ferrio.WritePipeTransport",
+    "pipe",
+    "pipe closed by peer or os.write(pipe, data) raised exception.",
+    reported,
+    writing
+);
+
+/// A socket is closed by what its protocol raises.
+fn closes(this: &Bound<'_, PyAny>, error: PyErr, callback: &str) -> Result<(), Fault<PyErr, Py<PyAny>>> {
+    Err(fatal(this, error, &format!("Fatal error: protocol.{callback}() call failed.")))
+}
+
+/// What a pipe's protocol raises is reported, and the pipe goes on.
+fn reported(this: &Bound<'_, PyAny>, error: PyErr, callback: &str) -> Result<(), Fault<PyErr, Py<PyAny>>> {
+    let py = this.py();
+    if leaves_the_loop(py, &error) {
+        return Err(Fault::Escape(error));
+    }
+    let report = support::helper(py, intern!(py, "pipe_callback_failed"))
+        .and_then(|helper| helper.call1((this, callback, error.value(py))));
+    report.map(drop).map_err(Fault::Escape)
+}

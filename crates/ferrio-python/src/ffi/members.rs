@@ -1,0 +1,312 @@
+//! Methods and attributes of native types: tables, trampolines, and what crosses them.
+//!
+//! A trampoline is what CPython calls: it takes the interpreter's token, finds the state, and turns a `PyResult` into what
+//! CPython expects. A panic becomes an exception: no user's process dies of a defect of ours. `members!` writes the
+//! trampolines, so that the methods themselves are safe code elsewhere.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use pyo3::Borrowed;
+use pyo3::exceptions::PySystemError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::args::Args;
+use super::heap_type::{Native, state};
+
+/// Methods and attributes of a type.
+#[derive(Default)]
+pub(crate) struct Members {
+    pub(super) methods: Vec<ffi::PyMethodDef>,
+    pub(super) attributes: Vec<ffi::PyGetSetDef>,
+    pub(super) slots: Vec<ffi::PyType_Slot>,
+}
+
+pub(crate) type Fast = unsafe extern "C" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    ffi::Py_ssize_t,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+impl Members {
+    pub(crate) fn method(mut self, name: &'static CStr, doc: &'static CStr, call: Fast) -> Self {
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
+    pub(crate) fn attribute(
+        mut self,
+        name: &'static CStr,
+        get: ffi::getter,
+        set: Option<ffi::setter>,
+    ) -> Self {
+        let (doc, closure) = (ptr::null(), ptr::null_mut());
+        self.attributes.push(ffi::PyGetSetDef { name: name.as_ptr(), get: Some(get), set, doc, closure });
+        self
+    }
+
+    pub(crate) fn and(mut self, other: Members) -> Self {
+        self.methods.extend(other.methods);
+        self.attributes.extend(other.attributes);
+        self.slots.extend(other.slots);
+        self
+    }
+
+    pub(crate) fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
+        self.slots.push(ffi::PyType_Slot { slot, pfunc: function });
+        self
+    }
+}
+
+fn guarded<R>(py: Python<'_>, body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
+    match catch_unwind(AssertUnwindSafe(|| body(py))) {
+        Ok(Ok(value)) => value,
+        Ok(Err(error)) => {
+            error.restore(py);
+            failed
+        }
+        Err(_) => {
+            PySystemError::new_err("internal error in ferrio, please report it").restore(py);
+            failed
+        }
+    }
+}
+
+/// Runs `body` with the interpreter's token. A panic becomes an exception: no user's process dies of a defect of ours.
+pub(crate) fn entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
+    let run = |py: Python<'_>| guarded(py, body, failed);
+    // SAFETY: CPython calls us with its lock held. While it finalises, pyo3 refuses to count us in, and need not.
+    unsafe {
+        #[cfg(Py_3_13)]
+        if ffi::Py_IsFinalizing() != 0 {
+            return run(Python::assume_attached());
+        }
+        let _ = Python::assume_attached();
+    }
+    Python::attach(run)
+}
+
+/// As `entry`, for methods that run for every callback and drop no `Py`: pyo3 need not count them in, which costs a
+/// dozen nanoseconds. Where the loop runs, it is counted in already.
+pub(crate) fn light_entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
+    // SAFETY: CPython calls us with its lock held.
+    guarded(unsafe { Python::assume_attached() }, body, failed)
+}
+
+/// What a method may return.
+pub(crate) trait Answer {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject;
+}
+
+impl Answer for Bound<'_, PyAny> {
+    fn answer(self, _: Python<'_>) -> *mut ffi::PyObject {
+        self.into_ptr()
+    }
+}
+
+impl Answer for Py<PyAny> {
+    fn answer(self, _: Python<'_>) -> *mut ffi::PyObject {
+        self.into_ptr()
+    }
+}
+
+impl Answer for () {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
+        py.None().into_ptr()
+    }
+}
+
+impl Answer for bool {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
+        pyo3::types::PyBool::new(py, self).to_owned().into_any().into_ptr()
+    }
+}
+
+impl Answer for f64 {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
+        pyo3::types::PyFloat::new(py, self).into_any().into_ptr()
+    }
+}
+
+impl Answer for usize {
+    fn answer(self, _: Python<'_>) -> *mut ffi::PyObject {
+        // SAFETY: ATTACHED.
+        unsafe { ffi::PyLong_FromSize_t(self) }
+    }
+}
+
+impl<T: Answer> Answer for Option<T> {
+    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
+        match self {
+            Some(value) => value.answer(py),
+            None => ().answer(py),
+        }
+    }
+}
+
+/// The body of a method's trampoline.
+///
+/// # Safety
+/// Called by CPython for a method of the type of `T`.
+pub(crate) unsafe fn method<T: Native, A: Answer>(
+    this: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    positional: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
+) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: the method descriptor checked the type of `this`; the arguments are CPython's.
+            let (this, args) =
+                unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
+            // SAFETY: as above.
+            body(unsafe { state(this.as_ptr()) }, &this, args).map(|answer| answer.answer(py))
+        },
+        ptr::null_mut(),
+    )
+}
+
+/// As `method`, by way of `light_entry`.
+///
+/// # Safety
+/// As `method`.
+pub(crate) unsafe fn light_method<T: Native, A: Answer>(
+    this: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    positional: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
+) -> *mut ffi::PyObject {
+    light_entry(
+        |py| {
+            // SAFETY: the method descriptor checked the type of `this`; the arguments are CPython's.
+            let (this, args) =
+                unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
+            // SAFETY: as above.
+            body(unsafe { state(this.as_ptr()) }, &this, args).map(|answer| answer.answer(py))
+        },
+        ptr::null_mut(),
+    )
+}
+
+/// The body of a getter's trampoline.
+///
+/// # Safety
+/// Called by CPython for an attribute of the type of `T`.
+pub(crate) unsafe fn getter<T: Native, A: Answer>(
+    this: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>) -> PyResult<A>,
+) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: the descriptor checked the type of `this`.
+            let (this, state) = unsafe { (Borrowed::from_ptr(py, this), state(this)) };
+            body(state, &this).map(|answer| answer.answer(py))
+        },
+        ptr::null_mut(),
+    )
+}
+
+/// The body of a setter's trampoline; deleting sets `None`.
+///
+/// # Safety
+/// Called by CPython for an attribute of the type of `T`.
+pub(crate) unsafe fn setter<T: Native>(
+    this: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>) -> PyResult<()>,
+) -> c_int {
+    entry(
+        |py| {
+            // SAFETY: the descriptor checked the type of `this`; `value` is an object or, to delete, null.
+            let (value, state) = unsafe { (Borrowed::from_ptr_or_opt(py, value), state(this)) };
+            let none = py.None();
+            body(state, value.as_deref().unwrap_or(none.bind(py))).map(|()| 0)
+        },
+        -1,
+    )
+}
+
+/// `members! { T; [light { … }] methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
+macro_rules! members {
+    ($state:ty;
+     $(light { $($light_name:literal $light_doc:literal => $light_method:ident,)* })?
+     methods { $($name:literal $doc:literal => $method:ident,)* }
+     attributes { $($attribute:literal => $get:ident $(, $set:ident)?;)* }
+    ) => {{
+        use $crate::ffi::members::{self, Members};
+        Members::default()
+            $($(.method($light_name, $light_doc, {
+                // SAFETY: called by CPython only, as its slot or table promises.
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn call(
+                    this: *mut pyo3::ffi::PyObject,
+                    values: *const *mut pyo3::ffi::PyObject,
+                    positional: pyo3::ffi::Py_ssize_t,
+                    names: *mut pyo3::ffi::PyObject,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for a method of the type of `$state`.
+                    unsafe {
+                        members::light_method::<$state, _>(this, values, positional, names, <$state>::$light_method)
+                    }
+                }
+                call
+            }))*)?
+            $(.method($name, $doc, {
+                // SAFETY: called by CPython only, as its slot or table promises.
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn call(
+                    this: *mut pyo3::ffi::PyObject,
+                    values: *const *mut pyo3::ffi::PyObject,
+                    positional: pyo3::ffi::Py_ssize_t,
+                    names: *mut pyo3::ffi::PyObject,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for a method of the type of `$state`.
+                    unsafe { members::method::<$state, _>(this, values, positional, names, <$state>::$method) }
+                }
+                call
+            }))*
+            $(.attribute($attribute, {
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn get(
+                    this: *mut pyo3::ffi::PyObject,
+                    _: *mut std::ffi::c_void,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for an attribute of the type of `$state`.
+                    unsafe { members::getter::<$state, _>(this, <$state>::$get) }
+                }
+                get
+            }, $crate::ffi::members::setter_of!($state $(, $set)?)))*
+    }};
+}
+
+macro_rules! setter_of {
+    ($state:ty) => {
+        None
+    };
+    ($state:ty, $set:ident) => {{
+        // SAFETY: called by CPython only, as its slot or table promises.
+        #[allow(unsafe_code)]
+        unsafe extern "C" fn set(
+            this: *mut pyo3::ffi::PyObject,
+            value: *mut pyo3::ffi::PyObject,
+            _: *mut std::ffi::c_void,
+        ) -> std::ffi::c_int {
+            // SAFETY: CPython calls this for an attribute of the type of `$state`.
+            unsafe { $crate::ffi::members::setter::<$state>(this, value, <$state>::$set) }
+        }
+        Some(set)
+    }};
+}
+
+pub(crate) use members;
+pub(crate) use setter_of;
