@@ -17,6 +17,8 @@ use ferrio_engine::Direction;
 use ferrio_engine::transport::{Channel, Descriptor, Socket};
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
 use pyo3::{IntoPyObjectExt, intern};
 
 use crate::base_events::BaseLoop;
@@ -30,6 +32,9 @@ use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::scratch::{SCRATCH, with_scratch};
 use crate::support;
 
+/// `socket.socket` itself needs no check for being a TLS socket.
+static PLAIN_SOCKET: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
 enum Action {
     Recv { size: usize },
     RecvInto { buffer: Exported },
@@ -39,9 +44,9 @@ enum Action {
 impl Action {
     fn name(&self) -> &'static str {
         match self {
-            Action::Recv { .. } => "sock_recv",
-            Action::RecvInto { .. } => "sock_recv_into",
-            Action::SendAll { .. } => "sock_sendall",
+            Action::Recv { .. } => "Loop.sock_recv",
+            Action::RecvInto { .. } => "Loop.sock_recv_into",
+            Action::SendAll { .. } => "Loop.sock_sendall",
         }
     }
 
@@ -65,6 +70,7 @@ enum Stage {
 pub(crate) struct Operation {
     head: Head,
     stage: Cell<Stage>,
+    name: &'static str,
     action: RefCell<Option<Action>>,
     socket: Socket,
     /// Keeps the descriptor open.
@@ -81,6 +87,7 @@ impl Operation {
         let operation = Operation {
             head: Head::new::<Self>(),
             stage: Cell::new(Stage::New),
+            name: action.name(),
             action: RefCell::new(Some(action)),
             socket: Socket(Descriptor::lent(number)),
             owner: owner.clone().unbind(),
@@ -91,9 +98,20 @@ impl Operation {
         Ok(alloc(&type_object::<Operation>(py)?, operation)?.unbind())
     }
 
+    /// How a Task's repr calls it.
+    fn qualified_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.name.into_py_any(this.py())
+    }
+
+    fn short_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.name.rsplit('.').next().into_py_any(this.py())
+    }
+
     /// What asyncio checks before the first attempt.
     fn check(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<()> {
-        support::helper(py, intern!(py, "check_ssl_socket"))?.call1((&self.owner,))?;
+        if !self.owner.bind(py).get_type().is(PLAIN_SOCKET.import(py, "socket", "socket")?) {
+            support::helper(py, intern!(py, "check_ssl_socket"))?.call1((&self.owner,))?;
+        }
         if state.is_debug()
             && self.owner.call_method0(py, intern!(py, "gettimeout"))?.extract::<Option<f64>>(py)?
                 != Some(0.0)
@@ -113,17 +131,13 @@ impl Operation {
                 Ok(count) => Ok(count.into_py_any(py)?),
                 Err(error) => Err(error),
             },
-            Action::SendAll { data, sent } => loop {
-                match self.socket.write(&data.as_ref()[*sent..]) {
-                    Ok(count) => {
-                        *sent += count;
-                        if *sent == data.len() {
-                            break Ok(py.None());
-                        }
-                    }
-                    Err(error) => break Err(error),
-                }
-            },
+            Action::SendAll { data, sent } => {
+                // One attempt a turn: a peer that reads as fast as we write must not keep the loop.
+                self.socket.write(&data.as_ref()[*sent..]).and_then(|count| {
+                    *sent += count;
+                    if *sent == data.len() { Ok(py.None()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+                })
+            }
         };
         match result {
             Ok(value) => Ok(Some(value)),
@@ -271,7 +285,13 @@ impl Native for Operation {
     }
 
     fn members() -> Members {
-        coroutine_slots::<Operation>()
+        coroutine_slots::<Operation>().and(members! { Operation;
+            methods {}
+            attributes {
+                c"__qualname__" => qualified_name;
+                c"__name__" => short_name;
+            }
+        })
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
@@ -292,10 +312,9 @@ impl Native for Operation {
 
 impl Drop for Operation {
     fn drop(&mut self) {
-        let never = self.stage.get() == Stage::New;
-        if let Some(name) = self.action.borrow().as_ref().map(Action::name).filter(|_| never) {
+        if self.stage.get() == Stage::New {
             with_python(|py| {
-                let text = format!("coroutine 'Loop.{name}' was never awaited\0");
+                let text = format!("coroutine '{}' was never awaited\0", self.name);
                 let warned = CStr::from_bytes_with_nul(text.as_bytes())
                     .map(|text| PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 1));
                 if let Ok(Err(error)) = warned {

@@ -67,8 +67,11 @@ impl Call {
             // SAFETY: ATTACHED, live objects.
             Arguments::Many(tuple) => unsafe {
                 let guard = Hang;
-                let result =
-                    unwinding::PyObject_Call(self.callback.as_ptr(), tuple.as_ptr(), ptr::null_mut());
+                let result = opaque(unwinding::PyObject_Call as CallObject)(
+                    self.callback.as_ptr(),
+                    tuple.as_ptr(),
+                    ptr::null_mut(),
+                );
                 std::mem::forget(guard);
                 Bound::from_owned_ptr_or_err(py, result)
             },
@@ -97,7 +100,7 @@ fn vectorcall<'py, const N: usize>(
     let result = unsafe {
         let arguments = stack.as_mut_ptr().add(1);
         let flags = count | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-        unwinding::PyObject_Vectorcall(callable, arguments, flags, ptr::null_mut())
+        opaque(unwinding::PyObject_Vectorcall as Vectorcall)(callable, arguments, flags, ptr::null_mut())
     };
     std::mem::forget(guard);
     // SAFETY: a new reference, or null and an error.
@@ -113,7 +116,12 @@ fn vectorcall_method<'py>(
     let guard = Hang;
     // SAFETY: ATTACHED, live objects.
     let result = unsafe {
-        unwinding::PyObject_VectorcallMethod(name.as_ptr(), stack.as_ptr(), stack.len(), ptr::null_mut())
+        opaque(unwinding::PyObject_VectorcallMethod as Vectorcall)(
+            name.as_ptr(),
+            stack.as_ptr(),
+            stack.len(),
+            ptr::null_mut(),
+        )
     };
     std::mem::forget(guard);
     // SAFETY: a new reference, or null and an error.
@@ -131,6 +139,24 @@ impl Drop for Hang {
             std::thread::park();
         }
     }
+}
+
+type Vectorcall = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    usize,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+type CallObject = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+/// A function that the optimiser does not recognise. pyo3 declares the same symbols as functions which never unwind, and
+/// where it saw that declaration first it would leave the guard out.
+fn opaque<F>(function: F) -> F {
+    std::hint::black_box(function)
 }
 
 /// The calls that run users' code, declared as what they are: functions that may unwind (see `Hang`).
