@@ -290,25 +290,20 @@ class _Transport:
     def _loop(self) -> Any: ...  # None once it is gone
     @property
     def _protocol(self) -> asyncio.BaseProtocol | None: ...
-    @property
-    def _sock_fd(self) -> int: ...
     def _abandon(self) -> None:
         """Close the descriptor and nothing else."""
-
-    def abort(self) -> None:
-        """Close at once."""
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """The protocol."""
 
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        """The marks of flow control: low, high."""
-
-    def get_write_buffer_size(self) -> int:
-        """How many bytes wait to be written."""
-
     def is_closing(self) -> bool:
         """Whether it is closing or closed."""
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Set the protocol."""
+
+class _Reading:
+    """What is read has these."""
 
     def is_reading(self) -> bool:
         """Whether it receives data."""
@@ -319,13 +314,21 @@ class _Transport:
     def resume_reading(self) -> None:
         """Receive data again."""
 
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Set the protocol."""
+class _Flow:
+    """What is written has these."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """The marks of flow control: low, high."""
+
+    def get_write_buffer_size(self) -> int:
+        """How many bytes wait to be written."""
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Set the marks of flow control."""
 
-@type_check_only
 class _Stream(_Transport):
     """What the native stream transports share."""
 
@@ -334,34 +337,20 @@ class _Stream(_Transport):
     @property
     def _polling(self) -> bool: ...
     @property
-    def _server(self) -> Any: ...
-    @property
-    def _own_end(self) -> tuple[Any, ...] | None: ...
-    @property
-    def _peer_end(self) -> tuple[Any, ...] | None: ...
-    @property
     def _fileno(self) -> int: ...
-    @property
-    def _eof(self) -> bool: ...
-    @property
-    def _protocol_paused(self) -> bool: ...
     def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
         """Report an error and close at once."""
 
-    def _force_close(self, exc: BaseException | None) -> None:
-        """Close at once, for the reason given."""
-
-    def _make_empty_waiter(self) -> asyncio.Future[None]:
-        """A future that is done when all is written."""
-
-    def _reset_empty_waiter(self) -> None:
-        """Undo _make_empty_waiter()."""
-
-    def can_write_eof(self) -> bool:
-        """True."""
-
     def close(self) -> None:
         """Close, after what was written."""
+
+class _Writing(_Flow):
+    """What is written as a stream has these."""
+
+    @property
+    def _protocol_paused(self) -> bool: ...
+    def can_write_eof(self) -> bool:
+        """True."""
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Write data; what does not fit now is written later."""
@@ -373,23 +362,44 @@ class _Stream(_Transport):
         """Write several pieces of data."""
 
 @disjoint_base
-class SocketTransport(_Stream, _FlowControlMixin):
+class SocketTransport(_Reading, _Writing, _Stream, _FlowControlMixin):
     """A stream transport. Made by the loop."""
 
     _owner: socket | None
 
+    @property
+    def _server(self) -> Any: ...
+    @property
+    def _own_end(self) -> tuple[Any, ...] | None: ...
+    @property
+    def _peer_end(self) -> tuple[Any, ...] | None: ...
+    @property
+    def _sock_fd(self) -> int: ...
+    @property
+    def _eof(self) -> bool: ...
+    def _force_close(self, exc: BaseException | None) -> None:
+        """Close at once, for the reason given."""
+
+    def _make_empty_waiter(self) -> asyncio.Future[None]:
+        """A future that is done when all is written."""
+
+    def _reset_empty_waiter(self) -> None:
+        """Undo _make_empty_waiter()."""
+
 @disjoint_base
-class ReadPipeTransport(_Stream, asyncio.ReadTransport):
+class ReadPipeTransport(_Reading, _Stream, asyncio.ReadTransport):
     """A stream transport. Made by the loop."""
 
 @disjoint_base
-class WritePipeTransport(_Stream, _FlowControlMixin):
+class WritePipeTransport(_Writing, _Stream, _FlowControlMixin):
     """A stream transport. Made by the loop."""
 
 @disjoint_base
-class DatagramTransport(_Transport, asyncio.DatagramTransport):
+class DatagramTransport(_Reading, _Flow, _Transport, _FlowControlMixin, asyncio.DatagramTransport):
     """A datagram transport. Made by the loop."""
 
+    @property
+    def _sock_fd(self) -> int: ...
     @property
     def _sock(self) -> Any: ...
     @property
