@@ -1,9 +1,8 @@
-# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, MINUTES, BENCH.
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH.
 
 PYTHON  ?= python3
 VENV    ?= .venv
 JOBS    ?= 2
-MINUTES ?= 10
 BENCH   ?=
 MACOS   := aarch64-apple-darwin
 
@@ -16,7 +15,7 @@ EXPECT  := tests/conformance/expected_failures.txt
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test engine-test check conformance soak bench fmt clean
+.PHONY: help venv dev demo test engine-test check conformance ecosystem soak bench fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,13 +55,15 @@ check: venv ## formatting, lints, types, docs, house rules; no tests
 conformance: venv ## CPython's own asyncio tests on ferrio (about 2 minutes)
 	$(BIN)/python tests/conformance/cpython_asyncio.py $(CONFORM) --jobs $(JOBS) --expected-failures $(EXPECT)
 
-soak: venv ## pytest over and over for MINUTES, each poller in turn; stops at the first failure
-	@end=$$(($$(date +%s) + 60 * $(MINUTES))); round=0; \
-	while [ $$(date +%s) -lt $$end ]; do \
-	    round=$$((round + 1)); unset FERRIO_POLLER; \
-	    if [ $$((round % 2)) = 0 ]; then export FERRIO_POLLER=poll; fi; \
-	    echo "soak: round $$round, poller $${FERRIO_POLLER:-default}"; $(BIN)/python -m pytest -q || exit 1; \
-	done; echo "soak: $$round rounds passed"
+ecosystem: venv ## what people run on asyncio, on ferrio: aiohttp, uvicorn, websockets, anyio, tornado, grpc, ...
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" ecosystem
+	$(BIN)/python -m pytest -rs tests/ecosystem
+	FERRIO_POLLER=poll $(BIN)/python -m pytest tests/ecosystem
+
+soak: venv ## 500 loops that open, fail and close everything, on each poller; then once more with every warning an error
+	$(BIN)/python tests/soak.py --loop ferrio --cycles 500
+	FERRIO_POLLER=poll $(BIN)/python tests/soak.py --loop ferrio --cycles 500
+	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak.py --loop ferrio --cycles 100
 
 bench: venv ## measure, with BENCH as arguments ("--rows echo_tcp --quick"); benches/README.md says what is asked
 	$(BIN)/python -m benches $(BENCH)

@@ -3,6 +3,7 @@
 #
 #   scripts/venv.sh PYTHON VENV release   ferrio built with optimisations and installed, with the test requirements
 #   scripts/venv.sh PYTHON VENV dev       debug build, editable
+#   scripts/venv.sh PYTHON VENV ecosystem the libraries that tests/ecosystem is about; ferrio is left alone
 #   scripts/venv.sh PYTHON VENV tools     what `make check` needs (scripts/requirements.txt); ferrio is left alone
 #
 # What was done is kept as checksums in VENV/.state-*: of the requirements, and of every file the wheel is made from.
@@ -11,7 +12,7 @@ PYTHON=$1 venv=$2 mode=$3
 export PYTHON
 
 case $mode in
-tools) scripts/require.sh python ;;
+tools | ecosystem) scripts/require.sh python ;;
 *) scripts/require.sh cargo cc python ;;
 esac
 
@@ -47,10 +48,16 @@ if [ ! -d "$venv" ]; then
     "$PYTHON" -m venv "$venv"
 fi
 
-if [ "$mode" = tools ]; then
+case $mode in
+tools)
     requirements tools scripts/requirements.txt
     exit
-fi
+    ;;
+ecosystem)
+    requirements ecosystem tests/ecosystem/requirements.txt
+    exit
+    ;;
+esac
 requirements tests tests/requirements.txt 'maturin>=1.9,<2'
 same ferrio "$mode $(sources)" && exit
 

@@ -11,6 +11,7 @@ Over 500 lines because both families and both ends of a connection are one subje
 
 import asyncio
 import contextlib
+import contextvars
 import errno
 import functools
 import gc
@@ -405,6 +406,36 @@ async def test_a_factory_that_raises_loses_only_its_connection(loop, debug):
     await shut(server)
     # Outside debug mode stock asyncio says nothing.
     assert told == [("Error on transport creation for incoming connection", ZeroDivisionError)] * debug
+
+
+@on_loop
+async def test_connections_begin_with_the_context_in_which_serving_began(loop):
+    request, connection = contextvars.ContextVar("request"), contextvars.ContextVar("connection")
+    seen = []
+
+    class Witness(Echo):
+        def __init__(self):
+            super().__init__()
+            seen.append((request.get(None), connection.get(None)))
+            connection.set(len(seen))
+
+        def connection_made(self, transport):
+            seen.append((request.get(None), connection.get(None)))
+            super().connection_made(transport)
+
+        def data_received(self, data):
+            seen.append((request.get(None), connection.get(None)))
+            super().data_received(data)
+
+    request.set("creating")
+    server = await loop.create_server(Witness, HOST, 0, start_serving=False)
+    request.set("serving")
+    async with server:
+        await server.start_serving()
+        request.set("later")
+        for _ in range(2):
+            assert await answers(loop.create_connection(Client, *server.sockets[0].getsockname()))
+    assert seen == [("serving", None), *[("serving", 1)] * 2, ("serving", None), *[("serving", 4)] * 2]
 
 
 @on_loop

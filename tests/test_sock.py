@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import errno
 import functools
+import gc
 import inspect
 import os
 import re
 import socket
 import ssl
 import struct
+import weakref
 
 import pytest
 
@@ -161,6 +163,34 @@ async def test_a_reader_runs_before_the_writer_and_may_remove_it(loop):
         await until(lambda: len(seen) >= 2)
         loop.remove_reader(near)
         assert set(seen) == {"reader"}
+
+
+@on_loop
+async def test_a_file_that_was_closed_while_watched_is_removed_by_itself(loop):
+    with nonblocking_pair() as (near, _far):
+        loop.add_reader(near, print)
+        near.close()
+        assert loop.remove_writer(near) is False
+        assert loop.remove_reader(near) is True
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            loop.remove_reader(near)
+
+
+@on_loop
+async def test_a_watched_file_is_kept_alive(loop):
+    near, far = socket.socketpair()
+    with far:
+        fd, alive = near.fileno(), weakref.ref(near)
+        ready = asyncio.Event()
+        loop.add_reader(near, ready.set)
+        del near
+        gc.collect()
+        assert alive() is not None
+        far.send(b"data")
+        await ready.wait()
+        near = alive()
+        assert loop.remove_reader(fd) is True
+        near.close()
 
 
 @on_loop

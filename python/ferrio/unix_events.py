@@ -1,10 +1,10 @@
 """`Loop`: ferrio's event loop on Unix.
 
 Its bases, in this order: the native loop, which has whatever runs per callback, per packet and per
-connection; children and name look-ups, each in a file of its own; and the running Python's own selector loop, which has the rest: argument checks, connecting,
-serving, executors, exception handlers, debug texts. So the parts that differ between Python's releases are
-always those of the release that runs. What the second base would keep in a selector and a self-pipe does not
-exist here; the methods below stand where it would reach for them.
+connection; children and name look-ups, each in a file of its own; and the running Python's own selector loop,
+which has the rest: argument checks, connecting, serving, executors, exception handlers, debug texts. So the
+parts that differ between Python's releases are always those of the release that runs. What the last base would
+keep in a selector and a self-pipe does not exist here; the methods below stand where it would reach for them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from socket import socket
 from ssl import SSLContext
 from typing import IO, Any
 
-from . import _ferrio, pipes
+# Native code uses the first two; imported here, they are there when no file can be opened any more.
+from . import _ferrio, _support, pipes, selector_events  # noqa: F401
 from .base_subprocess import ChildProcesses
 from .resolver import Resolver
 

@@ -178,6 +178,13 @@ impl<H: Handle> Loop<H> {
         self.watchers.borrow().get(index)?[side(direction)].as_ref()?.again()
     }
 
+    /// The descriptor for which a word waits that `is_it` knows. Looks at all of them.
+    pub fn find_watcher(&self, is_it: impl Fn(&H) -> bool) -> Option<RawFd> {
+        let watchers = self.watchers.borrow();
+        let index = watchers.iter().position(|words| words.iter().flatten().any(&is_it))?;
+        RawFd::try_from(index).ok()
+    }
+
     /// Step one of a turn. `now` is the door's idea of the time, which a test may have replaced. When the plan is to
     /// sleep, `Remote::ring` ends the sleep from here on: a word that is pushed to the ring after this is not lost.
     #[must_use]
@@ -253,14 +260,8 @@ impl<H: Handle> Loop<H> {
     pub fn close(&self) {
         self.core.closed.set(true);
         let _entered = self.core.enter();
+        // The poller is not told: nobody waits any more, and after a fork the kernel's list is also the parent's.
         let watchers = self.watchers.take();
-        for (fd, words) in (0..).zip(&watchers) {
-            for (direction, word) in [Direction::Read, Direction::Write].into_iter().zip(words) {
-                if word.is_some() {
-                    self.core.reactor.ignore(fd, direction);
-                }
-            }
-        }
         drop(watchers);
         self.timers.clear();
         self.drop_tasks();

@@ -20,7 +20,7 @@ use crate::events::{Handle, TimerHandle, list};
 use crate::exceptions::{loop_closed, os_error};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, track, try_state, type_object};
 use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
@@ -94,7 +94,10 @@ impl BaseLoop {
         args: Args<'_, 'py>,
     ) -> PyResult<(Bound<'py, PyAny>, Rc<Loop<Word>>)> {
         let py = this.py();
-        let (call, context) = callback(method, "callback", args.positional(), args, py)?;
+        let ([Some(callback)], context) = args.split(method, ["callback"], intern!(py, "context"))? else {
+            return Err(missing(method, "callback"));
+        };
+        let (call, context) = call_of(callback, args.positional().skip(1), context)?;
         let engine = self.engine()?;
         if self.is_debug() {
             self.check(this, method, &call)?;
@@ -104,6 +107,9 @@ impl BaseLoop {
             && let Some(state) = try_state::<Handle>(&handle)
         {
             state.set_source_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?)?;
+        }
+        if self.thread.borrow().is_none() {
+            track(&handle);
         }
         engine.call_soon(Word::handle(handle.clone()));
         Ok((handle, engine))
@@ -160,9 +166,13 @@ impl BaseLoop {
 
     fn call_later<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let mut positional = args.positional();
-        let delay = positional.next().ok_or_else(|| missing("call_later", "delay"))?;
-        let (call, context) = callback("call_later", "callback", positional, args, py)?;
+        let names = ["delay", "callback"];
+        let ([Some(delay), Some(callback)], context) =
+            args.split("call_later", names, intern!(py, "context"))?
+        else {
+            return Err(missing("call_later", "callback"));
+        };
+        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         if delay.is_none() {
             return Err(PyTypeError::new_err("delay must not be None"));
         }
@@ -176,9 +186,11 @@ impl BaseLoop {
     }
 
     fn call_at<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
-        let mut positional = args.positional();
-        let when = positional.next().ok_or_else(|| missing("call_at", "when"))?;
-        let (call, context) = callback("call_at", "callback", positional, args, this.py())?;
+        let (names, context) = (["when", "callback"], intern!(this.py(), "context"));
+        let ([Some(when), Some(callback)], context) = args.split("call_at", names, context)? else {
+            return Err(missing("call_at", "callback"));
+        };
+        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         if when.is_none() {
             return Err(PyTypeError::new_err("when cannot be None"));
         }
@@ -231,7 +243,7 @@ impl BaseLoop {
     fn ready(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let mut handles = Vec::new();
         if let Some(engine) = &*self.engine.borrow() {
-            engine.ready().for_each(|word| handles.extend(word.as_handle(this.py())));
+            engine.ready().for_each(|word| handles.extend(word.as_handle(this.py()).inspect(track)));
         }
         list(handles, this.py())
     }
@@ -386,16 +398,14 @@ impl Native for BaseLoop {
     }
 }
 
-/// A callback with its arguments and its context, from the arguments of a method.
-pub(crate) fn callback<'a, 'py: 'a>(
-    method: &str,
-    parameter: &str,
-    mut positional: impl ExactSizeIterator<Item = Borrowed<'a, 'py, PyAny>>,
-    args: Args<'a, 'py>,
-    py: Python<'py>,
+/// A callback with its arguments, and the context it is to run in: where none is given, a copy of the present one.
+pub(crate) fn call_of<'a, 'py: 'a>(
+    callback: Borrowed<'a, 'py, PyAny>,
+    positional: impl ExactSizeIterator<Item = Borrowed<'a, 'py, PyAny>>,
+    context: Option<Borrowed<'a, 'py, PyAny>>,
 ) -> PyResult<(Call, Ref)> {
-    let context = args.only_keyword(method, intern!(py, "context"))?;
-    let callback = positional.next().ok_or_else(|| missing(method, parameter))?.to_owned().into();
+    let py = callback.py();
+    let callback = callback.to_owned().into();
     let arguments = if positional.len() <= INLINE {
         let mut few = [const { None }; INLINE];
         for (place, value) in few.iter_mut().zip(positional) {
@@ -414,7 +424,10 @@ pub(crate) fn callback<'a, 'py: 'a>(
 
 /// A time as `float()` would read it where asyncio adds it to one.
 fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    value.extract().map_err(|_| {
+    value.extract().map_err(|error: PyErr| {
+        if !error.is_instance_of::<PyTypeError>(value.py()) {
+            return error;
+        }
         let kind = value.get_type().name().map(|name| name.to_string()).unwrap_or_default();
         PyTypeError::new_err(format!("unsupported operand type(s) for +: 'float' and '{kind}'"))
     })

@@ -9,9 +9,9 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
+use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::leaves_the_loop;
@@ -29,15 +29,19 @@ pub(crate) struct Handle {
     cancelled: Cell<bool>,
     context: Ref,
     event_loop: Ref,
-    /// What few handles have, and only in debug mode.
-    debug: RefCell<Option<Box<Debug>>>,
+    /// What few handles have.
+    extra: RefCell<Option<Box<Extra>>>,
 }
 
-/// Where a handle was made, and how it looked before it was cancelled.
+/// What few handles have.
 #[derive(Default)]
-struct Debug {
+struct Extra {
+    /// Where it was made, in debug mode.
     source_traceback: Option<Py<PyAny>>,
+    /// How it looked before it was cancelled, in debug mode.
     repr: Option<Py<PyAny>>,
+    /// The file object that it watches; a watched number has none. Empty once cancelled.
+    file: Option<Py<PyAny>>,
 }
 
 impl Handle {
@@ -47,7 +51,7 @@ impl Handle {
             cancelled: Cell::new(false),
             context,
             event_loop,
-            debug: RefCell::default(),
+            extra: RefCell::default(),
         }
     }
 
@@ -83,9 +87,11 @@ impl Handle {
         }
         if support::is_debug(&self.event_loop.bind(py))? {
             let repr = this.repr()?.into_any().unbind();
-            self.debug.borrow_mut().get_or_insert_default().repr = Some(repr);
+            self.extra.borrow_mut().get_or_insert_default().repr = Some(repr);
         }
         drop(self.call.take());
+        let file = self.extra.borrow_mut().as_mut().and_then(|extra| extra.file.take());
+        drop(file);
         Ok(true)
     }
 
@@ -106,8 +112,9 @@ impl Handle {
     }
 
     fn arguments(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let call = self.call.borrow();
-        call.as_ref().map(|call| Ok(call.tuple(this.py())?.into_any().unbind())).transpose()
+        // Making the tuple may collect garbage, and a finalizer may cancel this very handle.
+        let call = self.call.borrow().as_ref().map(|call| call.hold(this.py()));
+        call.map(|call| Ok(call.tuple(this.py())?.into_any().unbind())).transpose()
     }
 
     fn is_cancelled_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -123,15 +130,20 @@ impl Handle {
     }
 
     fn source_traceback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let debug = self.debug.borrow();
-        Ok(debug
+        let extra = self.extra.borrow();
+        Ok(extra
             .as_ref()
-            .and_then(|debug| debug.source_traceback.as_ref())
+            .and_then(|extra| extra.source_traceback.as_ref())
             .map(|value| value.clone_ref(this.py())))
     }
 
     pub(crate) fn set_source_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.debug.borrow_mut().get_or_insert_default().source_traceback = Some(value.clone().unbind());
+        let traceback = Some(value.clone().unbind());
+        let old = std::mem::replace(
+            &mut self.extra.borrow_mut().get_or_insert_default().source_traceback,
+            traceback,
+        );
+        drop(old);
         Ok(())
     }
 
@@ -140,8 +152,20 @@ impl Handle {
     }
 
     fn repr(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let debug = self.debug.borrow();
-        Ok(debug.as_ref().and_then(|debug| debug.repr.as_ref()).map(|value| value.clone_ref(this.py())))
+        let extra = self.extra.borrow();
+        Ok(extra.as_ref().and_then(|extra| extra.repr.as_ref()).map(|value| value.clone_ref(this.py())))
+    }
+
+    /// It watches `file`, which is kept alive as long as it does.
+    pub(crate) fn set_file(&self, file: Borrowed<'_, '_, PyAny>) {
+        let file = Some(file.to_owned().unbind());
+        let old = std::mem::replace(&mut self.extra.borrow_mut().get_or_insert_default().file, file);
+        drop(old);
+    }
+
+    pub(crate) fn watches(&self, file: Borrowed<'_, '_, PyAny>) -> bool {
+        let extra = self.extra.borrow();
+        extra.as_ref().and_then(|extra| extra.file.as_ref()).is_some_and(|mine| mine.is(file))
     }
 
     /// Shows the collector what it holds.
@@ -153,17 +177,18 @@ impl Handle {
         }
         visitor.raw(self.context.as_ptr());
         visitor.raw(self.event_loop.as_ptr());
-        if let Ok(debug) = self.debug.try_borrow()
-            && let Some(debug) = &*debug
+        if let Ok(extra) = self.extra.try_borrow()
+            && let Some(extra) = &*extra
         {
-            visitor.object(debug.source_traceback.as_ref());
+            visitor.object(extra.source_traceback.as_ref());
+            visitor.object(extra.file.as_ref());
         }
     }
 }
 
 impl Native for Handle {
     const NAME: &'static CStr = c"ferrio.Handle";
-    const KEPT: usize = 256;
+    const KEPT: usize = 1024;
     const DOC: &'static CStr = c"A callback that runs at the loop's next turn. Made by loop.call_soon().";
 
     fn place() -> &'static Place {
@@ -196,7 +221,7 @@ impl Native for Handle {
 
     fn clear(&self) {
         drop(self.call.take());
-        drop(self.debug.take());
+        drop(self.extra.take());
     }
 }
 

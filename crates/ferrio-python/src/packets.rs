@@ -19,7 +19,7 @@ use rustix::net::RecvFlags;
 use crate::base_events::BaseLoop;
 use crate::datagrams::DatagramTransport;
 use crate::exceptions::{leaves_the_loop, os_error};
-use crate::ffi::call::{call_method1, call_method2, copy_context, in_context, with_python};
+use crate::ffi::call::{call_method1, call_method2, copy_context, in_shared_context, with_python};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::Ref;
 use crate::protocols::{defer, watch};
@@ -156,7 +156,7 @@ impl PyPackets {
         call: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
         let Some(protocol) = self.protocol_of(py) else { return Ok(()) };
-        in_context(&self.context.bind(py), || call(&protocol)).map(drop)
+        in_shared_context(&self.context.bind(py), || call(&protocol)).map(drop)
     }
 
     /// Reports what a callback raised; datagram transports go on.

@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 use crate::base_events::BaseLoop;
 use crate::doors::Door;
 use crate::exceptions::{leaves_the_loop, os_error};
-use crate::ffi::call::{Exported, bytes_filled_by, call_method1, copy_context, in_context};
+use crate::ffi::call::{Exported, bytes_filled_by, call_method1, copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Io, Turn, Word};
@@ -161,7 +161,7 @@ impl<C> PyProtocol<C> {
         call: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(protocol) = self.protocol(py) else { return Ok(None) };
-        in_context(&self.context.bind(py), || call(&protocol)).map(Some)
+        in_shared_context(&self.context.bind(py), || call(&protocol)).map(Some)
     }
 
     /// Reports what a callback raised that asyncio calls through `call_soon`.

@@ -21,12 +21,14 @@ pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResu
     let engine = state.engine()?;
     let _current = engine.core().enter();
     engine.poll_next_turn();
-    loop {
-        turn(state, this, &engine)?;
-        if state.is_stopping() {
-            return Ok(());
+    let result = loop {
+        match turn(state, this, &engine) {
+            Ok(()) if !state.is_stopping() => {}
+            result => break result,
         }
-    }
+    };
+    engine.ready().for_each(|word| word.track_if_shared(this.py()));
+    result
 }
 
 /// Runs one turn.

@@ -3,11 +3,12 @@
 use std::os::fd::RawFd;
 
 use ferrio_engine::Direction;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyInt;
 
-use crate::base_events::{BaseLoop, callback};
+use crate::base_events::{BaseLoop, call_of};
 use crate::events::Handle;
 use crate::exceptions::os_error;
 use crate::ffi::args::{Args, missing};
@@ -51,7 +52,7 @@ impl BaseLoop {
 
     fn transport_of(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
         let fd = args.positional().next().ok_or_else(|| missing("_transport_of", "fd"))?;
-        Ok(self.transports.find(this.py(), fd.extract()?).map(Bound::unbind))
+        Ok(fd.extract().ok().and_then(|fd| self.transports.find(this.py(), fd)).map(Bound::unbind))
     }
 
     fn forget_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
@@ -78,9 +79,11 @@ impl BaseLoop {
         args: Args<'_, 'py>,
     ) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let mut positional = args.positional();
-        let fd = positional.next().ok_or_else(|| missing(method, "fd"))?;
-        let (call, context) = callback(method, "callback", positional, args, py)?;
+        let names = ["fd", "callback"];
+        let ([Some(fd), Some(callback)], context) = args.split(method, names, intern!(py, "context"))? else {
+            return Err(missing(method, "callback"));
+        };
+        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         let engine = self.engine()?;
         let handle = Handle::create(this, call, context)?;
         // Its word is queued again and again beside the one that waits: the collector has to know it for itself.
@@ -90,9 +93,14 @@ impl BaseLoop {
         {
             state.set_source_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?)?;
         }
-        let fd = descriptor(&fd)?;
+        let number = descriptor(&fd)?;
+        if !fd.is_instance_of::<PyInt>()
+            && let Some(state) = try_state::<Handle>(&handle)
+        {
+            state.set_file(fd);
+        }
         let old = engine
-            .watch(fd, direction, Word::handle(handle.clone()), false)
+            .watch(number, direction, Word::handle(handle.clone()), false)
             .map_err(|error| os_error(&error))?;
         cancel(py, old)?;
         Ok(handle.unbind())
@@ -100,10 +108,24 @@ impl BaseLoop {
 
     fn remove_watcher(&self, method: &str, direction: Direction, args: Args<'_, '_>) -> PyResult<bool> {
         let fd = args.positional().next().ok_or_else(|| missing(method, "fd"))?;
+        let py = fd.py();
         let Ok(engine) = self.engine() else { return Ok(false) };
-        let old = engine.unwatch(descriptor(&fd)?, direction);
+        let mine = |word: &Word| {
+            let handle = word.as_handle(py);
+            handle.as_ref().and_then(try_state::<Handle>).is_some_and(|state| state.watches(fd))
+        };
+        let old = match descriptor(&fd) {
+            Ok(number) => engine.unwatch(number, direction),
+            // A number that no descriptor has.
+            Err(error) if error.is_instance_of::<PyOverflowError>(py) => return Ok(false),
+            // A file that was closed while it was watched has no number any more: it is known by itself.
+            Err(error) => {
+                let number = engine.find_watcher(mine).ok_or(error)?;
+                engine.unwatch_mine(number, direction, mine)
+            }
+        };
         let found = old.is_some();
-        cancel(fd.py(), old)?;
+        cancel(py, old)?;
         Ok(found)
     }
 }
@@ -126,6 +148,9 @@ pub(crate) fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     match number {
         Some(number) if number >= 0 => Ok(number),
         Some(number) => Err(PyValueError::new_err(format!("Invalid file descriptor: {number}"))),
+        None if object.is_instance_of::<PyInt>() => {
+            Err(PyOverflowError::new_err("Python int too large to convert to C int"))
+        }
         None => Err(PyValueError::new_err(format!("Invalid file object: {}", object.repr()?))),
     }
 }

@@ -19,8 +19,10 @@ use crate::base_events::BaseLoop;
 use crate::doors::Door;
 use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::args::Args;
+use crate::ffi::call::{copy_context, in_context, in_shared_context};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
 use crate::ffi::members::{Members, members};
+use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::protocols::PyProtocol;
 use crate::sockets::Ends;
@@ -39,6 +41,8 @@ pub(crate) struct Listener {
     factory: Py<PyAny>,
     socket: Py<PyAny>,
     server: Option<Py<PyAny>>,
+    /// A copy of the one in which serving was started: each connection begins with a copy of it.
+    context: Ref,
     /// What `_start_serving` was called with, to call it again after a pause.
     arguments: Py<PyAny>,
     backlog: usize,
@@ -72,7 +76,8 @@ impl Listener {
     /// Makes protocol and transport. What the factory raises costs this connection only; debug mode reports it.
     fn connect(&self, py: Python<'_>, connection: OwnedFd, ends: Ends) -> PyResult<()> {
         let event_loop = self.event_loop.bind(py);
-        let made = self.factory.bind(py).call0().and_then(|protocol| {
+        let made = in_context(&copy_context(py)?.bind(py), || {
+            let protocol = self.factory.bind(py).call0()?;
             let server = self.server.as_ref().map(|server| server.clone_ref(py));
             stream(event_loop, Descriptor::owned(connection), ends, &protocol, None, None, server)
         });
@@ -97,7 +102,7 @@ impl Listener {
 impl Io for Listener {
     fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
         let py = this.py();
-        match self.accept_all(py) {
+        match in_shared_context(&self.context.bind(py), || self.accept_all(py)) {
             Err(error) if !leaves_the_loop(py, &error) => {
                 support::report(self.event_loop.bind(py), "Exception in accepting a connection", &error, &[])
             }
@@ -124,6 +129,7 @@ impl Native for Listener {
         visitor.object(Some(&self.factory));
         visitor.object(Some(&self.socket));
         visitor.object(self.server.as_ref());
+        visitor.raw(self.context.as_ptr());
         visitor.object(Some(&self.arguments));
     }
 
@@ -161,6 +167,7 @@ impl BaseLoop {
             factory: factory.to_owned().unbind(),
             socket: socket.to_owned().unbind(),
             server: (!server.is_none()).then(|| server.to_owned().unbind()),
+            context: copy_context(py)?,
             arguments: arguments.to_owned().unbind(),
             backlog: backlog.extract::<i64>().map_or(1, |backlog| usize::try_from(backlog).unwrap_or(1)),
             active: Cell::new(true),

@@ -99,7 +99,9 @@ impl<C: Door> Stream<C> {
     pub(crate) fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [lines] = args.bind("writelines", ["list_of_data"], 1)?;
         let mut chunks = Vec::new();
-        for line in lines.iter().flat_map(|lines| lines.try_iter()).flatten() {
+        // asyncio takes None, too.
+        let lines = lines.filter(|lines| !lines.is_none()).map(|lines| lines.try_iter()).transpose()?;
+        for line in lines.into_iter().flatten() {
             let line = line?;
             let exported = Exported::new(&line, false)?;
             chunks.push(if line.is_exact_instance_of::<PyBytes>() {
@@ -362,10 +364,12 @@ impl<C: Door> Native for Stream<C> {
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         self.protocol().traverse(visitor);
+        self.transport.visit_reason(|reason| visitor.object(Some(reason)));
     }
 
     fn clear(&self) {
         self.protocol().clear();
+        self.transport.clear_reason();
     }
 }
 
@@ -390,7 +394,7 @@ pub(crate) fn limits(high: Option<&Bound<'_, PyAny>>, low: Option<&Bound<'_, PyA
         _ => Ok(None),
     };
     let low = number(low)?;
-    let high = number(high)?.unwrap_or_else(|| low.map_or(64 * 1024, |low| 4 * low));
+    let high = number(high)?.unwrap_or_else(|| low.map_or(64 * 1024, |low| low.saturating_mul(4)));
     let low = low.unwrap_or_else(|| high.div_euclid(4));
     match (usize::try_from(high), usize::try_from(low)) {
         (Ok(high), Ok(low)) if high >= low => Ok(Limits { high, low }),

@@ -25,7 +25,7 @@ mod registry;
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -128,6 +128,9 @@ impl Reactor {
     /// When the kernel cannot watch `fd`: it is closed, or a regular file.
     pub fn listen(&self, fd: RawFd, direction: Direction, listener: Listener) -> io::Result<()> {
         let mut registry = self.registry.borrow_mut();
+        if !registry.has_place(fd) {
+            exists(fd)?;
+        }
         let old = registry.replace(fd, direction, listener)?;
         if old.is_somebody() {
             // Whoever listened may have closed the descriptor without a word, and this be another of the same number.
@@ -231,4 +234,14 @@ impl Reactor {
         registry.armed(fd, change.wanted);
         Ok(())
     }
+}
+
+/// The tables grow for open descriptors only: any number a program comes up with would make them fill the memory.
+fn exists(fd: RawFd) -> io::Result<()> {
+    if fd < 0 {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    // SAFETY: the number is only passed to the kernel, which answers EBADF for one that is not open.
+    let source = unsafe { BorrowedFd::borrow_raw(fd) };
+    Ok(rustix::io::fcntl_getfd(source).map(drop)?)
 }

@@ -3,10 +3,10 @@
 //! It keeps the interest list that other kernels keep for us. A wait works on a copy, so that the list may change while
 //! it sleeps; the change then counts from the next wait.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,7 +16,8 @@ use super::{Event, Events, Interest, Notifier};
 
 #[derive(Debug)]
 pub(crate) struct Poll {
-    armed: RefCell<BTreeMap<RawFd, Interest>>,
+    /// Behind a lock, since `wait` may run while others have the rest of the loop.
+    armed: Mutex<BTreeMap<RawFd, Interest>>,
     notifier: Notifier,
 }
 
@@ -24,7 +25,7 @@ impl Poll {
     pub(crate) const NAME: &'static str = "poll";
 
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Poll { armed: RefCell::default(), notifier: Notifier::new()? })
+        Ok(Poll { armed: Mutex::default(), notifier: Notifier::new()? })
     }
 
     /// Unlike poll(2) itself, refuses what epoll refuses: closed descriptors and regular files.
@@ -36,18 +37,18 @@ impl Poll {
         if matches!(kind, rustix::fs::FileType::RegularFile | rustix::fs::FileType::Directory) {
             return Err(Errno::PERM.into());
         }
-        self.armed.borrow_mut().insert(fd, interest);
+        self.armed().insert(fd, interest);
         Ok(())
     }
 
     pub(crate) fn disarm(&self, fd: RawFd) {
-        self.armed.borrow_mut().remove(&fd);
+        self.armed().remove(&fd);
     }
 
     pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let bell = self.notifier.readable();
         let mut fds = vec![PollFd::new(&bell, PollFlags::IN)];
-        for (&fd, &interest) in &*self.armed.borrow() {
+        for (&fd, &interest) in &*self.armed() {
             // SAFETY: as in `arm`; a descriptor closed meanwhile is reported as POLLNVAL.
             fds.push(PollFd::from_borrowed_fd(unsafe { BorrowedFd::borrow_raw(fd) }, flags(interest)));
         }
@@ -66,11 +67,15 @@ impl Poll {
         self.notifier.clone()
     }
 
+    fn armed(&self) -> MutexGuard<'_, BTreeMap<RawFd, Interest>> {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn report(&self, fd: RawFd, flags: PollFlags, events: &mut Events) {
         if flags.is_empty() {
             return;
         }
-        let mut armed = self.armed.borrow_mut();
+        let mut armed = self.armed();
         if flags.contains(PollFlags::NVAL) || armed.get(&fd).is_some_and(|interest| interest.once) {
             armed.remove(&fd);
         }

@@ -83,6 +83,11 @@ pub(super) struct Registry {
 }
 
 impl Registry {
+    /// Whether the tables reach as far as `fd`.
+    pub(super) fn has_place(&self, fd: RawFd) -> bool {
+        usize::try_from(fd).is_ok_and(|index| index < self.sources.len())
+    }
+
     /// Puts `listener` in the place of the one returned.
     pub(super) fn replace(
         &mut self,

@@ -77,6 +77,7 @@ pub struct Datagrams<P: PacketProtocol> {
     started: Cell<bool>,
     paused: Cell<bool>,
     reading: Cell<bool>,
+    writing: Cell<bool>,
     closing: Cell<bool>,
     lost: Cell<u32>,
     gone: Cell<bool>,
@@ -96,6 +97,7 @@ impl<P: PacketProtocol> Datagrams<P> {
             started: Cell::new(false),
             paused: Cell::new(false),
             reading: Cell::new(false),
+            writing: Cell::new(false),
             closing: Cell::new(false),
             lost: Cell::new(0),
             gone: Cell::new(false),
@@ -186,17 +188,18 @@ impl<P: PacketProtocol> Datagrams<P> {
         while self.lost.get() == 0 {
             let Some(packet) = self.queue.borrow_mut().pop_front() else { break };
             let size = P::size(&packet) + HEADER;
+            self.size.set(self.size.get().saturating_sub(size));
             if !self.protocol.send(cx, &self.descriptor, &packet)? {
+                self.size.set(self.size.get() + size);
                 self.queue.borrow_mut().push_front(packet);
                 break;
             }
-            self.size.set(self.size.get().saturating_sub(size));
         }
         if self.size.get() <= self.limits.get().low && self.writing_paused.replace(false) {
             self.protocol.resume_writing(cx)?;
         }
         if self.queue.borrow().is_empty() && self.lost.get() == 0 {
-            self.protocol.watch(cx, Direction::Write, false);
+            self.room(cx, false);
             if self.closing.get() {
                 self.lost.set(1);
                 return self.finish(cx);
@@ -214,7 +217,7 @@ impl<P: PacketProtocol> Datagrams<P> {
             if self.protocol.send(cx, &self.descriptor, &packet)? {
                 return Ok(());
             }
-            self.protocol.watch(cx, Direction::Write, true);
+            self.room(cx, true);
         }
         self.size.set(self.size.get() + P::size(&packet) + HEADER);
         self.queue.borrow_mut().push_back(packet);
@@ -228,8 +231,7 @@ impl<P: PacketProtocol> Datagrams<P> {
         }
         self.read(cx, false);
         if self.queue.borrow().is_empty() {
-            self.lost.set(1);
-            self.protocol.defer(cx);
+            self.lost(cx);
         }
     }
 
@@ -241,15 +243,13 @@ impl<P: PacketProtocol> Datagrams<P> {
         let queue = self.queue.take();
         if !queue.is_empty() {
             self.size.set(0);
-            self.protocol.watch(cx, Direction::Write, false);
         }
         drop(queue);
         self.closing.set(true);
         self.read(cx, false);
         let old = self.reason.replace(reason);
         drop(old);
-        self.lost.set(1);
-        self.protocol.defer(cx);
+        self.lost(cx);
     }
 
     /// Receives no more for now.
@@ -282,10 +282,32 @@ impl<P: PacketProtocol> Datagrams<P> {
         self.pause_writing(cx)
     }
 
+    /// Why the end that is on its way came: shown to a collector of garbage.
+    pub fn visit_reason(&self, visit: impl FnOnce(&P::Reason)) {
+        if let Ok(reason) = self.reason.try_borrow()
+            && let Some(reason) = &*reason
+        {
+            visit(reason);
+        }
+    }
+
+    /// Forgets why.
+    pub fn clear_reason(&self) {
+        let reason = self.reason.take();
+        drop(reason);
+    }
+
     /// Closes the socket without a word to the protocol: nobody refers to the transport any more.
     pub fn abandon(&self) {
         self.gone.set(true);
         self.descriptor.close();
+    }
+
+    fn lost(&self, cx: P::Cx<'_>) {
+        self.lost.set(1);
+        // A callback may have closed us while the last packet was being sent.
+        self.room(cx, false);
+        self.protocol.defer(cx);
     }
 
     fn finish(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
@@ -301,6 +323,12 @@ impl<P: PacketProtocol> Datagrams<P> {
     fn read(&self, cx: P::Cx<'_>, on: bool) {
         if self.reading.replace(on) != on {
             self.protocol.watch(cx, Direction::Read, on);
+        }
+    }
+
+    fn room(&self, cx: P::Cx<'_>, on: bool) {
+        if self.writing.replace(on) != on {
+            self.protocol.watch(cx, Direction::Write, on);
         }
     }
 

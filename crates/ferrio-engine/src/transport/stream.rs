@@ -44,6 +44,8 @@ struct State {
     paused: Cell<bool>,
     /// The channel is watched for reading.
     reading: Cell<bool>,
+    /// The channel is watched for room.
+    writing: Cell<bool>,
     closing: Cell<bool>,
     /// No more is to be written.
     ended: Cell<bool>,
@@ -193,7 +195,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
                     return Ok(());
                 }
             }
-            self.protocol.watch(cx, Direction::Write, true);
+            self.room(cx, true);
         }
         self.outgoing.push(rest()?, written);
         self.pause_writing(cx)
@@ -222,7 +224,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
                     return Ok(());
                 }
                 _ if self.outgoing.is_empty() => return Ok(()),
-                _ => self.protocol.watch(cx, Direction::Write, true),
+                _ => self.room(cx, true),
             }
         }
         self.pause_writing(cx)
@@ -279,7 +281,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         }
         if !self.outgoing.is_empty() {
             self.outgoing.clear();
-            self.protocol.watch(cx, Direction::Write, false);
+            self.room(cx, false);
         }
         self.state.closing.set(true);
         self.read(cx, false);
@@ -318,6 +320,21 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.pause_writing(cx)
     }
 
+    /// Why the end that is on its way came: shown to a collector of garbage.
+    pub fn visit_reason(&self, visit: impl FnOnce(&P::Reason)) {
+        if let Ok(reason) = self.reason.try_borrow()
+            && let Some(reason) = &*reason
+        {
+            visit(reason);
+        }
+    }
+
+    /// Forgets why.
+    pub fn clear_reason(&self) {
+        let reason = self.reason.take();
+        drop(reason);
+    }
+
     /// Closes the channel without a word to the protocol: nobody refers to the transport any more.
     pub fn abandon(&self) {
         self.state.gone.set(true);
@@ -340,7 +357,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     }
 
     fn all_written(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        self.protocol.watch(cx, Direction::Write, false);
+        self.room(cx, false);
         self.protocol.drained(cx, None);
         if self.state.closing.get() {
             self.read(cx, false);
@@ -386,7 +403,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     fn write_failed(&self, cx: P::Cx<'_>, error: io::Error) {
         let waited = !self.outgoing.is_empty();
         if waited {
-            self.protocol.watch(cx, Direction::Write, false);
+            self.room(cx, false);
             self.outgoing.clear();
         }
         let reason = self.protocol.write_failed(cx, error);
@@ -401,12 +418,20 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
 
     fn lost(&self, cx: P::Cx<'_>) {
         self.state.lost.set(1);
+        // `resume_writing` may have closed us before the last flush was through with its own bookkeeping.
+        self.room(cx, false);
         self.protocol.defer(cx);
     }
 
     fn read(&self, cx: P::Cx<'_>, on: bool) {
         if self.state.reading.replace(on) != on {
             self.protocol.watch(cx, Direction::Read, on);
+        }
+    }
+
+    fn room(&self, cx: P::Cx<'_>, on: bool) {
+        if self.state.writing.replace(on) != on {
+            self.protocol.watch(cx, Direction::Write, on);
         }
     }
 

@@ -6,7 +6,7 @@ use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyString, PyTuple};
 
 /// What a method was called with.
 #[derive(Clone, Copy)]
@@ -16,6 +16,10 @@ pub(crate) struct Args<'a, 'py> {
     positional: usize,
     names: Option<Borrowed<'a, 'py, PyTuple>>,
 }
+
+/// Parameters of a method, and its one keyword-only argument.
+pub(crate) type Split<'a, 'py, const N: usize> =
+    ([Option<Borrowed<'a, 'py, PyAny>>; N], Option<Borrowed<'a, 'py, PyAny>>);
 
 impl<'a, 'py> Args<'a, 'py> {
     /// # Safety
@@ -46,22 +50,29 @@ impl<'a, 'py> Args<'a, 'py> {
         self.values[..self.positional].iter().map(move |&value| unsafe { Borrowed::from_ptr(py, value) })
     }
 
-    /// The one keyword argument a method takes besides positional ones; any other is an error.
-    pub(crate) fn only_keyword(
+    /// The arguments of `method(*parameters, *rest, keyword=None)`, all parameters required: those, and the keyword's.
+    pub(crate) fn split<const N: usize>(
         &self,
         method: &str,
-        wanted: &Bound<'py, pyo3::types::PyString>,
-    ) -> PyResult<Option<Borrowed<'a, 'py, PyAny>>> {
-        let Some(names) = self.names else { return Ok(None) };
-        let mut found = None;
-        for (index, name) in names.iter().enumerate() {
-            if !name.is(wanted) && !name.eq(wanted)? {
-                return Err(unexpected(method, &name));
-            }
-            // SAFETY: the invariant of `new`.
-            found = Some(unsafe { Borrowed::from_ptr(self.py, self.values[self.positional + index]) });
+        parameters: [&str; N],
+        keyword: &Bound<'py, PyString>,
+    ) -> PyResult<Split<'a, 'py, N>> {
+        let mut bound = [None; N];
+        for (place, value) in bound.iter_mut().zip(self.positional()) {
+            *place = Some(value);
         }
-        Ok(found)
+        let mut found = None;
+        for (index, name) in self.names.iter().flat_map(|names| names.iter()).enumerate() {
+            if name.is(keyword) || name.eq(keyword)? {
+                found = Some(self.named(index));
+            } else {
+                self.place(method, &parameters, &mut bound, index, &name)?;
+            }
+        }
+        match bound.iter().position(Option::is_none) {
+            Some(place) => Err(missing(method, parameters[place])),
+            None => Ok((bound, found)),
+        }
     }
 
     /// Sorts the arguments by the names of the parameters, of which the first `required` must be there.
@@ -83,21 +94,37 @@ impl<'a, 'py> Args<'a, 'py> {
         }
         for index in 0..self.names.map_or(0, |names| names.len()) {
             let Some(name) = self.names.and_then(|names| names.get_item(index).ok()) else { break };
-            let Some(place) = parameters.iter().position(|&parameter| name.eq(parameter).unwrap_or(false))
-            else {
-                return Err(unexpected(method, &name));
-            };
-            if bound[place].is_some() {
-                let text = format!("{method}() got multiple values for argument '{}'", parameters[place]);
-                return Err(PyTypeError::new_err(text));
-            }
-            // SAFETY: the invariant of `new`.
-            bound[place] = Some(unsafe { Borrowed::from_ptr(self.py, self.values[self.positional + index]) });
+            self.place(method, &parameters, &mut bound, index, &name)?;
         }
         match (0..required).find(|&place| bound[place].is_none()) {
             Some(place) => Err(missing(method, parameters[place])),
             None => Ok(bound),
         }
+    }
+
+    /// Puts the keyword argument at `index` where its name belongs among the parameters.
+    fn place(
+        &self,
+        method: &str,
+        parameters: &[&str],
+        bound: &mut [Option<Borrowed<'a, 'py, PyAny>>],
+        index: usize,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let Some(place) = parameters.iter().position(|&parameter| name.eq(parameter).unwrap_or(false)) else {
+            return Err(unexpected(method, name));
+        };
+        if bound[place].is_some() {
+            let text = format!("{method}() got multiple values for argument '{}'", parameters[place]);
+            return Err(PyTypeError::new_err(text));
+        }
+        bound[place] = Some(self.named(index));
+        Ok(())
+    }
+
+    fn named(&self, index: usize) -> Borrowed<'a, 'py, PyAny> {
+        // SAFETY: the invariant of `new`.
+        unsafe { Borrowed::from_ptr(self.py, self.values[self.positional + index]) }
     }
 }
 

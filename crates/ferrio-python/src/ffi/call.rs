@@ -190,14 +190,30 @@ pub(crate) fn copy_context(py: Python<'_>) -> PyResult<Ref> {
     unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()).map(Ref::from) }
 }
 
-/// Runs `body` in `context`.
+/// Runs `body` in `context`, which must not be entered already.
 pub(crate) fn in_context<R>(context: &Bound<'_, PyAny>, body: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    enter(context)?;
+    inside(context, body)
+}
+
+/// As `in_context`; where `context` is entered already, further up the stack, `body` runs in the present one.
+pub(crate) fn in_shared_context<R>(
+    context: &Bound<'_, PyAny>,
+    body: impl FnOnce() -> PyResult<R>,
+) -> PyResult<R> {
+    if enter(context).is_ok() { inside(context, body) } else { body() }
+}
+
+fn enter(context: &Bound<'_, PyAny>) -> PyResult<()> {
     // SAFETY: ATTACHED; Enter answers with an error for what is not a context, or one that is entered already.
-    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
-        return Err(PyErr::fetch(context.py()));
-    }
+    let entered = unsafe { ffi::PyContext_Enter(context.as_ptr()) } == 0;
+    if entered { Ok(()) } else { Err(PyErr::fetch(context.py())) }
+}
+
+/// Runs `body` and leaves `context`, which was entered.
+fn inside<R>(context: &Bound<'_, PyAny>, body: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
     let result = body();
-    // SAFETY: entered above. It fails only when `body` left another context entered.
+    // SAFETY: entered by the caller. It fails only when `body` left another context entered.
     if unsafe { ffi::PyContext_Exit(context.as_ptr()) } != 0 {
         let error = PyErr::fetch(context.py());
         return result.and(Err(error));

@@ -16,7 +16,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::{align_of, size_of};
 use std::ptr;
-use std::sync::atomic::{AtomicIsize, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
 
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi;
@@ -83,6 +83,47 @@ impl Place {
     /// The type object; null before it was made.
     pub(crate) fn object(&self) -> *mut ffi::PyTypeObject {
         self.object.load(Ordering::Relaxed)
+    }
+}
+
+/// How many objects that own one another are freed in each other's frames.
+const DEEPEST: usize = 50;
+
+/// Objects that have to be freed, but not yet: a chain of handles of which each is an argument of the next would overflow
+/// the stack. What CPython's trashcan does for its own types and for Python subclasses of ours.
+struct Later {
+    /// How many of ours are being freed.
+    depth: AtomicUsize,
+    list: UnsafeCell<Vec<(ffi::destructor, *mut ffi::PyObject)>>,
+}
+
+// SAFETY: as for `FreeList`.
+unsafe impl Sync for Later {}
+
+static LATER: Later = Later { depth: AtomicUsize::new(0), list: UnsafeCell::new(Vec::new()) };
+
+impl Later {
+    /// Whether `object` can be freed now, which ends with `leave`; else `dealloc` is called for it later.
+    fn enter(&self, object: *mut ffi::PyObject, dealloc: ffi::destructor) -> bool {
+        let depth = self.depth.load(Ordering::Relaxed);
+        if depth < DEEPEST {
+            self.depth.store(depth + 1, Ordering::Relaxed);
+            return true;
+        }
+        // SAFETY: ATTACHED, and no call into the interpreter.
+        unsafe { (*self.list.get()).push((dealloc, object)) };
+        false
+    }
+
+    fn leave(&self) {
+        let depth = self.depth.load(Ordering::Relaxed);
+        while depth <= DEEPEST / 2 {
+            // SAFETY: as above; the borrow ends with the pop.
+            let Some((dealloc, object)) = (unsafe { (*self.list.get()).pop() }) else { break };
+            // SAFETY: what CPython called us with.
+            unsafe { dealloc(object) };
+        }
+        self.depth.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -279,7 +320,11 @@ unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
         let class = ffi::Py_TYPE(this);
         ffi::PyObject_GC_UnTrack(this.cast());
         if T::KEPT > 0 && class == T::place().object() {
-            return keep_or_free::<T>(this);
+            if LATER.enter(this, dealloc::<T>) {
+                keep_or_free::<T>(this);
+                LATER.leave();
+            }
+            return;
         }
         if (*class).tp_weaklistoffset != 0 {
             ffi::PyObject_ClearWeakRefs(this);
@@ -311,8 +356,9 @@ unsafe fn keep_or_free<T: Native>(this: *mut ffi::PyObject) {
     // SAFETY: the caller's promise.
     unsafe {
         let class = ffi::Py_TYPE(this);
+        // Since Python 3.12 the place is in front of the object, and the offset negative.
         let weak_references = this.byte_offset((*class).tp_weaklistoffset).cast::<*mut ffi::PyObject>();
-        if (*class).tp_weaklistoffset > 0 && !(*weak_references).is_null() {
+        if (*class).tp_weaklistoffset != 0 && !(*weak_references).is_null() {
             ffi::PyObject_ClearWeakRefs(this);
         }
         if ffi::PyErr_Occurred().is_null() {

@@ -158,6 +158,15 @@ impl Word {
         }
     }
 
+    /// Has the collector know a handle that somebody else refers to. A loop that runs is no garbage, so that its handles
+    /// need not be known; when it stops, they have to be.
+    pub(crate) fn track_if_shared(&self, py: Python<'_>) {
+        if self.tag() == HANDLE && !self.is_only_one() {
+            // SAFETY: the tag says what it is.
+            track(&*unsafe { Borrowed::from_ptr(py, self.object()) });
+        }
+    }
+
     /// Whether the collector sees the object through this word only.
     fn is_unknown(&self) -> bool {
         // SAFETY: a live object of a collected type.
@@ -241,9 +250,7 @@ impl Drop for Word {
         } else {
             // SAFETY: the word owns a reference; loops are run, closed and dropped attached (ATTACHED).
             unsafe {
-                if self.tag() == HANDLE && !self.is_only_one() {
-                    track(&Borrowed::from_ptr(Python::assume_attached(), self.object()));
-                }
+                self.track_if_shared(Python::assume_attached());
                 ffi::Py_DECREF(self.object());
             }
         }

@@ -1,0 +1,48 @@
+"""What the tests of the ecosystem share: `run`, and certificates made on the spot.
+
+Each file is about one library, or two that belong together, and is skipped where that is not installed.
+tests/conftest.py does the rest: every test runs on stock asyncio and on ferrio, and may neither leave a
+descriptor open nor log an error of asyncio's. All traffic is on loopback or Unix sockets.
+"""
+
+import asyncio
+import ssl
+
+import pytest
+
+LIMIT = 30
+
+
+@pytest.fixture
+def run(new_loop):
+    """Run a coroutine on a new loop, with a limit on its time."""
+
+    def run(case):
+        loop = new_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            return loop.run_until_complete(asyncio.wait_for(case, LIMIT))
+        finally:
+            asyncio.set_event_loop(None)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def authority():
+    trustme = pytest.importorskip("trustme", reason="trustme is not installed: make ecosystem")
+    return trustme.CA()
+
+
+@pytest.fixture
+def server_tls(authority):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def client_tls(authority):
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context

@@ -1,0 +1,332 @@
+"""What only a careless or hostile program does: nothing of it may crash, hang, spin or leak.
+
+Each test is the smallest form of something that once broke ferrio, mostly found by fuzz_differential.py and its
+like; the last one runs that program for a moment.
+"""
+
+import asyncio
+import errno
+import gc
+import os
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from pathlib import Path
+
+import pytest
+
+import ferrio
+
+FUZZ = Path(__file__).with_name("fuzz_differential.py")
+
+
+def noop(*args):
+    pass
+
+
+def turn(loop, times=1):
+    for _ in range(times):
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+
+
+# Handles
+
+
+def test_weak_references_to_handles_die_with_them(new_loop):
+    loop, dead = new_loop(), []
+    for make in (lambda: loop.call_soon(noop), lambda: loop.call_later(0, noop)):
+        handle = make()
+        old = weakref.ref(handle, dead.append)
+        del handle
+        turn(loop, 3)
+        assert dead == [old]
+        dead.clear()
+        handles = [make() for _ in range(5)]  # the memory is used again
+        assert old() is None
+        assert [weakref.getweakrefcount(handle) for handle in handles] == [0] * 5
+
+
+@pytest.mark.parametrize("make", ["call_soon", "call_later"])
+def test_a_long_chain_of_handles_is_freed_without_deep_recursion(new_loop, make):
+    loop, handle = new_loop(), None
+    schedule = getattr(loop, make)
+    for _ in range(100_000):
+        handle = schedule(noop, handle) if make == "call_soon" else schedule(1000, noop, handle)
+    last = weakref.ref(handle)
+    loop.close()
+    del handle
+    assert last() is None
+
+
+def test_a_handle_cancelled_by_the_collector_while_it_is_looked_at(new_loop):
+    loop, cancelled = new_loop(), []
+
+    class Canceller:
+        def __init__(self):
+            self.cycle = self
+
+        def __del__(self):
+            handle.cancel()
+            cancelled.append(handle)
+
+    threshold = gc.get_threshold()
+    gc.collect()
+    try:
+        for _ in range(50):
+            handle = loop.call_soon(noop, 1, 2)
+            Canceller()
+            gc.set_threshold(1, 1, 1)
+            assert handle._args in ((1, 2), None)
+            gc.set_threshold(*threshold)
+    finally:
+        gc.set_threshold(*threshold)
+    gc.collect()
+    assert cancelled
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("run", [False, True])
+def test_an_open_loop_whose_handles_are_held_in_a_cycle_is_collected(aio, run):
+    loop = aio.new_event_loop()
+    if run:
+        loop.call_soon(lambda: setattr(loop, "handle", loop.call_soon(noop, loop)))
+        turn(loop)
+    else:
+        loop.handle = loop.call_soon(noop, loop)
+    gone = weakref.ref(loop)
+    del loop
+    gc.collect()
+    assert gone() is None
+
+
+# Arguments
+
+
+def test_callbacks_can_be_given_by_name(new_loop):
+    loop, seen = new_loop(), []
+    loop.call_soon(callback=lambda: seen.append("soon"))
+    loop.call_soon_threadsafe(callback=lambda: seen.append("threadsafe"), context=None)
+    loop.call_later(delay=-2, callback=lambda: seen.append("later"))
+    loop.call_at(when=0, callback=lambda: seen.append("at"))
+    loop.call_later(-1, callback=lambda: seen.append("mixed"))
+    turn(loop, 2)
+    assert sorted(seen) == ["at", "later", "mixed", "soon", "threadsafe"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda loop: loop.call_soon(noop, callback=noop),
+        lambda loop: loop.call_soon(context=None),
+        lambda loop: loop.call_later(1, noop, delay=1),
+        lambda loop: loop.call_later(delay=1),
+        lambda loop: loop.call_at(callback=noop),
+        lambda loop: loop.call_at(1, noop, when=1),
+        lambda loop: loop.call_at(1, noop, other=1),
+    ],
+)
+def test_arguments_by_wrong_names_are_refused(new_loop, call):
+    with pytest.raises(TypeError):
+        call(new_loop())
+
+
+def test_numbers_that_are_no_time_or_descriptor(new_loop):
+    loop = new_loop()
+    with pytest.raises(OverflowError):
+        loop.call_later(10**400, noop)
+    for number in (2**31 - 1, 1 << 20):
+        for add in (loop.add_reader, loop.add_writer):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                add(number, noop)
+    with pytest.raises(OverflowError):
+        loop.add_reader(2**31, noop)
+    for remove in (loop.remove_reader, loop.remove_writer):
+        assert not remove(2**31 - 1) and not remove(2**31) and not remove(2**70)
+
+
+def test_writelines_of_what_is_no_list(new_loop):
+    loop = new_loop()
+    near, far = socket.socketpair()
+    transport, _ = loop.run_until_complete(loop.create_connection(asyncio.Protocol, sock=near))
+    with pytest.raises(TypeError):
+        transport.writelines(5)
+    transport.close()
+    turn(loop)
+    far.close()
+
+
+# Callbacks that come back to their transport
+
+
+def test_pause_writing_from_within_data_received(new_loop):
+    loop, seen = new_loop(), []
+
+    class Echo(asyncio.Protocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def data_received(self, data):
+            self.transport.write(b"x" * 1_000_000)
+            seen.append("written")
+
+        def pause_writing(self):
+            seen.append("paused")
+
+    near, far = socket.socketpair()
+    far.send(b"go")
+    transport, _ = loop.run_until_complete(loop.create_connection(Echo, sock=near))
+    turn(loop, 3)
+    assert seen == ["paused", "written"]
+    transport.abort()
+    turn(loop)
+    far.close()
+
+
+@pytest.mark.parametrize("how", ["close", "abort"])
+def test_closing_from_resume_writing_leaves_no_watcher(how):
+    """On ferrio only: asyncio's transport fails when it is closed there, since it loses its connection twice."""
+    loop, lost = ferrio.new_event_loop(), []
+
+    class Closing(asyncio.Protocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def resume_writing(self):
+            getattr(self.transport, how)()
+
+        def connection_lost(self, error):
+            lost.append(error)
+
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    transport, protocol = loop.run_until_complete(loop.create_connection(Closing, sock=near))
+    number, gone = near.fileno(), weakref.ref(transport)
+    transport.write(bytes(500_000))
+    while not lost:
+        turn(loop)
+        try:
+            far.recv(1 << 20)
+        except BlockingIOError:
+            assert not transport.is_closing()
+    del transport, protocol, near
+    gc.collect()
+    assert (lost, gone()) == ([None], None)
+    # Who gets the number next is not watched for writing, which would make the loop spin.
+    again = socket.socketpair()
+    assert number in [end.fileno() for end in again]
+    for end in again:
+        loop.add_reader(end, noop)
+    loop.call_later(0.2, loop.stop)
+    busy = time.process_time()
+    loop.run_forever()
+    assert time.process_time() - busy < 0.1
+    loop.close()
+    for end in (far, *again):
+        end.close()
+
+
+@pytest.mark.parametrize("how", [None, "close", "abort"])
+def test_error_received_from_within_datagram_received(new_loop, how):
+    loop, seen = new_loop(), []
+
+    class Refused(asyncio.DatagramProtocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def datagram_received(self, data, address):
+            far.close()
+            while "error" not in seen:
+                self.transport.sendto(b"is anybody there")
+
+        def error_received(self, error):
+            assert error.errno == errno.ECONNREFUSED
+            seen.append("error")
+            if how:
+                getattr(self.transport, how)()
+
+        def connection_lost(self, error):
+            seen.append("lost")
+
+    near, far = (socket.socket(type=socket.SOCK_DGRAM) for _ in range(2))
+    for end in (near, far):
+        end.bind(("127.0.0.1", 0))
+    near.connect(far.getsockname())
+    far.sendto(b"go", near.getsockname())
+    transport, _ = loop.run_until_complete(loop.create_datagram_endpoint(Refused, sock=near))
+    turn(loop, 5)
+    transport.close()
+    turn(loop, 2)
+    assert seen == ["error", "lost"]
+
+
+# Limits and forks
+
+EXHAUSTED = """
+import asyncio, os, resource, socket, {module} as module
+
+async def main():
+    loop, seen = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda loop, context: seen.append(context["message"]))
+    server = await loop.create_server(lambda: seen.append("made") or asyncio.Protocol(), "127.0.0.1", 0)
+    client = socket.socket()
+    client.setblocking(False)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (30, limits[1]))
+    fill = []
+    try:
+        while True:
+            fill.append(os.dup(0))
+    except OSError:
+        pass
+    client.connect_ex(server.sockets[0].getsockname())
+    await asyncio.sleep(0.1)
+    assert set(seen) == {{"socket.accept() out of system resource"}}, seen
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    while "made" not in seen:
+        await asyncio.sleep(0.05)
+    server.close()
+
+module.run(main())
+"""
+
+
+def test_a_server_survives_running_out_of_descriptors_at_its_first_connection(aio):
+    """In a process of its own, since what is imported by then could not be imported there."""
+    program = EXHAUSTED.format(module=aio.__name__)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_loop_closed_by_a_forked_child_goes_on_in_the_parent(new_loop):
+    loop, seen = new_loop(), []
+    near, far = socket.socketpair()
+    loop.add_reader(near, lambda: seen.append(near.recv(10)))
+    child = os.fork()
+    if not child:
+        try:
+            loop.close()
+            os._exit(7)
+        finally:
+            os._exit(8)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    far.send(b"hello")
+    turn(loop, 2)
+    assert seen == [b"hello"]
+    loop.remove_reader(near)
+    near.close()
+    far.close()
+
+
+# Everything else
+
+
+def test_random_scripts_do_on_ferrio_what_they_do_on_asyncio():
+    command = [sys.executable, "-W", "ignore", FUZZ, "--seconds", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
