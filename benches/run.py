@@ -35,9 +35,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benches", description="Measure the event loops; README.md explains the table."
     )
-    parser.add_argument(
-        "--rows", default="*", metavar="A,B,*", help="rows to measure, shell patterns allowed"
-    )
+    parser.add_argument("--rows", default="*", metavar="A,B,*", help="rows to measure, shell patterns allowed")
     parser.add_argument(
         "--loops",
         default=",".join(LOOPS),
@@ -46,9 +44,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--subject", default=SUBJECT, metavar="LABEL", help="the loop that ratios are of")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each row; 5, or 3 with --quick")
-    parser.add_argument(
-        "--quick", action="store_true", help="short windows and small crowds: a look, not evidence"
-    )
+    parser.add_argument("--quick", action="store_true", help="short windows and small crowds: a look, not evidence")
     parser.add_argument("--pin", action="store_true", help="server on the first CPU, client on the second")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write head and table as Markdown")
@@ -107,9 +103,7 @@ def disturbance(raw: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-def run(
-    options: argparse.Namespace, rows: list[Row], found: list[Contender], head: list[str]
-) -> dict[str, Any]:
+def run(options: argparse.Namespace, rows: list[Row], found: list[Contender], head: list[str]) -> dict[str, Any]:
     """Measure and print row by row; what --json and --markdown write."""
     labels = [contender.label for contender in found]
     subject = options.subject if options.subject in labels else None

@@ -66,9 +66,7 @@ def check_rust(path, text, lines):
     yield from check_any(path, text, lines)
     code = re.sub(LITERAL, lambda found: blank(found[0]), text, flags=re.S)
     if not path.startswith(UNSAFE_HOMES):
-        yield from (
-            (n, "unsafe belongs in the engine or the door's ffi") for n, _ in each(r"\bunsafe\b", code)
-        )
+        yield from ((n, "unsafe belongs in the engine or the door's ffi") for n, _ in each(r"\bunsafe\b", code))
     for number, name in each(FORBIDDEN.get(path.split("/")[1], "(?!)"), code):
         yield number, f"{path.split('/')[1]} must not name {name}: dependencies point the other way"
     for number, _ in each(UNSAFE_SITE, code):

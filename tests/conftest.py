@@ -104,9 +104,7 @@ def open_files() -> dict[int, Any]:
     for fd in map(int, os.listdir(folder)):
         with contextlib.suppress(OSError):  # the one that listdir itself had open
             status = os.fstat(fd)
-            files[fd] = (
-                os.readlink(f"{folder}/{fd}") if sys.platform == "linux" else (status.st_dev, status.st_ino)
-            )
+            files[fd] = os.readlink(f"{folder}/{fd}") if sys.platform == "linux" else (status.st_dev, status.st_ino)
     return files
 
 

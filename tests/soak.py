@@ -110,9 +110,7 @@ async def stream(loop, connect):
     await ended(transport, client, "abort")
     transport, client = await connect()
     with contextlib.suppress(OSError):  # Unix sockets know no lingering
-        transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-        )
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.write(b"ping")
     await ended(transport, client, "abort")
 
@@ -350,9 +348,7 @@ def run():
     if done < options.cycles and not complaints:
         complaints.append(f"took more than {options.seconds:g} s")
     if len(after) != len(before):
-        complaints.append(
-            f"file descriptors: {len(before)} before, {len(after)} after: {set(after) - set(before)}"
-        )
+        complaints.append(f"file descriptors: {len(before)} before, {len(after)} after: {set(after) - set(before)}")
         complaints.extend(f"  {fd}: {target}" for fd, target in after.items() if fd not in before)
     if grown > GROWTH:
         complaints.append(f"memory grew by {grown >> 10} KiB, {GROWTH >> 10} are allowed")

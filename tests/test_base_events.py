@@ -379,9 +379,7 @@ def test_a_running_loop_cannot_be_closed_or_run_again(new_loop):
         ):  # there a refused run_forever() ends the running one: gh-125472
             with pytest.raises(RuntimeError, match=r"^This event loop is already running$"):
                 loop.run_forever()
-            with pytest.raises(
-                RuntimeError, match=r"^Cannot run the event loop while another loop is running$"
-            ):
+            with pytest.raises(RuntimeError, match=r"^Cannot run the event loop while another loop is running$"):
                 other.run_forever()
         assert asyncio.get_running_loop() is loop
         return "fine"
@@ -429,9 +427,7 @@ def test_run_until_complete_tells_a_stopped_loop_and_a_foreign_future(new_loop):
     future.set_result(2)
     turn(loop)
     assert loop.run_until_complete(future) == 2
-    with pytest.raises(
-        ValueError, match=r"^The future belongs to a different loop than the one specified as the loop"
-    ):
+    with pytest.raises(ValueError, match=r"^The future belongs to a different loop than the one specified as the loop"):
         loop.run_until_complete(other.create_future())
 
 
@@ -601,17 +597,13 @@ def test_executors(new_loop):
         loop.set_default_executor(object())
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 13), reason="3.12 waits for the threads before it looks at the timeout"
-)
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="3.12 waits for the threads before it looks at the timeout")
 def test_shutdown_default_executor_gives_up_after_its_timeout(new_loop):
     loop, release = new_loop(), threading.Event()
 
     async def main():
         work = loop.run_in_executor(None, release.wait)
-        with pytest.warns(
-            RuntimeWarning, match=r"did not finishing joining its threads within 0\.005 seconds"
-        ):
+        with pytest.warns(RuntimeWarning, match=r"did not finishing joining its threads within 0\.005 seconds"):
             await loop.shutdown_default_executor(0.005)
         release.set()
         await work

@@ -187,9 +187,7 @@ def test_a_status_that_somebody_else_has_read(new_loop, aio, caplog):
         return process.pid
 
     pid = new_loop().run_until_complete(main())
-    assert caplog.messages == [
-        f"child process pid {pid} exit status already read:  will report returncode 255"
-    ]
+    assert caplog.messages == [f"child process pid {pid} exit status already read:  will report returncode 255"]
 
 
 # On ferrio's

@@ -146,9 +146,7 @@ async def test_sending_is_immediate_and_takes_bytes_likes(loop):
                 assert far.recvfrom(100) == (bytes(data), transport.get_extra_info("sockname"))
             for wrong in ("text", 5, None):
                 name = type(wrong).__name__
-                with pytest.raises(
-                    TypeError, match=rf"^data argument must be a bytes-like object, not '{name}'$"
-                ):
+                with pytest.raises(TypeError, match=rf"^data argument must be a bytes-like object, not '{name}'$"):
                     transport.sendto(wrong, address)
             assert log.events == ["made"]
 
@@ -332,9 +330,7 @@ async def test_extra_info_and_repr(loop):
         assert transport.get_extra_info("peername") is None and transport.get_extra_info("nothing", 5) == 5
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST) == 0
         assert transport.get_protocol() is log
-        assert re.fullmatch(
-            rf"<\w+ fd={sock.fileno()} read=polling write=<idle, bufsize=0>>", repr(transport)
-        )
+        assert re.fullmatch(rf"<\w+ fd={sock.fileno()} read=polling write=<idle, bufsize=0>>", repr(transport))
         with pytest.raises(RuntimeError, match=r"^File descriptor .* is used by transport "):
             loop.add_reader(sock.fileno(), print)
 
@@ -386,9 +382,7 @@ async def test_create_datagram_endpoint_refuses(loop):
     create = functools.partial(loop.create_datagram_endpoint, Log)
     with socket.socket() as stream, udp() as (datagram, _):
         kind = "datagram socket" if sys.version_info >= (3, 13) else "UDP Socket"
-        problems = (
-            "local_addr=('127.0.0.1', 0), family=2, proto=1, flags=1, reuse_port=True, allow_broadcast=True"
-        )
+        problems = "local_addr=('127.0.0.1', 0), family=2, proto=1, flags=1, reuse_port=True, allow_broadcast=True"
         options = {"local_addr": (HOST, 0), "family": 2, "proto": 1, "flags": 1}
         for arguments, error, message in (
             ({}, ValueError, "unexpected address family"),

@@ -152,8 +152,7 @@ def test_a_raising_default_handler_is_logged(new_loop):
         loop.call_exception_handler({})
     assert [record.getMessage() for record in records] == [
         "Exception in default exception handler",
-        "Exception in default exception handler while handling an unexpected error "
-        "in custom exception handler",
+        "Exception in default exception handler while handling an unexpected error in custom exception handler",
     ]
     assert all(record.exc_info[0] is LookupError for record in records)
 
@@ -299,9 +298,7 @@ def test_debug_tells_where_a_handle_was_created(new_loop, schedule):
     assert contexts[0]["source_traceback"] == handle._source_traceback
     with asyncio_log() as records:
         loop.default_exception_handler(contexts[0])
-    assert (
-        "\nsource_traceback: Object created at (most recent call last):\n  File " in records[0].getMessage()
-    )
+    assert "\nsource_traceback: Object created at (most recent call last):\n  File " in records[0].getMessage()
 
 
 def test_debug_tells_the_handle_that_was_running(new_loop):
@@ -310,11 +307,7 @@ def test_debug_tells_the_handle_that_was_running(new_loop):
     with asyncio_log() as records:
         loop.call_soon(loop.call_exception_handler, {"message": "inside"})
         turn(loop)
-    assert (
-        records[0]
-        .getMessage()
-        .startswith("inside\nhandle_traceback: Handle created at (most recent call last):\n")
-    )
+    assert records[0].getMessage().startswith("inside\nhandle_traceback: Handle created at (most recent call last):\n")
 
 
 def test_debug_tracks_coroutine_origins_while_running(new_loop):

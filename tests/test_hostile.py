@@ -11,13 +11,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from pathlib import Path
 
-import pytest
-
 import ferrio
+import pytest
 
 FUZZ = Path(__file__).with_name("fuzz_differential.py")
 
@@ -91,11 +91,15 @@ def test_a_handle_cancelled_by_the_collector_while_it_is_looked_at(new_loop):
 @pytest.mark.parametrize("run", [False, True])
 def test_an_open_loop_whose_handles_are_held_in_a_cycle_is_collected(aio, run):
     loop = aio.new_event_loop()
+
+    def hold(loop):
+        loop.handle = loop.call_soon(noop, loop)
+
     if run:
-        loop.call_soon(lambda: setattr(loop, "handle", loop.call_soon(noop, loop)))
+        loop.call_soon(hold, loop)
         turn(loop)
     else:
-        loop.handle = loop.call_soon(noop, loop)
+        hold(loop)
     gone = weakref.ref(loop)
     del loop
     gc.collect()
@@ -260,6 +264,27 @@ def test_error_received_from_within_datagram_received(new_loop, how):
     transport.close()
     turn(loop, 2)
     assert seen == ["error", "lost"]
+
+
+def test_socket_operations_on_a_blocking_socket_do_not_stop_other_threads(new_loop):
+    """asyncio refuses such a socket in debug mode only; it waits without the interpreter's lock, ferrio in the loop."""
+    loop = new_loop()
+    near, far = socket.socketpair()
+    sender = threading.Timer(0.05, far.send, (b"late",))
+    sender.start()
+    assert loop.run_until_complete(loop.sock_recv(near, 10)) == b"late"
+    buffer = bytearray(10)
+    sender = threading.Timer(0.05, far.send, (b"later",))
+    sender.start()
+    assert loop.run_until_complete(loop.sock_recv_into(near, buffer)) == 5
+    received = []
+    reader = threading.Thread(target=lambda: received.append(far.recv(1_000_000, socket.MSG_WAITALL)))
+    reader.start()
+    loop.run_until_complete(loop.sock_sendall(near, bytes(1_000_000)))
+    reader.join()
+    assert received == [bytes(1_000_000)]
+    near.close()
+    far.close()
 
 
 # Limits and forks

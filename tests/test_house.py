@@ -111,8 +111,7 @@ KEPT = {
     "type of an unsafe function": (ENGINE, HEAD + "struct V {\n    drop: unsafe fn(*const ()),\n}\n"),
     "words in comments and strings": (
         DOOR,
-        HEAD
-        + '// panic!\nconst A: &str = "unsafe { x.unwrap() }";\nconst B: &str = r#"todo!() "quoted""#;\n',
+        HEAD + '// panic!\nconst A: &str = "unsafe { x.unwrap() }";\nconst B: &str = r#"todo!() "quoted""#;\n',
     ),
     "quotes and lifetimes": (DOOR, HEAD + "fn f<'a>(c: &'a char) -> bool { *c == '\"' || *c == '\\'' }\n"),
     "the lint itself": (DOOR, HEAD + "#![forbid(unsafe_code)]\n"),

@@ -110,9 +110,7 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     (events.Handle, "_run"): "(self)",
     (format_helpers, "_format_callback_source"): ("(func, args)", "(func, args, *, debug=False)"),
     (format_helpers, "extract_stack"): "(f=None, limit=None)",
-    (selector_events._SelectorSocketTransport, "_fatal_error"): (
-        "(self, exc, message='Fatal error on transport')"
-    ),
+    (selector_events._SelectorSocketTransport, "_fatal_error"): ("(self, exc, message='Fatal error on transport')"),
     (selector_events._SelectorSocketTransport, "_force_close"): "(self, exc)",
     (selector_events._SelectorSocketTransport, "_make_empty_waiter"): "(self)",
     (selector_events._SelectorSocketTransport, "_reset_empty_waiter"): "(self)",
@@ -181,9 +179,7 @@ def test_methods_of_the_loop(name):
 @pytest.mark.parametrize(("owner", "name"), OTHERS, ids=lambda value: getattr(value, "__name__", value))
 def test_other_methods_and_functions(owner, name):
     expected = OTHERS[owner, name]
-    assert str(inspect.signature(getattr(owner, name))) in (
-        (expected,) if isinstance(expected, str) else expected
-    )
+    assert str(inspect.signature(getattr(owner, name))) in ((expected,) if isinstance(expected, str) else expected)
 
 
 @pytest.mark.parametrize(("owner", "name"), sorted(ATTRIBUTES, key=str))

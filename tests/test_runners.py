@@ -48,7 +48,7 @@ def test_run_raises_what_main_raises_and_cancels_what_is_left(aio):
         left.append(task)
         raise LookupError("from main")
 
-    with pytest.raises(LookupError, match="^from main$"):
+    with pytest.raises(LookupError, match=r"^from main$"):
         aio.run(main())
     assert left[0].cancelled() and left[1] == "cancelled"
 

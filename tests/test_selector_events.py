@@ -444,9 +444,7 @@ async def test_reset_by_the_peer(loop, debug):
             far.close()
             assert isinstance(await log.closed, ConnectionResetError)
             assert log.events == ["made", "lost"] and transport.is_closing()
-    logged = [
-        text for text in (r.getMessage() for r in records) if "Fatal read error on socket transport" in text
-    ]
+    logged = [text for text in (r.getMessage() for r in records) if "Fatal read error on socket transport" in text]
     assert len(logged) == debug and contexts == []
 
 

@@ -266,9 +266,7 @@ async def test_serve_forever_ends_by_cancelling_or_closing(loop):
         serving = loop.create_task(server.serve_forever())
         await asyncio.sleep(0)
         assert server.is_serving() and await answers(tcp(loop, server))
-        with pytest.raises(
-            RuntimeError, match=r"^server <Server .*> is already being awaited on serve_forever\(\)$"
-        ):
+        with pytest.raises(RuntimeError, match=r"^server <Server .*> is already being awaited on serve_forever\(\)$"):
             await server.serve_forever()
         serving.cancel() if end == "cancel" else server.close()
         with pytest.raises(asyncio.CancelledError):
@@ -465,9 +463,7 @@ def resolving(loop, *addresses):
     """Have the loop resolve every name to these addresses."""
 
     async def getaddrinfo(host, port, **kwargs):
-        return [
-            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address) for address in addresses
-        ]
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address) for address in addresses]
 
     loop.getaddrinfo = getaddrinfo
 
@@ -501,9 +497,7 @@ async def test_connecting_tries_the_addresses_in_turn(loop):
     assert await answers(loop.create_connection(Client, "name", 1))
     await shut(server)
     resolving(loop, (HOST, port), ("127.0.0.2", port))
-    errors = [
-        f"[Errno {errno.ECONNREFUSED}] Connect call failed ('{host}', {port})" for host in (HOST, "127.0.0.2")
-    ]
+    errors = [f"[Errno {errno.ECONNREFUSED}] Connect call failed ('{host}', {port})" for host in (HOST, "127.0.0.2")]
     with pytest.raises(OSError) as caught:
         await loop.create_connection(Client, "name", 1)
     assert str(caught.value) == f"Multiple exceptions: {', '.join(errors)}"
@@ -650,10 +644,7 @@ async def test_a_stale_socket_is_replaced_and_a_file_is_not(loop, tmp_path):
     pathlib.Path(file).write_text("kept")
     with pytest.raises(OSError) as caught:
         await loop.create_unix_server(Echo, file)
-    assert (
-        caught.value.errno == errno.EADDRINUSE
-        and caught.value.strerror == f"Address {file!r} is already in use"
-    )
+    assert caught.value.errno == errno.EADDRINUSE and caught.value.strerror == f"Address {file!r} is already in use"
     assert pathlib.Path(file).read_text() == "kept"
 
 

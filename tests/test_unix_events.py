@@ -186,9 +186,7 @@ async def test_writing_to_a_broken_pipe(loop):
                 transport.write(b"x")
         finally:
             logging.getLogger("asyncio").removeHandler(handler)
-    assert [r.getMessage() for r in records] == [
-        "pipe closed by peer or os.write(pipe, data) raised exception."
-    ]
+    assert [r.getMessage() for r in records] == ["pipe closed by peer or os.write(pipe, data) raised exception."]
 
 
 @on_loop
@@ -224,9 +222,7 @@ async def test_regular_files_are_no_pipes(loop):
     with tempfile.TemporaryFile() as file:
         with pytest.raises(ValueError, match=r"^Pipe transport is for pipes/sockets only\.$"):
             await loop.connect_read_pipe(Log, file)
-        with pytest.raises(
-            ValueError, match=r"^Pipe transport is only for pipes, sockets and character devices$"
-        ):
+        with pytest.raises(ValueError, match=r"^Pipe transport is only for pipes, sockets and character devices$"):
             await loop.connect_write_pipe(Log, file)
         assert not file.closed
 

@@ -41,9 +41,7 @@ def build() -> Path:
     return binary
 
 
-def start(
-    binary: str, mode: str, cpu: int | None, options: dict[str, str | int | float]
-) -> subprocess.Popen[str]:
+def start(binary: str, mode: str, cpu: int | None, options: dict[str, str | int | float]) -> subprocess.Popen[str]:
     """Start the client against this process."""
     options = {"server": os.getpid(), "cpu": -1 if cpu is None else cpu, **options}
     command = [binary, mode, *(f"{key}={value}" for key, value in options.items())]

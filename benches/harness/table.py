@@ -50,9 +50,7 @@ def number(value: float) -> str:
     """Three significant digits, with k and M."""
     for factor, letter in ((1e6, "M"), (1e3, "k")):
         if value >= factor * 0.9995:
-            return (
-                f"{value / factor:.3g}{letter}" if value < factor * 999.5 else f"{value / factor:.0f}{letter}"
-            )
+            return f"{value / factor:.3g}{letter}" if value < factor * 999.5 else f"{value / factor:.0f}{letter}"
     return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 

@@ -241,8 +241,7 @@ BURSTS = (
     (
         f"{CALLBACKS:,} callbacks at once",
         callbacks,
-        "Time to queue and run them. Every step of every task, and every event of a socket, passes through "
-        "here.",
+        "Time to queue and run them. Every step of every task, and every event of a socket, passes through here.",
     ),
     (
         f"{CALLBACKS:,} callbacks, each scheduling the next",

@@ -129,9 +129,7 @@ class BaseLoop:
     def time(self) -> Callable[[], float]: ...  # the loop's clock, in seconds; a test may set its own
     @time.setter
     def time(self, value: Callable[[], float]) -> None: ...
-    def call_soon(
-        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
-    ) -> Handle:
+    def call_soon(self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None) -> Handle:
         """Call callback(*args) at the loop's next turn."""
 
     def call_soon_threadsafe(

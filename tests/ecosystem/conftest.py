@@ -1,4 +1,4 @@
-"""What the tests of the ecosystem share: `run`, and certificates made on the spot.
+"""What the tests of the ecosystem share: `run`, `closes_later`, and certificates made on the spot.
 
 Each file is about one library, or two that belong together, and is skipped where that is not installed.
 tests/conftest.py does the rest: every test runs on stock asyncio and on ferrio, and may neither leave a
@@ -6,7 +6,10 @@ descriptor open nor log an error of asyncio's. All traffic is on loopback or Uni
 """
 
 import asyncio
+import gc
+import os
 import ssl
+import time
 
 import pytest
 
@@ -26,6 +29,20 @@ def run(new_loop):
             asyncio.set_event_loop(None)
 
     return run
+
+
+@pytest.fixture
+def closes_later():
+    """For a library whose own threads close descriptors when it is done: waits for that, after the loop was closed.
+
+    To be asked for before `run`.
+    """
+    before = len(os.listdir("/dev/fd"))
+    yield
+    deadline = time.monotonic() + LIMIT
+    while len(os.listdir("/dev/fd")) > before and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.005)
 
 
 @pytest.fixture(scope="session")

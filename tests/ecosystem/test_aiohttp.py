@@ -71,9 +71,7 @@ class Application:
             if message.data == "close":
                 await socket.close(code=4001, message=b"as you wish")
             else:
-                await (socket.send_bytes if isinstance(message.data, bytes) else socket.send_str)(
-                    message.data
-                )
+                await (socket.send_bytes if isinstance(message.data, bytes) else socket.send_str)(message.data)
         return socket
 
 

@@ -135,9 +135,7 @@ def test_tls(run, server_tls, client_tls):
         listener = tls_streams.TLSListener(plain, server_tls)
         async with listener, anyio.create_task_group() as group:
             group.start_soon(listener.serve, serve)
-            stream = await anyio.connect_tcp(
-                "127.0.0.1", port, ssl_context=client_tls, tls_hostname="localhost"
-            )
+            stream = await anyio.connect_tcp("127.0.0.1", port, ssl_context=client_tls, tls_hostname="localhost")
             async with stream:
                 await stream.send(b"secret")
                 assert await stream.receive() == b"SECRET"

@@ -43,7 +43,7 @@ async def numbers(count):
         yield b"%d" % number
 
 
-def test_calls(run, tmp_path):
+def test_calls(closes_later, run, tmp_path):
     async def case():
         server = grpc.aio.server()
         server.add_generic_rpc_handlers((handlers(),))

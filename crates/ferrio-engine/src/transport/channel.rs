@@ -120,7 +120,7 @@ impl Drop for Descriptor {
     }
 }
 
-/// A connected stream socket.
+/// A connected stream socket. No call on it waits, even where whoever lent the descriptor left it blocking.
 #[derive(Debug)]
 pub struct Socket(pub Descriptor);
 
@@ -132,7 +132,7 @@ impl Channel for Socket {
     }
 
     fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        Ok(rustix::net::recv(self.0.borrow(), buffer, RecvFlags::empty())?.1)
+        Ok(rustix::net::recv(self.0.borrow(), buffer, RecvFlags::DONTWAIT)?.1)
     }
 
     fn write(&self, data: &[u8]) -> io::Result<usize> {

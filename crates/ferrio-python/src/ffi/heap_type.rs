@@ -117,11 +117,13 @@ impl Later {
 
     fn leave(&self) {
         let depth = self.depth.load(Ordering::Relaxed);
-        while depth <= DEEPEST / 2 {
-            // SAFETY: as above; the borrow ends with the pop.
-            let Some((dealloc, object)) = (unsafe { (*self.list.get()).pop() }) else { break };
-            // SAFETY: what CPython called us with.
-            unsafe { dealloc(object) };
+        // Half-way up, so that what these own finds room below.
+        if depth <= DEEPEST / 2 {
+            // SAFETY: ATTACHED; the borrow ends with the pop. The call is the one that CPython began.
+            while let Some((dealloc, object)) = unsafe { (*self.list.get()).pop() } {
+                // SAFETY: as above.
+                unsafe { dealloc(object) };
+            }
         }
         self.depth.fetch_sub(1, Ordering::Relaxed);
     }

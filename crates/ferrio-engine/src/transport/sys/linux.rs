@@ -5,7 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::net::{SendFlags, SocketAddrAny, SocketFlags, acceptfrom_with};
 
 /// How data is sent.
-pub(crate) const SEND: SendFlags = SendFlags::NOSIGNAL;
+pub(crate) const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 
 /// Accepts a connection that is non-blocking and not inherited by children.
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {

@@ -6,7 +6,7 @@ use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
 use rustix::net::{SendFlags, SocketAddrAny, acceptfrom};
 
 /// How data is sent.
-pub(crate) const SEND: SendFlags = SendFlags::empty();
+pub(crate) const SEND: SendFlags = SendFlags::DONTWAIT;
 
 /// Accepts a connection that is non-blocking and not inherited by children.
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
