@@ -355,3 +355,15 @@ def test_random_scripts_do_on_ferrio_what_they_do_on_asyncio():
     command = [sys.executable, "-W", "ignore", FUZZ, "--seconds", "3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_methods_without_parameters_refuse_arguments(new_loop):
+    loop = new_loop()
+    handle, timer = loop.call_soon(noop), loop.call_later(0, noop)
+    methods = (loop.stop, loop.is_running, loop.is_closed, loop.get_debug, handle.cancel, handle.cancelled, timer.when)
+    for method in methods:
+        with pytest.raises(TypeError):
+            method(1)
+        with pytest.raises(TypeError):
+            method(x=1)
+    assert not handle.cancelled() and not loop.is_closed()

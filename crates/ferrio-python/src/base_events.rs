@@ -198,44 +198,44 @@ impl BaseLoop {
         self.at(this, "call_at", (number(&when)?, given), call, context)
     }
 
-    fn time(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<f64> {
+    fn time(&self, _: &Bound<'_, PyAny>) -> PyResult<f64> {
         Ok(Clock::Monotonic.now().as_secs_f64())
     }
 
-    fn stop(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn stop(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.stopping.set(true);
         Ok(())
     }
 
-    fn is_running(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    fn is_running(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.thread.borrow().is_some())
     }
 
-    fn is_closed(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    fn is_closed(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.engine.borrow().is_none())
     }
 
-    fn debug_on(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    fn debug_on(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.debug.get())
     }
 
     /// Runs turns until `stop()`.
-    fn run_turns(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn run_turns(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.notice_foreign_time(this)?;
         run::until_stopped(self, this)
     }
 
     /// Runs one turn; for test tools that step a loop by hand.
-    fn run_once(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn run_once(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.notice_foreign_time(this)?;
         run::once(self, this)
     }
 
-    fn notice_time(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn notice_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.notice_foreign_time(this)
     }
 
-    fn poller(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+    fn poller(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let name = self.engine()?.core().reactor.name();
         Ok(PyString::new(this.py(), name).into_any().unbind())
     }
@@ -261,10 +261,6 @@ impl BaseLoop {
         Ok(())
     }
 
-    fn debug_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.debug.get())
-    }
-
     fn set_debug_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         self.debug.set(value.is_truthy()?);
         Ok(())
@@ -277,10 +273,6 @@ impl BaseLoop {
     fn set_stopping_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         self.stopping.set(value.is_truthy()?);
         Ok(())
-    }
-
-    fn closed_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.engine.borrow().is_none())
     }
 
     /// asyncio's `close()` sets this: the engine is closed with all it holds.
@@ -353,9 +345,9 @@ impl Native for BaseLoop {
                 c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe,
                 c"call_later" c"Call callback(*args) after delay seconds." => call_later,
                 c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
-                c"_monotonic" c"The loop's clock, in seconds." => time,
             }
-            methods {
+            bare {
+                c"_monotonic" c"The loop's clock, in seconds." => time,
                 c"stop" c"Stop running at the end of the present turn." => stop,
                 c"is_running" c"Whether the loop runs." => is_running,
                 c"is_closed" c"Whether the loop was closed." => is_closed,
@@ -365,12 +357,13 @@ impl Native for BaseLoop {
                 c"_notice_time" c"Find out whether a subclass has a clock of its own." => notice_time,
                 c"_poller" c"The name of the poller in use." => poller,
             }
+            methods {}
             attributes {
                 c"time" => time_attribute, set_time_attribute;
                 c"_ready" => ready, ignore;
                 c"_scheduled" => scheduled, ignore;
-                c"_closed" => closed_attribute, set_closed_attribute;
-                c"_debug" => debug_attribute, set_debug_attribute;
+                c"_closed" => is_closed, set_closed_attribute;
+                c"_debug" => debug_on, set_debug_attribute;
                 c"_stopping" => stopping_attribute, set_stopping_attribute;
                 c"_thread_id" => thread_attribute, set_thread_attribute;
             }

@@ -84,30 +84,30 @@ impl DatagramTransport {
         self.transport.send(this, Packet { data, address })
     }
 
-    fn close(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.close(this);
         Ok(())
     }
 
-    fn abort(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn abort(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.lose(this, None);
         Ok(())
     }
 
-    fn is_closing(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    fn is_closing(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_closing())
     }
 
-    fn is_reading(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    fn is_reading(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_reading())
     }
 
-    fn pause_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn pause_reading(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.pause_reading(this);
         Ok(())
     }
 
-    fn resume_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn resume_reading(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.resume_reading(this);
         Ok(())
     }
@@ -118,25 +118,21 @@ impl DatagramTransport {
         Ok(())
     }
 
-    fn get_protocol(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
-        self.protocol_attribute(this)
-    }
-
     fn set_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
         self.transport.set_limits(this, limits(high.as_deref(), low.as_deref())?)
     }
 
-    fn get_limits(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+    fn get_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let Limits { high, low } = self.transport.limits();
         Ok(PyTuple::new(this.py(), [low, high])?.into_any().unbind())
     }
 
-    fn buffer_size(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<usize> {
+    fn buffer_size(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(self.transport.size())
     }
 
-    fn abandon(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn abandon(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.abandon();
         Ok(())
     }
@@ -145,15 +141,11 @@ impl DatagramTransport {
         Ok(self.transport.is_gone())
     }
 
-    fn closing_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_closing())
-    }
-
     fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.packets().loop_of(this.py()).map(Bound::unbind))
     }
 
-    fn protocol_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    fn get_protocol(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.packets().protocol_of(this.py()).map(Bound::unbind))
     }
 
@@ -207,26 +199,28 @@ impl Native for DatagramTransport {
 
     fn members() -> Members {
         members! { DatagramTransport;
-            methods {
-                c"sendto" c"Send one packet." => sendto,
+            bare {
                 c"close" c"Close, after what was sent." => close,
                 c"abort" c"Close at once." => abort,
                 c"is_closing" c"Whether it is closing or closed." => is_closing,
                 c"is_reading" c"Whether it receives." => is_reading,
                 c"pause_reading" c"Receive nothing until resume_reading()." => pause_reading,
                 c"resume_reading" c"Receive again." => resume_reading,
-                c"set_protocol" c"Set the protocol." => set_protocol,
                 c"get_protocol" c"The protocol." => get_protocol,
-                c"set_write_buffer_limits" c"Set the marks of flow control." => set_limits,
                 c"get_write_buffer_limits" c"The marks of flow control: low, high." => get_limits,
                 c"get_write_buffer_size" c"How many bytes wait to be sent." => buffer_size,
                 c"_abandon" c"Close the descriptor and nothing else." => abandon,
             }
+            methods {
+                c"sendto" c"Send one packet." => sendto,
+                c"set_protocol" c"Set the protocol." => set_protocol,
+                c"set_write_buffer_limits" c"Set the marks of flow control." => set_limits,
+            }
             attributes {
                 c"_gone" => is_gone;
-                c"_closing" => closing_attribute;
+                c"_closing" => is_closing;
                 c"_loop" => event_loop_attribute;
-                c"_protocol" => protocol_attribute;
+                c"_protocol" => get_protocol;
                 c"_sock" => socket_attribute;
                 c"_address" => address_attribute;
                 c"_stored_extra" => extra_attribute, set_extra_attribute;

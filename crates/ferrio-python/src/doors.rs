@@ -48,23 +48,25 @@ pub(crate) trait Door: Channel + 'static {
 macro_rules! common {
     ($channel:ty) => {
         members! { Stream<$channel>;
-            methods {
+            bare {
                 c"close" c"Close, after what was written." => close,
                 c"is_closing" c"Whether it is closing or closed." => is_closing,
-                c"set_protocol" c"Set the protocol." => set_protocol,
                 c"get_protocol" c"The protocol." => get_protocol,
-                c"_fatal_error" c"Report an error and close at once." => fatal_error,
                 c"_abandon" c"Close the descriptor and nothing else." => abandon,
+            }
+            methods {
+                c"set_protocol" c"Set the protocol." => set_protocol,
+                c"_fatal_error" c"Report an error and close at once." => fatal_error,
             }
             attributes {
                 c"_gone" => is_gone;
                 c"_polling" => is_polling;
                 c"_loop" => event_loop_attribute;
-                c"_protocol" => protocol_attribute;
+                c"_protocol" => get_protocol;
                 c"_owner" => owner_attribute, set_owner_attribute;
                 c"_stored_extra" => extra_attribute, set_extra_attribute;
                 c"_fileno" => number_attribute;
-                c"_closing" => closing_attribute;
+                c"_closing" => is_closing;
             }
         }
     };
@@ -74,11 +76,12 @@ macro_rules! common {
 macro_rules! reading {
     ($channel:ty) => {
         common!($channel).and(members! { Stream<$channel>;
-            methods {
+            bare {
                 c"is_reading" c"Whether it receives data." => is_reading,
                 c"pause_reading" c"Receive no data until resume_reading()." => pause_reading,
                 c"resume_reading" c"Receive data again." => resume_reading,
             }
+            methods {}
             attributes {}
         })
     };
@@ -91,14 +94,16 @@ macro_rules! writing {
             light {
                 c"write" c"Write data; what does not fit now is written later." => write,
             }
-            methods {
-                c"writelines" c"Write several pieces of data." => writelines,
+            bare {
                 c"write_eof" c"Write no more, after what was written." => write_eof,
                 c"can_write_eof" c"True." => can_write_eof,
                 c"abort" c"Close at once." => abort,
-                c"set_write_buffer_limits" c"Set the marks of flow control." => set_limits,
                 c"get_write_buffer_limits" c"The marks of flow control: low, high." => get_limits,
                 c"get_write_buffer_size" c"How many bytes wait to be written." => buffer_size,
+            }
+            methods {
+                c"writelines" c"Write several pieces of data." => writelines,
+                c"set_write_buffer_limits" c"Set the marks of flow control." => set_limits,
             }
             attributes {
                 c"_protocol_paused" => paused_attribute;
@@ -111,10 +116,12 @@ macro_rules! writing {
 macro_rules! duplex {
     ($channel:ty) => {
         reading!($channel).and(writing!($channel)).and(members! { Stream<$channel>;
-            methods {
-                c"_force_close" c"Close at once, for the reason given." => force_close,
+            bare {
                 c"_make_empty_waiter" c"A future that is done when all is written." => make_empty_waiter,
                 c"_reset_empty_waiter" c"Undo _make_empty_waiter()." => reset_empty_waiter,
+            }
+            methods {
+                c"_force_close" c"Close at once, for the reason given." => force_close,
             }
             attributes {
                 c"_server" => server_attribute;

@@ -15,7 +15,6 @@ use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::leaves_the_loop;
-use crate::ffi::args::Args;
 use crate::ffi::call::{Call, in_context};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
 use crate::ffi::members::{Members, members};
@@ -95,15 +94,15 @@ impl Handle {
         Ok(true)
     }
 
-    fn cancel(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn cancel(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.forget(this).map(drop)
     }
 
-    fn cancelled(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    fn cancelled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.is_cancelled())
     }
 
-    fn run_method(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn run_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.run(this)
     }
 
@@ -115,10 +114,6 @@ impl Handle {
         // Making the tuple may collect garbage, and a finalizer may cancel this very handle.
         let call = self.call.borrow().as_ref().map(|call| call.hold(this.py()));
         call.map(|call| Ok(call.tuple(this.py())?.into_any().unbind())).transpose()
-    }
-
-    fn is_cancelled_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.is_cancelled())
     }
 
     fn context(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -198,15 +193,16 @@ impl Native for Handle {
 
     fn members() -> Members {
         members! { Handle;
-            methods {
+            bare {
                 c"cancel" c"Do not run the callback. Harmless when it has run." => cancel,
                 c"cancelled" c"Whether cancel() was called." => cancelled,
                 c"_run" c"Run the callback now." => run_method,
             }
+            methods {}
             attributes {
                 c"_callback" => callback;
                 c"_args" => arguments;
-                c"_cancelled" => is_cancelled_attribute;
+                c"_cancelled" => cancelled;
                 c"_context" => context;
                 c"_loop" => event_loop;
                 c"_source_traceback" => source_traceback, set_traceback;
@@ -266,7 +262,7 @@ impl TimerHandle {
         &self.handle
     }
 
-    fn cancel(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn cancel(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.handle.forget(this)?
             && self.scheduled.get()
             && let Some(event_loop) = try_state::<BaseLoop>(&self.handle.event_loop.bind(this.py()))
@@ -276,19 +272,15 @@ impl TimerHandle {
         Ok(())
     }
 
-    fn cancelled(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        self.handle.cancelled(this, args)
+    fn cancelled(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.handle.cancelled(this)
     }
 
-    fn run_method(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    fn run_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.handle.run(this)
     }
 
-    fn when(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        self.when_attribute(this)
-    }
-
-    fn when_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    fn when(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         match &self.given {
             Some(given) => Ok(given.object(this.py())),
             None => self.when.into_py_any(this.py()),
@@ -305,10 +297,6 @@ impl TimerHandle {
 
     fn arguments(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         self.handle.arguments(this)
-    }
-
-    fn is_cancelled_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.handle.is_cancelled_attribute(this)
     }
 
     fn context(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -345,18 +333,19 @@ impl Native for TimerHandle {
 
     fn members() -> Members {
         members! { TimerHandle;
-            methods {
+            bare {
                 c"cancel" c"Do not run the callback. Harmless when it has run." => cancel,
                 c"cancelled" c"Whether cancel() was called." => cancelled,
                 c"when" c"The time, on the loop's clock, at which the callback runs." => when,
                 c"_run" c"Run the callback now." => run_method,
             }
+            methods {}
             attributes {
-                c"_when" => when_attribute;
+                c"_when" => when;
                 c"_scheduled" => scheduled;
                 c"_callback" => callback;
                 c"_args" => arguments;
-                c"_cancelled" => is_cancelled_attribute;
+                c"_cancelled" => cancelled;
                 c"_context" => context;
                 c"_loop" => event_loop;
                 c"_source_traceback" => source_traceback, set_traceback;

@@ -137,20 +137,20 @@ impl<C: Door> Stream<C> {
         }
     }
 
-    pub(crate) fn write_eof(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn write_eof(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.write_eof(this).map_err(|error| os_error(&error))
     }
 
-    pub(crate) fn can_write_eof(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    pub(crate) fn can_write_eof(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(true)
     }
 
-    pub(crate) fn close(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.close(this);
         Ok(())
     }
 
-    pub(crate) fn abort(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn abort(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.lose(this, None);
         Ok(())
     }
@@ -176,19 +176,19 @@ impl<C: Door> Stream<C> {
         }
     }
 
-    pub(crate) fn is_closing(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    pub(crate) fn is_closing(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_closing())
     }
 
-    pub(crate) fn is_reading(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<bool> {
+    pub(crate) fn is_reading(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_reading())
     }
 
-    pub(crate) fn pause_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn pause_reading(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.transport.pause_reading(this) { self.log(this, "pauses") } else { Ok(()) }
     }
 
-    pub(crate) fn resume_reading(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn resume_reading(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.transport.resume_reading(this) { self.log(this, "resumes") } else { Ok(()) }
     }
 
@@ -197,34 +197,22 @@ impl<C: Door> Stream<C> {
         protocol.map_or(Ok(()), |protocol| self.protocol().set(&protocol))
     }
 
-    pub(crate) fn get_protocol(
-        &self,
-        this: &Bound<'_, PyAny>,
-        _: Args<'_, '_>,
-    ) -> PyResult<Option<Py<PyAny>>> {
-        self.protocol_attribute(this)
-    }
-
     pub(crate) fn set_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
         self.transport.set_limits(this, limits(high.as_deref(), low.as_deref())?)
     }
 
-    pub(crate) fn get_limits(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+    pub(crate) fn get_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let Limits { high, low } = self.transport.outgoing().limits();
         Ok(PyTuple::new(this.py(), [low, high])?.into_any().unbind())
     }
 
-    pub(crate) fn buffer_size(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<usize> {
+    pub(crate) fn buffer_size(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(self.transport.outgoing().size())
     }
 
     /// Nothing but sendfile may write until the future that is returned is done, and it is reset.
-    pub(crate) fn make_empty_waiter(
-        &self,
-        this: &Bound<'_, PyAny>,
-        _: Args<'_, '_>,
-    ) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn make_empty_waiter(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let py = this.py();
         if self.protocol().rare().has(Item::EmptyWaiter) {
             return Err(PyRuntimeError::new_err("Empty waiter is already set"));
@@ -238,13 +226,13 @@ impl<C: Door> Stream<C> {
         Ok(Some(waiter.unbind()))
     }
 
-    pub(crate) fn reset_empty_waiter(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn reset_empty_waiter(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         drop(self.protocol().rare().take(Item::EmptyWaiter));
         Ok(())
     }
 
     /// The end of a transport nobody refers to: the descriptor is closed without a word to the protocol.
-    pub(crate) fn abandon(&self, _: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+    pub(crate) fn abandon(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.abandon();
         Ok(())
     }
@@ -261,7 +249,7 @@ impl<C: Door> Stream<C> {
         Ok(self.protocol().event_loop(this.py()).map(Bound::unbind))
     }
 
-    pub(crate) fn protocol_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn get_protocol(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.protocol().protocol(this.py()).map(Bound::unbind))
     }
 
@@ -312,10 +300,6 @@ impl<C: Door> Stream<C> {
 
     pub(crate) fn number_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(usize::try_from(self.transport.channel().descriptor().number()).unwrap_or(0))
-    }
-
-    pub(crate) fn closing_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_closing())
     }
 
     pub(crate) fn ended_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -42,6 +42,22 @@ impl Members {
         self
     }
 
+    /// A method that takes nothing: CPython itself refuses arguments.
+    pub(crate) fn bare_method(
+        mut self,
+        name: &'static CStr,
+        doc: &'static CStr,
+        call: ffi::PyCFunction,
+    ) -> Self {
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: call },
+            ml_flags: ffi::METH_NOARGS,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
     pub(crate) fn attribute(
         mut self,
         name: &'static CStr,
@@ -198,7 +214,7 @@ pub(crate) unsafe fn light_method<T: Native, A: Answer>(
     )
 }
 
-/// The body of a getter's trampoline.
+/// The body of a getter's trampoline, and of that of a method which takes nothing.
 ///
 /// # Safety
 /// Called by CPython for an attribute of the type of `T`.
@@ -236,10 +252,11 @@ pub(crate) unsafe fn setter<T: Native>(
     )
 }
 
-/// `members! { T; [light { … }] methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
+/// `members! { T; [light { … }] [bare { … }] methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
 macro_rules! members {
     ($state:ty;
      $(light { $($light_name:literal $light_doc:literal => $light_method:ident,)* })?
+     $(bare { $($bare_name:literal $bare_doc:literal => $bare_method:ident,)* })?
      methods { $($name:literal $doc:literal => $method:ident,)* }
      attributes { $($attribute:literal => $get:ident $(, $set:ident)?;)* }
     ) => {{
@@ -258,6 +275,18 @@ macro_rules! members {
                     unsafe {
                         members::light_method::<$state, _>(this, values, positional, names, <$state>::$light_method)
                     }
+                }
+                call
+            }))*)?
+            $($(.bare_method($bare_name, $bare_doc, {
+                // SAFETY: called by CPython only, as its slot or table promises.
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn call(
+                    this: *mut pyo3::ffi::PyObject,
+                    _: *mut pyo3::ffi::PyObject,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for a method of the type of `$state`.
+                    unsafe { members::getter::<$state, _>(this, <$state>::$bare_method) }
                 }
                 call
             }))*)?
