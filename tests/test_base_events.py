@@ -3,10 +3,9 @@
 Knows nothing of sockets (test_selector_events.py), handles (test_events.py), debug mode and errors
 (test_debug.py).
 
-`turn(loop)` is one pass: asyncio promises that stop() before run_forever() runs exactly one, without waiting.
 Clocks are replaced, never slept on.
 
-Over 500 lines because asyncio's base_events is one subject and its cases share the helpers below.
+Over 500 lines because asyncio's base_events is one subject.
 """
 
 import asyncio
@@ -20,23 +19,9 @@ import warnings
 import weakref
 
 import pytest
+from helpers import collect_errors, noop, turn
 
 VAR = contextvars.ContextVar("VAR", default="unset")
-
-
-def turn(loop):
-    loop.stop()
-    loop.run_forever()
-
-
-def collect_errors(loop):
-    contexts = []
-    loop.set_exception_handler(lambda loop, context: contexts.append(context))
-    return contexts
-
-
-def noop(*args):
-    pass
 
 
 # Order

@@ -16,6 +16,7 @@ import warnings
 
 import ferrio
 import pytest
+from helpers import until
 
 PIPE = subprocess.PIPE
 
@@ -37,11 +38,6 @@ def popen(monkeypatch):
     yield Popen
     Popen.made.clear()
     Popen.threads.clear()
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0.0005)
 
 
 def run(main):

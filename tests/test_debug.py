@@ -1,6 +1,5 @@
 """What the loop tells when something goes wrong: exception handlers, their texts, and debug mode.
 
-`turn(loop)` is one pass: asyncio promises that stop() before run_forever() runs exactly one, without waiting.
 Clocks are replaced, never slept on.
 """
 
@@ -9,46 +8,13 @@ import contextlib
 import contextvars
 import functools
 import gc
-import logging
 import re
 import sys
 
 import pytest
+from helpers import HIDES_ARGUMENTS, asyncio_log, collect_errors, noop, turn
 
 VAR = contextvars.ContextVar("VAR", default="unset")
-HIDES_ARGUMENTS = sys.version_info >= (3, 13)  # outside debug mode, since they may be secret
-
-
-def turn(loop):
-    loop.stop()
-    loop.run_forever()
-
-
-@contextlib.contextmanager
-def asyncio_log(level=logging.WARNING):
-    """Collect what the asyncio logger is told, and keep it from everybody else."""
-    records = []
-    handler = logging.Handler()
-    handler.emit = records.append
-    logger = logging.getLogger("asyncio")
-    saved = logger.handlers, logger.propagate, logger.level
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(level)
-    try:
-        yield records
-    finally:
-        logger.handlers, logger.propagate = saved[:2]
-        logger.setLevel(saved[2])
-
-
-def collect_errors(loop):
-    contexts = []
-    loop.set_exception_handler(lambda loop, context: contexts.append(context))
-    return contexts
-
-
-def noop(*args):
-    pass
 
 
 # Exception handlers

@@ -2,26 +2,13 @@
 
 import asyncio
 import functools
-import sys
 import weakref
 
 import pytest
-
-HIDES_ARGUMENTS = sys.version_info >= (3, 13)  # outside debug mode, since they may be secret
-
-
-def turn(loop):
-    loop.stop()
-    loop.run_forever()
+from helpers import HIDES_ARGUMENTS, collect_errors, turn
 
 
-def collect_errors(loop):
-    contexts = []
-    loop.set_exception_handler(lambda loop, context: contexts.append(context))
-    return contexts
-
-
-def noop(*args):
+def noop(*args):  # in this file, whose name the texts of handles show
     pass
 
 

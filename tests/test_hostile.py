@@ -18,12 +18,9 @@ from pathlib import Path
 
 import ferrio
 import pytest
+from helpers import noop
 
 FUZZ = Path(__file__).with_name("fuzz_differential.py")
-
-
-def noop(*args):
-    pass
 
 
 def turn(loop, times=1):

@@ -12,9 +12,7 @@ Over 500 lines because a stream transport has that many promises to keep.
 import asyncio
 import contextlib
 import contextvars
-import functools
 import gc
-import inspect
 import logging
 import os
 import re
@@ -24,92 +22,9 @@ import sys
 import warnings
 
 import pytest
+from helpers import Log, asyncio_log, collect_errors, connected, drained, on_loop, tcp_pair, until
 
 VAR = contextvars.ContextVar("VAR", default="unset")
-
-
-def on_loop(function):
-    """Make a test of `async def function(loop, ...)`: it runs as the main task of a new loop."""
-
-    @functools.wraps(function)
-    def test(new_loop, **others):
-        loop = new_loop()
-        loop.run_until_complete(function(loop, **others))
-
-    del test.__wrapped__
-    signature = inspect.signature(function)
-    names = [p.replace(name="new_loop") if p.name == "loop" else p for p in signature.parameters.values()]
-    test.__signature__ = signature.replace(parameters=names)
-    return test
-
-
-@contextlib.contextmanager
-def asyncio_log(level=logging.WARNING):
-    """Collect what the asyncio logger is told, and keep it from everybody else."""
-    records = []
-    handler = logging.Handler()
-    handler.emit = records.append
-    logger = logging.getLogger("asyncio")
-    saved = logger.handlers, logger.propagate, logger.level
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(level)
-    try:
-        yield records
-    finally:
-        logger.handlers, logger.propagate = saved[:2]
-        logger.setLevel(saved[2])
-
-
-def collect_errors(loop):
-    contexts = []
-    loop.set_exception_handler(lambda loop, context: contexts.append(context))
-    return contexts
-
-
-@contextlib.contextmanager
-def tcp_pair():
-    """Two connected TCP sockets with a timeout; closing a socket that a transport has closed is harmless."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
-        far, _ = listener.accept()
-    with near, far:
-        far.settimeout(5)
-        yield near, far
-
-
-class Log(asyncio.Protocol):
-    """Writes down what happens to it, and raises in the callback that `raising` names."""
-
-    def __init__(self, raising=None, keep_open=None):
-        self.events, self.data, self.raising, self.keep_open = [], bytearray(), raising, keep_open
-        self.closed = asyncio.get_running_loop().create_future()
-
-    def saw(self, name):
-        self.events.append(name)
-        if name == self.raising:
-            raise LookupError(name)
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.saw("made")
-
-    def data_received(self, data):
-        self.data += data
-        self.saw("data")
-
-    def eof_received(self):
-        self.saw("eof")
-        return self.keep_open
-
-    def pause_writing(self):
-        self.saw("pause")
-
-    def resume_writing(self):
-        self.saw("resume")
-
-    def connection_lost(self, exc):
-        self.closed.set_result(exc)
-        self.saw("lost")
 
 
 class BufferedLog(Log, asyncio.BufferedProtocol):
@@ -123,35 +38,6 @@ class BufferedLog(Log, asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes):
         self.data += self.buffer[:nbytes]
         self.saw("updated")
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0.0005)
-
-
-@contextlib.asynccontextmanager
-async def connected(loop, factory=Log):
-    """A transport on a TCP socket, its protocol and the far socket; all is closed at the end."""
-    with tcp_pair() as (near, far):
-        transport, protocol = await loop.create_connection(factory, sock=near)
-        try:
-            yield transport, protocol, far
-        finally:
-            if not protocol.closed.done():
-                transport.abort()
-            await protocol.closed
-
-
-async def drained(loop, far, size):
-    """Read exactly `size` bytes from `far` while the loop goes on."""
-    far.setblocking(False)
-    received = bytearray()
-    while len(received) < size:
-        chunk = await loop.sock_recv(far, 1 << 16)
-        assert chunk, "end of stream"
-        received += chunk
-    return bytes(received)
 
 
 def fill(transport, size=1 << 23):

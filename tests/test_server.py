@@ -15,7 +15,6 @@ import contextvars
 import errno
 import functools
 import gc
-import inspect
 import os
 import pathlib
 import re
@@ -23,23 +22,9 @@ import socket
 import sys
 
 import pytest
+from helpers import on_loop, until
 
 HOST = "127.0.0.1"
-
-
-def on_loop(function):
-    """Make a test of `async def function(loop, ...)`: it runs as the main task of a new loop."""
-
-    @functools.wraps(function)
-    def test(new_loop, **others):
-        loop = new_loop()
-        loop.run_until_complete(function(loop, **others))
-
-    del test.__wrapped__
-    signature = inspect.signature(function)
-    names = [p.replace(name="new_loop") if p.name == "loop" else p for p in signature.parameters.values()]
-    test.__signature__ = signature.replace(parameters=names)
-    return test
 
 
 class Echo(asyncio.Protocol):
@@ -70,11 +55,6 @@ class Client(asyncio.Protocol):
 
     def connection_lost(self, exc):
         self.closed.set_result(exc)
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0.0005)
 
 
 async def answers(connecting):

@@ -6,7 +6,6 @@ Children are /bin/sh and the core utilities, since starting them takes a millise
 import asyncio
 import contextlib
 import functools
-import inspect
 import os
 import signal
 import socket
@@ -16,62 +15,9 @@ import threading
 import warnings
 
 import pytest
+from helpers import Log, on_loop, until
 
 PIPE = subprocess.PIPE
-
-
-def on_loop(function):
-    """Make a test of `async def function(loop, ...)`: it runs as the main task of a new loop."""
-
-    @functools.wraps(function)
-    def test(new_loop, **others):
-        loop = new_loop()
-        loop.run_until_complete(function(loop, **others))
-
-    del test.__wrapped__
-    signature = inspect.signature(function)
-    names = [p.replace(name="new_loop") if p.name == "loop" else p for p in signature.parameters.values()]
-    test.__signature__ = signature.replace(parameters=names)
-    return test
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0.0005)
-
-
-class Log(asyncio.Protocol):
-    """Writes down what happens to it, and raises in the callback that `raising` names."""
-
-    def __init__(self, raising=None):
-        self.events, self.data, self.raising = [], bytearray(), raising
-        self.closed = asyncio.get_running_loop().create_future()
-
-    def saw(self, name):
-        self.events.append(name)
-        if name == self.raising:
-            raise LookupError(name)
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.saw("made")
-
-    def data_received(self, data):
-        self.data += data
-        self.saw("data")
-
-    def eof_received(self):
-        self.saw("eof")
-
-    def pause_writing(self):
-        self.saw("pause")
-
-    def resume_writing(self):
-        self.saw("resume")
-
-    def connection_lost(self, exc):
-        self.closed.set_result(exc)
-        self.saw("lost")
 
 
 async def output(*program, **options):

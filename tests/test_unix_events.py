@@ -1,11 +1,9 @@
 """Pipe transports and signals. Signals go to this process; children are in test_subprocess.py."""
 
 import asyncio
-import contextlib
 import errno
 import functools
 import gc
-import inspect
 import logging
 import os
 import signal
@@ -16,75 +14,7 @@ import time
 import warnings
 
 import pytest
-
-
-def on_loop(function):
-    """Make a test of `async def function(loop, ...)`: it runs as the main task of a new loop."""
-
-    @functools.wraps(function)
-    def test(new_loop, **others):
-        loop = new_loop()
-        loop.run_until_complete(function(loop, **others))
-
-    del test.__wrapped__
-    signature = inspect.signature(function)
-    names = [p.replace(name="new_loop") if p.name == "loop" else p for p in signature.parameters.values()]
-    test.__signature__ = signature.replace(parameters=names)
-    return test
-
-
-def collect_errors(loop):
-    contexts = []
-    loop.set_exception_handler(lambda loop, context: contexts.append(context))
-    return contexts
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0.0005)
-
-
-class Log(asyncio.Protocol):
-    """Writes down what happens to it, and raises in the callback that `raising` names."""
-
-    def __init__(self, raising=None):
-        self.events, self.data, self.raising = [], bytearray(), raising
-        self.closed = asyncio.get_running_loop().create_future()
-
-    def saw(self, name):
-        self.events.append(name)
-        if name == self.raising:
-            raise LookupError(name)
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.saw("made")
-
-    def data_received(self, data):
-        self.data += data
-        self.saw("data")
-
-    def eof_received(self):
-        self.saw("eof")
-
-    def pause_writing(self):
-        self.saw("pause")
-
-    def resume_writing(self):
-        self.saw("resume")
-
-    def connection_lost(self, exc):
-        self.closed.set_result(exc)
-        self.saw("lost")
-
-
-@contextlib.contextmanager
-def pipe():
-    """The two ends of a pipe as files; closing one that a transport has closed is harmless."""
-    reading, writing = os.pipe()
-    with open(reading, "rb", 0) as near, open(writing, "wb", 0) as far:
-        yield near, far
-
+from helpers import Log, collect_errors, on_loop, pipe, until
 
 # Pipes
 
