@@ -1,6 +1,6 @@
 //! `Rare`: what few transports have at a time, in one box that is made when it is first needed.
 //!
-//! An idle connection that was accepted has none of it. Half of its memory would otherwise be empty places.
+//! An idle connection that was accepted has none of it, and servers may have many thousands of those.
 
 use std::cell::RefCell;
 

@@ -1,7 +1,7 @@
 //! The registry: for each descriptor who listens, and what the kernel was last told of it.
 //!
 //! Pure bookkeeping without system calls; the reactor brings kernel and registry into line. Tables indexed by
-//! descriptor: the kernel hands out the lowest free number, so they stay dense. Wakers, which are six times the size of
+//! descriptor: the kernel hands out the lowest free number, so they stay dense. Wakers, which are larger than
 //! all the rest, have a table of their own that a loop without Rust futures never makes.
 
 use std::io;

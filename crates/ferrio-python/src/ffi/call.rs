@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 use super::reference::Ref;
 use super::word::Word;
 
-/// How many arguments a callback keeps without a tuple. Nine in ten callbacks have at most three.
+/// How many arguments a callback keeps without a tuple. asyncio's own callbacks have at most two.
 pub(crate) const INLINE: usize = 3;
 
 /// The arguments of a callback.

@@ -110,8 +110,8 @@ pub(crate) fn entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) 
     Python::attach(run)
 }
 
-/// As `entry`, for methods that run for every callback and drop no `Py`: pyo3 need not count them in, which costs a
-/// dozen nanoseconds. Where the loop runs, it is counted in already.
+/// As `entry`, for methods that run for every callback and drop no `Py`: pyo3 need not count them in, which takes
+/// several look-ups in thread-local storage. Where the loop runs, it is counted in already.
 pub(crate) fn light_entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
     // SAFETY: CPython calls us with its lock held.
     guarded(unsafe { Python::assume_attached() }, body, failed)
