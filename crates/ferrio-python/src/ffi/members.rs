@@ -168,6 +168,19 @@ impl<T: Answer> Answer for Option<T> {
     }
 }
 
+/// # Safety
+/// `this` is of the type of `T`.
+unsafe fn call<'py, T: Native, A: Answer>(
+    py: Python<'py>,
+    this: *mut ffi::PyObject,
+    args: Args<'_, 'py>,
+    body: impl FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
+) -> PyResult<*mut ffi::PyObject> {
+    // SAFETY: the caller's promise.
+    let (this, state) = unsafe { (Borrowed::from_ptr(py, this), state(this)) };
+    body(state, &this, args).map(|answer| answer.answer(py))
+}
+
 /// The body of a method's trampoline.
 ///
 /// # Safety
@@ -180,13 +193,8 @@ pub(crate) unsafe fn method<T: Native, A: Answer>(
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
 ) -> *mut ffi::PyObject {
     entry(
-        |py| {
-            // SAFETY: the method descriptor checked the type of `this`; the arguments are CPython's.
-            let (this, args) =
-                unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
-            // SAFETY: as above.
-            body(unsafe { state(this.as_ptr()) }, &this, args).map(|answer| answer.answer(py))
-        },
+        // SAFETY: the caller's promise.
+        |py| unsafe { call(py, this, Args::new(py, values, positional, names), body) },
         ptr::null_mut(),
     )
 }
@@ -203,13 +211,8 @@ pub(crate) unsafe fn light_method<T: Native, A: Answer>(
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
 ) -> *mut ffi::PyObject {
     light_entry(
-        |py| {
-            // SAFETY: the method descriptor checked the type of `this`; the arguments are CPython's.
-            let (this, args) =
-                unsafe { (Borrowed::from_ptr(py, this), Args::new(py, values, positional, names)) };
-            // SAFETY: as above.
-            body(unsafe { state(this.as_ptr()) }, &this, args).map(|answer| answer.answer(py))
-        },
+        // SAFETY: the caller's promise.
+        |py| unsafe { call(py, this, Args::new(py, values, positional, names), body) },
         ptr::null_mut(),
     )
 }
