@@ -142,19 +142,11 @@ def accept_exhausted(loop: Any, sock: socket.socket, error: OSError, arguments: 
 
 if sys.version_info >= (3, 13):
 
-    def attach(server: Any, transport: asyncio.BaseTransport) -> None:
-        """Count a connection in."""
-        server._attach(transport)
-
     def detach(server: Any, transport: asyncio.BaseTransport) -> None:
         """Count a connection out."""
         server._detach(transport)
 
 else:
-
-    def attach(server: Any, transport: asyncio.BaseTransport) -> None:
-        """Count a connection in."""
-        server._attach()
 
     def detach(server: Any, transport: asyncio.BaseTransport) -> None:
         """Count a connection out."""

@@ -60,17 +60,7 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
         return self._owner
 
     def __repr__(self) -> str:
-        info = [self.__class__.__name__]
-        if self._gone:
-            info.append("closed")
-        elif self._closing:
-            info.append("closing")
-        info.append(f"fd={self._sock_fd}")
-        if self._loop is not None and not self._loop.is_closed():
-            info.append("read=polling" if self._polling else "read=idle")
-            size = self.get_write_buffer_size()
-            info.append(f"write=<{'polling' if size else 'idle'}, bufsize={size}>")
-        return f"<{' '.join(info)}>"
+        return _describe(self, self._polling)
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         if self._gone:
@@ -93,17 +83,7 @@ class DatagramTransport(_Extra, _ferrio.DatagramTransport):
     _peer_end: Any = None
 
     def __repr__(self) -> str:
-        info = [self.__class__.__name__]
-        if self._gone:
-            info.append("closed")
-        elif self._closing:
-            info.append("closing")
-        info.append(f"fd={self._sock_fd}")
-        if self._loop is not None and not self._loop.is_closed():
-            info.append("read=polling" if self.is_reading() else "read=idle")
-            size = self.get_write_buffer_size()
-            info.append(f"write=<{'polling' if size else 'idle'}, bufsize={size}>")
-        return f"<{' '.join(info)}>"
+        return _describe(self, self.is_reading())
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         if not self._gone:
@@ -111,6 +91,20 @@ class DatagramTransport(_Extra, _ferrio.DatagramTransport):
             sock = self._sock
             self._abandon()
             sock.close()
+
+
+def _describe(transport: Any, polling: bool) -> str:
+    info = [transport.__class__.__name__]
+    if transport._gone:
+        info.append("closed")
+    elif transport._closing:
+        info.append("closing")
+    info.append(f"fd={transport._sock_fd}")
+    if transport._loop is not None and not transport._loop.is_closed():
+        info.append("read=polling" if polling else "read=idle")
+        size = transport.get_write_buffer_size()
+        info.append(f"write=<{'polling' if size else 'idle'}, bufsize={size}>")
+    return f"<{' '.join(info)}>"
 
 
 def _ask(sock: socket.socket | None, method: str) -> Any:

@@ -5,11 +5,11 @@
 use std::ffi::CStr;
 
 use ferrio_engine::transport::{Datagrams, Limits};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyTuple, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::Args;
@@ -20,7 +20,7 @@ use crate::ffi::word::{Head, Io, Turn};
 use crate::packets::{Packet, PyPackets};
 use crate::server::some;
 use crate::support;
-use crate::transports::{lent, limits};
+use crate::transports::{lent, limits, require_bytes_like};
 
 /// The Python class of what is made here.
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -50,14 +50,7 @@ impl DatagramTransport {
     fn sendto(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
         let [Some(data), address] = args.bind("sendto", ["data", "addr"], 1)? else { return Ok(()) };
-        let bytes_like = data.is_instance_of::<PyBytes>()
-            || data.is_instance_of::<PyByteArray>()
-            || data.is_instance_of::<PyMemoryView>();
-        if !bytes_like {
-            let kind = data.get_type().name()?.repr()?.to_string();
-            let text = format!("data argument must be a bytes-like object, not {kind}");
-            return Err(PyTypeError::new_err(text));
-        }
+        require_bytes_like(&data)?;
         if cfg!(not(Py_3_13)) && data.len()? == 0 {
             return Ok(());
         }

@@ -114,12 +114,7 @@ impl PyPackets {
 
     /// Tells whoever waits for the transport that it is ready, unless they went away.
     pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
-        match self.waiter.take() {
-            Some(waiter) if !waiter.call_method0(py, intern!(py, "done"))?.is_truthy(py)? => {
-                waiter.call_method1(py, intern!(py, "set_result"), (py.None(),)).map(drop)
-            }
-            _ => Ok(()),
-        }
+        self.waiter.take().map_or(Ok(()), |waiter| support::tell_ready(waiter.bind(py)))
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {

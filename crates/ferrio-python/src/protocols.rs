@@ -129,12 +129,7 @@ impl<C> PyProtocol<C> {
 
     /// Tells whoever waits for the transport that it is ready, unless they went away.
     pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
-        match self.rare.take(Item::Waiter) {
-            Some(waiter) if !waiter.call_method0(py, intern!(py, "done"))?.is_truthy(py)? => {
-                waiter.call_method1(py, intern!(py, "set_result"), (py.None(),)).map(drop)
-            }
-            _ => Ok(()),
-        }
+        self.rare.take(Item::Waiter).map_or(Ok(()), |waiter| support::tell_ready(waiter.bind(py)))
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {

@@ -83,3 +83,12 @@ fn count(
         server.call_method0(method).map(drop)
     }
 }
+
+/// Completes the future of whoever waits for a transport to be ready, unless they went away.
+pub(crate) fn tell_ready(waiter: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = waiter.py();
+    if waiter.call_method0(intern!(py, "done"))?.is_truthy()? {
+        return Ok(());
+    }
+    waiter.call_method1(intern!(py, "set_result"), (py.None(),)).map(drop)
+}

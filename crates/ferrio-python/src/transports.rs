@@ -71,14 +71,7 @@ impl<C: Door> Stream<C> {
             return self
                 .write_bytes(this, bytes.as_bytes(), || Ok(Chunk::Shared(Exported::new(data, false)?)));
         }
-        let bytes_like = data.is_instance_of::<PyBytes>()
-            || data.is_instance_of::<PyByteArray>()
-            || data.is_instance_of::<PyMemoryView>();
-        if !bytes_like {
-            let kind = data.get_type().name()?.repr()?.to_string();
-            let text = format!("data argument must be a bytes-like object, not {kind}");
-            return Err(PyTypeError::new_err(text));
-        }
+        require_bytes_like(data)?;
         let exported = Exported::new(data, false)?;
         let bytes = exported.as_ref();
         self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
@@ -369,6 +362,18 @@ impl<C: Door> Drop for Stream<C> {
             }
         });
     }
+}
+
+/// What may be written or sent; anything else is named in the error.
+pub(crate) fn require_bytes_like(data: &Bound<'_, PyAny>) -> PyResult<()> {
+    if data.is_instance_of::<PyBytes>()
+        || data.is_instance_of::<PyByteArray>()
+        || data.is_instance_of::<PyMemoryView>()
+    {
+        return Ok(());
+    }
+    let kind = data.get_type().name()?.repr()?.to_string();
+    Err(PyTypeError::new_err(format!("data argument must be a bytes-like object, not {kind}")))
 }
 
 /// The marks of flow control as asyncio works them out.
