@@ -13,7 +13,8 @@ import socket
 import sys
 import traceback
 import types
-from asyncio import BufferedProtocol, base_events, constants, format_helpers, trsock
+from asyncio import BufferedProtocol, base_events, base_futures, base_tasks, constants, format_helpers, trsock
+from asyncio.futures import Future as _Future  # asyncio's own, whatever is installed later
 from asyncio.log import logger
 from typing import Any
 
@@ -171,3 +172,43 @@ def raised(
     else:
         error = kind() if value is None else kind(value)
     return error if trace is None else error.with_traceback(trace)
+
+
+future_repr = base_futures._future_repr  # type: ignore[attr-defined]  # private, hence without types
+task_repr = base_tasks._task_repr  # type: ignore[attr-defined]  # private, hence without types
+task_get_stack = base_tasks._task_get_stack  # type: ignore[attr-defined]  # private, hence without types
+task_print_stack = base_tasks._task_print_stack  # type: ignore[attr-defined]  # private, hence without types
+create_task = base_events.BaseEventLoop.create_task
+
+
+def stop_iteration(loop: asyncio.AbstractEventLoop, error: StopIteration) -> BaseException:
+    """What a future makes of a StopIteration: releases differ, so asyncio's own future is asked."""
+    asked: asyncio.Future[None] = _Future(loop=loop)
+    asked.set_exception(error)
+    return asked.exception() or error
+
+
+def step_failed(task: Any, error: BaseException) -> None:
+    """Report that a step of a task could not be done at all."""
+    task.get_loop().call_exception_handler(
+        {"message": f"Exception in a step of {task!r}", "exception": error, "task": task}
+    )
+
+
+def thrown(
+    kind: type[BaseException] | BaseException,
+    value: BaseException | None = None,
+    trace: types.TracebackType | None = None,
+) -> BaseException:
+    """As `raised`, with the checks that an iterator's throw() makes."""
+    if trace is not None and not isinstance(trace, types.TracebackType):
+        raise TypeError("throw() third argument must be a traceback")
+    if isinstance(kind, BaseException):
+        if value is not None:
+            raise TypeError("instance exception may not have a separate value")
+    elif not (isinstance(kind, type) and issubclass(kind, BaseException)):
+        raise TypeError(
+            "exceptions must be classes deriving BaseException or instances of such a class, "
+            f"not {type(kind).__name__}"
+        )
+    return raised(kind, value, trace)

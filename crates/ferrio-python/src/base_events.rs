@@ -14,7 +14,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyString};
+use pyo3::types::{PyDict, PyFloat, PyString};
 
 use crate::events::{Handle, TimerHandle, list};
 use crate::exceptions::{loop_closed, os_error};
@@ -23,9 +23,12 @@ use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
 use crate::ffi::heap_type::{Native, Place, Visitor, track, try_state, type_object};
 use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
-use crate::ffi::reference::Ref;
+use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
+use crate::futures::Future;
+use crate::outcome::direct;
+use crate::tasks::{Options, Task};
 use crate::{run, support};
 
 /// The state of a loop.
@@ -40,6 +43,10 @@ pub(crate) struct BaseLoop {
     foreign_time: Cell<bool>,
     /// What was set as `time` on the instance.
     own_time: RefCell<Option<Py<PyAny>>>,
+    /// Whether `call_soon` was replaced, on the instance or by a subclass: then tasks and futures go by it.
+    foreign_call_soon: Cell<bool>,
+    /// What makes tasks instead of us.
+    task_factory: Slot,
     /// Open transports by descriptor.
     pub(crate) transports: Transports,
 }
@@ -54,6 +61,8 @@ impl BaseLoop {
             thread: RefCell::default(),
             foreign_time: Cell::new(false),
             own_time: RefCell::default(),
+            foreign_call_soon: Cell::new(false),
+            task_factory: Slot::default(),
             transports: Transports::default(),
         })
     }
@@ -137,6 +146,48 @@ impl BaseLoop {
         }
         engine.call_at(Time::from_secs_f64(when), Word::timer(timer.clone()));
         Ok(timer.unbind())
+    }
+
+    /// Whether what is queued may go to the ring directly.
+    pub(crate) fn queues_directly(&self) -> bool {
+        !self.debug.get() && !self.foreign_call_soon.get()
+    }
+
+    fn create_future(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Future::create(this).map(Bound::unbind)
+    }
+
+    fn create_task(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        if !self.task_factory.is_empty() {
+            return self.create_task_by_factory(this, args);
+        }
+        let parameters = ["coro", "name", "context", EAGER_START];
+        let [Some(coroutine), name, context, eager] = args.bind_first("create_task", parameters)? else {
+            return Err(missing("create_task", "coro"));
+        };
+        self.engine()?;
+        let options = Options {
+            name: name.map(Borrowed::to_owned),
+            context: context.as_deref(),
+            eager: eager.is_some_and(|eager| eager.is_truthy().unwrap_or(false)),
+        };
+        Ok(Task::create(this, &coroutine, options)?.unbind())
+    }
+
+    /// asyncio's own method knows how the running release calls a factory.
+    fn create_task_by_factory(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let create = support::helper(this.py(), intern!(this.py(), "create_task"))?;
+        args.pass_on(&create, this).map(Bound::unbind)
+    }
+
+    fn task_factory(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.task_factory.object(this.py()))
+    }
+
+    fn set_task_factory_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let factory = (!value.is_none()).then(|| Ref::from(value.clone()));
+        drop(self.task_factory.replace(factory));
+        Ok(())
     }
 
     /// Debug mode's checks, by asyncio's own methods.
@@ -308,6 +359,11 @@ impl BaseLoop {
         let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
         let same = this.get_type().getattr(name)?.is(&native);
         self.foreign_time.set(!same || self.own_time.borrow().is_some());
+        let name = intern!(this.py(), "call_soon");
+        let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
+        let same = this.get_type().getattr(name)?.is(&native);
+        let own = this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?;
+        self.foreign_call_soon.set(!same || own);
         Ok(())
     }
 
@@ -345,9 +401,11 @@ impl Native for BaseLoop {
                 c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe,
                 c"call_later" c"Call callback(*args) after delay seconds." => call_later,
                 c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
+                c"create_task" c"Run a coroutine as a task." => create_task,
             }
             bare {
                 c"_monotonic" c"The loop's clock, in seconds." => time,
+                c"create_future" c"A new Future of this loop." => create_future,
                 c"stop" c"Stop running at the end of the present turn." => stop,
                 c"is_running" c"Whether the loop runs." => is_running,
                 c"is_closed" c"Whether the loop was closed." => is_closed,
@@ -360,6 +418,7 @@ impl Native for BaseLoop {
             methods {}
             attributes {
                 c"time" => time_attribute, set_time_attribute;
+                c"_task_factory" => task_factory, set_task_factory_attribute;
                 c"_ready" => ready, ignore;
                 c"_scheduled" => scheduled, ignore;
                 c"_closed" => is_closed, set_closed_attribute;
@@ -380,6 +439,7 @@ impl Native for BaseLoop {
         {
             engine.for_each(|word| word.traverse(visitor));
         }
+        visitor.raw(self.task_factory.as_ptr());
         if let Ok(own) = self.own_time.try_borrow() {
             visitor.object(own.as_ref());
         }
@@ -387,6 +447,7 @@ impl Native for BaseLoop {
 
     fn clear(&self) {
         self.close_engine();
+        drop(self.task_factory.take());
         drop(self.own_time.take());
     }
 }
@@ -415,6 +476,36 @@ pub(crate) fn call_of<'a, 'py: 'a>(
     Ok((Call { callback, arguments }, context))
 }
 
+/// Schedules `callback` in `context` on any loop, by its own `call_soon` where that may matter to somebody.
+pub(crate) fn call_soon(
+    event_loop: &Bound<'_, PyAny>,
+    callback: Ref,
+    argument: Option<&Bound<'_, PyAny>>,
+    context: Ref,
+) -> PyResult<()> {
+    let py = event_loop.py();
+    if let Some(state) = direct(event_loop) {
+        let mut few = [const { None }; INLINE];
+        few[0] = argument.map(|argument| argument.clone().into());
+        let call = Call { callback, arguments: Arguments::Few(few) };
+        let engine = state.engine()?;
+        let handle = Handle::create(event_loop, call, context)?;
+        if state.thread.borrow().is_none() {
+            track(&handle);
+        }
+        engine.call_soon(Word::handle(handle));
+        return Ok(());
+    }
+    let names = PyDict::new(py);
+    names.set_item(intern!(py, "context"), &context)?;
+    let name = intern!(py, "call_soon");
+    match argument {
+        Some(argument) => event_loop.call_method(name, (&callback, argument), Some(&names)),
+        None => event_loop.call_method(name, (&callback,), Some(&names)),
+    }
+    .map(drop)
+}
+
 /// A time as `float()` would read it where asyncio adds it to one.
 fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
     value.extract().map_err(|error: PyErr| {
@@ -425,3 +516,6 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
         PyTypeError::new_err(format!("unsupported operand type(s) for +: 'float' and '{kind}'"))
     })
 }
+
+/// The last parameter of `create_task`, where the running release has it.
+const EAGER_START: &str = if cfg!(Py_3_14) { "eager_start" } else { "" };

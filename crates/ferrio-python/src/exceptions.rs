@@ -3,7 +3,10 @@
 use std::io;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PySystemExit};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyString, PyType};
 
 /// Whether asyncio lets `error` leave the loop instead of reporting it.
 pub(crate) fn leaves_the_loop(py: Python<'_>, error: &PyErr) -> bool {
@@ -25,4 +28,35 @@ pub(crate) fn os_error(error: &io::Error) -> PyErr {
 /// What any use of a closed loop raises.
 pub(crate) fn loop_closed() -> PyErr {
     PyRuntimeError::new_err("Event loop is closed")
+}
+
+/// One of asyncio's own exceptions.
+pub(crate) fn asyncio_error(py: Python<'_>, name: &Bound<'_, PyString>, text: &str) -> PyErr {
+    let made = py.import(intern!(py, "asyncio.exceptions")).and_then(|module| module.call_method1(name, (text,)));
+    match made {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
+/// A new `CancelledError`, with a message or without.
+pub(crate) fn cancelled_error<'py>(
+    py: Python<'py>,
+    message: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let class = cancelled_class(py)?;
+    match message {
+        Some(message) => class.call1((message,)),
+        None => class.call0(),
+    }
+}
+
+/// Whether `error` is a cancellation.
+pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
+    cancelled_class(py).is_ok_and(|class| error.is_instance(py, class))
+}
+
+fn cancelled_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    CLASS.import(py, "asyncio.exceptions", "CancelledError")
 }

@@ -16,7 +16,9 @@ mod events;
 mod exceptions;
 mod ffi;
 mod futures;
+mod rust_futures;
 mod operations;
+mod outcome;
 mod packets;
 mod protocols;
 mod rare;
@@ -24,8 +26,10 @@ mod run;
 mod scratch;
 mod selector_events;
 mod server;
+mod step;
 mod sockets;
 mod support;
+mod tasks;
 mod transports;
 
 /// ferrio's native part; `import ferrio` is the way in.
@@ -41,11 +45,16 @@ mod _ferrio {
     use crate::events::{Handle, TimerHandle};
     use crate::ffi::heap_type::{create, type_object};
     use crate::operations::Operation;
+    use crate::futures::{Future, FutureIterator};
     use crate::server::Listener;
+    use crate::step::Wakeup;
+    use crate::tasks::Task;
     use crate::transports::Stream;
 
     #[pymodule_export]
-    use crate::futures::{rust_round_trip, rust_sleep};
+    use crate::ffi::registry::all;
+    #[pymodule_export]
+    use crate::rust_futures::{rust_round_trip, rust_sleep};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -57,6 +66,10 @@ mod _ferrio {
         create::<Handle>(&base("Handle")?, &[])?;
         create::<TimerHandle>(&base("TimerHandle")?, &[])?;
         create::<BaseLoop>(&py.get_type::<PyAny>(), &[])?;
+        create::<Future>(&base("Future")?, &[])?;
+        create::<Task>(&base("Task")?, &[])?;
+        create::<FutureIterator>(&py.get_type::<PyAny>(), &[])?;
+        create::<Wakeup>(&py.get_type::<PyAny>(), &[])?;
         create::<Listener>(&py.get_type::<PyAny>(), &[])?;
         create::<Operation>(&py.get_type::<PyAny>(), &[])?;
         py.import("collections.abc")?
@@ -72,6 +85,8 @@ mod _ferrio {
         module.add("WritePipeTransport", type_object::<Stream<WritePipe>>(py)?)?;
         module.add("Handle", type_object::<Handle>(py)?)?;
         module.add("TimerHandle", type_object::<TimerHandle>(py)?)?;
+        module.add("Future", type_object::<Future>(py)?)?;
+        module.add("Task", type_object::<Task>(py)?)?;
         module.add("BaseLoop", type_object::<BaseLoop>(py)?)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

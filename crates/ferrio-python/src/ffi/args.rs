@@ -6,7 +6,7 @@ use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 /// What a method was called with.
 #[derive(Clone, Copy)]
@@ -100,6 +100,48 @@ impl<'a, 'py> Args<'a, 'py> {
             Some(place) => Err(missing(method, parameters[place])),
             None => Ok(bound),
         }
+    }
+
+    /// As `bind`, of a method whose first parameter is required and whose others go by keyword only.
+    pub(crate) fn bind_first<const N: usize>(
+        &self,
+        method: &str,
+        parameters: [&str; N],
+    ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
+        if self.positional > 1 {
+            // The object itself counts, as for a method written in Python.
+            let given = self.positional + 1;
+            let text = format!("{method}() takes 2 positional arguments but {given} were given");
+            return Err(PyTypeError::new_err(text));
+        }
+        self.bind(method, parameters, 1)
+    }
+
+    /// Calls `callable` with `first` and all of these.
+    pub(crate) fn pass_on(
+        &self,
+        callable: &Bound<'py, PyAny>,
+        first: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let names = PyDict::new(self.py);
+        for (index, name) in self.names.iter().flat_map(|names| names.iter()).enumerate() {
+            names.set_item(name, self.named(index))?;
+        }
+        let values = std::iter::once(first.clone()).chain(self.positional().map(|value| value.to_owned()));
+        callable.call(PyTuple::new(self.py, values.collect::<Vec<_>>())?, Some(&names))
+    }
+
+    /// The arguments of a method that takes keywords only, none of them required.
+    pub(crate) fn bind_keywords<const N: usize>(
+        &self,
+        method: &str,
+        parameters: [&str; N],
+    ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
+        if self.positional > 0 {
+            let text = format!("{method}() takes 0 positional arguments but {} were given", self.positional);
+            return Err(PyTypeError::new_err(text));
+        }
+        self.bind(method, parameters, 0)
     }
 
     /// Puts the keyword argument at `index` where its name belongs among the parameters.

@@ -1,17 +1,23 @@
 //! Calling Python: a callable in a context, signal handlers, bytes filled by a system call.
 
+use std::ffi::c_void;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::Duration;
 
 use ferrio_engine::Loop;
+use pyo3::Borrowed;
+use pyo3::exceptions::PyStopIteration;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
+use super::heap_type::state;
+use super::members::{Members, entry};
 use super::reference::Ref;
 use super::word::Word;
+use crate::step::Wakeup;
 
 /// How many arguments a callback keeps without a tuple. asyncio's own callbacks have at most two.
 pub(crate) const INLINE: usize = 3;
@@ -147,6 +153,11 @@ type Vectorcall = unsafe extern "C-unwind" fn(
     usize,
     *mut ffi::PyObject,
 ) -> *mut ffi::PyObject;
+type IterSend = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut *mut ffi::PyObject,
+) -> ffi::PySendResult;
 type CallObject = unsafe extern "C-unwind" fn(
     *mut ffi::PyObject,
     *mut ffi::PyObject,
@@ -161,7 +172,7 @@ fn opaque<F>(function: F) -> F {
 
 /// The calls that run users' code, declared as what they are: functions that may unwind (see `Hang`).
 mod unwinding {
-    use pyo3::ffi::PyObject;
+    use pyo3::ffi::{PyObject, PySendResult};
 
     unsafe extern "C-unwind" {
         pub(super) fn PyObject_Vectorcall(
@@ -181,6 +192,11 @@ mod unwinding {
             arguments: *mut PyObject,
             names: *mut PyObject,
         ) -> *mut PyObject;
+        pub(super) fn PyIter_Send(
+            iterator: *mut PyObject,
+            value: *mut PyObject,
+            answer: *mut *mut PyObject,
+        ) -> PySendResult;
     }
 }
 
@@ -326,6 +342,82 @@ impl Drop for Exported {
     fn drop(&mut self) {
         // SAFETY: exported in `new`; states that hold one are dropped attached.
         unsafe { ffi::PyBuffer_Release(&raw mut *self.view) };
+    }
+}
+
+/// Whether it is a coroutine of the interpreter, which needs no further question.
+pub(crate) fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: ATTACHED, a live object.
+    unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
+}
+
+/// Whether it is a plain generator.
+pub(crate) fn is_generator(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: ATTACHED, a live object.
+    unsafe { ffi::PyGen_CheckExact(object.as_ptr()) != 0 }
+}
+
+/// What makes a `Wakeup` callable.
+pub(crate) fn wakeup_slots() -> Members {
+    unsafe extern "C" fn call(
+        this: *mut ffi::PyObject,
+        arguments: *mut ffi::PyObject,
+        _: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        entry(
+            |py| {
+                // SAFETY: CPython calls this slot with an object of the type, and a tuple.
+                let (wakeup, arguments) = unsafe {
+                    let arguments = Borrowed::from_ptr(py, arguments).cast_unchecked::<PyTuple>();
+                    (state::<Wakeup>(this), arguments)
+                };
+                wakeup.call(arguments.get_item(0).ok().as_ref(), py)?;
+                Ok(py.None().into_ptr())
+            },
+            ptr::null_mut(),
+        )
+    }
+    Members::default().slot(ffi::Py_tp_call, call as ffi::ternaryfunc as *mut c_void)
+}
+
+/// What a coroutine answered.
+pub(crate) enum Sent<'py> {
+    /// It waits for this.
+    Yielded(Bound<'py, PyAny>),
+    /// It has returned this.
+    Returned(Bound<'py, PyAny>),
+}
+
+/// `coroutine.send(None)`.
+pub(crate) fn send_none<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Sent<'py>> {
+    let py = coroutine.py();
+    let mut answer = ptr::null_mut();
+    let guard = Hang;
+    // SAFETY: ATTACHED, live objects; the answer is a new reference unless there is an error.
+    unsafe {
+        let status =
+            opaque(unwinding::PyIter_Send as IterSend)(coroutine.as_ptr(), ffi::Py_None(), &raw mut answer);
+        std::mem::forget(guard);
+        match status {
+            ffi::PySendResult::PYGEN_NEXT => Ok(Sent::Yielded(Bound::from_owned_ptr(py, answer))),
+            ffi::PySendResult::PYGEN_RETURN => Ok(Sent::Returned(Bound::from_owned_ptr(py, answer))),
+            ffi::PySendResult::PYGEN_ERROR => Err(PyErr::fetch(py)),
+        }
+    }
+}
+
+/// `coroutine.throw(error)`.
+pub(crate) fn throw_into<'py>(
+    coroutine: &Bound<'py, PyAny>,
+    error: &Bound<'py, PyAny>,
+) -> PyResult<Sent<'py>> {
+    let py = coroutine.py();
+    match call_method1(coroutine, pyo3::intern!(py, "throw"), error) {
+        Ok(answer) => Ok(Sent::Yielded(answer)),
+        Err(end) if end.is_instance_of::<PyStopIteration>(py) => {
+            Ok(Sent::Returned(end.value(py).getattr(pyo3::intern!(py, "value"))?))
+        }
+        Err(error) => Err(error),
     }
 }
 

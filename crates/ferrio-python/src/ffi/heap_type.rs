@@ -35,6 +35,9 @@ pub(crate) trait Native: Sized + 'static {
     const NEW: Option<ffi::newfunc> = None;
     /// How many dead instances of exactly this type are kept for reuse.
     const KEPT: usize = 0;
+    /// Whether the base is a type of C with memory of its own, such as a place for attributes, which its own slots show to
+    /// the collector and clear.
+    const BASE_OWNS: bool = false;
     /// Where the type is kept once made.
     fn place() -> &'static Place;
     /// Its methods and attributes.
@@ -43,11 +46,17 @@ pub(crate) trait Native: Sized + 'static {
     fn traverse(&self, visitor: &mut Visitor<'_>);
     /// Drops what could be part of a cycle.
     fn clear(&self);
+    /// Whether its finalizer, if it has one, has something to do.
+    fn has_last_words(&self) -> bool {
+        false
+    }
 }
 
 /// Where a native type is kept: the type object, and the offset of the state in its instances.
 pub(crate) struct Place {
     object: AtomicPtr<ffi::PyTypeObject>,
+    /// The first base.
+    base: AtomicPtr<ffi::PyTypeObject>,
     offset: AtomicIsize,
     free: FreeList,
 }
@@ -72,7 +81,8 @@ impl FreeList {
 impl Place {
     pub(crate) const fn new() -> Self {
         let free = FreeList(UnsafeCell::new(Vec::new()));
-        Place { object: AtomicPtr::new(ptr::null_mut()), offset: AtomicIsize::new(0), free }
+        let (object, base) = (AtomicPtr::new(ptr::null_mut()), AtomicPtr::new(ptr::null_mut()));
+        Place { object, base, offset: AtomicIsize::new(0), free }
     }
 
     /// Where the state lies in an instance.
@@ -137,6 +147,7 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyT
     let align = align_of::<T>().max(align_of::<*mut ffi::PyObject>()).cast_signed();
     let offset = (base_size + align - 1) / align * align;
     T::place().offset.store(offset, Ordering::Relaxed);
+    T::place().base.store(base.clone().into_ptr().cast(), Ordering::Relaxed);
 
     let mut members = T::members();
     members.methods.push(ffi::PyMethodDef::zeroed());
@@ -293,13 +304,42 @@ unsafe extern "C" fn traverse<T: Native>(
     arg: *mut c_void,
 ) -> c_int {
     let mut visitor = Visitor { visit, arg, result: 0, scope: PhantomData };
-    // SAFETY: STATE. A heap type's instances keep their type alive, which the collector has to know. Only borrowed
-    // pointers are shown: no reference count changes during a traversal.
+    // SAFETY: STATE. A heap type's instances keep their type alive, which the collector has to know: once, so where the
+    // base's slot is called, a heap type's shows it. Only borrowed pointers are shown: no reference count changes during
+    // a traversal.
     unsafe {
-        visitor.raw(ffi::Py_TYPE(this).cast());
-        state::<T>(this).traverse(&mut visitor);
+        let base = T::place().base.load(Ordering::Relaxed);
+        let mut shown = false;
+        if T::BASE_OWNS
+            && let Some(traverse) = (*base).tp_traverse
+        {
+            visitor.result = traverse(this, visit, arg);
+            shown = (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
+        }
+        if !shown {
+            visitor.raw(ffi::Py_TYPE(this).cast());
+        }
+        if visitor.result == 0 {
+            state::<T>(this).traverse(&mut visitor);
+        }
     }
     visitor.result
+}
+
+/// Empties what the base owns.
+///
+/// # Safety
+/// `this` is of the type of `T`.
+unsafe fn clear_base<T: Native>(this: *mut ffi::PyObject) {
+    if !T::BASE_OWNS {
+        return;
+    }
+    // SAFETY: the caller's promise; the base's own slot.
+    unsafe {
+        if let Some(clear) = (*T::place().base.load(Ordering::Relaxed)).tp_clear {
+            clear(this);
+        }
+    }
 }
 
 // SAFETY: called by CPython only, as its slot or table promises.
@@ -307,7 +347,10 @@ unsafe extern "C" fn clear<T: Native>(this: *mut ffi::PyObject) -> c_int {
     entry(
         |_| {
             // SAFETY: STATE.
-            unsafe { state::<T>(this) }.clear();
+            unsafe {
+                state::<T>(this).clear();
+                clear_base::<T>(this);
+            }
             Ok(0)
         },
         0,
@@ -320,8 +363,13 @@ unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
     // exception under way stays.
     unsafe {
         let class = ffi::Py_TYPE(this);
+        // An object whose finalizer has run is not kept: its header says so, and the next would stay silent.
+        let speaks = state::<T>(this).has_last_words();
+        if speaks && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+            return;
+        }
         ffi::PyObject_GC_UnTrack(this.cast());
-        if T::KEPT > 0 && class == T::place().object() {
+        if T::KEPT > 0 && !speaks && class == T::place().object() {
             if LATER.enter(this, dealloc::<T>) {
                 keep_or_free::<T>(this);
                 LATER.leave();
@@ -336,6 +384,7 @@ unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
         entry(
             |py| {
                 state_pointer::<T>(this).drop_in_place();
+                clear_base::<T>(this);
                 if let Some(error) = pending {
                     error.restore(py);
                 }
@@ -365,9 +414,11 @@ unsafe fn keep_or_free<T: Native>(this: *mut ffi::PyObject) {
         }
         if ffi::PyErr_Occurred().is_null() {
             state_pointer::<T>(this).drop_in_place();
+            clear_base::<T>(this);
         } else {
             let pending = PyErr::take(Python::assume_attached());
             state_pointer::<T>(this).drop_in_place();
+            clear_base::<T>(this);
             if let Some(error) = pending {
                 error.restore(Python::assume_attached());
             }

@@ -58,6 +58,22 @@ impl Members {
         self
     }
 
+    /// A method that takes one argument, by position.
+    pub(crate) fn one_method(
+        mut self,
+        name: &'static CStr,
+        doc: &'static CStr,
+        call: ffi::PyCFunction,
+    ) -> Self {
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: call },
+            ml_flags: ffi::METH_O,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
     pub(crate) fn attribute(
         mut self,
         name: &'static CStr,
@@ -217,6 +233,26 @@ pub(crate) unsafe fn light_method<T: Native, A: Answer>(
     )
 }
 
+/// The body of the trampoline of a method that takes one argument.
+///
+/// # Safety
+/// Called by CPython for a method of the type of `T`.
+pub(crate) unsafe fn one_method<T: Native, A: Answer>(
+    this: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, &Bound<'py, PyAny>) -> PyResult<A>,
+) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: the descriptor checked the type of `this`; `value` is an object.
+            let (this, value, state) =
+                unsafe { (Borrowed::from_ptr(py, this), Borrowed::from_ptr(py, value), state(this)) };
+            body(state, &this, &value).map(|answer| answer.answer(py))
+        },
+        ptr::null_mut(),
+    )
+}
+
 /// The body of a getter's trampoline, and of that of a method which takes nothing.
 ///
 /// # Safety
@@ -255,11 +291,12 @@ pub(crate) unsafe fn setter<T: Native>(
     )
 }
 
-/// `members! { T; [light { … }] [bare { … }] methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
+/// `members! { T; [light { … }] [bare { … }] [one { … }] methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
 macro_rules! members {
     ($state:ty;
      $(light { $($light_name:literal $light_doc:literal => $light_method:ident,)* })?
      $(bare { $($bare_name:literal $bare_doc:literal => $bare_method:ident,)* })?
+     $(one { $($one_name:literal $one_doc:literal => $one_method:ident,)* })?
      methods { $($name:literal $doc:literal => $method:ident,)* }
      attributes { $($attribute:literal => $get:ident $(, $set:ident)?;)* }
     ) => {{
@@ -290,6 +327,18 @@ macro_rules! members {
                 ) -> *mut pyo3::ffi::PyObject {
                     // SAFETY: CPython calls this for a method of the type of `$state`.
                     unsafe { members::getter::<$state, _>(this, <$state>::$bare_method) }
+                }
+                call
+            }))*)?
+            $($(.one_method($one_name, $one_doc, {
+                // SAFETY: called by CPython only, as its slot or table promises.
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn call(
+                    this: *mut pyo3::ffi::PyObject,
+                    value: *mut pyo3::ffi::PyObject,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for a method of the type of `$state`.
+                    unsafe { members::one_method::<$state, _>(this, value, <$state>::$one_method) }
                 }
                 call
             }))*)?

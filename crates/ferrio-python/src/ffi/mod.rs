@@ -3,10 +3,12 @@
 //! * `heap_type`: native types that are true subclasses of Python classes, their memory and collection
 //! * `members`: their methods and attributes
 //! * `args`: arguments of a vectorcall method, without a tuple
+//! * `awaitable`: what native futures have as types
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
 //! * `coroutine`: native coroutines
 //! * `loop_slots`: making a loop
 //! * `reference`: owned references that cost nothing to drop
+//! * `registry`: which tasks there are, and which one is current
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
 //!
@@ -17,11 +19,13 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod args;
+pub(crate) mod awaitable;
 pub(crate) mod call;
 pub(crate) mod coroutine;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
 pub(crate) mod reference;
+pub(crate) mod registry;
 pub(crate) mod weak;
 pub(crate) mod word;

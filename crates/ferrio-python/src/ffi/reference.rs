@@ -1,9 +1,10 @@
-//! `Ref`: an owned reference to a Python object, for states that live and die by the million.
+//! `Ref`: an owned reference to a Python object, for states that live and die by the million; `Slot`: a place for one.
 //!
 //! pyo3's `Py` asks at every drop whether the thread is attached, which is a look-up in thread-local storage; the
 //! objects that hold a `Ref` are only ever dropped attached (ATTACHED), so it need not ask.
 
-use std::ptr::NonNull;
+use std::cell::UnsafeCell;
+use std::ptr::{self, NonNull};
 
 use pyo3::Borrowed;
 use pyo3::ffi;
@@ -26,6 +27,14 @@ impl Ref {
     /// One more reference.
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Ref {
         Ref::from(self.bind(py).to_owned())
+    }
+
+    /// The reference, given away.
+    pub(crate) fn into_bound(self, py: Python<'_>) -> Bound<'_, PyAny> {
+        let object = self.0.as_ptr();
+        std::mem::forget(self);
+        // SAFETY: a reference that we owned.
+        unsafe { Bound::from_owned_ptr(py, object) }
     }
 
     /// One more reference, as pyo3 has it.
@@ -59,5 +68,50 @@ impl Drop for Ref {
     fn drop(&mut self) {
         // SAFETY: we own this reference; see `Send`.
         unsafe { ffi::Py_DECREF(self.0.as_ptr()) };
+    }
+}
+
+/// A place for a reference: one word, filled, emptied and copied attached only (ATTACHED).
+#[derive(Debug, Default)]
+pub(crate) struct Slot(UnsafeCell<Option<Ref>>);
+
+impl Slot {
+    pub(crate) fn new(object: Ref) -> Self {
+        Slot(UnsafeCell::new(Some(object)))
+    }
+
+    /// What is there, as one more reference.
+    pub(crate) fn bind<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: ATTACHED, and no borrow of the inside outlives a method of this type.
+        unsafe { &*self.0.get() }.as_ref().map(|object| object.bind(py).to_owned())
+    }
+
+    /// What is there, as pyo3 has it.
+    pub(crate) fn object(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.bind(py).map(Bound::unbind)
+    }
+
+    /// What is there, for comparing and for the collector; null when nothing is.
+    pub(crate) fn as_ptr(&self) -> *mut ffi::PyObject {
+        // SAFETY: as in `bind`.
+        unsafe { &*self.0.get() }.as_ref().map_or(ptr::null_mut(), Ref::as_ptr)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.as_ptr().is_null()
+    }
+
+    /// Puts `object` there, and drops what was: last, since that may run any code.
+    pub(crate) fn set(&self, object: impl Into<Ref>) {
+        drop(self.replace(Some(object.into())));
+    }
+
+    pub(crate) fn take(&self) -> Option<Ref> {
+        self.replace(None)
+    }
+
+    pub(crate) fn replace(&self, object: Option<Ref>) -> Option<Ref> {
+        // SAFETY: as in `bind`.
+        std::mem::replace(unsafe { &mut *self.0.get() }, object)
     }
 }

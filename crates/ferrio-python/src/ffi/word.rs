@@ -6,6 +6,7 @@
 //! | 1 `Task` | an engine task | polls a Rust future |
 //! | 2 `Readable`, 3 `Writable`, 4 `Deferred` | an I/O object's `Head` | calls that entry of its table |
 //! | 5 `Timer` | a `TimerHandle` object | calls its callback |
+//! | 6 `Step` | a `Task` object | runs its coroutine up to the next wait |
 //!
 //! A word owns a reference to what it points to. Invariant ALIGNED: Python objects and their states are aligned to 8
 //! bytes at least, async-task's headers as well, so three bits are free. Words move between threads, but their counts
@@ -20,6 +21,8 @@ use pyo3::prelude::*;
 
 use super::heap_type::{Native, Visitor, state, track};
 use crate::events::{Handle, TimerHandle};
+use crate::step;
+use crate::tasks::Task;
 
 const TAGS: usize = 0b111;
 const HANDLE: usize = 0;
@@ -28,6 +31,7 @@ const READABLE: usize = 2;
 const WRITABLE: usize = 3;
 const DEFERRED: usize = 4;
 const TIMER: usize = 5;
+const STEP: usize = 6;
 
 /// See the module.
 #[derive(Debug)]
@@ -90,6 +94,12 @@ impl Word {
         Word::tagged(timer.into_ptr().cast(), TIMER)
     }
 
+    /// Runs the next step of `task`.
+    pub(crate) fn step(task: Bound<'_, PyAny>) -> Word {
+        debug_assert!(super::heap_type::try_state::<Task>(&task).is_some());
+        Word::tagged(task.into_ptr().cast(), STEP)
+    }
+
     /// Gives `object` its `turn`.
     pub(crate) fn io<T: Io>(object: &Bound<'_, PyAny>, turn: Turn) -> Word {
         debug_assert!(super::heap_type::try_state::<T>(object).is_some());
@@ -112,6 +122,8 @@ impl Word {
             }
             // SAFETY: the tag says what the word points to, and the word keeps it alive.
             HANDLE => unsafe { state::<Handle>(self.object()).run(&Borrowed::from_ptr(py, self.object())) },
+            // SAFETY: as above.
+            STEP => unsafe { step::run(state::<Task>(self.object()), &Borrowed::from_ptr(py, self.object())) },
             // SAFETY: as above.
             TIMER => unsafe {
                 state::<TimerHandle>(self.object()).run(&Borrowed::from_ptr(py, self.object()))
@@ -201,7 +213,7 @@ impl Word {
     /// The Python object; not for a task.
     fn object(&self) -> *mut ffi::PyObject {
         match self.tag() {
-            HANDLE | TIMER => self.untagged().cast(),
+            HANDLE | TIMER | STEP => self.untagged().cast(),
             _ => self.head().object(),
         }
     }

@@ -1,0 +1,210 @@
+//! What a native future has as a type: making one, `await`, iteration, the finalizer.
+//!
+//! A future is its own awaitable iterator: `await` makes no object. Its one step yields it while it is pending and ends
+//! with its result once it is done. `iter(future)`, which programs may drive by hand, is an object of its own with
+//! `send`, `throw` and `close`.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use pyo3::Borrowed;
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::heap_type::{Native, alloc_raw, state};
+use super::members::{Members, entry, light_entry};
+use crate::futures::FutureIterator;
+use crate::outcome::Outcome;
+
+/// The state of a type of futures.
+pub(crate) trait Awaitable: Native + Default {
+    /// What it is about.
+    fn outcome(&self) -> &Outcome;
+
+    /// `__init__`.
+    fn init(
+        &self,
+        this: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        names: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()>;
+
+    /// `__repr__`.
+    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+
+    /// `__iter__`.
+    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+
+    /// `__del__`.
+    fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
+}
+
+/// Everything such a type needs besides its methods.
+pub(crate) fn awaitable_slots<T: Awaitable>() -> Members {
+    Members::default()
+        .slot(ffi::Py_tp_init, init::<T> as ffi::initproc as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr::<T> as ffi::reprfunc as *mut c_void)
+        .slot(ffi::Py_am_await, awaited::<T> as ffi::unaryfunc as *mut c_void)
+        .slot(ffi::Py_tp_iter, iterator::<T> as ffi::getiterfunc as *mut c_void)
+        .slot(ffi::Py_tp_iternext, next::<T> as ffi::iternextfunc as *mut c_void)
+        .slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void)
+}
+
+/// `__new__`: an object that was not initialised yet.
+// SAFETY: called by CPython only, as its slot promises.
+pub(crate) unsafe extern "C" fn new<T: Awaitable>(
+    class: *mut ffi::PyTypeObject,
+    _: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    entry(
+        // SAFETY: CPython calls this with a class derived from ours.
+        |py| unsafe { alloc_raw(py, class, T::default()) }.map(Bound::into_ptr),
+        ptr::null_mut(),
+    )
+}
+
+unsafe extern "C" fn init<T: Awaitable>(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    names: *mut ffi::PyObject,
+) -> c_int {
+    entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type, a tuple, and a dict or null.
+            let (state, this, args, names) = unsafe {
+                let args = Borrowed::from_ptr(py, args).cast_unchecked::<PyTuple>();
+                let names = Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
+                (state::<T>(this), Borrowed::from_ptr(py, this), args, names)
+            };
+            state.init(&this, &args, names.as_deref()).map(|()| 0)
+        },
+        -1,
+    )
+}
+
+unsafe extern "C" fn repr<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type.
+            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+            state.repr(&this).map(Bound::into_ptr)
+        },
+        ptr::null_mut(),
+    )
+}
+
+unsafe extern "C" fn awaited<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    light_entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type.
+            unsafe { state::<T>(this).outcome().alive(py)? };
+            // SAFETY: a live object, attached.
+            Ok(unsafe { ffi::Py_NewRef(this) })
+        },
+        ptr::null_mut(),
+    )
+}
+
+unsafe extern "C" fn iterator<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type.
+            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+            state.iterator(&this).map(Bound::into_ptr)
+        },
+        ptr::null_mut(),
+    )
+}
+
+unsafe extern "C" fn next<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    light_entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type.
+            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+            Ok(match step(state.outcome(), &this)? {
+                Some(yielded) => yielded.into_ptr(),
+                None => ptr::null_mut(),
+            })
+        },
+        ptr::null_mut(),
+    )
+}
+
+unsafe extern "C" fn finalize<T: Awaitable>(this: *mut ffi::PyObject) {
+    entry(
+        |py| {
+            let pending = PyErr::take(py);
+            // SAFETY: CPython calls this slot with an object of our type.
+            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+            if let Err(error) = state.finalize(&this) {
+                error.write_unraisable(py, Some(&this));
+            }
+            if let Some(error) = pending {
+                error.restore(py);
+            }
+            Ok(())
+        },
+        (),
+    );
+}
+
+/// One step of awaiting: the future itself while it is pending, then nothing, which ends the iterator with its result.
+pub(crate) fn step<'py>(outcome: &Outcome, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = this.py();
+    if outcome.is_done() {
+        stop_with(&outcome.result(py)?);
+        return Ok(None);
+    }
+    outcome.alive(py)?;
+    if outcome.blocking.replace(true) {
+        return Err(PyRuntimeError::new_err("await wasn't used with future"));
+    }
+    Ok(Some(this.clone()))
+}
+
+/// Leaves `value` for the interpreter as what an iterator that ends now returns: a `StopIteration` is set, and none for
+/// None, which is what an iterator that just ends has returned.
+pub(crate) fn stop_with(value: &Bound<'_, PyAny>) {
+    if value.is_none() {
+        return;
+    }
+    // A tuple or an exception would be taken for the arguments, or for the exception itself.
+    if value.is_instance_of::<PyTuple>() || value.is_instance_of::<PyBaseException>() {
+        PyStopIteration::new_err((value.clone().unbind(),)).restore(value.py());
+    } else {
+        // SAFETY: ATTACHED, live objects.
+        unsafe { ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr()) };
+    }
+}
+
+/// The `StopIteration` that `stop_with` left, or an empty one.
+pub(crate) fn stopped(py: Python<'_>) -> PyErr {
+    PyErr::take(py).unwrap_or_else(|| PyStopIteration::new_err(()))
+}
+
+/// What makes a `FutureIterator` an iterator.
+pub(crate) fn iterator_slots() -> Members {
+    Members::default()
+        .slot(ffi::Py_tp_iter, itself as ffi::getiterfunc as *mut c_void)
+        .slot(ffi::Py_tp_iternext, iterator_next as ffi::iternextfunc as *mut c_void)
+}
+
+// SAFETY: called by CPython only, as its slot promises.
+unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a live object, attached.
+    unsafe { ffi::Py_NewRef(this) }
+}
+
+unsafe extern "C" fn iterator_next(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of the type.
+            let step = unsafe { state::<FutureIterator>(this).next(py) }?;
+            Ok(step.map_or(ptr::null_mut(), Bound::into_ptr))
+        },
+        ptr::null_mut(),
+    )
+}

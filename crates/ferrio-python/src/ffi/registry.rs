@@ -1,0 +1,127 @@
+//! Which tasks there are, and which one is current.
+//!
+//! asyncio keeps a weak reference to every task. Ours are in a table of plain pointers instead, which `all_tasks()` is
+//! shown (`ferrio.tasks`): one word in, one word out. The current task is where asyncio itself looks for it, in
+//! the dictionary of its C module. Invariant LISTED: a task takes itself off the table before it dies.
+
+use std::cell::{Cell, UnsafeCell};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+use slab::Slab;
+
+struct Table {
+    tasks: UnsafeCell<Slab<*mut ffi::PyObject>>,
+    number: UnsafeCell<u64>,
+}
+
+// SAFETY: touched attached only (ATTACHED), no borrow across a call into the interpreter.
+unsafe impl Sync for Table {}
+
+static TABLE: Table = Table { tasks: UnsafeCell::new(Slab::new()), number: UnsafeCell::new(0) };
+
+/// A task's place in the table.
+#[derive(Debug, Default)]
+pub(crate) struct Entry(Cell<Option<usize>>);
+
+impl Entry {
+    /// Enters the object this belongs to. Doing it again does no harm.
+    pub(crate) fn enlist(&self, task: &Bound<'_, PyAny>) {
+        if self.0.get().is_none() {
+            // SAFETY: see `Sync`.
+            self.0.set(Some(unsafe { &mut *TABLE.tasks.get() }.insert(task.as_ptr())));
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Some(key) = self.0.take() {
+            // SAFETY: see `Sync`. The key is our own.
+            unsafe { &mut *TABLE.tasks.get() }.try_remove(key);
+        }
+    }
+}
+
+/// All tasks that are alive, done or not, of any loop.
+#[pyfunction]
+#[pyo3(name = "_tasks")]
+pub(crate) fn all(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {
+    // SAFETY: see `Sync`; LISTED: alive, or being freed, which has no reference left to give away.
+    unsafe {
+        let tasks = &*TABLE.tasks.get();
+        let alive = tasks.iter().map(|(_, task)| *task).filter(|&task| ffi::Py_REFCNT(task) > 0);
+        alive.map(|task| Bound::from_borrowed_ptr(py, task)).collect()
+    }
+}
+
+/// The number in the name of a task that was given none.
+pub(crate) fn next_number() -> u64 {
+    // SAFETY: see `Sync`.
+    let number = unsafe { &mut *TABLE.number.get() };
+    *number += 1;
+    *number
+}
+
+/// `task` runs from now on.
+pub(crate) fn enter(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
+    let current = current_tasks(event_loop.py())?;
+    // SAFETY: ATTACHED, live objects; the answer is borrowed from the dictionary.
+    let there = unsafe { ffi::PyDict_SetDefault(current.as_ptr(), event_loop.as_ptr(), task.as_ptr()) };
+    if there == task.as_ptr() {
+        return Ok(());
+    }
+    if there.is_null() {
+        return Err(PyErr::fetch(event_loop.py()));
+    }
+    // SAFETY: as above.
+    let other = unsafe { Bound::from_borrowed_ptr(event_loop.py(), there) };
+    let (task, other) = (task.repr()?, other.repr()?);
+    let text = format!("Cannot enter into task {task} while another task {other} is being executed.");
+    Err(PyRuntimeError::new_err(text))
+}
+
+/// `task` does not run any more.
+pub(crate) fn leave(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
+    let current = current_tasks(event_loop.py())?;
+    let there = current.get_item(event_loop)?;
+    if there.as_ref().is_some_and(|there| there.is(task)) {
+        return current.del_item(event_loop);
+    }
+    let other = match there {
+        Some(there) => there.repr()?.to_string(),
+        None => "None".to_owned(),
+    };
+    let text = format!("Leaving task {} does not match the current task {other}.", task.repr()?);
+    Err(PyRuntimeError::new_err(text))
+}
+
+/// Makes `task` the current one, or nobody, and says who was.
+pub(crate) fn swap_current<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    task: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let current = current_tasks(event_loop.py())?;
+    let before = current.get_item(event_loop)?;
+    match task {
+        Some(task) => current.set_item(event_loop, task)?,
+        None if before.is_some() => current.del_item(event_loop)?,
+        None => {}
+    }
+    Ok(before)
+}
+
+/// Tasks that were started eagerly and have not waited yet (Python 3.12 and later).
+pub(crate) fn eager_tasks(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import(intern!(py, "asyncio.tasks"))?.getattr(intern!(py, "_eager_tasks"))
+}
+
+fn current_tasks(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
+    static CURRENT: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let find = || Ok::<_, PyErr>(py.import("_asyncio")?.getattr("_current_tasks")?.cast_into::<PyDict>()?.unbind());
+    Ok(CURRENT.get_or_try_init(py, find)?.bind(py))
+}

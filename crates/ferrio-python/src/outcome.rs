@@ -1,0 +1,519 @@
+//! `Outcome`: the state machine that futures and tasks share.
+//!
+//! ```text
+//! unset ── init ──▶ Pending ── finish, fail ──▶ Finished      every waiter is scheduled, in the order in which they came
+//!                      └────────── cancel ────▶ Cancelled
+//! ```
+//!
+//! A waiter is a Python callable with its context, or a native task: that one costs no callback object and is queued as
+//! one word. Invariants: waiters are there only while pending. No borrow is held across a call into Python.
+
+use std::cell::{Cell, RefCell};
+
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple, PyType};
+
+use crate::base_events::{self, BaseLoop};
+use crate::exceptions::{asyncio_error, cancelled_error};
+use crate::ffi::call::copy_context;
+use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::reference::{Ref, Slot};
+use crate::{step, support};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Pending,
+    Cancelled,
+    Finished,
+}
+
+impl State {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            State::Pending => "PENDING",
+            State::Cancelled => "CANCELLED",
+            State::Finished => "FINISHED",
+        }
+    }
+}
+
+/// Who is told when it is done.
+pub(crate) enum Waiter {
+    Callback { callback: Ref, context: Ref },
+    Task(Ref),
+}
+
+#[derive(Default)]
+enum Waiters {
+    #[default]
+    None,
+    One(Waiter),
+    Many(Vec<Waiter>),
+}
+
+impl Waiters {
+    fn push(&mut self, waiter: Waiter) {
+        match std::mem::take(self) {
+            Waiters::None => *self = Waiters::One(waiter),
+            Waiters::One(first) => *self = Waiters::Many(vec![first, waiter]),
+            Waiters::Many(mut all) => {
+                all.push(waiter);
+                *self = Waiters::Many(all);
+            }
+        }
+    }
+
+    fn as_slice(&self) -> &[Waiter] {
+        match self {
+            Waiters::None => &[],
+            Waiters::One(one) => std::slice::from_ref(one),
+            Waiters::Many(all) => all,
+        }
+    }
+}
+
+/// What few of them have.
+#[derive(Default)]
+struct Extra {
+    traceback: Option<Py<PyAny>>,
+    source_traceback: Option<Py<PyAny>>,
+    cancel_message: Option<Py<PyAny>>,
+    /// What a task that ended by cancellation had caught: raised once, so that the chain of causes is kept.
+    cancelled_error: Option<Py<PyAny>>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Empty until it was initialised.
+    event_loop: Slot,
+    /// The result, or the exception.
+    value: Slot,
+    waiters: RefCell<Waiters>,
+    extra: RefCell<Option<Box<Extra>>>,
+    state: Cell<Option<State>>,
+    failed: Cell<bool>,
+    log_traceback: Cell<bool>,
+    /// Set while it is being yielded to a task, which takes it back.
+    pub(crate) blocking: Cell<bool>,
+}
+
+impl Outcome {
+    /// One that is pending, for `event_loop`.
+    pub(crate) fn pending(event_loop: Ref) -> Self {
+        Outcome {
+            event_loop: Slot::new(event_loop),
+            state: Cell::new(Some(State::Pending)),
+            ..Outcome::default()
+        }
+    }
+
+    /// What `__init__` does, be it for the second time.
+    pub(crate) fn init(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        drop(self.waiters.take());
+        drop(self.value.take());
+        drop(self.extra.take());
+        self.failed.set(false);
+        self.log_traceback.set(false);
+        self.blocking.set(false);
+        self.event_loop.set(event_loop.clone());
+        self.state.set(Some(State::Pending));
+        self.note_source(event_loop)
+    }
+
+    /// In debug mode: where it was made.
+    pub(crate) fn note_source(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        if support::is_debug(event_loop)? {
+            let py = event_loop.py();
+            let source = support::helper(py, intern!(py, "caller"))?.call0()?;
+            self.extra.borrow_mut().get_or_insert_default().source_traceback = Some(source.unbind());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state.get().unwrap_or(State::Pending)
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.state.get() == Some(State::Pending)
+    }
+
+    /// Whether it is finished or cancelled; one that was never initialised is not.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state() != State::Pending
+    }
+
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.event_loop.bind(py)
+    }
+
+    pub(crate) fn has_loop(&self, event_loop: &Bound<'_, PyAny>) -> bool {
+        self.event_loop.as_ptr() == event_loop.as_ptr()
+    }
+
+    /// The loop; an error where `__init__` was never called.
+    pub(crate) fn alive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.event_loop.bind(py).ok_or_else(|| PyRuntimeError::new_err(UNSET))
+    }
+
+    /// As asyncio words it where somebody asks for a result.
+    fn asked(&self, py: Python<'_>) -> PyResult<()> {
+        if self.event_loop.is_empty() {
+            return Err(asyncio_error(py, intern!(py, "InvalidStateError"), UNSET));
+        }
+        Ok(())
+    }
+
+    /// The result, or as an error what it failed with.
+    pub(crate) fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.asked(py)?;
+        match self.error(py)? {
+            Some(error) => Err(PyErr::from_value(error)),
+            None if self.is_pending() => {
+                Err(asyncio_error(py, intern!(py, "InvalidStateError"), "Result is not set."))
+            }
+            None => Ok(self.value.bind(py).unwrap_or_else(|| py.None().into_bound(py))),
+        }
+    }
+
+    /// What a waiter is thrown, if anything, with the traceback it had. It then counts as retrieved.
+    pub(crate) fn error<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.state() {
+            State::Cancelled => self.cancelled_error(py).map(Some),
+            State::Finished if self.failed.get() => {
+                self.log_traceback.set(false);
+                let traceback = self.extra.borrow_mut().as_mut().and_then(|extra| extra.traceback.take());
+                let Some(error) = self.value.bind(py) else { return Ok(None) };
+                let traceback = traceback.map_or_else(|| py.None().into_bound(py), |it| it.into_bound(py));
+                error.setattr(intern!(py, "__traceback__"), traceback)?;
+                Ok(Some(error))
+            }
+            _ => {
+                self.log_traceback.set(false);
+                Ok(None)
+            }
+        }
+    }
+
+    /// What it failed with, without raising it.
+    pub(crate) fn exception<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.asked(py)?;
+        match self.state() {
+            State::Cancelled => Err(PyErr::from_value(self.cancelled_error(py)?)),
+            State::Pending => {
+                Err(asyncio_error(py, intern!(py, "InvalidStateError"), "Exception is not set."))
+            }
+            State::Finished => {
+                self.log_traceback.set(false);
+                Ok(if self.failed.get() { self.value.bind(py) } else { None })
+            }
+        }
+    }
+
+    /// A `CancelledError` with the message that `cancel()` was given; the first time, the one that was caught.
+    pub(crate) fn cancelled_error<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (kept, message) = match &mut *self.extra.borrow_mut() {
+            Some(extra) => {
+                (extra.cancelled_error.take(), extra.cancel_message.as_ref().map(|it| it.clone_ref(py)))
+            }
+            None => (None, None),
+        };
+        match kept {
+            Some(kept) => Ok(kept.into_bound(py)),
+            None => cancelled_error(py, message.as_ref().map(|message| message.bind(py))),
+        }
+    }
+
+    /// It is done, with a result.
+    pub(crate) fn finish(&self, this: &Bound<'_, PyAny>, result: &Bound<'_, PyAny>) -> PyResult<()> {
+        let event_loop = self.still_pending(this.py())?;
+        self.value.set(result.clone());
+        self.state.set(Some(State::Finished));
+        self.wake_all(this, &event_loop)
+    }
+
+    /// It is done, with an exception: an instance, or a class to make one of.
+    pub(crate) fn fail(&self, this: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let event_loop = self.still_pending(py)?;
+        let exception = if exception.is_instance_of::<PyType>()
+            && exception.cast::<PyType>()?.is_subclass_of::<PyBaseException>()?
+        {
+            exception.call0()?
+        } else {
+            exception.clone()
+        };
+        if !exception.is_instance_of::<PyBaseException>() {
+            return Err(PyTypeError::new_err("invalid exception object"));
+        }
+        let exception = if exception.is_instance_of::<pyo3::exceptions::PyStopIteration>() {
+            // What becomes of it differs between releases.
+            support::helper(py, intern!(py, "stop_iteration"))?.call1((event_loop.clone(), exception))?
+        } else {
+            exception
+        };
+        let traceback = exception.getattr(intern!(py, "__traceback__"))?;
+        if !traceback.is_none() {
+            self.extra.borrow_mut().get_or_insert_default().traceback = Some(traceback.unbind());
+        }
+        self.value.set(exception);
+        self.failed.set(true);
+        self.state.set(Some(State::Finished));
+        self.log_traceback.set(true);
+        self.wake_all(this, &event_loop)
+    }
+
+    /// It is cancelled, unless it was done. Says whether.
+    pub(crate) fn cancel(
+        &self,
+        this: &Bound<'_, PyAny>,
+        message: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let event_loop = self.alive(this.py())?;
+        self.log_traceback.set(false);
+        if !self.is_pending() {
+            return Ok(false);
+        }
+        self.state.set(Some(State::Cancelled));
+        self.set_cancel_message(message);
+        self.wake_all(this, &event_loop)?;
+        Ok(true)
+    }
+
+    pub(crate) fn set_cancel_message(&self, message: Option<&Bound<'_, PyAny>>) {
+        let message = message.filter(|message| !message.is_none()).map(|message| message.clone().unbind());
+        if message.is_some() || self.extra.borrow().is_some() {
+            let mut extra = self.extra.borrow_mut();
+            let old = std::mem::replace(&mut extra.get_or_insert_default().cancel_message, message);
+            drop(extra);
+            drop(old);
+        }
+    }
+
+    pub(crate) fn cancel_message(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let extra = self.extra.borrow();
+        extra.as_ref()?.cancel_message.as_ref().map(|message| message.clone_ref(py))
+    }
+
+    pub(crate) fn keep_cancelled_error(&self, error: Bound<'_, PyAny>) {
+        self.extra.borrow_mut().get_or_insert_default().cancelled_error = Some(error.unbind());
+    }
+
+    pub(crate) fn source_traceback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let extra = self.extra.borrow();
+        extra.as_ref()?.source_traceback.as_ref().map(|source| source.clone_ref(py))
+    }
+
+    /// The result as an attribute, which has no opinion.
+    pub(crate) fn bare_result(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        if self.failed.get() { None } else { self.value.object(py) }
+    }
+
+    /// The exception as an attribute.
+    pub(crate) fn bare_exception(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        if self.failed.get() { self.value.object(py) } else { None }
+    }
+
+    pub(crate) fn logs_traceback(&self) -> bool {
+        self.log_traceback.get()
+    }
+
+    pub(crate) fn forget_traceback(&self) {
+        self.log_traceback.set(false);
+    }
+
+    /// Calls `callback(this)` in `context` when it is done; soon, if it is.
+    pub(crate) fn add_callback(
+        &self,
+        this: &Bound<'_, PyAny>,
+        callback: &Bound<'_, PyAny>,
+        context: Option<Ref>,
+    ) -> PyResult<()> {
+        let py = this.py();
+        let event_loop = self.alive(py)?;
+        let context = match context {
+            Some(context) => context,
+            None => copy_context(py)?,
+        };
+        let callback = callback.clone().into();
+        if self.is_pending() {
+            self.waiters.borrow_mut().push(Waiter::Callback { callback, context });
+            return Ok(());
+        }
+        base_events::call_soon(&event_loop, callback, Some(this), context)
+    }
+
+    /// Queues `task` when it is done. It must be pending.
+    pub(crate) fn add_task(&self, task: &Bound<'_, PyAny>) {
+        self.waiters.borrow_mut().push(Waiter::Task(task.clone().into()));
+    }
+
+    /// Takes all callbacks that are equal to `callback` away, and says how many.
+    pub(crate) fn remove_callback(&self, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let py = callback.py();
+        self.alive(py)?;
+        // Comparing runs any code, which may add, remove and complete.
+        let seen: Vec<(Py<PyAny>, Py<PyAny>)> = self.pairs(py)?;
+        let mut equal = Vec::new();
+        for (candidate, context) in &seen {
+            if candidate.bind(py).eq(callback)? {
+                equal.push((candidate.as_ptr(), context.as_ptr()));
+            }
+        }
+        let mut removed = Vec::new();
+        let mut waiters = self.waiters.borrow_mut();
+        let mut kept = Waiters::None;
+        for waiter in waiters.drain() {
+            let place = match &waiter {
+                Waiter::Callback { callback, context } => {
+                    equal.iter().position(|pair| *pair == (callback.as_ptr(), context.as_ptr()))
+                }
+                Waiter::Task(_) => None,
+            };
+            match place {
+                Some(place) => {
+                    equal.swap_remove(place);
+                    removed.push(waiter);
+                }
+                None => kept.push(waiter),
+            }
+        }
+        *waiters = kept;
+        drop(waiters);
+        Ok(removed.len())
+    }
+
+    /// `_callbacks`: a list of pairs of callable and context, or None.
+    pub(crate) fn callbacks(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.alive(py)?;
+        let pairs = self.pairs(py)?;
+        if pairs.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(PyList::new(py, pairs)?.into_any().unbind()))
+    }
+
+    /// Shows the collector what it holds.
+    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.raw(self.event_loop.as_ptr());
+        visitor.raw(self.value.as_ptr());
+        if let Ok(waiters) = self.waiters.try_borrow() {
+            for waiter in waiters.as_slice() {
+                match waiter {
+                    Waiter::Callback { callback, context } => {
+                        visitor.raw(callback.as_ptr());
+                        visitor.raw(context.as_ptr());
+                    }
+                    Waiter::Task(task) => visitor.raw(task.as_ptr()),
+                }
+            }
+        }
+        if let Ok(extra) = self.extra.try_borrow()
+            && let Some(extra) = &*extra
+        {
+            visitor.object(extra.traceback.as_ref());
+            visitor.object(extra.source_traceback.as_ref());
+            visitor.object(extra.cancel_message.as_ref());
+            visitor.object(extra.cancelled_error.as_ref());
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        drop(self.waiters.take());
+        drop(self.value.take());
+        drop(self.extra.take());
+        drop(self.event_loop.take());
+    }
+
+    fn still_pending<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let event_loop = self.alive(py)?;
+        if !self.is_pending() {
+            return Err(asyncio_error(py, intern!(py, "InvalidStateError"), "invalid state"));
+        }
+        Ok(event_loop)
+    }
+
+    fn wake_all(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        match self.waiters.take() {
+            Waiters::None => Ok(()),
+            Waiters::One(waiter) => wake(waiter, this, event_loop),
+            Waiters::Many(all) => all.into_iter().try_for_each(|waiter| wake(waiter, this, event_loop)),
+        }
+    }
+
+    fn pairs(&self, py: Python<'_>) -> PyResult<Vec<(Py<PyAny>, Py<PyAny>)>> {
+        let (mut pairs, mut tasks) = (Vec::new(), Vec::new());
+        for waiter in self.waiters.borrow().as_slice() {
+            match waiter {
+                Waiter::Callback { callback, context } => {
+                    pairs.push((callback.object(py), context.object(py)));
+                }
+                Waiter::Task(task) => {
+                    tasks.push(pairs.len());
+                    pairs.push((task.object(py), task.object(py)));
+                }
+            }
+        }
+        // asyncio's tasks are in this list by their wake-up method.
+        for place in tasks {
+            let task = pairs[place].0.bind(py).clone();
+            pairs[place] = step::as_callback(&task)?;
+        }
+        Ok(pairs)
+    }
+}
+
+impl Waiters {
+    fn drain(&mut self) -> Vec<Waiter> {
+        match std::mem::take(self) {
+            Waiters::None => Vec::new(),
+            Waiters::One(one) => vec![one],
+            Waiters::Many(all) => all,
+        }
+    }
+}
+
+fn wake(waiter: Waiter, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+    match waiter {
+        Waiter::Callback { callback, context } => {
+            base_events::call_soon(event_loop, callback, Some(this), context)
+        }
+        Waiter::Task(task) => step::wake_soon(task, this, event_loop),
+    }
+}
+
+/// The native state of a loop, where what is queued may go to its ring directly: nobody has replaced `call_soon`, and debug
+/// mode does not want to know who queued it.
+pub(crate) fn direct<'a>(event_loop: &'a Bound<'_, PyAny>) -> Option<&'a BaseLoop> {
+    try_state::<BaseLoop>(event_loop).filter(|state| state.queues_directly())
+}
+
+/// Reports through the loop's exception handler that something died which somebody should have known about.
+pub(crate) fn last_words(
+    this: &Bound<'_, PyAny>,
+    outcome: &Outcome,
+    message: &str,
+    entries: &[(&str, Option<Bound<'_, PyAny>>)],
+) -> PyResult<()> {
+    let py = this.py();
+    let Some(event_loop) = outcome.event_loop(py) else { return Ok(()) };
+    let context = pyo3::types::PyDict::new(py);
+    context.set_item(intern!(py, "message"), message)?;
+    for (name, value) in entries {
+        context.set_item(name, value)?;
+    }
+    if let Some(source) = outcome.source_traceback(py) {
+        context.set_item(intern!(py, "source_traceback"), source)?;
+    }
+    event_loop.call_method1(intern!(py, "call_exception_handler"), (context,)).map(drop)
+}
+
+/// A tuple of one, for calling back.
+pub(crate) fn only<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(value.py(), [value])
+}
+
+const UNSET: &str = "Future object is not initialized.";

@@ -1,0 +1,391 @@
+//! `Task`: asyncio's, with a native state. A true subclass of asyncio's own, whose struct stays empty.
+//!
+//! This file owns what a task is: its members, how one begins, how it is cancelled. How it runs is in `step`, what it
+//! has in common with futures in `outcome` and `futures`, which task is current and which there are in `registry`.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::ffi as raw;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use crate::ffi::args::Args;
+use crate::ffi::awaitable::{self, Awaitable};
+use crate::ffi::call::{copy_context, in_context, is_native_coroutine};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::members::{Members, members};
+use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::registry::{self, Entry};
+use crate::futures::{
+    FutureIterator, Shared, exact_outcome, keywords, loop_or_current, never_retrieved, shared_members,
+};
+use crate::outcome::{Outcome, last_words};
+use crate::{step, support};
+
+/// The state of a task.
+#[derive(Default)]
+pub(crate) struct Task {
+    pub(crate) outcome: Outcome,
+    pub(crate) coroutine: Slot,
+    pub(crate) context: Slot,
+    /// Empty as long as the name is made of the number.
+    name: Slot,
+    number: Cell<u64>,
+    /// What it waits for; also while its next step is queued.
+    pub(crate) waits_for: Slot,
+    /// What the next step throws into the coroutine, though nothing it waited for has raised it.
+    pub(crate) error: Slot,
+    cancels: Cell<u32>,
+    pub(crate) must_cancel: Cell<bool>,
+    log_destroy_pending: Cell<bool>,
+    entry: Entry,
+}
+
+/// How a task is to be.
+pub(crate) struct Options<'a, 'py> {
+    pub(crate) name: Option<Bound<'py, PyAny>>,
+    pub(crate) context: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) eager: bool,
+}
+
+impl Task {
+    /// A task of `event_loop` that runs `coroutine`: what `create_task()` does.
+    pub(crate) fn create<'py>(
+        event_loop: &Bound<'py, PyAny>,
+        coroutine: &Bound<'py, PyAny>,
+        options: Options<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let outcome = Outcome::pending(Ref::from(event_loop.clone()));
+        outcome.note_source(event_loop)?;
+        let this = alloc_untracked(event_loop.py(), Task { outcome, ..Task::default() })?;
+        track(&this);
+        if let Some(task) = try_state::<Task>(&this) {
+            task.begin(&this, event_loop, coroutine, options)?;
+        }
+        Ok(this)
+    }
+
+    /// What `__init__` does once there is an outcome.
+    fn begin(
+        &self,
+        this: &Bound<'_, PyAny>,
+        event_loop: &Bound<'_, PyAny>,
+        coroutine: &Bound<'_, PyAny>,
+        options: Options<'_, '_>,
+    ) -> PyResult<()> {
+        let py = this.py();
+        self.log_destroy_pending.set(false);
+        if !is_native_coroutine(coroutine) && !is_coroutine(coroutine)? {
+            return Err(PyTypeError::new_err(format!("a coroutine was expected, got {}", coroutine.repr()?)));
+        }
+        self.context.set(match options.context.filter(|context| !context.is_none()) {
+            Some(context) => Ref::from(context.clone()),
+            None => copy_context(py)?,
+        });
+        drop(self.waits_for.take());
+        drop(self.error.take());
+        self.must_cancel.set(false);
+        self.cancels.set(0);
+        self.log_destroy_pending.set(true);
+        self.coroutine.set(coroutine.clone());
+        self.number.set(registry::next_number());
+        drop(self.name.take());
+        if let Some(name) = options.name.filter(|name| !name.is_none()) {
+            self.rename(&name)?;
+        }
+        if options.eager && event_loop.call_method0(intern!(py, "is_running"))?.is_truthy()? {
+            return self.start_at_once(this, event_loop);
+        }
+        self.entry.enlist(this);
+        step::soon(self, this)
+    }
+
+    /// The first step here and now, in the middle of whatever runs.
+    fn start_at_once(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let context = self.context_of(py);
+        let before = registry::swap_current(event_loop, Some(this))?;
+        let eager = registry::eager_tasks(py)?;
+        eager.call_method1(intern!(py, "add"), (this,))?;
+        let result = in_context(&context, || step::run_and_handle(self, this, None));
+        eager.call_method1(intern!(py, "discard"), (this,))?;
+        registry::swap_current(event_loop, before.as_ref())?;
+        if self.outcome.is_pending() {
+            self.entry.enlist(this);
+        } else {
+            drop(self.coroutine.take());
+        }
+        result
+    }
+
+    pub(crate) fn context_of<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.context.bind(py).unwrap_or_else(|| py.None().into_bound(py))
+    }
+
+    fn rename(&self, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        let name = if name.is_exact_instance_of::<PyString>() { name.clone() } else { name.str()?.into_any() };
+        self.name.set(name);
+        Ok(())
+    }
+
+    fn name_of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        if self.name.is_empty() && self.number.get() != 0 {
+            self.name.set(PyString::new(py, &format!("Task-{}", self.number.get())).into_any());
+        }
+        self.name.bind(py)
+    }
+
+    fn cancel(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        let [message] = args.bind("cancel", ["msg"], 0)?;
+        self.request_cancel(this, message.as_deref())
+    }
+
+    /// Asks it to end: what it waits for is cancelled, or its next step throws.
+    pub(crate) fn request_cancel(
+        &self,
+        this: &Bound<'_, PyAny>,
+        message: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        self.outcome.alive(this.py())?;
+        self.outcome.forget_traceback();
+        if self.outcome.is_done() {
+            return Ok(false);
+        }
+        self.cancels.set(self.cancels.get().saturating_add(1));
+        if let Some(waited) = self.waits_for.bind(this.py())
+            && cancel_future(&waited, message)?
+        {
+            return Ok(true);
+        }
+        self.must_cancel.set(true);
+        self.outcome.set_cancel_message(message);
+        Ok(true)
+    }
+
+    fn cancelling(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.cancels.get() as usize)
+    }
+
+    fn uncancel(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let left = self.cancels.get().saturating_sub(1);
+        // From 3.13 on the request is forgotten with its last count.
+        if cfg!(Py_3_13) && left == 0 && self.cancels.get() > 0 {
+            self.must_cancel.set(false);
+        }
+        self.cancels.set(left);
+        Ok(left as usize)
+    }
+
+    fn set_result(&self, _: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(PyRuntimeError::new_err("Task does not support set_result operation"))
+    }
+
+    fn set_exception(&self, _: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(PyRuntimeError::new_err("Task does not support set_exception operation"))
+    }
+
+    fn get_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.name_of(this.py()).map(Bound::unbind))
+    }
+
+    fn set_name(&self, _: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.rename(name)
+    }
+
+    fn get_coro(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.coroutine.object(this.py()))
+    }
+
+    fn get_context(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.context.object(this.py()))
+    }
+
+    fn get_stack(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [limit] = args.bind_keywords("get_stack", ["limit"])?;
+        let helper = support::helper(this.py(), intern!(this.py(), "task_get_stack"))?;
+        Ok(helper.call1((this, limit))?.unbind())
+    }
+
+    fn print_stack(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [limit, file] = args.bind_keywords("print_stack", ["limit", "file"])?;
+        let helper = support::helper(this.py(), intern!(this.py(), "task_print_stack"))?;
+        Ok(helper.call1((this, limit, file))?.unbind())
+    }
+
+    fn waits_for_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.waits_for.object(this.py()))
+    }
+
+    fn must_cancel_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.must_cancel.get())
+    }
+
+    fn log_destroy_pending_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.log_destroy_pending.get())
+    }
+
+    fn set_log_destroy_pending_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.log_destroy_pending.set(value.is_truthy()?);
+        Ok(())
+    }
+}
+
+impl Shared for Task {}
+
+impl Awaitable for Task {
+    fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    fn init(
+        &self,
+        this: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        names: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        if args.len() > 1 {
+            let text = format!("Task() takes exactly 1 positional argument ({} given)", args.len());
+            return Err(PyTypeError::new_err(text));
+        }
+        let known = if cfg!(Py_3_12) { KEYWORDS } else { [KEYWORDS[0], KEYWORDS[1], KEYWORDS[2], KEYWORDS[3], ""] };
+        let [coroutine, event_loop, name, context, eager] = keywords("Task", names, known)?;
+        let Some(coroutine) = args.get_item(0).ok().or(coroutine) else {
+            return Err(PyTypeError::new_err("Task() missing required argument 'coro' (pos 1)"));
+        };
+        let event_loop = loop_or_current(this.py(), event_loop)?;
+        self.outcome.init(&event_loop)?;
+        let eager = eager.is_some_and(|eager| eager.is_truthy().unwrap_or(false));
+        self.begin(this, &event_loop, &coroutine, Options { name, context: context.as_ref(), eager })
+    }
+
+    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.outcome.alive(this.py())?;
+        support::helper(this.py(), intern!(this.py(), "task_repr"))?.call1((this,))
+    }
+
+    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.outcome.alive(this.py())?;
+        FutureIterator::create(this)
+    }
+
+    fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.is_lost() {
+            let message = "Task was destroyed but it is pending!";
+            last_words(this, &self.outcome, message, &[("task", Some(this.clone()))])?;
+        }
+        never_retrieved(this, &self.outcome)
+    }
+}
+
+impl Task {
+    fn is_lost(&self) -> bool {
+        self.outcome.is_pending() && self.log_destroy_pending.get()
+    }
+}
+
+impl Native for Task {
+    const NAME: &'static CStr = c"ferrio.Task";
+    const DOC: &'static CStr =
+        c"A coroutine that runs by itself. Task(coro, *, loop=None, name=None, context=None): made by create_task().";
+    const KEPT: usize = 256;
+    const BASE_OWNS: bool = true;
+    const NEW: Option<raw::newfunc> = Some(awaitable::new::<Task>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { Task;
+            bare {
+                c"cancelling" c"How many requests to cancel it are open." => cancelling,
+                c"uncancel" c"Take one request to cancel it back, and return how many are left." => uncancel,
+                c"get_name" c"Its name." => get_name,
+                c"get_coro" c"The coroutine it runs." => get_coro,
+            }
+            one {
+                c"set_name" c"Give it a name." => set_name,
+                c"set_result" c"Not for tasks: raises RuntimeError." => set_result,
+                c"set_exception" c"Not for tasks: raises RuntimeError." => set_exception,
+            }
+            methods {
+                c"cancel" c"Ask it to end: CancelledError is raised in its coroutine at the next opportunity. Returns \
+                    False if it was done already." => cancel,
+                c"get_stack" c"The frames of its coroutine, or of its traceback." => get_stack,
+                c"print_stack" c"Print its stack or traceback." => print_stack,
+            }
+            attributes {
+                c"_coro" => get_coro;
+                c"_fut_waiter" => waits_for_attribute;
+                c"_must_cancel" => must_cancel_attribute;
+                c"_log_destroy_pending" => log_destroy_pending_attribute, set_log_destroy_pending_attribute;
+            }
+        };
+        let own = if cfg!(Py_3_12) {
+            own.and(members! { Task;
+                bare {
+                    c"get_context" c"The context it runs in." => get_context,
+                }
+                methods {}
+                attributes {}
+            })
+        } else {
+            own
+        };
+        own.and(shared_members!(Task))
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.outcome.traverse(visitor);
+        for slot in [&self.coroutine, &self.context, &self.name, &self.waits_for, &self.error] {
+            visitor.raw(slot.as_ptr());
+        }
+    }
+
+    fn clear(&self) {
+        self.outcome.clear();
+        for slot in [&self.coroutine, &self.context, &self.name, &self.waits_for, &self.error] {
+            drop(slot.take());
+        }
+    }
+
+    fn has_last_words(&self) -> bool {
+        self.outcome.logs_traceback() || self.is_lost()
+    }
+}
+
+/// Cancels any kind of future, by its method where it is not ours. Says whether it could be.
+pub(crate) fn cancel_future(
+    future: &Bound<'_, PyAny>,
+    message: Option<&Bound<'_, PyAny>>,
+) -> PyResult<bool> {
+    let py = future.py();
+    if let Some(outcome) = exact_outcome(future) {
+        return match try_state::<Task>(future) {
+            Some(task) => task.request_cancel(future, message),
+            None => outcome.cancel(future, message),
+        };
+    }
+    let names = PyDict::new(py);
+    let none = py.None();
+    names.set_item(intern!(py, "msg"), message.unwrap_or(none.bind(py)))?;
+    future.call_method(intern!(py, "cancel"), (), Some(&names))?.is_truthy()
+}
+
+/// As asyncio judges what is none of the interpreter's own coroutines.
+fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static JUDGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = object.py();
+    let judge = JUDGE.get_or_try_init(py, || {
+        py.import("asyncio.coroutines")?.getattr("iscoroutine").map(Bound::unbind)
+    })?;
+    judge.bind(py).call1((object,))?.is_truthy()
+}
+
+/// What `Task()` takes; the last from Python 3.12 on.
+const KEYWORDS: [&str; 5] = ["coro", "loop", "name", "context", "eager_start"];
