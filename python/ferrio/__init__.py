@@ -10,8 +10,9 @@ This module only gathers names; what they mean is in the modules they come from,
 are.
 """
 
-from ._ferrio import Future, Handle, Task, TimerHandle, __version__
+from ._ferrio import Handle, TimerHandle, __version__
 from .events import EventLoopPolicy, install, new_event_loop, uninstall
+from .futures import Future, Task
 from .runners import run
 from .tasks import show_native_tasks
 from .unix_events import Loop

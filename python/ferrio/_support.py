@@ -13,6 +13,7 @@ import socket
 import sys
 import traceback
 import types
+import warnings
 from asyncio import BufferedProtocol, base_events, base_futures, base_tasks, constants, format_helpers, trsock
 from asyncio.futures import Future as _Future  # asyncio's own, whatever is installed later
 from asyncio.log import logger
@@ -201,6 +202,9 @@ def thrown(
     trace: types.TracebackType | None = None,
 ) -> BaseException:
     """As `raised`, with the checks that an iterator's throw() makes."""
+    if sys.version_info >= (3, 12) and (value is not None or trace is not None):
+        text = "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead."
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
     if trace is not None and not isinstance(trace, types.TracebackType):
         raise TypeError("throw() third argument must be a traceback")
     if isinstance(kind, BaseException):

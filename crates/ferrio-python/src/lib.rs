@@ -43,7 +43,7 @@ mod _ferrio {
 
     use crate::datagrams::DatagramTransport;
     use crate::events::{Handle, TimerHandle};
-    use crate::ffi::heap_type::{create, type_object};
+    use crate::ffi::heap_type::{create, set_metaclass, type_object};
     use crate::operations::Operation;
     use crate::futures::{Future, FutureIterator};
     use crate::server::Listener;
@@ -68,6 +68,10 @@ mod _ferrio {
         create::<BaseLoop>(&py.get_type::<PyAny>(), &[])?;
         create::<Future>(&base("Future")?, &[])?;
         create::<Task>(&base("Task")?, &[])?;
+        // So that every future and every task counts as one of ours: `ferrio.futures` has the rule.
+        let abstract_class = py.import("abc")?.getattr("ABCMeta")?.cast_into()?;
+        set_metaclass::<Future>(&abstract_class);
+        set_metaclass::<Task>(&abstract_class);
         create::<FutureIterator>(&py.get_type::<PyAny>(), &[])?;
         create::<Wakeup>(&py.get_type::<PyAny>(), &[])?;
         create::<Listener>(&py.get_type::<PyAny>(), &[])?;

@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple, PyType};
+use pyo3::types::{PyList, PyType};
 
 use crate::base_events::{self, BaseLoop};
 use crate::exceptions::{asyncio_error, cancelled_error};
@@ -509,11 +509,6 @@ pub(crate) fn last_words(
         context.set_item(intern!(py, "source_traceback"), source)?;
     }
     event_loop.call_method1(intern!(py, "call_exception_handler"), (context,)).map(drop)
-}
-
-/// A tuple of one, for calling back.
-pub(crate) fn only<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(value.py(), [value])
 }
 
 const UNSET: &str = "Future object is not initialized.";

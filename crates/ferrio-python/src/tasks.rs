@@ -273,6 +273,8 @@ impl Awaitable for Task {
     }
 
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        // A report may keep it alive; that does not make it one of the tasks again.
+        self.entry.delist();
         if self.is_lost() {
             let message = "Task was destroyed but it is pending!";
             last_words(this, &self.outcome, message, &[("task", Some(this.clone()))])?;

@@ -183,6 +183,14 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyT
     Ok(())
 }
 
+/// Gives the type of `T` a metaclass that adds nothing to a type's layout. Before anybody else sees it.
+pub(crate) fn set_metaclass<T: Native>(metaclass: &Bound<'_, PyType>) {
+    // SAFETY: ATTACHED; types own a reference to their metaclass, `type` being one that is not counted.
+    unsafe {
+        (*T::place().object()).ob_base.ob_base.ob_type = metaclass.clone().into_ptr().cast();
+    }
+}
+
 /// The type object.
 pub(crate) fn type_object<T: Native>(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     // SAFETY: null, or a type object that is never freed.

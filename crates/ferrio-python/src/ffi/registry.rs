@@ -36,14 +36,19 @@ impl Entry {
             self.0.set(Some(unsafe { &mut *TABLE.tasks.get() }.insert(task.as_ptr())));
         }
     }
-}
 
-impl Drop for Entry {
-    fn drop(&mut self) {
+    /// Takes the object off the table: whoever looks does not find it any more.
+    pub(crate) fn delist(&self) {
         if let Some(key) = self.0.take() {
             // SAFETY: see `Sync`. The key is our own.
             unsafe { &mut *TABLE.tasks.get() }.try_remove(key);
         }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.delist();
     }
 }
 
