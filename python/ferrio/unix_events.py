@@ -15,6 +15,7 @@ import sys
 import threading
 from asyncio import base_events, constants, events, sslproto
 from collections.abc import Callable
+from concurrent.futures import Executor
 from socket import socket
 from ssl import SSLContext
 from typing import IO, Any
@@ -23,6 +24,7 @@ from typing import IO, Any
 from . import _ferrio, _support, pipes, selector_events  # noqa: F401
 from .base_subprocess import ChildProcesses
 from .resolver import Resolver
+from .threads import Threads
 
 
 class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, asyncio.SelectorEventLoop):
@@ -31,9 +33,12 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, asyncio.SelectorEventLoop
     # Private to asyncio, whose published types leave them out.
     _asyncgen_finalizer_hook: Any
     _asyncgen_firstiter_hook: Any
+    _check_callback: Any
     _check_closed: Any
+    _check_default_executor: Any
     _check_running: Any
     _csock: socket | None
+    _default_executor: Executor | None
     _make_self_pipe: Any
     _set_coroutine_origin_tracking: Any
     _signal_handlers: dict[int, asyncio.Handle]
@@ -65,6 +70,24 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, asyncio.SelectorEventLoop
             events._set_running_loop(None)
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*old_hooks)
+
+    # Inexact, as the others of asyncio's methods that take a callback and its arguments.
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """Have a thread call func(*args). Without an executor: one of the loop's own threads."""
+        if executor is None:
+            self._check_closed()
+            if self._debug:
+                self._check_callback(func, "run_in_executor")
+            self._check_default_executor()
+            threads = self._default_executor
+            if threads is None:
+                threads = self._default_executor = Threads()
+            if type(threads) is Threads:
+                future: asyncio.Future[Any] = threads.run(self, func, args)
+                return future
+        return super().run_in_executor(executor, func, *args)
 
     # Inexact, since stubtest does not know a TypeVarTuple of a module's own.
     def add_signal_handler(  # type: ignore[override]

@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::{self, Awaitable, step, stopped};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, alloc_untracked, track, try_state, type_object};
+use crate::ffi::loop_slots::new_default;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
 use crate::outcome::{Outcome, last_words};
@@ -236,7 +237,7 @@ impl Native for Future {
         c"A result that is not there yet. Future(*, loop=None): made by loop.create_future().";
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
-    const NEW: Option<raw::newfunc> = Some(awaitable::new::<Future>);
+    const NEW: Option<raw::newfunc> = Some(new_default::<Future>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

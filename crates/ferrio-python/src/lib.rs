@@ -30,6 +30,7 @@ mod step;
 mod sockets;
 mod support;
 mod tasks;
+mod threads;
 mod transports;
 
 /// ferrio's native part; `import ferrio` is the way in.
@@ -49,6 +50,7 @@ mod _ferrio {
     use crate::server::Listener;
     use crate::step::Wakeup;
     use crate::tasks::Task;
+    use crate::threads::{Job, WorkQueue};
     use crate::transports::Stream;
 
     #[pymodule_export]
@@ -74,6 +76,9 @@ mod _ferrio {
         set_metaclass::<Task>(&abstract_class);
         create::<FutureIterator>(&py.get_type::<PyAny>(), &[])?;
         create::<Wakeup>(&py.get_type::<PyAny>(), &[])?;
+        create::<WorkQueue>(&py.get_type::<PyAny>(), &[])?;
+        create::<Job>(&py.get_type::<PyAny>(), &[])?;
+        module.add("WorkQueue", type_object::<WorkQueue>(py)?)?;
         create::<Listener>(&py.get_type::<PyAny>(), &[])?;
         create::<Operation>(&py.get_type::<PyAny>(), &[])?;
         py.import("collections.abc")?

@@ -14,9 +14,10 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::ffi::args::Args;
-use crate::ffi::awaitable::{self, Awaitable};
+use crate::ffi::awaitable::Awaitable;
 use crate::ffi::call::{copy_context, in_context, is_native_coroutine};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::loop_slots::new_default;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::registry::{self, Entry};
@@ -295,7 +296,7 @@ impl Native for Task {
         c"A coroutine that runs by itself. Task(coro, *, loop=None, name=None, context=None): made by create_task().";
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
-    const NEW: Option<raw::newfunc> = Some(awaitable::new::<Task>);
+    const NEW: Option<raw::newfunc> = Some(new_default::<Task>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

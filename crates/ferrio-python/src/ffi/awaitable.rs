@@ -13,7 +13,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::heap_type::{Native, alloc_raw, state};
+use super::heap_type::{Native, state};
 use super::members::{Members, entry, light_entry};
 use crate::futures::FutureIterator;
 use crate::outcome::Outcome;
@@ -50,20 +50,6 @@ pub(crate) fn awaitable_slots<T: Awaitable>() -> Members {
         .slot(ffi::Py_tp_iter, iterator::<T> as ffi::getiterfunc as *mut c_void)
         .slot(ffi::Py_tp_iternext, next::<T> as ffi::iternextfunc as *mut c_void)
         .slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void)
-}
-
-/// `__new__`: an object that was not initialised yet.
-// SAFETY: called by CPython only, as its slot promises.
-pub(crate) unsafe extern "C" fn new<T: Awaitable>(
-    class: *mut ffi::PyTypeObject,
-    _: *mut ffi::PyObject,
-    _: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    entry(
-        // SAFETY: CPython calls this with a class derived from ours.
-        |py| unsafe { alloc_raw(py, class, T::default()) }.map(Bound::into_ptr),
-        ptr::null_mut(),
-    )
 }
 
 unsafe extern "C" fn init<T: Awaitable>(

@@ -1,11 +1,11 @@
-//! `BaseLoop.__new__`: making a loop.
+//! `__new__` of native types that Python code makes: a loop, and what begins empty.
 
 use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::heap_type::alloc_raw;
+use super::heap_type::{Native, alloc_raw};
 use super::members::entry;
 use crate::base_events::BaseLoop;
 
@@ -22,6 +22,20 @@ pub(crate) unsafe extern "C" fn new_base_loop(
             // SAFETY: CPython calls this with a class derived from ours.
             unsafe { alloc_raw(py, class, state) }.map(Bound::into_ptr)
         },
+        ptr::null_mut(),
+    )
+}
+
+/// `T.__new__` for a type that begins empty, whatever its `__init__` takes.
+// SAFETY: called by CPython only, as its slot or table promises.
+pub(crate) unsafe extern "C" fn new_default<T: Native + Default>(
+    class: *mut ffi::PyTypeObject,
+    _: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    entry(
+        // SAFETY: CPython calls this with a class derived from ours.
+        |py| unsafe { alloc_raw(py, class, T::default()) }.map(Bound::into_ptr),
         ptr::null_mut(),
     )
 }
