@@ -10,12 +10,14 @@ BIN     := $(abspath $(VENV))/bin
 CRATES  := --workspace --exclude ferrio-python
 CONFORM := --loop ferrio.new_event_loop
 EXPECT  := tests/conformance/expected_failures.txt
+# What `make examples` runs has libraries of its own, and does not ask which poller there is.
+CORE    := --ignore tests/examples --ignore tests/docs
 
 # One interpreter for every cargo call, so that PyO3 is not configured anew by each.
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test engine-test check conformance ecosystem soak bench fmt clean
+.PHONY: help venv dev demo test engine-test check conformance ecosystem examples soak wheels bench plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,12 +29,14 @@ dev: ## the same, debug build, editable: Python sources take effect at once
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" dev
 
 demo: venv ## run examples/python/demo.py on ferrio
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" demo
 	$(BIN)/python examples/python/demo.py
 
-test: engine-test venv ## engine tests, pytest on PYTHON, both again with FERRIO_POLLER=poll, conformance
-	$(BIN)/python -m pytest
-	FERRIO_POLLER=poll $(BIN)/python -m pytest
+test: engine-test venv ## engine tests, pytest on PYTHON, both again with FERRIO_POLLER=poll, conformance, examples and docs
+	$(BIN)/python -m pytest $(CORE)
+	FERRIO_POLLER=poll $(BIN)/python -m pytest $(CORE) --ignore tests/cli
 	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory examples
 
 engine-test: ## the Rust tests alone, on both pollers
 	@scripts/require.sh cargo cc
@@ -48,7 +52,8 @@ check: venv ## formatting, lints, types, docs, house rules; no tests
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict python/ferrio
+	$(BIN)/mypy --strict python/ferrio tests/typing/sample.py
+	$(BIN)/pyright --pythonpath $(BIN)/python python/ferrio tests/typing/sample.py
 	$(BIN)/stubtest ferrio
 	$(BIN)/python scripts/check_house.py
 
@@ -60,13 +65,33 @@ ecosystem: venv ## what people run on asyncio, on ferrio: aiohttp, uvicorn, webs
 	$(BIN)/python -m pytest -rs tests/ecosystem
 	FERRIO_POLLER=poll $(BIN)/python -m pytest tests/ecosystem
 
+examples: venv ## every program of examples/, on both loops, and every command of README.md and docs/, with what they need
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" demo
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" examples
+	$(BIN)/python -m pytest -rs tests/examples tests/docs
+
 soak: venv ## 500 loops that open, fail and close everything, on each poller; then once more with every warning an error
 	$(BIN)/python tests/soak.py --loop ferrio --cycles 500
 	FERRIO_POLLER=poll $(BIN)/python tests/soak.py --loop ferrio --cycles 500
 	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak.py --loop ferrio --cycles 100
 
-bench: venv ## measure, with BENCH as arguments ("--rows echo_tcp --quick"); benches/README.md says what is asked
-	$(BIN)/python -m benches $(BENCH)
+wheels: ## the wheel of PYTHON as it is published (fat LTO), in dist/; then tried in an environment that has nothing else
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
+	@mkdir -p dist && cp "$(VENV)-dist"/wheels/*.whl dist/
+	@scripts/try_wheel.sh "$(PYTHON)" dist
+
+bench: ## measure the published build, with BENCH as arguments ("--rows 'echo_*' --quick"); benches/README.md says what is asked
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
+	"$(VENV)-dist"/bin/python -m benches $(BENCH)
+
+plots: venv ## charts and tables of docs/ and README.md, from docs/assets/benches.json
+	$(BIN)/python scripts/docs_figures.py
+
+# The switch is the theme's own; docs/requirements.txt says what it keeps quiet. With --quiet, --strict sees no warning.
+docs: ## the documentation's site, into site/; any warning fails it
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 fmt: venv ## format Rust and Python in place
 	cargo fmt --all
@@ -75,6 +100,6 @@ fmt: venv ## format Rust and Python in place
 	$(BIN)/ruff check --fix .
 
 clean: ## remove everything that was built, virtual environments included
-	rm -rf target .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache
-	find python tests scripts -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf target site dist .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache
+	find python tests scripts examples -name __pycache__ -prune -exec rm -rf {} +
 	find python -name '_ferrio*.so' -delete

@@ -3,7 +3,12 @@
 #
 #   scripts/venv.sh PYTHON VENV release   ferrio built with optimisations and installed, with the test requirements
 #   scripts/venv.sh PYTHON VENV dev       debug build, editable
+#   scripts/venv.sh PYTHON VENV dist      ferrio as it is published (fat LTO), and installed; the wheel stays in VENV/wheels
+#   scripts/venv.sh PYTHON VENV peers     the loops that benchmarks compare with (benches/requirements.txt)
+#   scripts/venv.sh PYTHON VENV demo      the extra "demo" of pyproject.toml; ferrio is left alone
+#   scripts/venv.sh PYTHON VENV examples  what examples/ needs (examples/requirements.txt); ferrio is left alone
 #   scripts/venv.sh PYTHON VENV ecosystem the libraries that tests/ecosystem is about; ferrio is left alone
+#   scripts/venv.sh PYTHON VENV docs      what builds the site (docs/requirements.txt); ferrio is left alone
 #   scripts/venv.sh PYTHON VENV tools     what `make check` needs (scripts/requirements.txt); ferrio is left alone
 #
 # What was done is kept as checksums in VENV/.state-*: of the requirements, and of every file the wheel is made from.
@@ -12,7 +17,7 @@ PYTHON=$1 venv=$2 mode=$3
 export PYTHON
 
 case $mode in
-tools | ecosystem) scripts/require.sh python ;;
+tools | ecosystem | docs | demo | examples | peers) scripts/require.sh python ;;
 *) scripts/require.sh cargo cc python ;;
 esac
 
@@ -20,7 +25,8 @@ sum() { cat "$@" | cksum; }
 
 sources() {
     find crates python Cargo.toml Cargo.lock pyproject.toml -type f \
-        \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.py' -o -name '*.pyi' -o -name py.typed \) \
+        \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.py' -o -name '*.pyi' -o -name py.typed \
+        -o -name '*.[ch]' -o -name '*.md' \) \
         -exec cksum {} + | sort | cksum
 }
 
@@ -53,6 +59,25 @@ tools)
     requirements tools scripts/requirements.txt
     exit
     ;;
+docs)
+    requirements docs docs/requirements.txt
+    exit
+    ;;
+demo)
+    # Not `pip install ferrio[demo]`: which ferrio is in there, the other modes decide.
+    project='import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]'
+    "$venv/bin/python" -c "$project; print(*project['optional-dependencies']['demo'], sep='\n')" >"$venv/demo.txt"
+    requirements demo "$venv/demo.txt"
+    exit
+    ;;
+peers)
+    requirements peers python/ferrio/benches/requirements.txt
+    exit
+    ;;
+examples)
+    requirements examples examples/requirements.txt
+    exit
+    ;;
 ecosystem)
     requirements ecosystem tests/ecosystem/requirements.txt
     exit
@@ -67,9 +92,9 @@ if [ "$mode" = dev ]; then
     echo "venv: building ferrio (debug, editable) for $venv"
     VIRTUAL_ENV=${bin%/bin} "$bin/maturin" develop
 else
-    echo "venv: building ferrio for $venv"
+    echo "venv: building ferrio for $venv ($mode)"
     rm -rf "$venv/wheels"
-    "$bin/maturin" build --profile release --interpreter "$bin/python" --out "$venv/wheels"
+    "$bin/maturin" build --profile "$mode" --interpreter "$bin/python" --out "$venv/wheels"
     "$bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$venv"/wheels/*.whl
 fi
 keep ferrio "$mode $(sources)"

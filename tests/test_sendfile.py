@@ -66,6 +66,27 @@ async def test_sendfile(loop, offset, count):
                 assert reader.data == b"before" + part + b"after"
 
 
+@on_loop
+async def test_sendfile_on_an_accepted_connection_in_debug_mode(loop):
+    loop.set_debug(True)
+    accepted = loop.create_future()
+
+    class Accepting(asyncio.Protocol):
+        def connection_made(self, transport):
+            accepted.set_result(transport)
+
+    server = await loop.create_server(Accepting, "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname()) as near, files(b"data" * 1000) as (file, _):
+        transport = await accepted
+        assert transport.get_extra_info("socket").gettimeout() == 0
+        assert await loop.sendfile(transport, file) == 4000
+        transport.close()
+        near.settimeout(5)
+        assert near.recv(10) == b"datadatada"
+    server.close()
+    await server.wait_closed()
+
+
 @pytest.mark.parametrize(("offset", "count"), [(0, None), (1000, None), (0, 2000), (500_000, 1_000_000)])
 @on_loop
 async def test_sock_sendfile(loop, offset, count):

@@ -126,7 +126,9 @@ class BaseLoop:
     @_scheduled.setter
     def _scheduled(self, value: object) -> None: ...
     @property
-    def time(self) -> Callable[[], float]: ...  # the loop's clock, in seconds; a test may set its own
+    def time(self) -> Callable[[], float]:
+        """The loop's clock, in seconds: `loop.time()`. A test may set its own."""
+
     @time.setter
     def time(self, value: Callable[[], float]) -> None: ...
     def call_soon(self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None) -> Handle:

@@ -19,16 +19,13 @@ class _Pipe:
     """What both ends have in common."""
 
     _given_extra: dict[str, Any] | None = None
-    # Native, in the classes below.
+    # Native, in the classes below. So are `_gone`, `_closing` and `_fileno`: methods that use these take any `self`.
     _abandon: Callable[[], None]
-    _closing: bool
-    _fileno: int
-    _gone: bool
     _owner: Any
     _stored_extra: dict[str, Any] | None
 
     @property
-    def _pipe(self) -> Any:
+    def _pipe(self: Any) -> Any:
         return None if self._gone else self._owner
 
     @_pipe.setter
@@ -44,7 +41,7 @@ class _Pipe:
     def _extra(self) -> dict[str, Any]:
         return self._stored_extra or {}
 
-    def _state(self) -> list[str]:
+    def _state(self: Any) -> list[str]:
         info = [self.__class__.__name__]
         if self._gone:
             info.append("closed")
@@ -53,7 +50,7 @@ class _Pipe:
         info.append(f"fd={self._fileno}")
         return info
 
-    def __del__(self, _warn: Any = warnings.warn) -> None:
+    def __del__(self: Any, _warn: Any = warnings.warn) -> None:
         if not self._gone:
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
             owner = self._owner

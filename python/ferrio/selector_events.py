@@ -19,10 +19,7 @@ class _Extra:
 
     max_size = 256 * 1024
     _given_extra: dict[str, Any] | None = None
-    # In the classes below.
-    _own_end: Any
-    _peer_end: Any
-    _stored_extra: dict[str, Any] | None
+    _stored_extra: dict[str, Any] | None  # in the classes below
 
     @property
     def _extra(self) -> dict[str, Any]:
@@ -36,11 +33,12 @@ class _Extra:
 
     def _make_extra(self) -> dict[str, Any]:
         extra = dict(self._given_extra or {})
-        sock: socket.socket | None = self._sock  # type: ignore[attr-defined]  # the classes below have it
+        transport: Any = self  # a class below, which has the rest
+        sock: socket.socket | None = transport._sock
         extra["socket"] = trsock.TransportSocket(sock) if sock is not None else None
-        extra["sockname"] = self._own_end or _ask(sock, "getsockname")
+        extra["sockname"] = transport._own_end or _ask(sock, "getsockname")
         if "peername" not in extra:
-            extra["peername"] = self._peer_end or _ask(sock, "getpeername")
+            extra["peername"] = transport._peer_end or _ask(sock, "getpeername")
         return extra
 
 
@@ -57,6 +55,8 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
             return None
         if self._owner is None:
             self._owner = socket.socket(fileno=self._sock_fd)
+            # The descriptor is so already; the object believes what it is told, and sendfile() asks it in debug mode.
+            self._owner.setblocking(False)
         return self._owner
 
     def __repr__(self) -> str:

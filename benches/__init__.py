@@ -1,3 +1,0 @@
-"""The benchmark programs of the event loop; `python -m benches --help`, and README.md says what each
-answers.
-"""

@@ -1,0 +1,44 @@
+"""`python -m benches`: the command line of those who work on ferrio; the whole table by default.
+
+`ferrio bench` is the users' one; both make the Options of run.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .harness.catalogue import ROWS
+from .run import Options, run
+
+
+def arguments() -> argparse.Namespace:
+    usual = Options()
+    parser = argparse.ArgumentParser(
+        prog="benches", description="Measure the event loops; README.md explains the table."
+    )
+    parser.add_argument("--rows", default=usual.rows, metavar="A,B,*", help="rows to measure, shell patterns allowed")
+    parser.add_argument(
+        "--loops", default=usual.loops, metavar="A,B", help="[LABEL=]LOOP[@PYTHON],...; default %(default)s"
+    )
+    parser.add_argument("--subject", default=usual.subject, metavar="LABEL", help="the loop that ratios are of")
+    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="rounds of each row; 5, or 3 with --quick")
+    parser.add_argument("--quick", action="store_true", help="short windows and small crowds: a look, not evidence")
+    parser.add_argument("--pin", action="store_true", help="server on the first CPU, client on the second")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write head and table as Markdown")
+    parser.add_argument("--list", action="store_true", help="print the rows' names and stop")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, or list the rows."""
+    options = vars(arguments())
+    if options.pop("list"):
+        print("\n".join(row.name for row in ROWS))
+    else:
+        run(Options(**options))
+
+
+if __name__ == "__main__":
+    main()

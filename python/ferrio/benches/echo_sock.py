@@ -1,0 +1,41 @@
+"""What does an echo cost that is written with loop.sock_recv and loop.sock_sendall, one task per
+connection?
+
+1 KiB over 64 connections; the server accepts with loop.sock_accept. Every wait is a future and a task step,
+so this asks about those as much as about sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from .harness.bench import Bench
+from .harness.row import ROUND_TRIPS, Figures, Row
+from .harness.servers import listening_socket
+
+
+async def serve(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+    with connection:
+        while data := await loop.sock_recv(connection, 65536):
+            await loop.sock_sendall(connection, data)
+
+
+async def accept(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+    tasks = set()
+    while True:
+        connection, _ = await loop.sock_accept(listener)
+        connection.setblocking(False)
+        tasks.add(loop.create_task(serve(loop, connection)))
+
+
+def measure(bench: Bench) -> Figures:
+    listener, target = listening_socket()
+    accepting = bench.loop.create_task(accept(bench.loop, listener))
+    figures = bench.round_trips(target, size=1024, connections=64)
+    if accepting.done():
+        accepting.result()
+    return figures
+
+
+ROWS = (Row("echo_sock_1k_x64", ROUND_TRIPS, measure, loaded=True),)

@@ -1,0 +1,98 @@
+"""What a row is given in its own process: the loop under test, the time to spend, the load to put on it.
+
+While the load client runs, the server process does nothing but serve: one more thread sleeps in a blocking
+read until the client is done, then stops the loop. Must not know any row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import client
+from .crowd import Crowd
+from .row import Figures
+from .window import Window
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line decided; crosses from the runner to the measuring process."""
+
+    warmup: float
+    seconds: float
+    quick: bool
+    client: str
+    server_cpu: int | None = None
+    client_cpu: int | None = None
+    file_limit: int = 1024
+
+
+@dataclass
+class Bench:
+    """The loop under test and the means to load it."""
+
+    loop: asyncio.AbstractEventLoop
+    settings: Settings
+    notes: list[str] = field(default_factory=list)
+
+    def window(self) -> Window:
+        """The measuring window, for a row without a load client."""
+        return Window(self.settings.warmup, self.settings.seconds)
+
+    def scaled(self, full: int, quick: int) -> int:
+        """A size that --quick reduces."""
+        return quick if self.settings.quick else full
+
+    def connections(self, wanted: int) -> int:
+        """That many connections, or what the limit of open files leaves (said in a note)."""
+        possible = min(wanted, self.settings.file_limit - 200)
+        if possible < wanted:
+            self.notes.append(f"{possible:,} connections instead of {wanted:,}: limit of open files")
+        return possible
+
+    def load(self, mode: str, to: str, **options: Any) -> Figures:
+        """Run the loop until the client has measured it; figures of the window as the client reports them."""
+        settings = self.settings
+        options = {"to": to, "warmup": settings.warmup, "seconds": settings.seconds, **options}
+        process = client.start(settings.client, mode, settings.client_cpu, options)
+        answers: list[tuple[Figures, str]] = []
+
+        def wait() -> None:
+            answers.append(client.report(process))
+            self.loop.call_soon_threadsafe(self.loop.stop)
+
+        threading.Thread(target=wait, daemon=True).start()
+        self.loop.run_forever()
+        figures, reason = answers[0] if answers else ({}, "the loop stopped by itself")
+        client.finish(process)
+        if reason:
+            raise RuntimeError(reason)
+        return figures
+
+    def round_trips(self, to: str, **options: Any) -> Figures:
+        """An echo load: round trips a second, and microseconds of the server's CPU for each."""
+        answer = self.load("echo", to, **options)
+        return answer | per_operation(answer)
+
+    def crowd(self, limit: int) -> Crowd:
+        """A server and up to that many idle connections to it."""
+        return Crowd(self.loop, self.settings.client, self.settings.client_cpu, limit)
+
+
+def per_operation(answer: Figures) -> Figures:
+    """Of a client's report: rate, CPU microseconds an operation, share of the time that others took."""
+    if not answer["count"]:
+        raise RuntimeError("nothing happened in the window")
+    return {
+        "rate": answer["count"] / answer["seconds"],
+        "cpu": answer["cpu_seconds"] / answer["count"] * 1e6,
+        "disturbed": answer["waited"] / answer["seconds"],
+    }
+
+
+def per_mebibyte(answer: Figures) -> Figures:
+    """MiB a second, and CPU microseconds a MiB, of a client's report that counted bytes."""
+    return per_operation(answer | {"count": answer["count"] / 2**20})

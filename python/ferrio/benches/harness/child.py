@@ -1,0 +1,52 @@
+"""The fresh process of one measurement; runner.py starts it.
+
+Reads one JSON object from its argument, measures one row on one loop, prints one JSON line. Leaves by
+os._exit, because tearing down a million timers or 20,000 connections is not part of any question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+from . import contenders, lifetime
+from .bench import Bench, Settings
+from .catalogue import row_named
+
+
+def measure(specification: dict[str, Any]) -> dict[str, Any]:
+    """One measurement: figures and notes, or that the loop does not have what it takes."""
+    settings = Settings(**specification["settings"])
+    if settings.server_cpu is not None:
+        os.sched_setaffinity(0, {settings.server_cpu})
+    row = row_named(specification["row"])
+    loop = contenders.new_event_loop(specification["loop"])
+    asyncio.set_event_loop(loop)
+    bench = Bench(loop, settings)
+    try:
+        figures = row.measure(bench)
+    except NotImplementedError as error:
+        return {"unsupported": str(error) or "not implemented"}
+    return {"figures": figures, "notes": bench.notes}
+
+
+def season_heap() -> None:
+    """Free one large block, as any program soon does.
+
+    Until then glibc maps and unmaps every block above 128 KiB, which stock asyncio's 256 KiB reads pay with
+    10 us each: the figure would depend on what the process did before, not on the loop.
+    """
+    block = bytearray(4 * 2**20)
+    del block
+
+
+def main() -> None:
+    season_heap()
+    specification = json.loads(sys.argv[1])
+    lifetime.die_with_parent(specification["parent"])
+    lifetime.raise_file_limit()
+    print(json.dumps(measure(specification)), flush=True)
+    os._exit(0)

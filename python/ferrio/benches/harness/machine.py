@@ -1,0 +1,60 @@
+"""The head of every table: on what, with what, under which conditions the figures came about."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from . import client
+from .contenders import Contender
+
+
+def processor() -> str:
+    """The processor's name as the kernel tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def interpreter() -> str:
+    """Version and how it was built, which moves every figure by ten per cent or more."""
+    arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    build = "PGO" if "--enable-optimizations" in arguments else "no PGO"
+    build += ", LTO" if "--with-lto" in arguments else ", no LTO"
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        build += ", free-threaded"
+    return f"{platform.python_implementation()} {platform.python_version()} ({build})"
+
+
+def compiler() -> str:
+    """What the load client is compiled by, or `none`."""
+    try:
+        version = subprocess.run([client.compiler(), "--version"], capture_output=True, text=True, check=False)
+    except client.NotBuilt:
+        return "none"
+    return f"native, {(version.stdout.splitlines() or ['unknown'])[0]}"
+
+
+def heading(contenders: list[Contender], missing: dict[str, str], conditions: str) -> list[str]:
+    """The lines above the table."""
+    load = os.getloadavg()[0]
+    columns = (f"{each.label} {each.version}" for each in contenders)
+    lines = [
+        f"machine:    {processor()}, {os.cpu_count()} CPUs, load {load:.2f} before the start",
+        f"system:     {platform.system()} {platform.release()}, {' '.join(platform.libc_ver())}",
+        f"python:     {interpreter()}, garbage collection as by default {gc.get_threshold()}",
+        f"client:     {compiler()}",
+        f"loops:      {', '.join(columns)}",
+        f"conditions: {conditions}",
+    ]
+    if load > 0.5 * (os.cpu_count() or 1):
+        lines.append("warning:    the machine was busy before the start; wait, or do not trust the spread")
+    lines += [f"absent:     {label}: {reason}" for label, reason in missing.items()]
+    return lines

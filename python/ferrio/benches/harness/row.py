@@ -1,0 +1,48 @@
+"""What a question is made of, and what it gives back.
+
+A `Row` is one measurement, made by one function in one fresh process; it gives one or more figures, and each
+`Metric` is one line of the table. Must not know how figures are compared or printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .bench import Bench
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a row. `key` names it in the figures; the line's name is the row's plus `suffix`."""
+
+    key: str
+    unit: str
+    suffix: str = ""
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement. `rounds` bounds the rounds of a slow one; `loaded` rows need the load client."""
+
+    name: str
+    metrics: tuple[Metric, ...]
+    measure: Callable[[Bench], Figures]
+    rounds: int | None = None
+    loaded: bool = False
+
+
+RATE = (Metric("rate", "op/s"),)
+ROUND_TRIPS = (
+    Metric("rate", "rt/s"),
+    Metric("cpu", "us/rt", ".cpu", higher_is_better=False),
+)
+BULK = (
+    Metric("rate", "MiB/s"),
+    Metric("cpu", "us/MiB", ".cpu", higher_is_better=False),
+)

@@ -1,0 +1,117 @@
+"""Runs the measurements: one fresh process each, contenders in alternating order, round by round.
+
+The order turns with every round and is reversed in every other one, so that no loop is always first after a
+pause, or always next to the same neighbour. Must not know how figures are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from .bench import Settings
+from .contenders import Contender
+from .row import Figures, Row
+
+SUITE = Path(__file__).resolve().parents[1] / "__init__.py"
+PATIENCE = 120.0
+
+START = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("benches", sys.argv.pop(1))
+sys.modules["benches"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["benches"])
+from benches.harness.child import main
+main()
+"""
+"""The suite under a name of its own: as ferrio.benches it would bring ferrio into every loop's process."""
+
+
+@dataclass
+class Result:
+    """One row's rounds of one contender: figures by round, or why there are none."""
+
+    rounds: dict[int, Figures] = field(default_factory=dict)
+    unsupported: str | None = None
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def figures(self, key: str) -> dict[int, float]:
+        """One metric by round."""
+        return {number: figures[key] for number, figures in self.rounds.items()}
+
+    def disturbed(self) -> float:
+        """Share of the time that the server waited for a CPU, in the median round; 0 without a client."""
+        return median(figures.get("disturbed", 0.0) for figures in self.rounds.values())
+
+
+def order(contenders: list[Contender], number: int) -> list[Contender]:
+    """The contenders in the order of that round: by two places further, and backwards every other time."""
+    shift = number // 2 * 2 % len(contenders)
+    turned = contenders[shift:] + contenders[:shift]
+    return turned[::-1] if number % 2 else turned
+
+
+def measure_row(row: Row, contenders: list[Contender], rounds: int, settings: Settings) -> dict[str, Result]:
+    """All rounds of a row, by the contender's label."""
+    results = {contender.label: Result() for contender in contenders}
+    for number in range(min(rounds, row.rounds or rounds)):
+        for contender in order(contenders, number):
+            result = results[contender.label]
+            if result.unsupported is None and len(result.problems) < 2:
+                _note(result, number, run_once(row, contender, settings))
+    return results
+
+
+def run_once(row: Row, contender: Contender, settings: Settings) -> dict[str, Any]:
+    """One measurement in its own process: what it printed, or a problem; and what it said on standard
+    error.
+    """
+    specification = {
+        "row": row.name,
+        "loop": contender.loop,
+        "settings": asdict(settings),
+        "parent": os.getpid(),
+    }
+    # -P: never from the current folder.
+    command = [contender.python, "-P", "-c", START, str(SUITE), json.dumps(specification)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            output, complaints = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            return {"problem": f"not done after {PATIENCE:.0f} s"}
+        finally:
+            process.kill()
+    said = [line for line in complaints.strip().splitlines() if line.strip()]
+    if process.returncode != 0 or not output:
+        return {"problem": said[-1] if said else f"exit status {process.returncode}"}
+    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+    if said:
+        answer["notes"] = [*answer.get("notes", []), f"said on standard error: {said[-1]}"]
+    return answer
+
+
+def _note(result: Result, number: int, answer: dict[str, Any]) -> None:
+    if "problem" in answer:
+        result.problems.append(answer["problem"])
+    elif "unsupported" in answer:
+        result.unsupported = answer["unsupported"]
+    else:
+        result.rounds[number] = answer["figures"]
+    result.notes += [note for note in answer.get("notes", []) if note not in result.notes]
+
+
+def measure_all(
+    rows: list[Row], contenders: list[Contender], rounds: int, settings: Settings
+) -> Iterator[tuple[Row, dict[str, Result]]]:
+    """Row after row, as soon as each is measured."""
+    for row in rows:
+        yield row, measure_row(row, contenders, rounds, settings)

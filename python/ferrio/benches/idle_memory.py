@@ -1,0 +1,38 @@
+"""How much memory does an idle connection cost the server, at 10,000 of them?
+
+Growth of the process's own memory (PSS) from 100 connections to all of them, divided by their number: what is
+allocated once is not counted, garbage of accepting that was not collected is. The protocol has one slot. The
+kernel's own socket memory, the same for every loop, is not in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .harness.bench import Bench
+from .harness.row import Figures, Metric, Row
+
+FIRST = 100
+
+
+def memory(name: str) -> int:
+    """Bytes of this process, by the kernel's name of the figure."""
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"no {name} in smaps_rollup")
+
+
+def measure(bench: Bench) -> Figures:
+    total = bench.connections(bench.scaled(10_000, 2_000))
+    crowd = bench.crowd(total)
+    crowd.grow(FIRST)
+    before = {name: memory(name) for name in ("Pss", "Rss")}
+    crowd.grow(total)
+    grown = {name: memory(name) - before[name] for name in before}
+    return {"pss": grown["Pss"] / (total - FIRST), "rss": grown["Rss"] / (total - FIRST)}
+
+
+METRICS = (Metric("pss", "B/conn", higher_is_better=False),)
+
+ROWS = (Row("idle_memory", METRICS, measure, rounds=3, loaded=True),)

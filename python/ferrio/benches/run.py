@@ -1,0 +1,154 @@
+"""Measures the event loops and prints the table: `run(Options(...))`.
+
+Owns the order of things and what is printed; what is measured is in the files beside this one, how in harness/. Two
+command lines lead here, __main__.py of this package and `ferrio bench`, and neither has any knowledge of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from .harness import client, contenders, lifetime, table
+from .harness.bench import Settings
+from .harness.catalogue import select
+from .harness.contenders import LOOPS, SUBJECT, Contender
+from .harness.machine import heading
+from .harness.row import Row
+from .harness.runner import Result, measure_all
+
+DISTURBED = 0.1
+"""Some waiting is the load client's own doing: on a quiet machine with two CPUs it is under this share."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a command line may decide. `rounds` of 0: as `quick` has it; `goals`: judge by goals.py, too."""
+
+    rows: str = "*"
+    loops: str = ",".join(LOOPS)
+    subject: str = SUBJECT
+    rounds: int = 0
+    quick: bool = False
+    pin: bool = False
+    goals: bool = True
+    json: Path | None = None
+    markdown: Path | None = None
+
+    def how_often(self) -> int:
+        """Rounds of each row."""
+        return self.rounds or (3 if self.quick else 5)
+
+
+def run(options: Options) -> None:
+    """Measure, print the table as it grows, write the files that were asked for."""
+    began = time.monotonic()
+    rows = select(options.rows)
+    found, missing = contenders.find(options.loops.split(","))
+    if not found:
+        reasons = "; ".join(f"{label}: {reason}" for label, reason in missing.items())
+        raise SystemExit(f"None of the loops can be imported. {reasons}")
+    rows, settings, left_out = prepare(rows, options)
+    head = heading(found, missing, conditions(options, settings))
+    try:
+        write(options, measure(options, settings, rows, found, head, left_out))
+    except KeyboardInterrupt:
+        raise SystemExit("\ninterrupted: nothing written") from None
+    print(f"\n{time.monotonic() - began:.0f} s")
+
+
+def prepare(rows: list[Row], options: Options) -> tuple[list[Row], Settings, list[str]]:
+    """The rows that can be measured, the settings they get, and a line about those that cannot."""
+    loaded = [row.name for row in rows if row.loaded]
+    try:
+        return rows, settings_of(options, str(client.build()) if loaded else ""), []
+    except client.NotBuilt as error:
+        kept = [row for row in rows if not row.loaded]
+        return kept, settings_of(options, ""), [f"left out: {', '.join(loaded)}: {error}"]
+
+
+def settings_of(options: Options, load_client: str) -> Settings:
+    cpus: tuple[int | None, int | None] = (None, None)
+    if options.pin:
+        allowed = sorted(os.sched_getaffinity(0))
+        if len(allowed) < 2:
+            raise SystemExit("--pin needs two CPUs.")
+        cpus = (allowed[0], allowed[1])
+    return Settings(
+        warmup=0.05 if options.quick else 0.1,
+        seconds=0.12 if options.quick else 0.4,
+        quick=options.quick,
+        client=load_client,
+        server_cpu=cpus[0],
+        client_cpu=cpus[1],
+        file_limit=lifetime.raise_file_limit(),
+    )
+
+
+def conditions(options: Options, settings: Settings) -> str:
+    pin = "server and client pinned to a CPU each" if options.pin else "not pinned"
+    quick = "; --quick: smaller crowds, not evidence" if options.quick else ""
+    return (
+        f"{options.how_often()} rounds of {settings.seconds:g} s after {settings.warmup:g} s of warm-up, "
+        f"a fresh process each, loops interleaved in alternating order, {pin}{quick}"
+    )
+
+
+def remarks(row: Row, results: dict[str, Result]) -> list[str]:
+    """What has to be said below the table about a row."""
+    said = []
+    for label, result in results.items():
+        reasons = [f"{label} does not have it ({result.unsupported})"] if result.unsupported else []
+        reasons += [f"{label} failed: {problem}" for problem in dict.fromkeys(result.problems)]
+        reasons += [f"{label}: {note}" for note in result.notes]
+        said += [f"{row.name}: {reason}" for reason in reasons]
+    return said
+
+
+def disturbance(raw: dict[str, dict[str, Any]]) -> list[str]:
+    """A warning, if other programs took the CPU from the servers so often that rates mean little."""
+    every = (result for results in raw.values() for result in results.values())
+    rounds = [figures for result in every for figures in result["rounds"].values()]
+    shares = [figures["disturbed"] for figures in rounds if "disturbed" in figures]
+    if not shares or median(shares) < DISTURBED:
+        return []
+    return [
+        f"warning: servers waited for a CPU in {median(shares):.0%} of the time (median): the machine was "
+        "busy, rates of served rows are too low and blurred; read .cpu"
+    ]
+
+
+def measure(
+    options: Options, settings: Settings, rows: list[Row], found: list[Contender], head: list[str], said: list[str]
+) -> dict[str, Any]:
+    """Measure and print row by row; what --json and --markdown write."""
+    labels = [contender.label for contender in found]
+    subject = options.subject if options.subject in labels else None
+    print("\n".join(head), "", table.terminal_head(labels, options.goals), sep="\n", flush=True)
+    raw: dict[str, dict[str, Any]] = {}
+    markdown = [table.markdown_head(labels)]
+    for row, results in measure_all(rows, found, options.how_often(), settings):
+        for line in table.lines_of(row, results, subject):
+            print(table.terminal(line, options.goals), flush=True)
+            markdown.append(table.markdown(line))
+        said = said + remarks(row, results)
+        raw[row.name] = {label: asdict(result) for label, result in results.items()}
+    said = said + disturbance(raw)
+    if said:
+        print("", *said, sep="\n")
+    return {"head": head, "remarks": said, "rows": raw, "markdown": "\n".join(markdown)}
+
+
+def write(options: Options, report: dict[str, Any]) -> None:
+    markdown = report.pop("markdown")
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    if options.markdown:
+        head = "\n".join(f"    {line}" for line in report["head"])
+        below = "\n".join(f"* {remark}" for remark in report["remarks"])
+        options.markdown.write_text(f"{head}\n\n{markdown}\n\n{below}".rstrip() + "\n")

@@ -1,0 +1,98 @@
+"""`ferrio bench`: the options of ferrio.benches, checked before anything is measured, and a short run by default.
+
+What is measured and how the table reads is the suite's own; its README.md has the questions behind the rows.
+"""
+
+from __future__ import annotations
+
+import sys
+from fnmatch import fnmatch
+from importlib.util import find_spec
+from pathlib import Path
+
+from ferrio.benches.harness.catalogue import ROWS
+from ferrio.benches.harness.contenders import LOOPS, parse
+from ferrio.benches.run import Options, run
+
+from .errors import Mistake, nearest
+from .output import say
+from .parse import Request
+
+TELLING = (
+    "call_soon",
+    "call_soon_chain",
+    "threadsafe_other",
+    "timer_cancel",
+    "due_batch",
+    "echo_1k_x64",
+    "echo_streams_1k_x64",
+    "echo_udp_1k_x64",
+)
+"""What a short run measures: callbacks, threads, timers, and the three kinds of traffic that most programs have."""
+
+LEGEND = """\
+Figures are medians over the rounds, lowest and highest below. A ratio says how many times better ferrio (or --subject)
+is than that loop; above 1 it is better, whichever way the unit runs. + and - are more than noise, = is not.
+"""
+
+
+def main(request: Request) -> int:
+    """Measure what was asked for."""
+    if request.has("--list"):
+        say("\n".join(row.name for row in ROWS))
+        return 0
+    if request.has("--quick") and request.has("--full"):
+        raise Mistake("bench: --quick and --full exclude each other")
+    if sys.platform != "linux":
+        raise Mistake("bench: it measures with Linux's own clocks and epoll, so it needs Linux")
+    for pattern in request.words:
+        if not any(fnmatch(row.name, pattern) for row in ROWS):
+            hint = nearest(pattern, (row.name for row in ROWS))
+            raise Mistake(f"bench: no row matches {pattern!r}{hint or '; ferrio bench --list names them'}")
+    options = _options(request)
+    print(LEGEND, flush=True)
+    run(options)
+    return 0
+
+
+def _options(request: Request) -> Options:
+    short = not request.words and not request.has("--full") and not request.has("--quick")
+    rows = request.words or (TELLING if short else ("*",))
+    usual = Options()
+    loops = str(request.options.get("--loops", usual.loops))
+    return Options(
+        rows=",".join(rows),
+        loops=loops,
+        subject=_subject(request, [_label(each) for each in loops.split(",")]),
+        rounds=int(str(request.options.get("--rounds", usual.rounds))),
+        quick=short or request.has("--quick"),
+        pin=request.has("--pin"),
+        goals=False,
+        json=_file(request, "--json"),
+        markdown=_file(request, "--markdown"),
+    )
+
+
+def _label(specification: str) -> str:
+    """What the loop is called in the table; Mistake if there is no such loop."""
+    label, loop, python = parse(specification)
+    if python == sys.executable and loop not in LOOPS and (not loop.isidentifier() or find_spec(loop) is None):
+        raise Mistake(f"bench: no event loop {loop!r}{nearest(loop, LOOPS) or '; known are ' + ', '.join(LOOPS)}")
+    return label
+
+
+def _subject(request: Request, labels: list[str]) -> str:
+    wanted = str(request.options.get("--subject", "ferrio"))
+    if request.has("--subject") and wanted not in labels:
+        raise Mistake(f"bench: --subject {wanted!r} is none of {', '.join(labels)}{nearest(wanted, labels)}")
+    return wanted
+
+
+def _file(request: Request, name: str) -> Path | None:
+    """The file to write; Mistake now, not after minutes of measuring, if its folder is not there."""
+    if not request.has(name):
+        return None
+    path = Path(str(request.options[name]))
+    if not path.parent.is_dir():
+        raise Mistake(f"bench: {name} {str(path)!r}: there is no folder {str(path.parent)!r}")
+    return path

@@ -1,0 +1,138 @@
+"""The table: every command and every option of `ferrio`, each in one entry.
+
+Parsing (parse.py), help (help.py) and completion (completion.py) are made from it. What a command does is in the
+file that its entry names; nothing here imports one of them.
+"""
+
+from __future__ import annotations
+
+from .table import FILE, Command, Option
+
+
+def at_least_one(text: str) -> int:
+    """A count from 1 on."""
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise ValueError("a number from 1 on is needed")
+    return number
+
+
+def command_names() -> tuple[str, ...]:
+    return tuple(command.name for command in COMMANDS)
+
+
+def loop_names() -> tuple[str, ...]:
+    from ferrio.benches.harness.contenders import LOOPS
+
+    return LOOPS
+
+
+def row_names() -> tuple[str, ...]:
+    from ferrio.benches.harness.catalogue import ROWS
+
+    return tuple(row.name for row in ROWS)
+
+
+def shell_names() -> tuple[str, ...]:
+    return ("bash", "zsh", "fish")
+
+
+HELP = Option("--help", "Print this help and exit.", short="-h")
+VERSION = Option("--version", "Print the versions of ferrio and Python and exit.", short="-V")
+DEBUG = Option("--debug", "Put the loops in asyncio's debug mode, as PYTHONASYNCIODEBUG=1 does.")
+
+RUN = Command(
+    "run",
+    "run",
+    "Run a Python program on ferrio, otherwise as python would",
+    ("[--debug] SCRIPT [ARG...]", "[--debug] -m MODULE [ARG...]", "[--debug] -c CODE [ARG...]", "[--debug] - [ARG...]"),
+    "SCRIPT is a file, or a folder or zip file with a __main__.py; - reads the program from standard input. ferrio is\n"
+    "installed before the program's first import: asyncio.run(), asyncio.Runner and new_event_loop() make ferrio's\n"
+    "loops. Python's own options go to python: python -X dev -m ferrio run SCRIPT",
+    (
+        DEBUG,
+        Option("", "Run a module or package of the import path.", short="-m", value="MODULE", last=True),
+        Option("", "Run the program that is this argument.", short="-c", value="CODE", last=True),
+    ),
+    words="SCRIPT",
+    most=None,
+    complete=FILE,
+    last=True,
+)
+
+REPL = Command(
+    "repl",
+    "repl",
+    "An interactive Python on ferrio, with top-level await",
+    ("[--debug]",),
+    "Tasks go on running between prompts. Ctrl-C cancels the await that is running, Ctrl-D leaves. Statements may\n"
+    "also come from a pipe; then there are no prompts, only what they print.",
+    (DEBUG,),
+)
+
+BENCH = Command(
+    "bench",
+    "bench",
+    "Compare the event loops that are installed, on this machine",
+    ("[ROW...] [OPTIONS]",),
+    "Without arguments: a few telling rows in short windows, about ten seconds for each loop. With rows (shell\n"
+    "patterns, 'echo_*'): these, in full windows, 5 rounds. Loops that are not installed are left out:\n"
+    "pip install uvloop rloop rsloop",
+    (
+        Option("--quick", "Short windows and small crowds, 3 rounds: a look, not evidence."),
+        Option("--full", "The whole table in full windows, 5 rounds: about two minutes for each loop."),
+        Option(
+            "--loops",
+            "Loops to compare, [LABEL=]LOOP[@PYTHON],...; all that are installed by default.",
+            value="A,B",
+            complete=loop_names,
+        ),
+        Option("--rounds", "Rounds of each row.", value="N", parse=at_least_one),
+        Option("--subject", "The loop that the ratios are of; ferrio by default.", value="LABEL", complete=loop_names),
+        Option("--pin", "Server on the first CPU, load client on the second."),
+        Option("--json", "Write every figure of every round.", value="FILE", complete=FILE),
+        Option("--markdown", "Write head and table as Markdown.", value="FILE", complete=FILE),
+        Option("--list", "Print the names of the rows and exit."),
+    ),
+    words="ROW",
+    most=None,
+    complete=row_names,
+)
+
+DOCTOR = Command(
+    "doctor",
+    "doctor",
+    "What a bug report needs, and a self-test",
+    ("[--json]",),
+    "Prints versions, the poller in use, kernel features, limits and settings, then tries the loop out. The exit\n"
+    "status is 1 if a test fails.",
+    (Option("--json", "Print one JSON object instead."),),
+)
+
+COMPLETION = Command(
+    "completion",
+    "completion",
+    "Print a shell's completion script",
+    ("SHELL",),
+    'bash and zsh: eval "$(ferrio completion bash)" in ~/.bashrc, or zsh in ~/.zshrc\n'
+    "fish:         ferrio completion fish | source    in ~/.config/fish/config.fish",
+    words="SHELL",
+    fewest=1,
+    most=1,
+    complete=shell_names,
+)
+
+ASSIST = Command(
+    "help",
+    "help",
+    "Explain a command",
+    ("[COMMAND]",),
+    words="COMMAND",
+    most=1,
+    complete=command_names,
+)
+
+COMMANDS = (RUN, REPL, BENCH, DOCTOR, COMPLETION, ASSIST)
+
+FERRIO = Command("", "help", "asyncio, in Rust", ("COMMAND ...",), options=(HELP, VERSION))
+"""`ferrio` itself: what may stand before a command."""

@@ -1,0 +1,151 @@
+"""The facts of `ferrio doctor`: sections of names and values, each value one line of text.
+
+Asks the running interpreter, the kernel and the environment, and changes nothing. A fact that cannot be found out
+is reported as such; no question here may fail the command. The contents of variables are shown only for those
+that the list names, since a report is read by others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+import platform
+import resource
+import ssl
+import sys
+import sysconfig
+import warnings
+
+import ferrio
+
+from .probe import kernel_features
+
+Facts = dict[str, dict[str, str]]
+
+OTHER_LOOPS = ("uvloop", "rloop", "rsloop")
+VARIABLES = (
+    "FERRIO_POLLER",
+    "PYTHONASYNCIODEBUG",
+    "PYTHONDEVMODE",
+    "PYTHONMALLOC",
+    "PYTHONOPTIMIZE",
+    "PYTHONSAFEPATH",
+    "PYTHONWARNINGS",
+    "PYTHON_GIL",
+    "PYTHON_JIT",
+    "LD_PRELOAD",
+    "MALLOC_ARENA_MAX",
+    "GLIBC_TUNABLES",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "OPENSSL_CONF",
+    "VIRTUAL_ENV",
+)
+
+
+def collect() -> Facts:
+    """All sections, in the order in which they are printed."""
+    return {
+        "versions": versions(),
+        "interpreter": interpreter(),
+        "loop": loop(),
+        "kernel": kernel_features(),
+        "limits": limits(),
+        "other loops": {name: installed(name) for name in OTHER_LOOPS},
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ} or {"(none of ours)": ""},
+    }
+
+
+def versions() -> dict[str, str]:
+    """What is installed, and on what."""
+    libc = " ".join(platform.libc_ver())
+    return {
+        "ferrio": ferrio.__version__,
+        "ferrio's folder": os.path.dirname(ferrio.__file__),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "executable": sys.executable,
+        "platform": f"{platform.system()} {platform.machine()}",
+        "kernel": platform.release(),
+        "libc": libc or "unknown",
+        "openssl": ssl.OPENSSL_VERSION,
+    }
+
+
+def interpreter() -> dict[str, str]:
+    """How this Python was built and started."""
+    arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return {
+        "gil": "on" if has_lock else "off",
+        "free-threaded build": _yes(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        "debug build": _yes(hasattr(sys, "gettotalrefcount")),
+        "pgo and lto": f"{_yes('--enable-optimizations' in arguments)}, {_yes('--with-lto' in arguments)}",
+        "compiler": platform.python_compiler(),
+        "development mode": _yes(sys.flags.dev_mode),
+        "optimize": str(sys.flags.optimize),
+    }
+
+
+def loop() -> dict[str, str]:
+    """The loop as a program would get it here."""
+    forced = os.environ.get("FERRIO_POLLER")
+    try:
+        trial = ferrio.new_event_loop()
+    except Exception as error:
+        poller, debug = f"unknown: no loop can be made: {error}", "unknown"
+    else:
+        reason = f"FERRIO_POLLER={forced}" if forced else f"the default on {platform.system()}"
+        poller, debug = f"{trial._poller()} ({reason})", _yes(trial.get_debug())
+        trial.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        policy = type(asyncio.get_event_loop_policy())
+    return {
+        "poller": poller,
+        "debug mode": debug,
+        "asyncio policy": f"{policy.__module__}.{policy.__qualname__}",
+        "tls": "asyncio's SSLProtocol on native transports",
+    }
+
+
+def limits() -> dict[str, str]:
+    """Soft and hard limits that a server meets."""
+    return {
+        "open files": _limit(resource.RLIMIT_NOFILE),
+        "processes": _limit(resource.RLIMIT_NPROC),
+        "processors": f"{len(_processors())} of {os.cpu_count()} usable",
+        "listen backlog": _first_line("/proc/sys/net/core/somaxconn"),
+        "local ports": _first_line("/proc/sys/net/ipv4/ip_local_port_range").replace("\t", " to "),
+    }
+
+
+def installed(name: str) -> str:
+    """The version of a distribution, without importing it."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _processors() -> set[int]:
+    if sys.platform == "linux":
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def _limit(which: int) -> str:
+    soft, hard = ("unlimited" if each == resource.RLIM_INFINITY else str(each) for each in resource.getrlimit(which))
+    return f"soft {soft}, hard {hard}"
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.readline().strip()
+    except OSError:
+        return "unknown"
+
+
+def _yes(value: object) -> str:
+    return "yes" if value else "no"

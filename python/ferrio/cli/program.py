@@ -1,0 +1,86 @@
+"""Starting a program inside this interpreter, so that it ends as it would have ended under python itself.
+
+Three rules. SystemExit and KeyboardInterrupt leave as they are: the interpreter knows the exit status and how to
+die of SIGINT. An uncaught exception leaves too, but sys.excepthook gets to see the traceback from the program's
+first frame on. Nothing here stays behind: between `run` and the end, the program's is the only code that acts.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import CodeType, ModuleType, TracebackType
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+def compiled(source: str | bytes, file_name: str) -> CodeType:
+    """The program's code; a SyntaxError is reported as python does, without a traceback."""
+    code = _apart(partial(compile, source, file_name, "exec", dont_inherit=True))
+    if file_name == "<string>" and sys.version_info >= (3, 13):
+        _remember(str(source), code)
+    return code
+
+
+def run(code: CodeType, stage: ModuleType) -> None:
+    """Run it in `stage`, which is `__main__`."""
+    _apart(partial(exec, code, vars(stage)))
+
+
+def run_main_of(name: str, alter_argv: bool) -> str:
+    """Run a module, or the `__main__` of sys.path[0], by python's own means; why it cannot be found, if it cannot."""
+    import runpy
+
+    start = runpy._run_module_as_main  # type: ignore[attr-defined]
+    try:
+        _apart(partial(start, name, alter_argv))
+    except SystemExit as error:
+        frames = _frames(error.__traceback__)
+        if frames and frames[-1] is start.__code__ and isinstance(error.code, str):
+            return error.code.removeprefix(f"{sys.executable}: ")
+        raise
+    return ""
+
+
+def _apart(start: Callable[[], _T]) -> _T:
+    """Call what has no Python frame of its own, and hide ours from whoever reports an exception."""
+    try:
+        return start()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        assert error.__traceback__ is not None
+        _hide(error.__traceback__.tb_next)
+        raise
+
+
+def _hide(own: TracebackType | None) -> None:
+    """Have sys.excepthook, which the interpreter is about to call, see the traceback `own`."""
+    if not hasattr(sys, "excepthook"):
+        return
+    hook = sys.excepthook
+
+    def report(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+        sys.excepthook = hook
+        sys.last_traceback = own
+        hook(kind, error.with_traceback(own), own)
+
+    sys.excepthook = report
+
+
+def _remember(source: str, code: CodeType) -> None:
+    """Let tracebacks show lines of `-c`, as they do from Python 3.13 on."""
+    register = getattr(linecache, "_register_code", None)
+    if register:
+        register(code if hasattr(linecache, "_interactive_cache") else "<string>", source, "<string>")
+
+
+def _frames(traceback: TracebackType | None) -> list[CodeType]:
+    codes = []
+    while traceback:
+        codes.append(traceback.tb_frame.f_code)
+        traceback = traceback.tb_next
+    return codes

@@ -1,0 +1,28 @@
+"""What a program finds when it starts: sys.argv, sys.path[0], and a `__main__` module that is its own."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from importlib.machinery import BuiltinImporter
+from types import ModuleType
+
+
+def prepare(arguments: list[str], path: str, always: bool = False) -> ModuleType:
+    """Set up all three, and return `__main__`, which looks as python makes it.
+
+    Python put something before the path for us, unless it was told to be safe; a folder or zip file that is the
+    program comes first in any case (`always`).
+    """
+    sys.argv[:] = arguments
+    if not sys.flags.safe_path:
+        sys.path[0] = path
+    elif always:
+        sys.path.insert(0, path)
+    stage = ModuleType("__main__")
+    stage.__loader__ = BuiltinImporter
+    if sys.version_info < (3, 14):
+        stage.__annotations__ = {}
+    vars(stage)["__builtins__"] = builtins
+    sys.modules["__main__"] = stage
+    return stage

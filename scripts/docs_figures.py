@@ -1,0 +1,137 @@
+"""Everything in the text that was measured, from one report: `make plots`.
+
+Reads docs/assets/benches.json, which `make bench BENCH='--rounds 3 --json docs/assets/benches.json'` writes, and makes
+docs/assets/*.svg and docs/assets/benches.md of it, and the table of README.md between its two marks. With --check
+nothing is written: exit status 1 and the names of the files that differ. No figure is typed by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from ferrio.benches.harness.catalogue import ROWS
+from ferrio.benches.harness.plot import Bar, bars
+from ferrio.benches.harness.row import Metric
+from ferrio.benches.harness.runner import Result
+from ferrio.benches.harness.table import Line, lines_of, number
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSETS = ROOT / "docs" / "assets"
+SUBJECT, STOCK = "ferrio", "asyncio"
+NOTHING = "\u2013"  # a dash: no figure
+MARKS = re.compile(r"(<!-- measured: begin -->\n).*?(\n<!-- measured: end -->)", re.S)
+NOTE = "ferrio against stock asyncio; right of 1 is better; whiskers: lowest and highest round"
+
+# Chart: its title and which lines it shows.
+CHARTS = {
+    "callbacks": (
+        "Callbacks and timers",
+        r"call_soon|call_soon_chain|threadsafe_\w+|timer_\w+|due_batch|chain_250_idle",
+    ),
+    "echo-cpu": ("Servers: CPU time per round trip", r"echo_\w+\.cpu|connection_rate\.cpu"),
+    "echo-rate": ("Servers: what the client sees", r"echo_\w+|connection_rate|bulk_\w+"),
+    "other": ("Children, memory, and cost in a crowd", r"spawn|spawn\.stall|idle_memory|scaling_\w+(\.\w+)?"),
+}
+# What the README shows: the good, the even and the bad.
+TELLING = (
+    "call_soon",
+    "call_soon_chain",
+    "threadsafe_other",
+    "timer_cancel",
+    "timer_rounds_x100",
+    "echo_1k_x64.cpu",
+    "echo_100k_x64.cpu",
+    "echo_streams_1k_x64.cpu",
+    "echo_udp_1k_x64.cpu",
+    "bulk_send",
+    "connection_rate",
+    "spawn",
+    "spawn.stall",
+    "idle_memory",
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--check", action="store_true", help="write nothing, name what differs")
+    check: bool = parser.parse_args().check
+    stale = 0
+    for path, text in made(json.loads((ASSETS / "benches.json").read_text())).items():
+        if not path.exists() or path.read_text() != text:
+            stale += 1
+            print(f"{path.relative_to(ROOT)}{' differs: make plots' if check else ''}")
+            if not check:
+                path.write_text(text)
+    return 1 if check and stale else 0
+
+
+def made(report: dict[str, Any]) -> dict[Path, str]:
+    """Every file that follows from the report, with its text."""
+    lines, spreads = [], {}
+    for row in ROWS:
+        results = {loop: restored(raw) for loop, raw in report["rows"].get(row.name, {}).items()}
+        if results:
+            found = lines_of(row, results, SUBJECT)
+            lines += found
+            spreads |= {line.name: spread(metric, results) for line, metric in zip(found, row.metrics, strict=True)}
+    files = {
+        ASSETS / f"{key}.svg": chart(key, title, pattern, lines, spreads) for key, (title, pattern) in CHARTS.items()
+    }
+    files[ASSETS / "benches.md"] = f"{table(lines)}\n\n{heading(report)}\n"
+    readme = ROOT / "README.md"
+    short = table([line for line in lines if line.name in TELLING])
+    files[readme] = MARKS.sub(lambda found: f"{found[1]}{short}\n\n{heading(report)}{found[2]}", readme.read_text())
+    return files
+
+
+def restored(raw: dict[str, Any]) -> Result:
+    rounds = {int(number): figures for number, figures in raw["rounds"].items()}
+    return Result(rounds, raw["unsupported"], raw["problems"], raw["notes"])
+
+
+def spread(metric: Metric, results: dict[str, Result]) -> tuple[float, float] | None:
+    """The lowest and the highest ratio against stock asyncio of any round."""
+    if SUBJECT not in results or STOCK not in results:
+        return None
+    own, stock = results[SUBJECT].figures(metric.key), results[STOCK].figures(metric.key)
+    ratios = [own[number] / stock[number] for number in own.keys() & stock.keys()]
+    better = ratios if metric.higher_is_better else [1 / ratio for ratio in ratios]
+    return (min(better), max(better)) if better else None
+
+
+def chart(key: str, title: str, pattern: str, lines: list[Line], spreads: dict[str, tuple[float, float] | None]) -> str:
+    shown = []
+    for line in lines:
+        ratio, ends = line.cells[STOCK].ratio, spreads[line.name]
+        if ratio and ends and re.fullmatch(pattern, line.name):
+            shown.append(Bar(line.name, ratio.value, *ends, ratio.verdict()))
+    return bars(key, title, NOTE, shown)
+
+
+def table(lines: list[Line]) -> str:
+    """What ferrio reached, and how many times better that is than each other loop."""
+    labels = [label for label in lines[0].cells if label != SUBJECT]
+    rows = [f"| line | {SUBJECT} | {' | '.join(labels)} |", "|---" * (len(labels) + 2) + "|"]
+    for line in lines:
+        own = line.cells[SUBJECT].summary
+        figure = f"{number(own.median)} {line.unit}" if own else NOTHING
+        rows.append(f"| {' | '.join([line.name, figure, *(ratio(line, label) for label in labels)])} |")
+    return "\n".join(rows)
+
+
+def ratio(line: Line, label: str) -> str:
+    found = line.cells[label].ratio
+    return f"{found.value:.2f} {found.verdict()}" if found else NOTHING
+
+
+def heading(report: dict[str, Any]) -> str:
+    return "\n".join(["```text", *report["head"], "```"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

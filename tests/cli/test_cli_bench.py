@@ -1,0 +1,79 @@
+"""`ferrio bench`: it measures, leaves site-packages alone, and does what it can without a C compiler."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_commands import execute, ferrio
+from ferrio import benches
+from ferrio.benches.harness.catalogue import ROWS
+from ferrio.cli.bench import TELLING
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the suite measures with Linux's clocks and epoll")
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="the load client is C")
+ONCE = ("--quick", "--rounds", "1", "--loops", "ferrio,asyncio")
+
+
+def test_list_names_every_row_and_the_short_run_is_made_of_them(tmp_path):
+    listed = ferrio("bench", "--list", cwd=tmp_path).stdout.split()
+    assert listed == [row.name for row in ROWS]
+    assert [name for name in listed if name in TELLING] == list(TELLING)
+
+
+@needs_compiler
+def test_rows_with_and_without_a_client_and_both_files(tmp_path):
+    before = set(Path(benches.__file__).parent.rglob("*.[!p]*"))
+    done = ferrio("bench", "call_soon", "echo_1k_x8", *ONCE, "--json", "table.json", "--markdown", "table.md",
+                  cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    rows = json.loads((tmp_path / "table.json").read_text())["rows"]
+    assert list(rows) == ["call_soon", "echo_1k_x8"]
+    assert all(rows[row][loop]["rounds"] and not rows[row][loop]["problems"] for row in rows for loop in rows[row])
+    assert "| call_soon |" in (tmp_path / "table.md").read_text()
+    assert [file.name.partition("-")[0] for file in (tmp_path / "cache" / "ferrio").iterdir()] == ["load"]
+    assert set(Path(benches.__file__).parent.rglob("*.[!p]*")) == before
+
+
+def test_without_a_compiler_the_other_rows_are_measured(tmp_path):
+    done = ferrio("bench", "call_soon", "echo_1k_*", *ONCE, cwd=tmp_path, CC="no-such-compiler",
+                  XDG_CACHE_HOME=str(tmp_path))  # fmt: skip
+    assert done.returncode == 0
+    assert "\ncall_soon  " in done.stdout
+    (said,) = [line for line in done.stdout.splitlines() if line.startswith("left out: ")]
+    assert said.endswith("there is no no-such-compiler: install gcc or clang, or set CC") and "echo_1k_x64" in said
+
+
+@pytest.mark.parametrize("row", [row.name for row in ROWS if not row.loaded])
+def test_rows_that_claim_to_need_no_client_need_none(row):
+    """In the measuring process there is no client to start: a row that tried would fail."""
+    from ferrio.benches.harness.contenders import Contender
+    from ferrio.benches.harness.runner import run_once
+    from ferrio.benches.run import Options, settings_of
+
+    if row == "scaling_timers":
+        pytest.skip("takes a million timers and has no connection")
+    settings = settings_of(Options(quick=True), "")
+    answer = run_once(
+        next(each for each in ROWS if each.name == row), Contender("ferrio", "ferrio", sys.executable, ""), settings
+    )
+    assert answer.get("figures"), answer
+
+
+def test_the_suite_runs_as_a_package_of_its_own_from_a_checkout(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    assert (root / "benches").resolve() == (root / "python" / "ferrio" / "benches")
+    done = execute([sys.executable, "-m", "benches", "--list"], cwd=root)
+    assert done.stdout.split() == [row.name for row in ROWS]
+
+
+def test_the_measuring_process_of_another_loop_does_not_import_ferrio(tmp_path):
+    from ferrio.benches.harness.runner import START, SUITE
+
+    program = START.replace("\nmain()\n", "\nprint('ferrio' in sys.modules)\n")
+    done = subprocess.run([sys.executable, "-P", "-c", program, str(SUITE)], capture_output=True, text=True,
+                          timeout=30, env=dict(os.environ), cwd=tmp_path)  # fmt: skip
+    assert (done.stdout, done.stderr) == ("False\n", "")

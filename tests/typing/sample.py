@@ -1,0 +1,162 @@
+# pyright: strict
+"""A typed program that uses the whole public interface: mypy --strict and pyright's strict mode accept it, and it runs.
+
+Type checkers read this file as a user's (`make check`); tests/typing/test_sample.py runs it. `assert_type` holds what
+a name's type is, not only that it fits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import socket
+from collections.abc import Callable
+from typing import Any, assert_type, cast
+
+import ferrio
+
+MESSAGE = b"typed"
+
+
+class Echo(asyncio.Protocol):
+    """Sends back what comes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+class Ask(asyncio.Protocol):
+    """Sends a message and gives the answer."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).writelines([MESSAGE[:2], memoryview(MESSAGE)[2:]])
+
+    def data_received(self, data: bytes) -> None:
+        self.answer.set_result(data)
+
+
+class Packet(asyncio.DatagramProtocol):
+    """Gives the first packet that comes."""
+
+    def __init__(self) -> None:
+        self.packet: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        self.packet.set_result(data)
+
+
+class Traced(ferrio.Loop):
+    """A loop of one's own."""
+
+    calls = 0
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.calls += 1
+        super().call_exception_handler(context)
+
+
+async def callbacks() -> str:
+    """What call_soon() and its like take and return."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, ferrio.Loop)
+    done: asyncio.Future[str] = loop.create_future()
+
+    def finish(word: str, times: int) -> None:
+        done.set_result(word * times)
+
+    soon = loop.call_soon(finish, "ab", 2, context=contextvars.copy_context())
+    later = loop.call_later(60, finish, "never", 1)
+    at = loop.call_at(loop.time() + 60, print, "never")
+    posted = loop.call_soon_threadsafe(str, 1)
+    assert_type(soon, ferrio.Handle)
+    assert_type(later, ferrio.TimerHandle)
+    assert_type(at, ferrio.TimerHandle)
+    assert_type(posted, ferrio.Handle)
+    assert_type(later.when(), float)
+    later.cancel()
+    at.cancel()
+    assert_type(later.cancelled(), bool)
+    return await done
+
+
+async def transports() -> bytes:
+    """A server, a client and a protocol's transport."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Echo, "127.0.0.1", 0)
+    async with server:
+        host, port = cast(tuple[str, int], server.sockets[0].getsockname())
+        transport, protocol = await loop.create_connection(Ask, host, port)
+        assert_type(transport, asyncio.Transport)
+        assert_type(protocol, Ask)
+        answer = await protocol.answer
+        low, high = transport.get_write_buffer_limits()
+        assert low <= high
+        transport.close()
+    return answer
+
+
+async def datagrams() -> bytes:
+    loop = asyncio.get_running_loop()
+    receiver, protocol = await loop.create_datagram_endpoint(Packet, local_addr=("127.0.0.1", 0))
+    sender, _ = await loop.create_datagram_endpoint(
+        asyncio.DatagramProtocol, remote_addr=cast(tuple[str, int], receiver.get_extra_info("sockname"))
+    )
+    sender.sendto(MESSAGE)
+    packet = await protocol.packet
+    sender.close()
+    receiver.close()
+    return packet
+
+
+async def sockets() -> bytes:
+    """The native socket operations."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, ferrio.Loop)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        await loop.sock_sendall(ours, MESSAGE)
+        data = await loop.sock_recv(theirs, 2)
+        assert_type(data, bytes)
+        buffer = bytearray(8)
+        count = await loop.sock_recv_into(theirs, buffer)
+        assert_type(count, int)
+        return data + bytes(buffer[:count])
+
+
+async def main() -> list[object]:
+    return [await callbacks(), await transports(), await datagrams(), await sockets()]
+
+
+def factories() -> None:
+    """Each way to have asyncio make ferrio's loops."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = ferrio.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert isinstance(runner.get_loop(), ferrio.Loop)
+    with asyncio.Runner(loop_factory=Traced) as runner:
+        assert runner.run(callbacks()) == "abab"
+    ferrio.install()
+    loop = asyncio.new_event_loop()
+    assert isinstance(loop, ferrio.Loop)
+    assert_type(loop.is_running(), bool)
+    loop.close()
+    assert_type(loop.is_closed(), bool)
+    ferrio.uninstall()
+    policy = ferrio.EventLoopPolicy()
+    made = policy.new_event_loop()
+    made.close()
+
+
+if __name__ == "__main__":
+    result = ferrio.run(main(), debug=False)
+    assert_type(result, list[object])
+    factories()
+    assert_type(ferrio.__version__, str)
+    print(*result)
