@@ -20,12 +20,15 @@ import ssl
 import sys
 from asyncio import (
     base_events,
+    base_futures,
     base_subprocess,
+    base_tasks,
     constants,
     events,
     format_helpers,
     selector_events,
     sslproto,
+    tasks,
     transports,
     trsock,
     unix_events,
@@ -88,12 +91,14 @@ LOOP_ATTRIBUTES = {
     "_csock",
     "_current_handle",
     "_debug",
+    "_default_executor",
     "_ready",
     "_scheduled",
     "_selector",
     "_signal_handlers",
     "_ssock",
     "_stopping",
+    "_task_factory",
     "_thread_id",
     "_unix_server_sockets",
 }
@@ -104,7 +109,11 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     (base_events, "_format_handle"): "(handle)",
     (base_events.Server, "_attach"): ("(self)", "(self, transport)"),
     (base_events.Server, "_detach"): ("(self)", "(self, transport)"),
+    (base_futures, "_future_repr"): "(future)",
     (base_subprocess.BaseSubprocessTransport, "_wait"): "(self)",
+    (base_tasks, "_task_get_stack"): "(task, limit)",
+    (base_tasks, "_task_print_stack"): "(task, limit, file)",
+    (base_tasks, "_task_repr"): "(task)",
     (events, "_get_running_loop"): "()",
     (events, "_set_running_loop"): "(loop, /)",
     (events.Handle, "_run"): "(self)",
@@ -139,6 +148,21 @@ ATTRIBUTES = {
     (events.TimerHandle, "_scheduled"),
     (events.TimerHandle, "_when"),
     (asyncio.Future, "_asyncio_future_blocking"),
+    (asyncio.Future, "_callbacks"),
+    (asyncio.Future, "_cancel_message"),
+    (asyncio.Future, "_exception"),
+    (asyncio.Future, "_log_traceback"),
+    (asyncio.Future, "_loop"),
+    (asyncio.Future, "_make_cancelled_error"),
+    (asyncio.Future, "_result"),
+    (asyncio.Future, "_source_traceback"),
+    (asyncio.Future, "_state"),
+    (asyncio.Task, "_coro"),
+    (asyncio.Task, "_fut_waiter"),
+    (asyncio.Task, "_log_destroy_pending"),
+    (asyncio.Task, "_must_cancel"),
+    (tasks, "_current_tasks"),
+    (tasks, "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"),
     (selector_events._SelectorSocketTransport, "_sendfile_compatible"),
     (selector_events._SelectorSocketTransport, "_start_tls_compatible"),
     (transports.BaseTransport, "_extra"),
@@ -156,10 +180,16 @@ INSTANCES = {
 }
 
 # ferrio's own names that asyncio happens to use for something else.
-OURS = {"_state"}
+OURS = {"_state", "_tasks"}
+
+# Files whose classes inherit nothing of asyncio's: what these call `self._name`, and their methods, are their own.
+STANDALONE = {"threads.py"}
 
 # What asyncio's loop keeps in an attribute that ferrio's has no use for, and no stand-in.
 NO_EQUIVALENT = {"_transports"}
+
+# Where asyncio keeps its tasks, in one release or another: ferrio looks for what is there.
+OTHER_RELEASES = {"_all_tasks", "_eager_tasks", "_scheduled_tasks"}
 
 # Methods that reach for what ferrio's loop does not have, or shows a copy of, and are inherited all the same:
 # the self-pipe is made when the first signal handler is added; the others are called by nothing that is left.
@@ -251,7 +281,7 @@ def test_what_replaces_a_method_takes_the_same_arguments():
 
 def test_the_tables_are_complete():
     listed = {*LOOP, *LOOP_ATTRIBUTES, *OURS}.union(*INSTANCES.values())
-    listed |= {name for _, name in (*OTHERS, *ATTRIBUTES)} | {"_loop_factory"}
+    listed |= {name for _, name in (*OTHERS, *ATTRIBUTES)} | {"_loop_factory", *OTHER_RELEASES}
     used = {name: where for name, where in used_names() if name in asyncio_names() and name not in listed}
     assert not used, "private names of asyncio that the tables above lack, and where they are used"
 
@@ -275,9 +305,11 @@ def used_names() -> Iterator[tuple[str, str]]:
     """Private names in ferrio's own sources, each with its file."""
     for file in sorted((ROOT / "python/ferrio").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            alone = file.name in STANDALONE
             if isinstance(node, ast.Attribute):
-                yield node.attr, file.name
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                if not (alone and isinstance(node.value, ast.Name) and node.value.id == "self"):
+                    yield node.attr, file.name
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not alone:
                 yield node.name, file.name
     for file in sorted((ROOT / "crates").glob("*/src/**/*.rs")):
         for name in re.findall(r'"(_[a-z]\w*)"', file.read_text(encoding="utf-8")):
@@ -298,4 +330,5 @@ def asyncio_names() -> set[str]:
                 found |= vars(owner).keys()
                 for method in filter(inspect.isfunction, vars(owner).values()):
                     found |= set(re.findall(r"self\.(_\w+) =", inspect.getsource(method)))
-    return {name for name in found if re.match(r"_[a-z]", name)}
+    # The C module goes by that name where asyncio tried to import it; it is no name of asyncio's.
+    return {name for name in found if re.match(r"_[a-z]", name)} - {"_asyncio"}

@@ -6,7 +6,7 @@ Python files, or answer to names that libraries read on asyncio's objects; neith
 
 import asyncio
 from asyncio.transports import _FlowControlMixin
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextvars import Context
 from socket import _Address, socket
 from traceback import StackSummary
@@ -18,16 +18,22 @@ from typing_extensions import TypeVarTuple, disjoint_base
 __all__ = [
     "BaseLoop",
     "DatagramTransport",
+    "Future",
     "Handle",
     "ReadPipeTransport",
     "SocketTransport",
+    "Task",
     "TimerHandle",
+    "WorkQueue",
     "WritePipeTransport",
     "__version__",
+    "_tasks",
     "rust_round_trip",
     "rust_sleep",
 ]
 
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 _Ts = TypeVarTuple("_Ts")
 _ReadPipe = TypeVar("_ReadPipe", bound=ReadPipeTransport)
 _WritePipe = TypeVar("_WritePipe", bound=WritePipeTransport)
@@ -39,6 +45,35 @@ def rust_round_trip(address: str, data: bytes) -> asyncio.Future[bytes]:
 
 def rust_sleep(delay: float) -> asyncio.Future[None]:
     """Sleep for `delay` seconds in Rust."""
+
+def _tasks() -> list[Task[Any]]: ...  # that are alive, of any loop
+
+@disjoint_base
+class Future(asyncio.Future[_T]):
+    """A result that is not there yet. Future(*, loop=None): made by loop.create_future()."""
+
+    def __next__(self) -> Any: ...  # a future is its own awaitable iterator
+
+@disjoint_base
+class Task(asyncio.Task[_T_co]):
+    """A coroutine that runs by itself: made by create_task().
+
+    Task(coro, *, loop=None, name=None, context=None)
+    """
+
+    def __next__(self) -> Any: ...  # as Future's
+
+@disjoint_base
+class WorkQueue:
+    """What the loop's own threads take their work from."""
+
+    def put(
+        self, loop: asyncio.AbstractEventLoop, function: Callable[..., _T], arguments: tuple[Any, ...]
+    ) -> tuple[asyncio.Future[_T], bool]: ...
+    def put_plain(self, function: Callable[[], None], /) -> bool: ...
+    def work(self) -> None: ...
+    def close(self) -> None: ...
+    def cancel_all(self) -> list[Any]: ...
 
 @disjoint_base
 class Handle(asyncio.Handle):
@@ -125,6 +160,21 @@ class BaseLoop:
     def _scheduled(self) -> list[asyncio.TimerHandle]: ...
     @_scheduled.setter
     def _scheduled(self, value: object) -> None: ...
+    _task_factory: Any
+    def create_future(self) -> asyncio.Future[Any]:
+        """A new Future of this loop."""
+
+    def create_task(
+        self,
+        coro: Generator[Any, None, _T] | Coroutine[Any, Any, _T],
+        *,
+        name: object = None,
+        context: Context | None = None,
+        eager_start: bool | None = None,
+        **kwargs: Any,
+    ) -> asyncio.Task[_T]:
+        """Run a coroutine as a task."""
+
     @property
     def time(self) -> Callable[[], float]:
         """The loop's clock, in seconds: `loop.time()`. A test may set its own."""

@@ -176,10 +176,14 @@ def raised(
 
 
 future_repr = base_futures._future_repr  # type: ignore[attr-defined]  # private, hence without types
-task_repr = base_tasks._task_repr  # type: ignore[attr-defined]  # private, hence without types
-task_get_stack = base_tasks._task_get_stack  # type: ignore[attr-defined]  # private, hence without types
-task_print_stack = base_tasks._task_print_stack  # type: ignore[attr-defined]  # private, hence without types
-create_task = base_events.BaseEventLoop.create_task
+task_repr = base_tasks._task_repr
+task_get_stack = base_tasks._task_get_stack
+task_print_stack = base_tasks._task_print_stack
+
+
+def create_task(loop: Any, *args: Any, **names: Any) -> asyncio.Task[Any]:
+    """A task made by the loop's task factory, which releases call in ways of their own."""
+    return base_events.BaseEventLoop.create_task(loop, *args, **names)
 
 
 def stop_iteration(loop: asyncio.AbstractEventLoop, error: StopIteration) -> BaseException:
@@ -212,7 +216,6 @@ def thrown(
             raise TypeError("instance exception may not have a separate value")
     elif not (isinstance(kind, type) and issubclass(kind, BaseException)):
         raise TypeError(
-            "exceptions must be classes deriving BaseException or instances of such a class, "
-            f"not {type(kind).__name__}"
+            f"exceptions must be classes deriving BaseException or instances of such a class, not {type(kind).__name__}"
         )
     return raised(kind, value, trace)

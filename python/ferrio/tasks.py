@@ -24,6 +24,8 @@ class _WithNativeTasks(set[Any]):
 
 def show_native_tasks() -> None:
     """Let `asyncio.all_tasks()` see native tasks. Harmless when done before."""
-    registered = tasks._scheduled_tasks if hasattr(tasks, "_scheduled_tasks") else tasks._all_tasks
+    names = vars(tasks)
+    registered = names.get("_scheduled_tasks", names.get("_all_tasks"))  # the latter in Python 3.11
+    assert registered is not None
     if not isinstance(registered.data, _WithNativeTasks):
         registered.data = _WithNativeTasks(registered.data)

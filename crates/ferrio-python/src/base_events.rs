@@ -26,9 +26,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
-use crate::futures::Future;
 use crate::outcome::direct;
-use crate::tasks::{Options, Task};
 use crate::{run, support};
 
 /// The state of a loop.
@@ -46,7 +44,7 @@ pub(crate) struct BaseLoop {
     /// Whether `call_soon` was replaced, on the instance or by a subclass: then tasks and futures go by it.
     foreign_call_soon: Cell<bool>,
     /// What makes tasks instead of us.
-    task_factory: Slot,
+    pub(crate) task_factory: Slot,
     /// Open transports by descriptor.
     pub(crate) transports: Transports,
 }
@@ -151,43 +149,6 @@ impl BaseLoop {
     /// Whether what is queued may go to the ring directly.
     pub(crate) fn queues_directly(&self) -> bool {
         !self.debug.get() && !self.foreign_call_soon.get()
-    }
-
-    fn create_future(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Future::create(this).map(Bound::unbind)
-    }
-
-    fn create_task(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        if !self.task_factory.is_empty() {
-            return self.create_task_by_factory(this, args);
-        }
-        let parameters = ["coro", "name", "context", EAGER_START];
-        let [Some(coroutine), name, context, eager] = args.bind_first("create_task", parameters)? else {
-            return Err(missing("create_task", "coro"));
-        };
-        self.engine()?;
-        let options = Options {
-            name: name.map(Borrowed::to_owned),
-            context: context.as_deref(),
-            eager: eager.is_some_and(|eager| eager.is_truthy().unwrap_or(false)),
-        };
-        Ok(Task::create(this, &coroutine, options)?.unbind())
-    }
-
-    /// asyncio's own method knows how the running release calls a factory.
-    fn create_task_by_factory(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let create = support::helper(this.py(), intern!(this.py(), "create_task"))?;
-        args.pass_on(&create, this).map(Bound::unbind)
-    }
-
-    fn task_factory(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.task_factory.object(this.py()))
-    }
-
-    fn set_task_factory_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let factory = (!value.is_none()).then(|| Ref::from(value.clone()));
-        drop(self.task_factory.replace(factory));
-        Ok(())
     }
 
     /// Debug mode's checks, by asyncio's own methods.
@@ -401,11 +362,9 @@ impl Native for BaseLoop {
                 c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe,
                 c"call_later" c"Call callback(*args) after delay seconds." => call_later,
                 c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
-                c"create_task" c"Run a coroutine as a task." => create_task,
             }
             bare {
                 c"_monotonic" c"The loop's clock, in seconds." => time,
-                c"create_future" c"A new Future of this loop." => create_future,
                 c"stop" c"Stop running at the end of the present turn." => stop,
                 c"is_running" c"Whether the loop runs." => is_running,
                 c"is_closed" c"Whether the loop was closed." => is_closed,
@@ -418,7 +377,6 @@ impl Native for BaseLoop {
             methods {}
             attributes {
                 c"time" => time_attribute, set_time_attribute;
-                c"_task_factory" => task_factory, set_task_factory_attribute;
                 c"_ready" => ready, ignore;
                 c"_scheduled" => scheduled, ignore;
                 c"_closed" => is_closed, set_closed_attribute;
@@ -431,6 +389,7 @@ impl Native for BaseLoop {
             .and(BaseLoop::server_members())
             .and(BaseLoop::datagram_members())
             .and(BaseLoop::operation_members())
+            .and(BaseLoop::task_members())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
@@ -516,6 +475,3 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
         PyTypeError::new_err(format!("unsupported operand type(s) for +: 'float' and '{kind}'"))
     })
 }
-
-/// The last parameter of `create_task`, where the running release has it.
-const EAGER_START: &str = if cfg!(Py_3_14) { "eager_start" } else { "" };

@@ -32,7 +32,8 @@ pub(crate) fn loop_closed() -> PyErr {
 
 /// One of asyncio's own exceptions.
 pub(crate) fn asyncio_error(py: Python<'_>, name: &Bound<'_, PyString>, text: &str) -> PyErr {
-    let made = py.import(intern!(py, "asyncio.exceptions")).and_then(|module| module.call_method1(name, (text,)));
+    let made =
+        py.import(intern!(py, "asyncio.exceptions")).and_then(|module| module.call_method1(name, (text,)));
     match made {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,

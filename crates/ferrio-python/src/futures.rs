@@ -10,7 +10,7 @@ use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyDictMethods, PyTuple};
 
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::{self, Awaitable, step, stopped};
@@ -234,7 +234,7 @@ impl Awaitable for Future {
 impl Native for Future {
     const NAME: &'static CStr = c"ferrio.Future";
     const DOC: &'static CStr =
-        c"A result that is not there yet. Future(*, loop=None): made by loop.create_future().";
+        c"Future(*, loop=None)\n--\n\nA result that is not there yet. Made by loop.create_future().";
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
     const NEW: Option<raw::newfunc> = Some(new_default::<Future>);
@@ -308,7 +308,9 @@ pub(crate) fn loop_or_current<'py>(
     match event_loop.filter(|event_loop| !event_loop.is_none()) {
         Some(event_loop) => Ok(event_loop),
         None => CURRENT
-            .get_or_try_init(py, || py.import("asyncio.events")?.getattr("get_event_loop").map(Bound::unbind))?
+            .get_or_try_init(py, || {
+                py.import("asyncio.events")?.getattr("get_event_loop").map(Bound::unbind)
+            })?
             .bind(py)
             .call0(),
     }
@@ -321,7 +323,7 @@ pub(crate) fn keywords<'py, const N: usize>(
     names: [&str; N],
 ) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
     let mut bound = [const { None }; N];
-    for (name, value) in given.into_iter().flat_map(|given| given.iter()) {
+    for (name, value) in given.into_iter().flat_map(PyDictMethods::iter) {
         let Some(place) = names.iter().position(|candidate| name.eq(candidate).unwrap_or(false)) else {
             let text = format!("{method}() got an unexpected keyword argument '{name}'");
             return Err(PyTypeError::new_err(text));

@@ -16,22 +16,24 @@ mod events;
 mod exceptions;
 mod ffi;
 mod futures;
-mod rust_futures;
 mod operations;
 mod outcome;
 mod packets;
 mod protocols;
 mod rare;
 mod run;
+mod rust_futures;
 mod scratch;
 mod selector_events;
 mod server;
-mod step;
 mod sockets;
+mod step;
 mod support;
+mod task_factory;
 mod tasks;
 mod threads;
 mod transports;
+mod waiters;
 
 /// ferrio's native part; `import ferrio` is the way in.
 #[pyo3::pymodule(gil_used = true)]
@@ -45,8 +47,8 @@ mod _ferrio {
     use crate::datagrams::DatagramTransport;
     use crate::events::{Handle, TimerHandle};
     use crate::ffi::heap_type::{create, set_metaclass, type_object};
-    use crate::operations::Operation;
     use crate::futures::{Future, FutureIterator};
+    use crate::operations::Operation;
     use crate::server::Listener;
     use crate::step::Wakeup;
     use crate::tasks::Task;

@@ -5,8 +5,7 @@
 //!                      └────────── cancel ────▶ Cancelled
 //! ```
 //!
-//! A waiter is a Python callable with its context, or a native task: that one costs no callback object and is queued as
-//! one word. Invariants: waiters are there only while pending. No borrow is held across a call into Python.
+//! Invariants: waiters are there only while pending. No borrow is held across a call into Python.
 
 use std::cell::{Cell, RefCell};
 
@@ -20,6 +19,7 @@ use crate::exceptions::{asyncio_error, cancelled_error};
 use crate::ffi::call::copy_context;
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::{Ref, Slot};
+use crate::waiters::{Waiter, Waiters};
 use crate::{step, support};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,41 +35,6 @@ impl State {
             State::Pending => "PENDING",
             State::Cancelled => "CANCELLED",
             State::Finished => "FINISHED",
-        }
-    }
-}
-
-/// Who is told when it is done.
-pub(crate) enum Waiter {
-    Callback { callback: Ref, context: Ref },
-    Task(Ref),
-}
-
-#[derive(Default)]
-enum Waiters {
-    #[default]
-    None,
-    One(Waiter),
-    Many(Vec<Waiter>),
-}
-
-impl Waiters {
-    fn push(&mut self, waiter: Waiter) {
-        match std::mem::take(self) {
-            Waiters::None => *self = Waiters::One(waiter),
-            Waiters::One(first) => *self = Waiters::Many(vec![first, waiter]),
-            Waiters::Many(mut all) => {
-                all.push(waiter);
-                *self = Waiters::Many(all);
-            }
-        }
-    }
-
-    fn as_slice(&self) -> &[Waiter] {
-        match self {
-            Waiters::None => &[],
-            Waiters::One(one) => std::slice::from_ref(one),
-            Waiters::Many(all) => all,
         }
     }
 }
@@ -439,8 +404,8 @@ impl Outcome {
     fn wake_all(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         match self.waiters.take() {
             Waiters::None => Ok(()),
-            Waiters::One(waiter) => wake(waiter, this, event_loop),
-            Waiters::Many(all) => all.into_iter().try_for_each(|waiter| wake(waiter, this, event_loop)),
+            Waiters::One(waiter) => waiter.wake(this, event_loop),
+            Waiters::Many(all) => all.into_iter().try_for_each(|waiter| waiter.wake(this, event_loop)),
         }
     }
 
@@ -463,25 +428,6 @@ impl Outcome {
             pairs[place] = step::as_callback(&task)?;
         }
         Ok(pairs)
-    }
-}
-
-impl Waiters {
-    fn drain(&mut self) -> Vec<Waiter> {
-        match std::mem::take(self) {
-            Waiters::None => Vec::new(),
-            Waiters::One(one) => vec![one],
-            Waiters::Many(all) => all,
-        }
-    }
-}
-
-fn wake(waiter: Waiter, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-    match waiter {
-        Waiter::Callback { callback, context } => {
-            base_events::call_soon(event_loop, callback, Some(this), context)
-        }
-        Waiter::Task(task) => step::wake_soon(task, this, event_loop),
     }
 }
 

@@ -102,7 +102,7 @@ fn foreign_error<'py>(future: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, 
 fn step(task: &Task, this: &Bound<'_, PyAny>, error: Option<Bound<'_, PyAny>>) -> PyResult<()> {
     let py = this.py();
     if !task.outcome.is_pending() {
-        let error = error.map_or_else(|| py.None().into_bound(py), |error| error);
+        let error = error.unwrap_or_else(|| py.None().into_bound(py));
         let text = format!("__step(): already done: {} {}", this.repr()?, error.repr()?);
         return Err(asyncio_error(py, intern!(py, "InvalidStateError"), &text));
     }
@@ -263,7 +263,7 @@ fn not_awaited(this: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<S
     Ok(format!("yield was used instead of yield from in task {this} with {future}"))
 }
 
-/// The next step throws a RuntimeError into the coroutine, which did something that no coroutine may.
+/// The next step throws a `RuntimeError` into the coroutine, which did something that no coroutine may.
 fn mistake(task: &Task, this: &Bound<'_, PyAny>, text: String) -> PyResult<()> {
     let error = PyRuntimeError::new_err(text).into_value(this.py());
     task.error.set(error.into_bound(this.py()).into_any());

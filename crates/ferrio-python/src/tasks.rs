@@ -128,7 +128,8 @@ impl Task {
     }
 
     fn rename(&self, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        let name = if name.is_exact_instance_of::<PyString>() { name.clone() } else { name.str()?.into_any() };
+        let name =
+            if name.is_exact_instance_of::<PyString>() { name.clone() } else { name.str()?.into_any() };
         self.name.set(name);
         Ok(())
     }
@@ -252,7 +253,8 @@ impl Awaitable for Task {
             let text = format!("Task() takes exactly 1 positional argument ({} given)", args.len());
             return Err(PyTypeError::new_err(text));
         }
-        let known = if cfg!(Py_3_12) { KEYWORDS } else { [KEYWORDS[0], KEYWORDS[1], KEYWORDS[2], KEYWORDS[3], ""] };
+        let known =
+            if cfg!(Py_3_12) { KEYWORDS } else { [KEYWORDS[0], KEYWORDS[1], KEYWORDS[2], KEYWORDS[3], ""] };
         let [coroutine, event_loop, name, context, eager] = keywords("Task", names, known)?;
         let Some(coroutine) = args.get_item(0).ok().or(coroutine) else {
             return Err(PyTypeError::new_err("Task() missing required argument 'coro' (pos 1)"));
@@ -292,8 +294,7 @@ impl Task {
 
 impl Native for Task {
     const NAME: &'static CStr = c"ferrio.Task";
-    const DOC: &'static CStr =
-        c"A coroutine that runs by itself. Task(coro, *, loop=None, name=None, context=None): made by create_task().";
+    const DOC: &'static CStr = TASK_DOC;
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
     const NEW: Option<raw::newfunc> = Some(new_default::<Task>);
@@ -363,10 +364,7 @@ impl Native for Task {
 }
 
 /// Cancels any kind of future, by its method where it is not ours. Says whether it could be.
-pub(crate) fn cancel_future(
-    future: &Bound<'_, PyAny>,
-    message: Option<&Bound<'_, PyAny>>,
-) -> PyResult<bool> {
+pub(crate) fn cancel_future(future: &Bound<'_, PyAny>, message: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
     let py = future.py();
     if let Some(outcome) = exact_outcome(future) {
         return match try_state::<Task>(future) {
@@ -384,11 +382,18 @@ pub(crate) fn cancel_future(
 fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     static JUDGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = object.py();
-    let judge = JUDGE.get_or_try_init(py, || {
-        py.import("asyncio.coroutines")?.getattr("iscoroutine").map(Bound::unbind)
-    })?;
+    let judge = JUDGE
+        .get_or_try_init(py, || py.import("asyncio.coroutines")?.getattr("iscoroutine").map(Bound::unbind))?;
     judge.bind(py).call1((object,))?.is_truthy()
 }
 
 /// What `Task()` takes; the last from Python 3.12 on.
 const KEYWORDS: [&str; 5] = ["coro", "loop", "name", "context", "eager_start"];
+
+const TASK_DOC: &CStr = if cfg!(Py_3_12) {
+    c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\n\
+        A coroutine that runs by itself. Made by create_task()."
+} else {
+    c"Task(coro, *, loop=None, name=None, context=None)\n--\n\n\
+        A coroutine that runs by itself. Made by create_task()."
+};

@@ -296,7 +296,8 @@ impl Io for Job {
         if self.cancelled.get() {
             return outcome.cancel(&future, None).map(drop);
         }
-        let result = self.result.take().map_or_else(|| py.None().into_bound(py), |result| result.into_bound(py));
+        let result =
+            self.result.take().map_or_else(|| py.None().into_bound(py), |result| result.into_bound(py));
         if !self.failed.get() {
             return outcome.finish(&future, &result);
         }

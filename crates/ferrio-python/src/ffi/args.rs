@@ -127,7 +127,7 @@ impl<'a, 'py> Args<'a, 'py> {
         for (index, name) in self.names.iter().flat_map(|names| names.iter()).enumerate() {
             names.set_item(name, self.named(index))?;
         }
-        let values = std::iter::once(first.clone()).chain(self.positional().map(|value| value.to_owned()));
+        let values = std::iter::once(first.clone()).chain(self.positional().map(Borrowed::to_owned));
         callable.call(PyTuple::new(self.py, values.collect::<Vec<_>>())?, Some(&names))
     }
 

@@ -52,6 +52,7 @@ pub(crate) fn awaitable_slots<T: Awaitable>() -> Members {
         .slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void)
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn init<T: Awaitable>(
     this: *mut ffi::PyObject,
     args: *mut ffi::PyObject,
@@ -62,7 +63,8 @@ unsafe extern "C" fn init<T: Awaitable>(
             // SAFETY: CPython calls this slot with an object of our type, a tuple, and a dict or null.
             let (state, this, args, names) = unsafe {
                 let args = Borrowed::from_ptr(py, args).cast_unchecked::<PyTuple>();
-                let names = Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
+                let names =
+                    Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
                 (state::<T>(this), Borrowed::from_ptr(py, this), args, names)
             };
             state.init(&this, &args, names.as_deref()).map(|()| 0)
@@ -71,6 +73,7 @@ unsafe extern "C" fn init<T: Awaitable>(
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn repr<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     entry(
         |py| {
@@ -82,6 +85,7 @@ unsafe extern "C" fn repr<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::P
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn awaited<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     light_entry(
         |py| {
@@ -94,6 +98,7 @@ unsafe extern "C" fn awaited<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn iterator<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     entry(
         |py| {
@@ -105,6 +110,7 @@ unsafe extern "C" fn iterator<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ff
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn next<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     light_entry(
         |py| {
@@ -119,6 +125,7 @@ unsafe extern "C" fn next<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::P
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn finalize<T: Awaitable>(this: *mut ffi::PyObject) {
     entry(
         |py| {

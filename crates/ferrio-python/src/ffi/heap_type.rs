@@ -365,6 +365,7 @@ unsafe extern "C" fn clear<T: Native>(this: *mut ffi::PyObject) -> c_int {
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
     // SAFETY: CPython calls this once, when nobody refers to the object any more (STATE). The base's own deallocator
     // is not called: its struct is empty, and it would come back here, since it looks the type up in the object. An

@@ -127,6 +127,7 @@ pub(crate) fn eager_tasks(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 
 fn current_tasks(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
     static CURRENT: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let find = || Ok::<_, PyErr>(py.import("_asyncio")?.getattr("_current_tasks")?.cast_into::<PyDict>()?.unbind());
+    let find =
+        || Ok::<_, PyErr>(py.import("_asyncio")?.getattr("_current_tasks")?.cast_into::<PyDict>()?.unbind());
     Ok(CURRENT.get_or_try_init(py, find)?.bind(py))
 }

@@ -123,7 +123,9 @@ impl Word {
             // SAFETY: the tag says what the word points to, and the word keeps it alive.
             HANDLE => unsafe { state::<Handle>(self.object()).run(&Borrowed::from_ptr(py, self.object())) },
             // SAFETY: as above.
-            STEP => unsafe { step::run(state::<Task>(self.object()), &Borrowed::from_ptr(py, self.object())) },
+            STEP => unsafe {
+                step::run(state::<Task>(self.object()), &Borrowed::from_ptr(py, self.object()))
+            },
             // SAFETY: as above.
             TIMER => unsafe {
                 state::<TimerHandle>(self.object()).run(&Borrowed::from_ptr(py, self.object()))
