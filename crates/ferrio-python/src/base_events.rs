@@ -9,12 +9,12 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use ferrio_engine::{Clock, Loop, Time};
-use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyString};
+use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::events::{Handle, TimerHandle, list};
 use crate::exceptions::{loop_closed, os_error};
@@ -40,13 +40,18 @@ pub(crate) struct BaseLoop {
     foreign_time: Cell<bool>,
     /// What was set as `time` on the instance.
     own_time: RefCell<Option<Py<PyAny>>>,
+    /// How many things are under way outside the loop that a virtual clock must not overtake.
+    held: Cell<u32>,
+    /// The time at which the loop was closed, if its clock was a virtual one.
+    last_time: Cell<Option<Time>>,
     /// Open transports by descriptor.
     pub(crate) transports: Transports,
 }
 
 impl BaseLoop {
-    pub(crate) fn new() -> PyResult<Self> {
-        let engine = Loop::new(Clock::Monotonic).map_err(|error| os_error(&error))?;
+    pub(crate) fn new(is_virtual: bool) -> PyResult<Self> {
+        let clock = if is_virtual { Clock::manual() } else { Clock::Monotonic };
+        let engine = Loop::new(clock).map_err(|error| os_error(&error))?;
         Ok(BaseLoop {
             engine: RefCell::new(Some(Rc::new(engine))),
             debug: Cell::new(false),
@@ -54,6 +59,8 @@ impl BaseLoop {
             thread: RefCell::default(),
             foreign_time: Cell::new(false),
             own_time: RefCell::default(),
+            held: Cell::new(0),
+            last_time: Cell::new(None),
             transports: Transports::default(),
         })
     }
@@ -69,6 +76,16 @@ impl BaseLoop {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.get()
+    }
+
+    /// Whether the time of `engine` is the loop's, and moves only when told to.
+    pub(crate) fn has_virtual_time(&self, engine: &Loop<Word>) -> bool {
+        matches!(engine.core().clock, Clock::Virtual(_)) && !self.foreign_time.get()
+    }
+
+    /// Whether a virtual clock must not jump now.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.get() > 0
     }
 
     /// The time as Python sees it.
@@ -199,7 +216,11 @@ impl BaseLoop {
     }
 
     fn time(&self, _: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(Clock::Monotonic.now().as_secs_f64())
+        let now = match &*self.engine.borrow() {
+            Some(engine) => engine.core().clock.now(),
+            None => self.last_time.get().unwrap_or_else(|| Clock::Monotonic.now()),
+        };
+        Ok(now.as_secs_f64())
     }
 
     fn stop(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -287,8 +308,27 @@ impl BaseLoop {
     fn close_engine(&self) {
         let engine = self.engine.borrow_mut().take();
         if let Some(engine) = engine {
+            if let Clock::Virtual(now) = &engine.core().clock {
+                self.last_time.set(Some(now.get()));
+            }
             engine.close();
         }
+    }
+
+    /// A number that stays the same while the loop is in one callback; None while it does not run, or sleeps.
+    fn progress(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let engine = self.engine.borrow();
+        let running = engine.as_ref().filter(|_| self.thread.borrow().is_some());
+        running.and_then(|engine| engine.progress()).into_py_any(this.py())
+    }
+
+    fn held_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.held.get().into_py_any(this.py())
+    }
+
+    fn set_held_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.held.set(value.extract()?);
+        Ok(())
     }
 
     fn thread_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -356,12 +396,14 @@ impl Native for BaseLoop {
                 c"_run_once" c"Run one turn." => run_once,
                 c"_notice_time" c"Find out whether a subclass has a clock of its own." => notice_time,
                 c"_poller" c"The name of the poller in use." => poller,
+                c"_progress" c"A number that stays the same while the loop is in one callback." => progress,
             }
             methods {}
             attributes {
                 c"time" => time_attribute, set_time_attribute;
                 c"_ready" => ready, ignore;
                 c"_scheduled" => scheduled, ignore;
+                c"_held" => held_attribute, set_held_attribute;
                 c"_closed" => is_closed, set_closed_attribute;
                 c"_debug" => debug_on, set_debug_attribute;
                 c"_stopping" => stopping_attribute, set_stopping_attribute;

@@ -16,6 +16,7 @@ mod events;
 mod exceptions;
 mod ffi;
 mod futures;
+mod nesting;
 mod operations;
 mod packets;
 mod protocols;
@@ -27,6 +28,7 @@ mod server;
 mod sockets;
 mod support;
 mod transports;
+mod virtual_time;
 
 /// ferrio's native part; `import ferrio` is the way in.
 #[pyo3::pymodule(gil_used = true)]
