@@ -13,7 +13,7 @@ are. Public names that ferrio has not got itself are asyncio's.
 
 import asyncio
 from asyncio import *  # noqa: F403  # exactly asyncio.__all__ of the Python that runs
-from asyncio import exceptions, subprocess
+from asyncio import TaskGroup, exceptions, subprocess  # the first is not in the __all__ of Python 3.11
 
 from ._ferrio import Handle, TimerHandle, __version__
 from .events import EventLoopPolicy, install, new_event_loop, uninstall
@@ -31,6 +31,7 @@ __all__ = [
     "Loop",
     "RateLimiter",
     "Runner",
+    "TaskGroup",
     "TimerHandle",
     "__version__",
     "exceptions",

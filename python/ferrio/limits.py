@@ -37,12 +37,12 @@ class RateLimiter:
         self._burst = max(1, rate) if burst is None else burst
         self._paid = -math.inf
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[None], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         text = f"{self._rate:g} per {self._period:g} s, burst {self._burst:g}"
-        return f"<{type(self).__name__} [{text}, waiters:{len(self._queue)}]>"
+        return f"<{type(self).__name__} [{text}, waiters:{len(self._waiting)}]>"
 
     async def __aenter__(self) -> None:
         await self.acquire()
@@ -58,16 +58,16 @@ class RateLimiter:
             return
         waiter = asyncio.get_running_loop().create_future()
         entry = (waiter, amount)
-        self._queue.append(entry)
-        if len(self._queue) == 1:
+        self._waiting.append(entry)
+        if len(self._waiting) == 1:
             self._schedule()
         try:
             await waiter
         except BaseException:
             if waiter.done() and not waiter.cancelled():
                 self._paid -= self._cost(amount)
-            elif entry in self._queue:
-                self._queue.remove(entry)
+            elif entry in self._waiting:
+                self._waiting.remove(entry)
             self._schedule()
             raise
 
@@ -76,7 +76,7 @@ class RateLimiter:
         if not 0 < amount <= self._burst:
             raise ValueError(f"amount must be more than 0 and at most the burst of {self._burst:g}, not {amount!r}")
         now = self._bind().time()
-        if self._queue or self._ready_at(amount) > now:
+        if self._waiting or self._ready_at(amount) > now:
             return False
         self._grant(amount, now)
         return True
@@ -85,9 +85,9 @@ class RateLimiter:
         """The running loop, whose clock counts from now on."""
         loop, old = asyncio.get_running_loop(), self._loop
         if old is not None and old is not loop:
-            if self._queue and not old.is_closed():
+            if self._waiting and not old.is_closed():
                 raise RuntimeError(f"{self!r} is bound to a different event loop")
-            self._queue.clear()
+            self._waiting.clear()
             self._timer = None
             self._paid += loop.time() - old.time()
         self._loop = loop
@@ -109,20 +109,20 @@ class RateLimiter:
             self._timer.cancel()
             self._timer = None
         loop = self._loop
-        if self._queue and loop is not None and not loop.is_closed():
-            self._timer = loop.call_at(self._ready_at(self._queue[0][1]), self._wake, loop)
+        if self._waiting and loop is not None and not loop.is_closed():
+            self._timer = loop.call_at(self._ready_at(self._waiting[0][1]), self._wake, loop)
 
     def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now = loop.time()
         due = True  # the first in any case: his time has come, though sums of floats may say it has not
-        while self._queue:
-            waiter, amount = self._queue[0]
+        while self._waiting:
+            waiter, amount = self._waiting[0]
             if not waiter.done():
                 if not due and self._ready_at(amount) > now:
                     break
                 self._grant(amount, now)
                 waiter.set_result(None)
             due = False
-            self._queue.popleft()
+            self._waiting.popleft()
         self._schedule()
