@@ -16,10 +16,12 @@ import importlib
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from types import ModuleType
 from typing import Any
 
+import ferrio
 import pytest
 
 HANG = float(os.environ.get("FERRIO_TEST_HANG", "60"))
@@ -62,6 +64,17 @@ def shut(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         loop.close()
+
+
+@pytest.fixture
+def policy() -> Iterator[Any]:
+    """The policy in force, put back afterwards whatever a test does; ferrio is then not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        before = asyncio.get_event_loop_policy()
+        yield before
+        ferrio.uninstall()
+        asyncio.set_event_loop_policy(before)
 
 
 @pytest.fixture

@@ -36,14 +36,14 @@ __all__ = [  # noqa: RUF022
     "Queue", "QueueEmpty", "QueueFull", "RateLimiter", "ReadTransport", "Runner", "SafeChildWatcher",
     "SelectorEventLoop", "Semaphore", "SendfileNotAvailableError", "Server", "StreamReader", "StreamReaderProtocol",
     "StreamWriter", "SubprocessProtocol", "SubprocessTransport", "Task", "TaskGroup", "ThreadedChildWatcher",
-    "Timeout", "TimeoutError", "TimerHandle", "Transport", "WriteTransport", "__version__", "_enter_task", "_get_running_loop",
-    "_leave_task", "_register_task", "_set_running_loop", "_unregister_task", "all_tasks", "as_completed",
-    "create_subprocess_exec", "create_subprocess_shell", "create_task", "current_task", "ensure_future", "exceptions",
-    "gather", "get_child_watcher", "get_event_loop", "get_event_loop_policy", "get_running_loop", "install",
-    "iscoroutine", "iscoroutinefunction", "isfuture", "new_event_loop", "open_connection", "open_unix_connection",
-    "run", "run_coroutine_threadsafe", "set_child_watcher", "set_event_loop", "set_event_loop_policy", "shield",
-    "sleep", "start_server", "start_unix_server", "subprocess", "timeout", "timeout_at", "to_thread", "uninstall",
-    "wait", "wait_for", "wrap_future",
+    "Timeout", "TimeoutError", "TimerHandle", "Transport", "WriteTransport", "__version__", "_enter_task",
+    "_get_running_loop", "_leave_task", "_register_task", "_set_running_loop", "_unregister_task", "all_tasks",
+    "as_completed", "create_subprocess_exec", "create_subprocess_shell", "create_task", "current_task",
+    "ensure_future", "exceptions", "gather", "get_child_watcher", "get_event_loop", "get_event_loop_policy",
+    "get_running_loop", "install", "iscoroutine", "iscoroutinefunction", "isfuture", "new_event_loop",
+    "open_connection", "open_unix_connection", "run", "run_coroutine_threadsafe", "set_child_watcher",
+    "set_event_loop", "set_event_loop_policy", "shield", "sleep", "start_server", "start_unix_server", "subprocess",
+    "timeout", "timeout_at", "to_thread", "uninstall", "wait", "wait_for", "wrap_future",
 ]
 if sys.version_info >= (3, 12):
     __all__ += [

@@ -75,8 +75,6 @@ class NestedRuns(asyncio.SelectorEventLoop):
 
     def _run(self, awaited: asyncio.Future[Any] | None) -> None:
         """Run until stop(), outermost or inside."""
-        if len(self._runs) >= LIMIT:
-            raise RuntimeError(f"the event loop runs inside itself {LIMIT} times: await, or create tasks, instead")
         self._runs.append(awaited)
         try:
             if len(self._runs) == 1:
@@ -110,3 +108,5 @@ class NestedRuns(asyncio.SelectorEventLoop):
         inside = self._nested and self._thread_id == threading.get_ident() and events._get_running_loop() is self
         if not inside:
             super()._check_running()  # type: ignore[misc]  # private to asyncio, hence without types
+        elif len(self._runs) >= LIMIT:
+            raise RuntimeError(f"the event loop runs inside itself {LIMIT} times: await, or create tasks, instead")

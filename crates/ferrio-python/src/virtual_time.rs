@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use ferrio_engine::{Loop, Plan, Time};
+use ferrio_engine::{Loop, Time};
 use pyo3::prelude::*;
 
 use crate::base_events::BaseLoop;
@@ -24,26 +24,15 @@ pub(crate) fn wait(
     now: Time,
     timeout: Option<Duration>,
 ) -> PyResult<Time> {
-    let is_watching = engine.core().reactor.is_watching();
-    let glance = if is_watching && timeout != Some(Duration::ZERO) { DELIVERY } else { Duration::ZERO };
-    poll(py, engine, Some(glance))?;
-    engine.collect(now);
-    if !engine.ready().is_empty() || state.is_stopping() {
+    let Some(jump) = timeout.filter(|_| !state.is_held()) else {
+        let begin = Instant::now();
+        poll(py, engine, timeout)?;
+        let now = now.after(begin.elapsed());
+        engine.collect(now);
         return Ok(now);
-    }
-    match timeout {
-        Some(timeout) if !state.is_held() => Ok(now.after(timeout)),
-        _ => really(py, engine, now),
-    }
-}
-
-/// Waits in real time. Planned anew, since something may have been posted during the glance.
-fn really(py: Python<'_>, engine: &Loop<Word>, now: Time) -> PyResult<Time> {
-    let Plan::Wait(timeout) = engine.plan(now) else { return Ok(now) };
-    let begin = Instant::now();
-    poll(py, engine, timeout)?;
-    let now = now.after(begin.elapsed());
-    engine.core().clock.advance_to(now);
+    };
+    let has_to_wait = !jump.is_zero() && engine.core().reactor.is_watching();
+    poll(py, engine, Some(if has_to_wait { DELIVERY } else { Duration::ZERO }))?;
     engine.collect(now);
-    Ok(now)
+    Ok(if engine.ready().is_empty() { now.after(jump) } else { now })
 }
