@@ -1,7 +1,8 @@
 //! Waiting on a virtual clock: where nothing is ready, time jumps to the next timer.
 //!
-//! It does not jump while something is under way that only the real world can end (`BaseLoop::is_held`), nor where no
-//! timer is scheduled: then the loop waits as any other does, and the clock moves by what that took.
+//! It does not jump while something is under way that only the real world can end (`BaseLoop::is_held`): then the loop
+//! waits as any other does, and the clock moves by what that took. Where no timer is scheduled the loop waits too, and the
+//! clock stands still, so that a test's times do not depend on the kernel's.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ pub(crate) fn wait(
     let Some(jump) = timeout.filter(|_| !state.is_held()) else {
         let begin = Instant::now();
         poll(py, engine, timeout)?;
-        let now = now.after(begin.elapsed());
+        let now = if state.is_held() { now.after(begin.elapsed()) } else { now };
         engine.collect(now);
         return Ok(now);
     };

@@ -8,7 +8,8 @@ an hour takes no time, and its times are exact. What the jump must not overtake:
   time does. So a timeout around such work still means what it says.
 * Anything else from outside, such as another machine or a thread of the test's own: `with loop.real_time():`.
 
-With nothing scheduled there is nowhere to jump to: the loop then waits for descriptors and other threads as any does.
+With nothing scheduled there is nowhere to jump to: the loop then waits for descriptors and other threads as any does,
+and the clock stands still.
 Invariant: `_held` counts what is under way, and is changed on the loop's thread only.
 """
 
