@@ -277,7 +277,7 @@ def names(code: CodeType) -> set[str]:
 
 def used_names() -> Iterator[tuple[str, str]]:
     """Private names in ferrio's own sources, each with its file."""
-    for file in sorted((ROOT / "python/ferrio").glob("*.py")):
+    for file in sorted((ROOT / "python/ferrio").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute):
                 yield node.attr, file.name

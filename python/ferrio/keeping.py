@@ -19,7 +19,7 @@ class KeepsTasks(asyncio.SelectorEventLoop):
     _kept_tasks: set[asyncio.Task[Any]] | None = None
 
     def keep_tasks(self) -> None:
-        """From now on keep each task that is made, until it is done. Calling it twice does no harm."""
+        """From now on keep each task that create_task() makes, until it is done. Calling it twice does no harm."""
         if self._kept_tasks is not None or self.is_closed():
             return
         kept = self._kept_tasks = set()

@@ -6,7 +6,8 @@ whose future is done meanwhile waits for the inner one. What costs: the outer ca
 where it has no `await`, so its data may be changed there by others.
 
 stop() ends the innermost run, whose caller gets asyncio's RuntimeError, and then those around it. An exception
-that leaves a loop, such as KeyboardInterrupt, leaves the inner run and goes through its caller as any other.
+that leaves a loop, such as KeyboardInterrupt, leaves the inner run and goes through its caller as any other. The
+first Ctrl-C cancels the main task, as ever, and where that one is the caller it learns of it at its next `await`.
 Invariants: the current task is put aside for the time of an inner run, and back whatever happens.
 """
 

@@ -7,9 +7,10 @@
     def test_cache(virtual_run):                # where another plugin has the coroutine functions
         virtual_run(check())
 
-Other plugins have their own ways to take a loop: pytest-asyncio a fixture `event_loop_policy`, which may return
-`ferrio.testing.EventLoopPolicy()`; anyio a fixture `anyio_backend`, which may return
-`("asyncio", {"loop_factory": ferrio.testing.VirtualLoop})`.
+Other plugins have their own ways to take a loop: pytest-asyncio, which in its mode "auto" runs every coroutine
+function itself, the hook `pytest_asyncio_loop_factories`, which may return `{"virtual": ferrio.testing.VirtualLoop}`,
+or in earlier releases a fixture `event_loop_policy`, which may return `ferrio.testing.EventLoopPolicy()`; anyio a
+fixture `anyio_backend`, which may return `("asyncio", {"loop_factory": ferrio.testing.VirtualLoop})`.
 """
 
 from __future__ import annotations
