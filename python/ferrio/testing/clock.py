@@ -34,7 +34,7 @@ class VirtualLoop(Loop):
 
     def __init__(self) -> None:
         super().__init__()
-        self._children: set[Transport] = set()
+        self._running_children: set[Transport] = set()
 
     @contextlib.contextmanager
     def real_time(self) -> Iterator[None]:
@@ -52,7 +52,7 @@ class VirtualLoop(Loop):
         """As any loop's; until it is done, or nobody waits for it any more, the clock does not jump."""
         future = super().run_in_executor(executor, func, *args)
         self._held += 1
-        future.add_done_callback(self._release)
+        future.add_done_callback(self._let_go)
         return future
 
     async def shutdown_default_executor(self, *args: Any, **options: Any) -> None:
@@ -65,16 +65,16 @@ class VirtualLoop(Loop):
             transport = await super()._make_subprocess_transport(*args, **options)
         if transport.get_extra_info("subprocess").returncode is None:
             self._held += 1
-            self._children.add(transport)
+            self._running_children.add(transport)
         return transport
 
     def _child_watcher_callback(self, pid: int, returncode: int, transp: Transport) -> None:
         super()._child_watcher_callback(pid, returncode, transp)
-        if transp in self._children:  # on whatever thread reaped it
-            self._children.discard(transp)
-            self.call_soon_threadsafe(self._release)
+        if transp in self._running_children:  # on whatever thread reaped it
+            self._running_children.discard(transp)
+            self.call_soon_threadsafe(self._let_go)
 
-    def _release(self, _: object = None) -> None:
+    def _let_go(self, _: object = None) -> None:
         self._held -= 1
 
 
