@@ -15,12 +15,18 @@ import gc
 import importlib
 import logging
 import os
+import signal
 import sys
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from types import ModuleType
 from typing import Any
 
+import ferrio
 import pytest
+
+# A shell that starts a run in the background has it ignore Ctrl-C, and then so would the programs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HANG = float(os.environ.get("FERRIO_TEST_HANG", "60"))
 failed = pytest.StashKey[bool]()
@@ -62,6 +68,17 @@ def shut(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         loop.close()
+
+
+@pytest.fixture
+def policy() -> Iterator[Any]:
+    """The policy in force, put back afterwards whatever a test does; ferrio is then not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        before = asyncio.get_event_loop_policy()
+        yield before
+        ferrio.uninstall()
+        asyncio.set_event_loop_policy(before)
 
 
 @pytest.fixture

@@ -117,6 +117,8 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     (events, "_get_running_loop"): "()",
     (events, "_set_running_loop"): "(loop, /)",
     (events.Handle, "_run"): "(self)",
+    (tasks, "_enter_task"): "(loop, task)",
+    (tasks, "_leave_task"): "(loop, task)",
     (format_helpers, "_format_callback_source"): ("(func, args)", "(func, args, *, debug=False)"),
     (format_helpers, "extract_stack"): "(f=None, limit=None)",
     (selector_events._SelectorSocketTransport, "_fatal_error"): ("(self, exc, message='Fatal error on transport')"),
@@ -303,11 +305,11 @@ def names(code: CodeType) -> set[str]:
 
 def used_names() -> Iterator[tuple[str, str]]:
     """Private names in ferrio's own sources, each with its file."""
-    for file in sorted((ROOT / "python/ferrio").glob("*.py")):
+    for file in sorted((ROOT / "python/ferrio").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            alone = file.name in STANDALONE
+            alone = file.name in STANDALONE or file.parent.name in ("cli", "benches", "harness")
             if isinstance(node, ast.Attribute):
-                if not (alone and isinstance(node.value, ast.Name) and node.value.id == "self"):
+                if not (alone and isinstance(node.value, ast.Name) and node.value.id in ("self", "os")):
                     yield node.attr, file.name
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not alone:
                 yield node.name, file.name

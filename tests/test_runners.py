@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import unittest
-import warnings
 
 import ferrio
 import pytest
@@ -58,7 +57,8 @@ def test_run_sets_debug_mode(aio, debug):
     async def main():
         return asyncio.get_running_loop().get_debug()
 
-    assert aio.run(main(), debug=debug) is bool(debug)
+    expected = sys.flags.dev_mode if debug is None else debug
+    assert aio.run(main(), debug=debug) is expected
 
 
 def test_run_refuses_what_is_no_coroutine(aio):
@@ -85,17 +85,6 @@ def test_the_loop_is_a_factory_for_runners():
         assert runner.run(kind()) is ferrio.Loop
     if sys.version_info >= (3, 12):
         assert asyncio.run(kind(), loop_factory=ferrio.new_event_loop) is ferrio.Loop
-
-
-@pytest.fixture
-def policy():
-    """The policy in force, put back afterwards whatever a test does."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        before = asyncio.get_event_loop_policy()
-        yield before
-        ferrio.uninstall()
-        asyncio.set_event_loop_policy(before)
 
 
 def test_install_makes_asyncio_use_ferrio_until_uninstall(policy):
@@ -144,3 +133,26 @@ def test_a_subclass_of_the_loop_is_a_loop():
     with asyncio.Runner(loop_factory=Counting) as runner:
         assert runner.run(kind()) is Counting
     assert Counting.calls > 0
+
+
+def test_run_takes_a_loop_factory():
+    for factory, expected in [(asyncio.SelectorEventLoop, asyncio.SelectorEventLoop), (None, ferrio.Loop)]:
+        assert ferrio.run(kind(), loop_factory=factory) is expected
+        with ferrio.Runner(loop_factory=factory) as runner:
+            assert runner.run(kind()) is expected
+
+
+def test_the_options_of_run_are_methods_of_the_loop():
+    async def options():
+        loop = asyncio.get_running_loop()
+        return loop._kept_tasks is not None, loop._watchdog is not None, loop.allows_nested()
+
+    assert ferrio.run(options()) == (False, False, False)
+    assert ferrio.run(options(), keep_tasks=True) == (True, False, False)
+    assert ferrio.run(options(), watchdog=60) == (False, True, False)
+    assert ferrio.run(options(), nested=True) == (False, False, True)
+    with ferrio.Runner(keep_tasks=True, nested=True) as runner:
+        assert runner.run(options()) == (True, False, True)
+    loop = ferrio.new_event_loop(nested=True)
+    assert loop.allows_nested()
+    loop.close()

@@ -149,6 +149,7 @@ class BaseLoop:
 
     _closed: bool
     _debug: bool
+    _held: int  # what is under way outside the loop: while there is anything, a virtual clock does not jump
     _stopping: bool
     _thread_id: int | None
 
@@ -242,6 +243,9 @@ class BaseLoop:
 
     def _poller(self) -> str:
         """The name of the poller in use."""
+
+    def _progress(self) -> int | None:
+        """A number that stays the same while the loop is in one callback; None while it does not run, or sleeps."""
 
     def _add_reader(
         self,

@@ -11,7 +11,9 @@ from asyncio import tasks
 from collections.abc import Iterator
 from typing import Any
 
-from ._ferrio import _tasks
+from ._ferrio import Task, _tasks
+
+__all__ = ("Task", "show_native_tasks")
 
 
 class _WithNativeTasks(set[Any]):

@@ -1,10 +1,11 @@
 """`Loop`: ferrio's event loop on Unix.
 
 Its bases, in this order: the native loop, which has whatever runs per callback, per packet and per
-connection; children and name look-ups, each in a file of its own; and the running Python's own selector loop,
-which has the rest: argument checks, connecting, serving, executors, exception handlers, debug texts. So the
-parts that differ between Python's releases are always those of the release that runs. What the last base would
-keep in a selector and a self-pipe does not exist here; the methods below stand where it would reach for them.
+connection; children, name look-ups and what ferrio adds to asyncio, each in a file of its own; and the running
+Python's own selector loop, which has the rest: argument checks, connecting, serving, executors, exception handlers,
+debug texts. So the parts that differ between Python's releases are always those of the release that runs. What the
+last base would keep in a selector and a self-pipe does not exist here; the methods below stand where it would reach
+for them.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from typing import IO, Any
 # Native code uses the first two; imported here, they are there when no file can be opened any more.
 from . import _ferrio, _support, pipes, selector_events  # noqa: F401
 from .base_subprocess import ChildProcesses
+from .keeping import KeepsTasks
+from .nested import NestedRuns
 from .resolver import Resolver
 from .threads import Threads
+from .watchdog import Watched
 
 
-class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, asyncio.SelectorEventLoop):
+class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, Watched, asyncio.SelectorEventLoop):
     """An asyncio event loop whose engine is native."""
 
     # Private to asyncio, whose published types leave them out.
@@ -51,12 +55,16 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, asyncio.SelectorEventLoop
         self._ssock = self._csock = None
         self._signal_handlers = {}
         self._unix_server_sockets = {}
+        self._runs = []
         self._notice_time()
 
     def run_forever(self) -> None:
         """Run until stop() is called."""
         self._check_closed()
         self._check_running()
+        self._run(None)
+
+    def _run_outermost(self) -> None:
         self._set_coroutine_origin_tracking(self._debug)
         old_hooks = sys.get_asyncgen_hooks()
         try:

@@ -131,12 +131,35 @@ async def sockets() -> bytes:
         return data + bytes(buffer[:count])
 
 
+async def answer() -> int:
+    return 42
+
+
+async def tasks() -> int:
+    """Futures, tasks and a rate limiter of ferrio's own."""
+    loop = asyncio.get_running_loop()
+    future: ferrio.Future[int] = ferrio.Future(loop=loop)
+    loop.call_soon(future.set_result, 1)
+    task = ferrio.Task(answer(), loop=loop, name="typed")
+    assert_type(task.get_name(), str)
+    limiter = ferrio.RateLimiter(100, burst=2)
+    async with limiter:
+        assert_type(limiter.try_acquire(), bool)
+    result = await future + await task
+    assert_type(result, int)
+    return result
+
+
 async def main() -> list[object]:
     return [await callbacks(), await transports(), await datagrams(), await sockets()]
 
 
 def factories() -> None:
     """Each way to have asyncio make ferrio's loops."""
+    with ferrio.Runner(debug=True) as own:
+        assert_type(own.run(tasks()), int)
+    own_loop = ferrio.EventLoop()
+    own_loop.close()
     factory: Callable[[], asyncio.AbstractEventLoop] = ferrio.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         assert isinstance(runner.get_loop(), ferrio.Loop)

@@ -71,6 +71,8 @@ pub struct Loop<H> {
     polled: Cell<Time>,
     /// How many turns went by since without asking the poller.
     skipped: Cell<u32>,
+    /// How many turns were planned so far.
+    turns: Cell<u64>,
 }
 
 impl<H: Handle> Loop<H> {
@@ -95,6 +97,7 @@ impl<H: Handle> Loop<H> {
             watchers: RefCell::default(),
             polled: Cell::new(Time::from_secs_f64(f64::NEG_INFINITY)),
             skipped: Cell::new(0),
+            turns: Cell::new(0),
         })
     }
 
@@ -189,6 +192,7 @@ impl<H: Handle> Loop<H> {
     /// sleep, `Remote::ring` ends the sleep from here on: a word that is pushed to the ring after this is not lost.
     #[must_use]
     pub fn plan(&self, now: Time) -> Plan {
+        self.turns.set(self.turns.get().wrapping_add(1));
         if !self.ready.is_empty() || !self.inbox.is_empty() {
             let asked = self.polled.get();
             let skipped = self.skipped.get();
@@ -209,6 +213,13 @@ impl<H: Handle> Loop<H> {
             }
         }
         Plan::Wait(timeout)
+    }
+
+    /// A number that changes with every turn and every word: one that stays the same tells that the loop is stuck in a
+    /// word. `None` while it sleeps in its poller, where it may stay as long as it likes.
+    #[must_use]
+    pub fn progress(&self) -> Option<u64> {
+        (!self.bell.is_asleep()).then(|| self.turns.get().wrapping_add(self.ready.taken()))
     }
 
     /// Makes the next plan ask the poller, whatever is ready: a loop that begins to run looks at its descriptors first.

@@ -33,6 +33,11 @@ impl Bell {
         self.asleep.store(true, Ordering::SeqCst);
     }
 
+    /// Whether the loop waits, or is about to.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::SeqCst)
+    }
+
     /// The loop is up again.
     pub(crate) fn awake(&self) {
         self.asleep.store(false, Ordering::SeqCst);

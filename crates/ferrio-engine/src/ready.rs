@@ -3,20 +3,22 @@
 //! Invariant: no borrow of the ring is alive while a word is created, cloned or dropped, since any of these may run code
 //! that pushes to it again (a Python destructor, a future's drop).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 /// A queue of words. A batch is what was queued when it began: take `len()` first, then pop that many.
 #[derive(Debug)]
 pub struct Ready<H> {
     ring: RefCell<VecDeque<H>>,
+    /// How many words were taken so far.
+    taken: Cell<u64>,
 }
 
 impl<H> Ready<H> {
     /// An empty ring.
     #[must_use]
     pub fn new() -> Self {
-        Ready { ring: RefCell::new(VecDeque::with_capacity(64)) }
+        Ready { ring: RefCell::new(VecDeque::with_capacity(64)), taken: Cell::new(0) }
     }
 
     /// Queues `word` behind all others.
@@ -26,6 +28,7 @@ impl<H> Ready<H> {
 
     /// Takes the word that has waited longest.
     pub fn pop(&self) -> Option<H> {
+        self.taken.set(self.taken.get().wrapping_add(1));
         self.ring.borrow_mut().pop_front()
     }
 
@@ -33,6 +36,12 @@ impl<H> Ready<H> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.ring.borrow().len()
+    }
+
+    /// A number that changes with every `pop`.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken.get()
     }
 
     /// Whether nothing waits.

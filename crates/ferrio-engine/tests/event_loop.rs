@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use common::Door;
-use ferrio_engine::{Core, Time, sleep, spawn, task::yield_now};
+use ferrio_engine::{Core, Plan, Time, sleep, spawn, task::yield_now};
 
 type Log<T> = Arc<Mutex<Vec<T>>>;
 
@@ -173,4 +173,34 @@ fn tasks_yield_to_each_other_in_turn() {
         order.take()
     });
     assert_eq!(order, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]);
+}
+
+#[test]
+fn progress_changes_with_every_turn_and_every_word() {
+    let door = Door::new();
+    let seen = log();
+    for _ in 0..2 {
+        let inner = seen.clone();
+        door.call_soon(move |door| {
+            inner.lock().unwrap().extend([door.engine.progress(), door.engine.progress()]);
+        });
+    }
+    door.turn(Duration::ZERO);
+    let before = door.engine.progress();
+    door.turn(Duration::ZERO);
+    let seen = taken(&seen);
+    assert_eq!(seen[0], seen[1], "it stays the same while a word runs");
+    assert_eq!(seen[2], seen[3]);
+    assert!(seen[0] < seen[2] && seen[2] <= before && before < door.engine.progress());
+}
+
+#[test]
+fn there_is_no_progress_to_speak_of_in_a_sleep() {
+    let door = Door::new();
+    assert!(door.engine.progress().is_some());
+    assert!(matches!(door.engine.plan(door.now()), Plan::Wait(None)));
+    assert_eq!(door.engine.progress(), None);
+    door.engine.ring();
+    door.engine.wait(None).unwrap();
+    assert!(door.engine.progress().is_some());
 }

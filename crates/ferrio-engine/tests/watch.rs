@@ -57,7 +57,9 @@ fn a_steady_watch_fires_at_each_turn_while_ready() {
     let door = Door::new();
     let (mut reader, mut writer) = io::pipe().unwrap();
     let (fired, call) = counter();
+    assert!(!door.engine.core().reactor.is_watching());
     assert!(door.watch(reader.as_raw_fd(), Direction::Read, false, call).unwrap().is_none());
+    assert!(door.engine.core().reactor.is_watching());
     turn(&door);
     assert_eq!(count(&fired), 0);
     writer.write_all(b"x").unwrap();
@@ -69,6 +71,7 @@ fn a_steady_watch_fires_at_each_turn_while_ready() {
     turn(&door);
     assert_eq!(count(&fired), 0);
     assert!(door.engine.unwatch(reader.as_raw_fd(), Direction::Read).is_some());
+    assert!(!door.engine.core().reactor.is_watching());
     assert!(door.engine.unwatch(reader.as_raw_fd(), Direction::Read).is_none());
     writer.write_all(b"x").unwrap();
     turn(&door);

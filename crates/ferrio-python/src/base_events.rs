@@ -9,12 +9,12 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use ferrio_engine::{Clock, Loop, Time};
-use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyString};
+use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::events::{Handle, TimerHandle, list};
 use crate::exceptions::{loop_closed, os_error};
@@ -32,26 +32,31 @@ use crate::{run, support};
 /// The state of a loop.
 pub(crate) struct BaseLoop {
     /// Empty once closed, so that its descriptors are.
-    engine: RefCell<Option<Rc<Loop<Word>>>>,
+    pub(super) engine: RefCell<Option<Rc<Loop<Word>>>>,
     debug: Cell<bool>,
     stopping: Cell<bool>,
     /// Python's identity of the thread that runs the loop, or `None`.
     thread: RefCell<Option<Py<PyAny>>>,
     /// Whether `time` was replaced, on the instance or by a subclass: then its answer rules.
-    foreign_time: Cell<bool>,
+    pub(super) foreign_time: Cell<bool>,
     /// What was set as `time` on the instance.
-    own_time: RefCell<Option<Py<PyAny>>>,
+    pub(super) own_time: RefCell<Option<Py<PyAny>>>,
     /// Whether `call_soon` was replaced, on the instance or by a subclass: then tasks and futures go by it.
     foreign_call_soon: Cell<bool>,
     /// What makes tasks instead of us.
     pub(crate) task_factory: Slot,
+    /// How many things are under way outside the loop that a virtual clock must not overtake.
+    pub(super) held: Cell<u32>,
+    /// The time at which the loop was closed, if its clock was a virtual one.
+    pub(super) last_time: Cell<Option<Time>>,
     /// Open transports by descriptor.
     pub(crate) transports: Transports,
 }
 
 impl BaseLoop {
-    pub(crate) fn new() -> PyResult<Self> {
-        let engine = Loop::new(Clock::Monotonic).map_err(|error| os_error(&error))?;
+    pub(crate) fn new(is_virtual: bool) -> PyResult<Self> {
+        let clock = if is_virtual { Clock::manual() } else { Clock::Monotonic };
+        let engine = Loop::new(clock).map_err(|error| os_error(&error))?;
         Ok(BaseLoop {
             engine: RefCell::new(Some(Rc::new(engine))),
             debug: Cell::new(false),
@@ -61,6 +66,8 @@ impl BaseLoop {
             own_time: RefCell::default(),
             foreign_call_soon: Cell::new(false),
             task_factory: Slot::default(),
+            held: Cell::new(0),
+            last_time: Cell::new(None),
             transports: Transports::default(),
         })
     }
@@ -76,15 +83,6 @@ impl BaseLoop {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.get()
-    }
-
-    /// The time as Python sees it.
-    pub(crate) fn now(&self, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<Time> {
-        if !self.foreign_time.get() {
-            return Ok(engine.core().clock.now());
-        }
-        let seconds: f64 = this.call_method0(intern!(this.py(), "time"))?.extract()?;
-        Ok(Time::from_secs_f64(seconds))
     }
 
     pub(crate) fn timer_cancelled(&self) {
@@ -210,10 +208,6 @@ impl BaseLoop {
         self.at(this, "call_at", (number(&when)?, given), call, context)
     }
 
-    fn time(&self, _: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(Clock::Monotonic.now().as_secs_f64())
-    }
-
     fn stop(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.stopping.set(true);
         Ok(())
@@ -299,8 +293,18 @@ impl BaseLoop {
     fn close_engine(&self) {
         let engine = self.engine.borrow_mut().take();
         if let Some(engine) = engine {
+            if let Clock::Virtual(now) = &engine.core().clock {
+                self.last_time.set(Some(now.get()));
+            }
             engine.close();
         }
+    }
+
+    /// A number that stays the same while the loop is in one callback; None while it does not run, or sleeps.
+    fn progress(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let engine = self.engine.borrow();
+        let running = engine.as_ref().filter(|_| self.thread.borrow().is_some());
+        running.and_then(|engine| engine.progress()).into_py_any(this.py())
     }
 
     fn thread_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -327,22 +331,6 @@ impl BaseLoop {
         self.foreign_call_soon.set(!same || own);
         Ok(())
     }
-
-    fn time_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        match &*self.own_time.borrow() {
-            Some(own) => Ok(own.clone_ref(this.py())),
-            None => Ok(this.getattr(intern!(this.py(), "_monotonic"))?.unbind()),
-        }
-    }
-
-    /// A test suite sets a clock of its own; deleting it brings ours back.
-    fn set_time_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let own = (!value.is_none()).then(|| value.clone().unbind());
-        self.foreign_time.set(own.is_some());
-        let old = self.own_time.replace(own);
-        drop(old);
-        Ok(())
-    }
 }
 
 impl Native for BaseLoop {
@@ -364,7 +352,6 @@ impl Native for BaseLoop {
                 c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
             }
             bare {
-                c"_monotonic" c"The loop's clock, in seconds." => time,
                 c"stop" c"Stop running at the end of the present turn." => stop,
                 c"is_running" c"Whether the loop runs." => is_running,
                 c"is_closed" c"Whether the loop was closed." => is_closed,
@@ -373,10 +360,10 @@ impl Native for BaseLoop {
                 c"_run_once" c"Run one turn." => run_once,
                 c"_notice_time" c"Find out whether a subclass has a clock of its own." => notice_time,
                 c"_poller" c"The name of the poller in use." => poller,
+                c"_progress" c"A number that stays the same while the loop is in one callback." => progress,
             }
             methods {}
             attributes {
-                c"time" => time_attribute, set_time_attribute;
                 c"_ready" => ready, ignore;
                 c"_scheduled" => scheduled, ignore;
                 c"_closed" => is_closed, set_closed_attribute;
@@ -390,6 +377,7 @@ impl Native for BaseLoop {
             .and(BaseLoop::datagram_members())
             .and(BaseLoop::operation_members())
             .and(BaseLoop::task_members())
+            .and(BaseLoop::time_members())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

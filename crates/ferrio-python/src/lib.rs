@@ -16,6 +16,8 @@ mod events;
 mod exceptions;
 mod ffi;
 mod futures;
+mod loop_time;
+mod nesting;
 mod operations;
 mod outcome;
 mod packets;
@@ -33,6 +35,7 @@ mod task_factory;
 mod tasks;
 mod threads;
 mod transports;
+mod virtual_time;
 mod waiters;
 
 /// ferrio's native part; `import ferrio` is the way in.

@@ -2,6 +2,9 @@
 //!
 //! An exception that leaves the loop (KeyboardInterrupt, SystemExit, and whatever an exception handler raises) leaves
 //! the words after it queued, as asyncio does: the loop can run again, or be closed.
+//!
+//! A callback may run its loop again, where the program asked for that (`ferrio.nested`): an inner run takes words from the
+//! same ring, and the batch around it goes on with what it finds there. No borrow is alive while a word runs.
 
 use std::io;
 use std::time::Duration;
@@ -14,12 +17,13 @@ use crate::base_events::BaseLoop;
 use crate::exceptions::os_error;
 use crate::ffi::call::{check_signals, wait_detached};
 use crate::ffi::word::Word;
-use crate::support;
+use crate::{nesting, support, virtual_time};
 
 /// Runs turns until `stop()` was called; the turn in which it was called runs to its end.
 pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let engine = state.engine()?;
     let _current = engine.core().enter();
+    let _inside = nesting::enter();
     engine.poll_next_turn();
     let result = loop {
         match turn(state, this, &engine) {
@@ -35,6 +39,7 @@ pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResu
 pub(crate) fn once(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let engine = state.engine()?;
     let _current = engine.core().enter();
+    let _inside = nesting::enter();
     engine.poll_next_turn();
     turn(state, this, &engine)
 }
@@ -50,6 +55,9 @@ fn turn(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRes
     } else {
         match engine.plan(now) {
             Plan::Skip => engine.collect_posts(),
+            Plan::Wait(timeout) if state.has_virtual_time(engine) => {
+                now = virtual_time::wait(state, py, engine, now, timeout)?;
+            }
             Plan::Wait(timeout) => {
                 poll(py, engine, timeout)?;
                 if timeout != Some(Duration::ZERO) {
@@ -64,7 +72,7 @@ fn turn(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRes
 }
 
 /// Waits for events; a signal ends the wait and has its handlers run.
-fn poll(py: Python<'_>, engine: &Loop<Word>, timeout: Option<Duration>) -> PyResult<()> {
+pub(crate) fn poll(py: Python<'_>, engine: &Loop<Word>, timeout: Option<Duration>) -> PyResult<()> {
     let result = if timeout == Some(Duration::ZERO) {
         engine.wait(timeout)
     } else {

@@ -65,14 +65,17 @@ impl Shared {
         match queue.jobs.pop_front() {
             Some(job) => Next::Run(job),
             None if queue.closed => Next::End,
-            None => Next::Wait,
+            None => {
+                // Counted before it lets go of the interpreter: whoever puts something next sees it.
+                queue.idle += 1;
+                Next::Wait
+            }
         }
     }
 
-    /// Until there is something to do, or nothing will ever be.
+    /// Until there is something to do, or nothing will ever be. After `Next::Wait`.
     fn wait(&self) {
         let mut queue = self.lock();
-        queue.idle += 1;
         while queue.jobs.is_empty() && !queue.closed {
             queue = self.bell.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }

@@ -91,7 +91,7 @@ def loop() -> dict[str, str]:
     """The loop as a program would get it here."""
     forced = os.environ.get("FERRIO_POLLER")
     try:
-        trial = ferrio.new_event_loop()
+        trial = ferrio.Loop()
     except Exception as error:
         poller, debug = f"unknown: no loop can be made: {error}", "unknown"
     else:

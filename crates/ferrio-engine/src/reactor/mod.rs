@@ -158,6 +158,12 @@ impl Reactor {
         drop(old);
     }
 
+    /// Whether anybody waits for any descriptor. Looks at all of them.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.registry.borrow().has_listener()
+    }
+
     /// Waits for events. Touches the kernel and the event list only: see the module's table.
     ///
     /// # Errors

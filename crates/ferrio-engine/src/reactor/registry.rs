@@ -88,6 +88,11 @@ impl Registry {
         usize::try_from(fd).is_ok_and(|index| index < self.sources.len())
     }
 
+    /// Whether anybody listens to any descriptor.
+    pub(super) fn has_listener(&self) -> bool {
+        self.sources.iter().any(|source| !source.wanted().is_none())
+    }
+
     /// Puts `listener` in the place of the one returned.
     pub(super) fn replace(
         &mut self,

@@ -17,6 +17,7 @@ use super::heap_type::state;
 use super::members::{Members, entry};
 use super::reference::Ref;
 use super::word::Word;
+use crate::nesting;
 use crate::step::Wakeup;
 
 /// How many arguments a callback keeps without a tuple. asyncio's own callbacks have at most two.
@@ -206,10 +207,14 @@ pub(crate) fn copy_context(py: Python<'_>) -> PyResult<Ref> {
     unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()).map(Ref::from) }
 }
 
-/// Runs `body` in `context`, which must not be entered already.
+/// Runs `body` in `context`, which must not be entered already; where it may be, since a loop runs in a callback of a loop,
+/// as `in_shared_context`.
 pub(crate) fn in_context<R>(context: &Bound<'_, PyAny>, body: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
-    enter(context)?;
-    inside(context, body)
+    match enter(context) {
+        Ok(()) => inside(context, body),
+        Err(_) if nesting::is_nested() => body(),
+        Err(error) => Err(error),
+    }
 }
 
 /// As `in_context`; where `context` is entered already, further up the stack, `body` runs in the present one.

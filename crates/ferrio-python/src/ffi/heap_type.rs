@@ -372,13 +372,13 @@ unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
     // exception under way stays.
     unsafe {
         let class = ffi::Py_TYPE(this);
-        // An object whose finalizer has run is not kept: its header says so, and the next would stay silent.
-        let speaks = state::<T>(this).has_last_words();
-        if speaks && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+        if state::<T>(this).has_last_words() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
         }
         ffi::PyObject_GC_UnTrack(this.cast());
-        if T::KEPT > 0 && !speaks && class == T::place().object() {
+        // An object whose finalizer has run is not kept: its header says so, and the next would stay silent.
+        let fresh = ffi::PyObject_GC_IsFinalized(this) == 0;
+        if T::KEPT > 0 && fresh && class == T::place().object() {
             if LATER.enter(this, dealloc::<T>) {
                 keep_or_free::<T>(this);
                 LATER.leave();

@@ -4,12 +4,14 @@ use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::{Borrowed, intern};
 
 use super::heap_type::{Native, alloc_raw};
 use super::members::entry;
 use crate::base_events::BaseLoop;
 
-/// `BaseLoop.__new__`, also for subclasses, whatever their `__init__` takes.
+/// `BaseLoop.__new__`, also for subclasses, whatever their `__init__` takes. A class with a true `_virtual_clock` gets
+/// loops on a virtual clock.
 // SAFETY: called by CPython only, as its slot or table promises.
 pub(crate) unsafe extern "C" fn new_base_loop(
     class: *mut ffi::PyTypeObject,
@@ -18,8 +20,12 @@ pub(crate) unsafe extern "C" fn new_base_loop(
 ) -> *mut ffi::PyObject {
     entry(
         |py| {
-            let state = BaseLoop::new()?;
-            // SAFETY: CPython calls this with a class derived from ours.
+            // SAFETY: CPython calls this with a class derived from ours, which lives.
+            let wish =
+                unsafe { Borrowed::from_ptr(py, class.cast()) }.getattr_opt(intern!(py, "_virtual_clock"))?;
+            let is_virtual = wish.map_or(Ok(false), |wish| wish.is_truthy())?;
+            let state = BaseLoop::new(is_virtual)?;
+            // SAFETY: as above.
             unsafe { alloc_raw(py, class, state) }.map(Bound::into_ptr)
         },
         ptr::null_mut(),

@@ -1,0 +1,156 @@
+"""Types of `import ferrio`: ferrio's own names, then asyncio's public names in the places that are left.
+
+Spelled out, since type checkers differ on which import of a name counts, and want to read __all__. Checked against the
+module by stubtest.
+"""
+
+# isort: skip_file
+# ruff: noqa: E402  # what is ferrio's own stands first
+
+import sys
+
+from ._ferrio import Handle as Handle, TimerHandle as TimerHandle, __version__ as __version__
+from .events import (
+    EventLoopPolicy as EventLoopPolicy,
+    install as install,
+    new_event_loop as new_event_loop,
+    uninstall as uninstall,
+)
+from .futures import Future as Future, Task as Task
+from .limits import RateLimiter as RateLimiter
+from .runners import Runner as Runner, run as run
+from .unix_events import Loop as Loop
+
+EventLoop = Loop
+
+# fmt: off
+from asyncio import (
+    ALL_COMPLETED as ALL_COMPLETED,
+    AbstractChildWatcher as AbstractChildWatcher,
+    AbstractEventLoop as AbstractEventLoop,
+    AbstractEventLoopPolicy as AbstractEventLoopPolicy,
+    AbstractServer as AbstractServer,
+    Barrier as Barrier,
+    BaseEventLoop as BaseEventLoop,
+    BaseProtocol as BaseProtocol,
+    BaseTransport as BaseTransport,
+    BoundedSemaphore as BoundedSemaphore,
+    BrokenBarrierError as BrokenBarrierError,
+    BufferedProtocol as BufferedProtocol,
+    CancelledError as CancelledError,
+    Condition as Condition,
+    DatagramProtocol as DatagramProtocol,
+    DatagramTransport as DatagramTransport,
+    DefaultEventLoopPolicy as DefaultEventLoopPolicy,
+    Event as Event,
+    FIRST_COMPLETED as FIRST_COMPLETED,
+    FIRST_EXCEPTION as FIRST_EXCEPTION,
+    FastChildWatcher as FastChildWatcher,
+    IncompleteReadError as IncompleteReadError,
+    InvalidStateError as InvalidStateError,
+    LifoQueue as LifoQueue,
+    LimitOverrunError as LimitOverrunError,
+    Lock as Lock,
+    MultiLoopChildWatcher as MultiLoopChildWatcher,
+    PidfdChildWatcher as PidfdChildWatcher,
+    PriorityQueue as PriorityQueue,
+    Protocol as Protocol,
+    Queue as Queue,
+    QueueEmpty as QueueEmpty,
+    QueueFull as QueueFull,
+    ReadTransport as ReadTransport,
+    SafeChildWatcher as SafeChildWatcher,
+    SelectorEventLoop as SelectorEventLoop,
+    Semaphore as Semaphore,
+    SendfileNotAvailableError as SendfileNotAvailableError,
+    Server as Server,
+    StreamReader as StreamReader,
+    StreamReaderProtocol as StreamReaderProtocol,
+    StreamWriter as StreamWriter,
+    SubprocessProtocol as SubprocessProtocol,
+    SubprocessTransport as SubprocessTransport,
+    TaskGroup as TaskGroup,
+    ThreadedChildWatcher as ThreadedChildWatcher,
+    Timeout as Timeout,
+    TimeoutError as TimeoutError,
+    Transport as Transport,
+    WriteTransport as WriteTransport,
+    _enter_task as _enter_task,
+    _get_running_loop as _get_running_loop,
+    _leave_task as _leave_task,
+    _register_task as _register_task,
+    _set_running_loop as _set_running_loop,
+    _unregister_task as _unregister_task,
+    all_tasks as all_tasks,
+    as_completed as as_completed,
+    create_subprocess_exec as create_subprocess_exec,
+    create_subprocess_shell as create_subprocess_shell,
+    create_task as create_task,
+    current_task as current_task,
+    ensure_future as ensure_future,
+    gather as gather,
+    get_child_watcher as get_child_watcher,
+    get_event_loop as get_event_loop,
+    get_event_loop_policy as get_event_loop_policy,
+    get_running_loop as get_running_loop,
+    iscoroutine as iscoroutine,
+    iscoroutinefunction as iscoroutinefunction,
+    isfuture as isfuture,
+    open_connection as open_connection,
+    open_unix_connection as open_unix_connection,
+    run_coroutine_threadsafe as run_coroutine_threadsafe,
+    set_child_watcher as set_child_watcher,
+    set_event_loop as set_event_loop,
+    set_event_loop_policy as set_event_loop_policy,
+    shield as shield,
+    sleep as sleep,
+    start_server as start_server,
+    start_unix_server as start_unix_server,
+    timeout as timeout,
+    timeout_at as timeout_at,
+    to_thread as to_thread,
+    wait as wait,
+    wait_for as wait_for,
+    wrap_future as wrap_future,
+    exceptions as exceptions,
+    subprocess as subprocess,
+)
+
+if sys.version_info >= (3, 12):
+    from asyncio import (
+        create_eager_task_factory as create_eager_task_factory,
+        eager_task_factory as eager_task_factory,
+    )
+if sys.version_info >= (3, 13):
+    from asyncio import (
+        QueueShutDown as QueueShutDown,
+    )
+
+__all__ = [  # noqa: RUF022
+    "ALL_COMPLETED", "AbstractChildWatcher", "AbstractEventLoop", "AbstractEventLoopPolicy", "AbstractServer",
+    "Barrier", "BaseEventLoop", "BaseProtocol", "BaseTransport", "BoundedSemaphore", "BrokenBarrierError",
+    "BufferedProtocol", "CancelledError", "Condition", "DatagramProtocol", "DatagramTransport",
+    "DefaultEventLoopPolicy", "Event", "EventLoop", "EventLoopPolicy", "FIRST_COMPLETED", "FIRST_EXCEPTION",
+    "FastChildWatcher", "Future", "Handle", "IncompleteReadError", "InvalidStateError", "LifoQueue",
+    "LimitOverrunError", "Lock", "Loop", "MultiLoopChildWatcher", "PidfdChildWatcher", "PriorityQueue", "Protocol",
+    "Queue", "QueueEmpty", "QueueFull", "RateLimiter", "ReadTransport", "Runner", "SafeChildWatcher",
+    "SelectorEventLoop", "Semaphore", "SendfileNotAvailableError", "Server", "StreamReader", "StreamReaderProtocol",
+    "StreamWriter", "SubprocessProtocol", "SubprocessTransport", "Task", "TaskGroup", "ThreadedChildWatcher",
+    "Timeout", "TimeoutError", "TimerHandle", "Transport", "WriteTransport", "__version__", "_enter_task",
+    "_get_running_loop", "_leave_task", "_register_task", "_set_running_loop", "_unregister_task", "all_tasks",
+    "as_completed", "create_subprocess_exec", "create_subprocess_shell", "create_task", "current_task",
+    "ensure_future", "exceptions", "gather", "get_child_watcher", "get_event_loop", "get_event_loop_policy",
+    "get_running_loop", "install", "iscoroutine", "iscoroutinefunction", "isfuture", "new_event_loop",
+    "open_connection", "open_unix_connection", "run", "run_coroutine_threadsafe", "set_child_watcher",
+    "set_event_loop", "set_event_loop_policy", "shield", "sleep", "start_server", "start_unix_server", "subprocess",
+    "timeout", "timeout_at", "to_thread", "uninstall", "wait", "wait_for", "wrap_future",
+]
+if sys.version_info >= (3, 12):
+    __all__ += [
+        "create_eager_task_factory", "eager_task_factory",
+    ]
+if sys.version_info >= (3, 13):
+    __all__ += [
+        "QueueShutDown",
+    ]
+# fmt: on

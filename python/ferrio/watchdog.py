@@ -1,0 +1,112 @@
+"""`Watched`: the part of the loop that reports a callback which blocks it, while it blocks.
+
+A thread looks at the loop's progress from time to time: a number that changes with every callback and every turn,
+and which the engine counts anyway. A number that stays the same for too long, outside the poller, is a callback that
+does not come back; the thread then has the stack of the loop's thread before its eyes. So nothing is added to what
+runs for a callback. What holds the interpreter's lock all the time, as some C code does, keeps this thread waiting too.
+Invariants: the thread refers to the loop weakly, and ends with it, or when it is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+import traceback
+import weakref
+from asyncio.log import logger
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+SAMPLES = 4  # in the time that a callback may take: it is then reported at most a quarter late
+
+
+class Watched(asyncio.SelectorEventLoop):
+    """What a loop does to be watched."""
+
+    _watchdog: Watchdog | None = None
+
+    if TYPE_CHECKING:
+        _progress: Any
+        _thread_id: int | None
+
+    def start_watchdog(self, seconds: float, report: Callable[[str], object] = logger.warning) -> None:
+        """Have report(text) called once a callback has run for so many seconds, and again each time that has doubled.
+
+        The text has the stack of the callback and the name of its task. report() is called on a thread of the
+        watchdog's own. A watchdog that was started before is stopped.
+        """
+        if not seconds > 0:
+            raise ValueError(f"seconds must be positive, not {seconds!r}")
+        self.stop_watchdog()
+        if not self.is_closed():
+            self._watchdog = Watchdog(self, seconds, report)
+
+    def stop_watchdog(self) -> None:
+        """Undo start_watchdog(). Without one it does nothing."""
+        watchdog, self._watchdog = self._watchdog, None
+        if watchdog is not None:
+            watchdog.stop()
+
+    def close(self) -> None:
+        """Close the loop and stop its watchdog."""
+        super().close()
+        if self.is_closed():
+            self.stop_watchdog()
+
+
+class Watchdog:
+    """The thread that watches one loop, from now until stop(), or until the loop is no more."""
+
+    def __init__(self, loop: Watched, seconds: float, report: Callable[[str], object]) -> None:
+        self._loop = weakref.ref(loop, lambda _: self._stopped.set())
+        self._seconds = seconds
+        self._report = report
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="ferrio-watchdog", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for its end."""
+        self._stopped.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        seen: int | None = None
+        since = time.monotonic()
+        limit = self._seconds
+        while not self._stopped.wait(self._seconds / SAMPLES):
+            loop = self._loop()
+            progress = None if loop is None else loop._progress()
+            if loop is None or progress is None or progress != seen:
+                seen, since, limit = progress, time.monotonic(), self._seconds
+            elif (elapsed := time.monotonic() - since) >= limit:
+                limit *= 2
+                text = description(loop, elapsed)
+                if loop._progress() == seen:  # or the stack may be another callback's
+                    self._report(text)
+            del loop
+
+
+def description(loop: Watched, seconds: float) -> str:
+    """What the loop's thread is doing, in words."""
+    thread = loop._thread_id
+    task = asyncio.current_task(loop)
+    who = "a callback" if task is None else f"task {task.get_name()!r}"
+    text = f"{who} has been blocking the event loop for {seconds:.1f} seconds"
+    frame = None if thread is None else sys._current_frames().get(thread)
+    return text if frame is None else f"{text}:\n{stack(frame)}".rstrip()
+
+
+def stack(frame: FrameType) -> str:
+    """The part of a stack that is inside the callback; all of it where nothing is."""
+    frames = list(traceback.walk_stack(frame))
+    machinery = [place for place, (each, _) in enumerate(frames) if each.f_code.co_name in RUNS]
+    inside = frames[: machinery[0]] if machinery and machinery[0] else frames
+    return "".join(traceback.StackSummary.extract(reversed(inside)).format())
+
+
+RUNS = {"_run_outermost", "_run_inside"}  # the functions that run turns; callbacks are further inside

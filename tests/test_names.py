@@ -1,0 +1,215 @@
+"""`ferrio` in the place of asyncio: its names, and how `ferrio.names` puts them there and takes them away again."""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.staggered
+import importlib
+import inspect
+import subprocess
+import sys
+import threading
+import types
+
+import ferrio
+import pytest
+from ferrio import names
+
+ENTRIES = [(module, name) for module, some in names.OWN.items() for name in some]
+
+
+def snapshot():
+    """Every attribute of every module of asyncio's."""
+    return {
+        (module, attribute): value
+        for module, loaded in list(sys.modules.items())
+        if module.split(".")[0] == "asyncio"
+        for attribute, value in vars(loaded).items()
+        if not attribute.startswith("__")
+    }
+
+
+def differences(before):
+    now = snapshot()
+    return {place for place in {*before, *now} if now.get(place) is not before.get(place)}
+
+
+@pytest.fixture
+def dummies(monkeypatch):
+    """Modules of ferrio's with names of their own, and the table that says so."""
+
+    async def sleep(delay, result=None):
+        return "ours", result
+
+    tasks = types.ModuleType("ferrio.tasks")
+    tasks.sleep = sleep
+    tasks.Task = type("Task", (asyncio.Task,), {})
+    queues = types.ModuleType("ferrio.queues")
+    queues.Queue = type("Queue", (asyncio.Queue,), {})
+    queues.NewInALaterRelease = object()
+    monkeypatch.setitem(sys.modules, "ferrio.tasks", tasks)
+    monkeypatch.setitem(sys.modules, "ferrio.queues", queues)
+    return {"tasks": ("sleep", "Task"), "queues": ("Queue", "NewInALaterRelease")}
+
+
+def test_every_public_name_of_asyncio_is_there():
+    for name in (*asyncio.__all__, "TaskGroup", "exceptions", "subprocess"):
+        assert hasattr(ferrio, name) and name in ferrio.__all__, name
+    assert len(ferrio.__all__) == len(set(ferrio.__all__))
+    own = [name for name in asyncio.__all__ if getattr(ferrio, name) is not getattr(asyncio, name)]
+    assert {"run", "Runner", "new_event_loop", "Handle", "TimerHandle"} <= set(own)
+
+
+def test_what_ferrio_has_of_its_own_takes_what_asyncio_takes():
+    for name in asyncio.__all__:
+        ours, theirs = getattr(ferrio, name), getattr(asyncio, name)
+        if ours is not theirs and inspect.isclass(theirs):
+            assert issubclass(ours, theirs), name
+
+
+def test_a_program_that_imports_ferrio_as_asyncio():
+    program = """
+import ferrio as asyncio
+
+async def main():
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(asyncio.sleep(0, "slept"))
+    code = "print('child')"
+    child = await asyncio.create_subprocess_exec(
+        __import__("sys").executable, "-c", code, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await child.communicate()
+    try:
+        await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+    except asyncio.exceptions.TimeoutError:
+        return type(asyncio.get_running_loop()).__module__, task.result(), output
+
+print(asyncio.run(main(), debug=False))
+with asyncio.Runner() as runner:
+    print(runner.run(main()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "('ferrio.unix_events', 'slept', b'child\\n')\n" * 2, done.stderr
+
+
+@pytest.mark.parametrize(("module", "name"), ENTRIES)
+def test_the_table_names_what_exists(module, name):
+    ours = getattr(importlib.import_module(f"ferrio.{module}"), name)
+    theirs = importlib.import_module(f"asyncio.{module}")
+    if name in asyncio.__all__:
+        assert getattr(ferrio, name) is ours
+    if hasattr(theirs, name):
+        assert getattr(theirs, name) is not ours
+
+
+def test_replace_reaches_every_copy_and_restore_undoes_it_all(dummies):
+    before = snapshot()
+    ours = {name: getattr(sys.modules[f"ferrio.{module}"], name) for module, some in dummies.items() for name in some}
+    replaced = names.replace(dummies)
+    try:
+        changed = {place: value for place, value in snapshot().items() if before.get(place) is not value}
+        assert changed == {
+            ("asyncio", "sleep"): ours["sleep"],
+            ("asyncio.tasks", "sleep"): ours["sleep"],
+            ("asyncio.streams", "sleep"): ours["sleep"],
+            ("asyncio", "Task"): ours["Task"],
+            ("asyncio.tasks", "Task"): ours["Task"],
+            ("asyncio", "Queue"): ours["Queue"],
+            ("asyncio.queues", "Queue"): ours["Queue"],
+        }
+        assert asyncio.tasks._CTask is before["asyncio.tasks", "Task"]
+    finally:
+        names.restore(replaced)
+    assert snapshot() == before
+
+
+def test_the_real_table_comes_and_goes(policy):
+    before = snapshot()
+    ferrio.install()
+    ferrio.install()
+    for module, name in ENTRIES:
+        theirs = importlib.import_module(f"asyncio.{module}")
+        if hasattr(theirs, name):
+            assert getattr(theirs, name) is getattr(importlib.import_module(f"ferrio.{module}"), name)
+    ferrio.uninstall()
+    assert differences(before) <= {("asyncio.events", "_event_loop_policy")}
+
+
+def test_nothing_is_replaced_when_a_name_is_missing(dummies):
+    before = snapshot()
+    with pytest.raises(AttributeError, match="gather"):
+        names.replace({**dummies, "tasks": ("sleep", "gather")})
+    assert snapshot() == before
+
+
+def test_modules_imported_in_between_are_restored_too(dummies):
+    before = asyncio.sleep
+    late = types.ModuleType("asyncio.late")
+    replaced = names.replace(dummies)
+    sys.modules["asyncio.late"] = late
+    try:
+        late.sleep = asyncio.sleep
+        late.mine = asyncio.sleep
+    finally:
+        names.restore(replaced)
+        del sys.modules["asyncio.late"]
+    assert late.sleep is before
+
+
+def test_what_somebody_else_replaced_meanwhile_stays(dummies):
+    before = asyncio.sleep
+    replaced = names.replace(dummies)
+    stranger = asyncio.sleep = object()
+    try:
+        names.restore(replaced)
+        assert asyncio.sleep is stranger and asyncio.tasks.sleep is before
+    finally:
+        asyncio.sleep = before
+
+
+def test_modules_that_imported_before_go_on_with_the_old(dummies):
+    early = types.ModuleType("early")
+    exec("from asyncio import sleep, Queue\nimport asyncio", vars(early))
+    late = types.ModuleType("late")
+
+    async def main(queue):
+        queue.put_nowait(await early.sleep(0, 1))
+        queue.put_nowait(await early.asyncio.sleep(0, 2))
+        return [queue.get_nowait(), queue.get_nowait()]
+
+    replaced = names.replace(dummies)
+    try:
+        exec("from asyncio import sleep, Queue", vars(late))
+        assert early.sleep is not late.sleep and early.Queue is not late.Queue
+        assert ferrio.run(main(early.Queue())) == ferrio.run(main(late.Queue())) == [1, ("ours", 2)]
+    finally:
+        names.restore(replaced)
+
+
+def test_threads_may_install_and_uninstall_at_once(policy, dummies, monkeypatch):
+    monkeypatch.setattr(names, "OWN", dummies)
+    monkeypatch.setattr(names.replace, "__defaults__", (dummies,))
+    before = snapshot()
+    start = threading.Barrier(4)
+
+    def work():
+        start.wait()
+        for _ in range(20):
+            ferrio.install()
+            ferrio.uninstall()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert asyncio.get_event_loop_policy() is policy
+    assert differences(before) <= {("asyncio.events", "_event_loop_policy")}
+
+
+def test_import_costs_little_more_than_asyncio():
+    program = "import asyncio, sys; before = set(sys.modules); import ferrio; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    foreign = {name for name in done.stdout.split() if name.split(".")[0] != "ferrio"}
+    assert foreign <= {"__future__", "concurrent.futures.thread", "queue", "_queue"}
+    assert not any(name.startswith("ferrio.testing") for name in done.stdout.split())
