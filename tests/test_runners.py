@@ -145,7 +145,7 @@ def test_run_takes_a_loop_factory():
 def test_the_options_of_run_are_methods_of_the_loop():
     async def options():
         loop = asyncio.get_running_loop()
-        return loop._kept_tasks is not None, loop._watchdog is not None, loop.allows_nested()
+        return loop._keeps_tasks, loop._watchdog is not None, loop.allows_nested()
 
     assert ferrio.run(options()) == (False, False, False)
     assert ferrio.run(options(), keep_tasks=True) == (True, False, False)

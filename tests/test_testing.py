@@ -235,7 +235,7 @@ def test_it_composes_with_the_options_of_run():
     async def main():
         loop = asyncio.get_running_loop()
         loop.run_until_complete(asyncio.sleep(DAY))
-        assert now() == DAY and loop._kept_tasks
+        assert now() == DAY and loop._keeps_tasks
 
     run(main(), nested=True, keep_tasks=True)
 

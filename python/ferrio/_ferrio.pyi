@@ -162,6 +162,8 @@ class BaseLoop:
     @_scheduled.setter
     def _scheduled(self, value: object) -> None: ...
     _task_factory: Any
+    _keeps_tasks: bool
+    def _let_tasks_go(self) -> None: ...
     def create_future(self) -> asyncio.Future[Any]:
         """A new Future of this loop."""
 

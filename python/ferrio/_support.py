@@ -186,6 +186,11 @@ def create_task(loop: Any, *args: Any, **names: Any) -> asyncio.Task[Any]:
     return base_events.BaseEventLoop.create_task(loop, *args, **names)
 
 
+def keep_task(loop: Any, task: asyncio.Task[Any]) -> None:
+    """Keep a task that is none of ours until it is done."""
+    loop._keep_foreign(task)
+
+
 def stop_iteration(loop: asyncio.AbstractEventLoop, error: StopIteration) -> BaseException:
     """What a future makes of a StopIteration: releases differ, so asyncio's own future is asked."""
     asked: asyncio.Future[None] = _Future(loop=loop)

@@ -1,42 +1,39 @@
 """`KeepsTasks`: the part of the loop that holds on to running tasks, where the program asks for it.
 
 asyncio's own references to a task are weak: one that nobody else refers to and that waits for something just as
-forgotten is collected half-way. A loop that keeps its tasks has a reference to each until it is done.
-Invariants: no task factory is set, so the program's own goes on working, eager ones included; the loop refers to
-itself only until it is closed.
+forgotten is collected half-way. A loop that keeps its tasks has each native one hold on to itself until it is done, and
+what a task factory makes otherwise in a set. Invariant: nothing is kept once the loop is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class KeepsTasks(asyncio.SelectorEventLoop):
     """What a loop does to keep its tasks."""
 
-    _kept_tasks: set[asyncio.Task[Any]] | None = None
+    if TYPE_CHECKING:  # native
+        _keeps_tasks: bool
+        _let_tasks_go: Any
+
+    _foreign_tasks: set[asyncio.Task[Any]] | None = None
 
     def keep_tasks(self) -> None:
-        """From now on keep each task that create_task() makes, until it is done. Calling it twice does no harm."""
-        if self._kept_tasks is not None or self.is_closed():
-            return
-        kept = self._kept_tasks = set()
-
-        def create_task(coro: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
-            task = type(self).create_task(self, coro, **options)
-            if not task.done():  # as one that was started eagerly may be
-                kept.add(task)
-                task.add_done_callback(kept.discard)
-            return task
-
-        # On the instance, so that loops without it pay nothing.
-        self.create_task = create_task  # type: ignore[assignment, method-assign]
+        """From now on keep each task that is made until it is done. Calling it twice does no harm."""
+        self._keeps_tasks = not self.is_closed()
 
     def close(self) -> None:
         """Close the loop and let go of the tasks that it still keeps."""
         super().close()
-        if self._kept_tasks is not None:
-            self._kept_tasks = None
-            del self.create_task
+        if self._keeps_tasks:
+            self._foreign_tasks = None
+            self._let_tasks_go()
+
+    def _keep_foreign(self, task: asyncio.Task[Any]) -> None:
+        if self._foreign_tasks is None:
+            self._foreign_tasks = set()
+        if not task.done():  # as one that was started eagerly may be
+            self._foreign_tasks.add(task)
+            task.add_done_callback(self._foreign_tasks.discard)

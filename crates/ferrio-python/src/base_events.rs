@@ -45,6 +45,8 @@ pub(crate) struct BaseLoop {
     foreign_call_soon: Cell<bool>,
     /// What makes tasks instead of us.
     pub(crate) task_factory: Slot,
+    /// Whether tasks are kept alive until they are done.
+    pub(crate) keeps_tasks: Cell<bool>,
     /// How many things are under way outside the loop that a virtual clock must not overtake.
     pub(super) held: Cell<u32>,
     /// The time at which the loop was closed, if its clock was a virtual one.
@@ -66,6 +68,7 @@ impl BaseLoop {
             own_time: RefCell::default(),
             foreign_call_soon: Cell::new(false),
             task_factory: Slot::default(),
+            keeps_tasks: Cell::new(false),
             held: Cell::new(0),
             last_time: Cell::new(None),
             transports: Transports::default(),

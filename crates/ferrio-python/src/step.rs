@@ -129,11 +129,13 @@ pub(crate) fn run_and_handle(
         None => send_none(&coroutine),
         Some(error) => throw_into(&coroutine, error),
     };
-    match sent {
-        Ok(Sent::Yielded(yielded)) => wait_for(task, this, yielded),
+    let result = match sent {
+        Ok(Sent::Yielded(yielded)) => return wait_for(task, this, yielded),
         Ok(Sent::Returned(value)) => returned(task, this, &value),
         Err(error) => raised(task, this, error),
-    }
+    };
+    task.let_go();
+    result
 }
 
 /// What a step throws because the task is to be cancelled.

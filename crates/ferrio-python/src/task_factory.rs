@@ -9,8 +9,10 @@ use pyo3::prelude::*;
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
+use crate::ffi::heap_type::try_state;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
+use crate::ffi::registry;
 use crate::futures::Future;
 use crate::support;
 use crate::tasks::{Options, Task};
@@ -24,9 +26,11 @@ impl BaseLoop {
             }
             bare {
                 c"create_future" c"A new Future of this loop." => create_future,
+                c"_let_tasks_go" c"Keep tasks no longer, also those that are not done." => let_tasks_go,
             }
             methods {}
             attributes {
+                c"_keeps_tasks" => keeps_tasks_attribute, set_keeps_tasks_attribute;
                 c"_task_factory" => task_factory, set_task_factory_attribute;
             }
         }
@@ -56,7 +60,30 @@ impl BaseLoop {
     /// asyncio's own method knows how the running release calls a factory.
     fn create_task_by_factory(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let create = support::helper(this.py(), intern!(this.py(), "create_task"))?;
-        args.pass_on(&create, this).map(Bound::unbind)
+        let task = args.pass_on(&create, this)?;
+        if self.keeps_tasks.get() && try_state::<Task>(&task).is_none() {
+            support::helper(this.py(), intern!(this.py(), "keep_task"))?.call1((this, &task))?;
+        }
+        Ok(task.unbind())
+    }
+
+    fn let_tasks_go(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.keeps_tasks.set(false);
+        for task in registry::all(this.py()) {
+            if let Some(state) = try_state::<Task>(&task).filter(|state| state.outcome.has_loop(this)) {
+                state.let_go();
+            }
+        }
+        Ok(())
+    }
+
+    fn keeps_tasks_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.keeps_tasks.get())
+    }
+
+    fn set_keeps_tasks_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.keeps_tasks.set(value.is_truthy()?);
+        Ok(())
     }
 
     fn task_factory(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use crate::base_events::BaseLoop;
 use crate::ffi::args::Args;
 use crate::ffi::awaitable::Awaitable;
 use crate::ffi::call::{copy_context, in_context, is_native_coroutine};
@@ -44,6 +45,9 @@ pub(crate) struct Task {
     pub(crate) must_cancel: Cell<bool>,
     log_destroy_pending: Cell<bool>,
     entry: Entry,
+    /// Itself, as long as its loop keeps it. The collector is not shown this reference, and so takes the task for one that
+    /// somebody outside knows.
+    kept: Slot,
 }
 
 /// How a task is to be.
@@ -101,7 +105,7 @@ impl Task {
         if options.eager && event_loop.call_method0(intern!(py, "is_running"))?.is_truthy()? {
             return self.start_at_once(this, event_loop);
         }
-        self.entry.enlist(this);
+        self.enlist(this, event_loop);
         step::soon(self, this)
     }
 
@@ -116,11 +120,24 @@ impl Task {
         eager.call_method1(intern!(py, "discard"), (this,))?;
         registry::swap_current(event_loop, before.as_ref())?;
         if self.outcome.is_pending() {
-            self.entry.enlist(this);
+            self.enlist(this, event_loop);
         } else {
             drop(self.coroutine.take());
         }
         result
+    }
+
+    /// It is one of the tasks from now on, and kept where its loop does that.
+    fn enlist(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
+        self.entry.enlist(this);
+        if try_state::<BaseLoop>(event_loop).is_some_and(|state| state.keeps_tasks.get()) {
+            self.kept.set(this.clone());
+        }
+    }
+
+    /// Its loop keeps it no longer.
+    pub(crate) fn let_go(&self) {
+        drop(self.kept.take());
     }
 
     pub(crate) fn context_of<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {

@@ -17,6 +17,17 @@ def at_least_one(text: str) -> int:
     return number
 
 
+def seconds(text: str) -> float:
+    """A time, longer than none."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ValueError("a number of seconds is needed, more than 0")
+    return number
+
+
 def command_names() -> tuple[str, ...]:
     return tuple(command.name for command in COMMANDS)
 
@@ -39,18 +50,25 @@ def shell_names() -> tuple[str, ...]:
 
 HELP = Option("--help", "Print this help and exit.", short="-h")
 VERSION = Option("--version", "Print the versions of ferrio and Python and exit.", short="-V")
+WATCHDOG = Option(
+    "--watchdog",
+    "Print the stack of a callback that blocks the loop for so long, while it does.",
+    value="SECONDS",
+    parse=seconds,
+)
 DEBUG = Option("--debug", "Put the loops in asyncio's debug mode, as PYTHONASYNCIODEBUG=1 does.")
 
 RUN = Command(
     "run",
     "run",
     "Run a Python program on ferrio, otherwise as python would",
-    ("[--debug] SCRIPT [ARG...]", "[--debug] -m MODULE [ARG...]", "[--debug] -c CODE [ARG...]", "[--debug] - [ARG...]"),
+    ("[OPTIONS] SCRIPT [ARG...]", "[OPTIONS] -m MODULE [ARG...]", "[OPTIONS] -c CODE [ARG...]", "[OPTIONS] - [ARG...]"),
     "SCRIPT is a file, or a folder or zip file with a __main__.py; - reads the program from standard input. ferrio is\n"
     "installed before the program's first import: asyncio.run(), asyncio.Runner and new_event_loop() make ferrio's\n"
-    "loops. Python's own options go to python: python -X dev -m ferrio run SCRIPT",
+    "loops, which keep running tasks alive. Python's own options go to python: python -X dev -m ferrio run SCRIPT",
     (
         DEBUG,
+        WATCHDOG,
         Option("", "Run a module or package of the import path.", short="-m", value="MODULE", last=True),
         Option("", "Run the program that is this argument.", short="-c", value="CODE", last=True),
     ),

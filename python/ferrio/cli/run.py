@@ -28,7 +28,8 @@ def main(request: Request) -> int:
         raise Mistake("run: name a script, -m MODULE, -c CODE, or - for standard input")
     if request.has("--debug"):
         os.environ["PYTHONASYNCIODEBUG"] = "1"
-    ferrio.install()
+    watchdog = request.options.get("--watchdog")
+    ferrio.install(keep_tasks=True, watchdog=watchdog if isinstance(watchdog, float) else None)
     if module is not None:
         run_module(str(module), request.words)
     elif code is not None:
