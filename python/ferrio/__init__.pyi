@@ -126,9 +126,6 @@ if sys.version_info >= (3, 12):
         create_eager_task_factory as create_eager_task_factory,
         eager_task_factory as eager_task_factory,
     )
-if sys.version_info >= (3, 13):
-    from asyncio import (
-    )
 
 __all__ = [  # noqa: RUF022
     "ALL_COMPLETED", "AbstractChildWatcher", "AbstractEventLoop", "AbstractEventLoopPolicy", "AbstractServer",
@@ -137,7 +134,7 @@ __all__ = [  # noqa: RUF022
     "DefaultEventLoopPolicy", "Event", "EventLoop", "EventLoopPolicy", "FIRST_COMPLETED", "FIRST_EXCEPTION",
     "FastChildWatcher", "Future", "Handle", "IncompleteReadError", "InvalidStateError", "LifoQueue",
     "LimitOverrunError", "Lock", "Loop", "MultiLoopChildWatcher", "PidfdChildWatcher", "PriorityQueue", "Protocol",
-    "Queue", "QueueEmpty", "QueueFull", "RateLimiter", "ReadTransport", "Runner", "SafeChildWatcher",
+    "Queue", "QueueEmpty", "QueueFull", "QueueShutDown", "RateLimiter", "ReadTransport", "Runner", "SafeChildWatcher",
     "SelectorEventLoop", "Semaphore", "SendfileNotAvailableError", "Server", "StreamReader", "StreamReaderProtocol",
     "StreamWriter", "SubprocessProtocol", "SubprocessTransport", "Task", "TaskGroup", "ThreadedChildWatcher",
     "Timeout", "TimeoutError", "TimerHandle", "Transport", "WriteTransport", "__version__", "_enter_task",
@@ -152,9 +149,5 @@ __all__ = [  # noqa: RUF022
 if sys.version_info >= (3, 12):
     __all__ += [
         "create_eager_task_factory", "eager_task_factory",
-    ]
-if sys.version_info >= (3, 13):
-    __all__ += [
-        "QueueShutDown",
     ]
 # fmt: on
