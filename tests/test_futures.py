@@ -75,6 +75,20 @@ async def test_an_exception_that_nobody_asks_for_is_reported(loop):
 
 
 @on_loop
+async def test_one_in_the_place_of_a_collected_one_is_reported_too(loop):
+    errors = collect_errors(loop)
+    for _ in range(3):
+        cycle = [loop.create_future()]
+        cycle[0].add_done_callback(cycle.append)
+        cycle.append(cycle)
+        del cycle
+        gc.collect()
+        loop.create_future().set_exception(ValueError("lost"))
+    gc.collect()
+    assert len(errors) == 3
+
+
+@on_loop
 async def test_the_other_kind_can_be_awaited(loop):
     for kind in (asyncio.futures.Future, ferrio.Future, asyncio.futures._PyFuture):
         future = kind(loop=loop)

@@ -105,6 +105,11 @@ LOOP_ATTRIBUTES = {
 
 # Methods and functions of everything else. A tuple where releases differ.
 OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
+    (asyncio.Lock, "_get_loop"): "(self)",
+    (asyncio.Queue, "_format"): "(self)",
+    (asyncio.Queue, "_get"): "(self)",
+    (asyncio.Queue, "_init"): "(self, maxsize)",
+    (asyncio.Queue, "_put"): "(self, item)",
     (base_events, "_check_ssl_socket"): "(sock)",
     (base_events, "_format_handle"): "(handle)",
     (base_events.Server, "_attach"): ("(self)", "(self, transport)"),
@@ -173,6 +178,14 @@ ATTRIBUTES = {
 
 # Set by a constructor, hence only seen on an instance: class, and the names its methods must mention.
 INSTANCES = {
+    asyncio.Barrier: {"_cond"},
+    asyncio.BoundedSemaphore: {"_bound_value"},
+    asyncio.Condition: {"_lock", "_waiters"},
+    asyncio.Event: {"_value", "_waiters"},
+    asyncio.Lock: {"_locked", "_waiters"},
+    asyncio.Queue: {"_finished", "_getters", "_maxsize", "_putters", "_queue", "_unfinished_tasks"}
+    | ({"_is_shutdown"} if sys.version_info >= (3, 13) else set()),
+    asyncio.Semaphore: {"_value", "_waiters"},
     selector_events._SelectorDatagramTransport: {"_address"},
     selector_events._SelectorSocketTransport: {"_eof"},
     selector_events._SelectorTransport: {"_closing", "_loop", "_protocol", "_server", "_sock", "_sock_fd"},
@@ -182,7 +195,7 @@ INSTANCES = {
 }
 
 # ferrio's own names that asyncio happens to use for something else.
-OURS = {"_state", "_tasks"}
+OURS = {"_start", "_state", "_tasks"}
 
 # Files whose classes inherit nothing of asyncio's: what these call `self._name`, and their methods, are their own.
 STANDALONE = {"threads.py"}

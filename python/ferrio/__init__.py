@@ -21,6 +21,8 @@ from ._ferrio import Handle, TimerHandle, __version__
 from .events import EventLoopPolicy, install, new_event_loop, uninstall
 from .futures import Future, Task
 from .limits import RateLimiter
+from .locks import Barrier, BoundedSemaphore, BrokenBarrierError, Condition, Event, Lock, Semaphore
+from .queues import LifoQueue, PriorityQueue, Queue, QueueEmpty, QueueFull, QueueShutDown
 from .runners import Runner, run
 from .tasks import show_native_tasks
 from .unix_events import Loop
@@ -29,13 +31,26 @@ EventLoop = Loop  # as asyncio calls its best loop from Python 3.13 on
 
 # What ferrio has of its own, in the place of asyncio's or beside it; the types are in __init__.pyi.
 __all__ = [
+    "Barrier",
+    "BoundedSemaphore",
+    "BrokenBarrierError",
+    "Condition",
+    "Event",
     "EventLoop",
     "EventLoopPolicy",
     "Future",
     "Handle",
+    "LifoQueue",
+    "Lock",
     "Loop",
+    "PriorityQueue",
+    "Queue",
+    "QueueEmpty",
+    "QueueFull",
+    "QueueShutDown",
     "RateLimiter",
     "Runner",
+    "Semaphore",
     "Task",
     "TaskGroup",
     "TimerHandle",

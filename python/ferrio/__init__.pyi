@@ -18,6 +18,23 @@ from .events import (
 )
 from .futures import Future as Future, Task as Task
 from .limits import RateLimiter as RateLimiter
+from .locks import (
+    Barrier as Barrier,
+    BoundedSemaphore as BoundedSemaphore,
+    BrokenBarrierError as BrokenBarrierError,
+    Condition as Condition,
+    Event as Event,
+    Lock as Lock,
+    Semaphore as Semaphore,
+)
+from .queues import (
+    LifoQueue as LifoQueue,
+    PriorityQueue as PriorityQueue,
+    Queue as Queue,
+    QueueEmpty as QueueEmpty,
+    QueueFull as QueueFull,
+    QueueShutDown as QueueShutDown,
+)
 from .runners import Runner as Runner, run as run
 from .unix_events import Loop as Loop
 
@@ -30,38 +47,26 @@ from asyncio import (
     AbstractEventLoop as AbstractEventLoop,
     AbstractEventLoopPolicy as AbstractEventLoopPolicy,
     AbstractServer as AbstractServer,
-    Barrier as Barrier,
     BaseEventLoop as BaseEventLoop,
     BaseProtocol as BaseProtocol,
     BaseTransport as BaseTransport,
-    BoundedSemaphore as BoundedSemaphore,
-    BrokenBarrierError as BrokenBarrierError,
     BufferedProtocol as BufferedProtocol,
     CancelledError as CancelledError,
-    Condition as Condition,
     DatagramProtocol as DatagramProtocol,
     DatagramTransport as DatagramTransport,
     DefaultEventLoopPolicy as DefaultEventLoopPolicy,
-    Event as Event,
     FIRST_COMPLETED as FIRST_COMPLETED,
     FIRST_EXCEPTION as FIRST_EXCEPTION,
     FastChildWatcher as FastChildWatcher,
     IncompleteReadError as IncompleteReadError,
     InvalidStateError as InvalidStateError,
-    LifoQueue as LifoQueue,
     LimitOverrunError as LimitOverrunError,
-    Lock as Lock,
     MultiLoopChildWatcher as MultiLoopChildWatcher,
     PidfdChildWatcher as PidfdChildWatcher,
-    PriorityQueue as PriorityQueue,
     Protocol as Protocol,
-    Queue as Queue,
-    QueueEmpty as QueueEmpty,
-    QueueFull as QueueFull,
     ReadTransport as ReadTransport,
     SafeChildWatcher as SafeChildWatcher,
     SelectorEventLoop as SelectorEventLoop,
-    Semaphore as Semaphore,
     SendfileNotAvailableError as SendfileNotAvailableError,
     Server as Server,
     StreamReader as StreamReader,
@@ -121,10 +126,6 @@ if sys.version_info >= (3, 12):
         create_eager_task_factory as create_eager_task_factory,
         eager_task_factory as eager_task_factory,
     )
-if sys.version_info >= (3, 13):
-    from asyncio import (
-        QueueShutDown as QueueShutDown,
-    )
 
 __all__ = [  # noqa: RUF022
     "ALL_COMPLETED", "AbstractChildWatcher", "AbstractEventLoop", "AbstractEventLoopPolicy", "AbstractServer",
@@ -133,7 +134,7 @@ __all__ = [  # noqa: RUF022
     "DefaultEventLoopPolicy", "Event", "EventLoop", "EventLoopPolicy", "FIRST_COMPLETED", "FIRST_EXCEPTION",
     "FastChildWatcher", "Future", "Handle", "IncompleteReadError", "InvalidStateError", "LifoQueue",
     "LimitOverrunError", "Lock", "Loop", "MultiLoopChildWatcher", "PidfdChildWatcher", "PriorityQueue", "Protocol",
-    "Queue", "QueueEmpty", "QueueFull", "RateLimiter", "ReadTransport", "Runner", "SafeChildWatcher",
+    "Queue", "QueueEmpty", "QueueFull", "QueueShutDown", "RateLimiter", "ReadTransport", "Runner", "SafeChildWatcher",
     "SelectorEventLoop", "Semaphore", "SendfileNotAvailableError", "Server", "StreamReader", "StreamReaderProtocol",
     "StreamWriter", "SubprocessProtocol", "SubprocessTransport", "Task", "TaskGroup", "ThreadedChildWatcher",
     "Timeout", "TimeoutError", "TimerHandle", "Transport", "WriteTransport", "__version__", "_enter_task",
@@ -148,9 +149,5 @@ __all__ = [  # noqa: RUF022
 if sys.version_info >= (3, 12):
     __all__ += [
         "create_eager_task_factory", "eager_task_factory",
-    ]
-if sys.version_info >= (3, 13):
-    __all__ += [
-        "QueueShutDown",
     ]
 # fmt: on

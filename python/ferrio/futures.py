@@ -16,7 +16,7 @@ from ._ferrio import Future, Task
 __all__ = ("Future", "Task")
 
 
-def _cover(ours: type[Any], covered: type[Any]) -> None:
+def cover(ours: type[Any], covered: type[Any]) -> None:
     """Have every instance and subclass of `covered` count as one of `ours`; subclasses of `ours` stay themselves."""
 
     def __subclasshook__(cls: type[Any], other: type[Any]) -> Any:
@@ -27,5 +27,5 @@ def _cover(ours: type[Any], covered: type[Any]) -> None:
     ours.__subclasshook__ = classmethod(__subclasshook__)  # type: ignore[assignment]
 
 
-_cover(Future, asyncio.Future)
-_cover(Task, asyncio.Task)
+cover(Future, asyncio.Future)
+cover(Task, asyncio.Task)

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 OWN: Mapping[str, tuple[str, ...]] = {
     "futures": ("Future",),
+    "locks": ("Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"),
+    "queues": ("LifoQueue", "PriorityQueue", "Queue"),
     "tasks": ("Task",),
 }
 

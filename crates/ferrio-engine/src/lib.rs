@@ -17,6 +17,7 @@ pub mod reactor;
 pub mod ready;
 pub mod signal;
 pub mod source;
+pub mod sync;
 pub mod task;
 pub mod timers;
 pub mod transport;

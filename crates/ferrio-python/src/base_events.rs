@@ -41,7 +41,8 @@ pub(crate) struct BaseLoop {
     pub(super) foreign_time: Cell<bool>,
     /// What was set as `time` on the instance.
     pub(super) own_time: RefCell<Option<Py<PyAny>>>,
-    /// Whether `call_soon` was replaced, on the instance or by a subclass: then tasks and futures go by it.
+    /// Whether `call_soon` or `create_future` was replaced, on the instance or by a subclass: then tasks, futures and
+    /// whoever makes one go by them.
     foreign_call_soon: Cell<bool>,
     /// What makes tasks instead of us.
     pub(crate) task_factory: Slot,
@@ -327,11 +328,13 @@ impl BaseLoop {
         let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
         let same = this.get_type().getattr(name)?.is(&native);
         self.foreign_time.set(!same || self.own_time.borrow().is_some());
-        let name = intern!(this.py(), "call_soon");
-        let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
-        let same = this.get_type().getattr(name)?.is(&native);
-        let own = this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?;
-        self.foreign_call_soon.set(!same || own);
+        let mut foreign = false;
+        for name in [intern!(this.py(), "call_soon"), intern!(this.py(), "create_future")] {
+            let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
+            let same = this.get_type().getattr(name)?.is(&native);
+            foreign |= !same || this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?;
+        }
+        self.foreign_call_soon.set(foreign);
         Ok(())
     }
 }

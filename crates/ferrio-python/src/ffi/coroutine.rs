@@ -4,13 +4,15 @@ use std::ffi::c_void;
 use std::ptr;
 
 use pyo3::Borrowed;
-use pyo3::exceptions::PyStopIteration;
+use pyo3::exceptions::{PyBaseException, PyStopIteration};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::args::Args;
+use super::awaitable::stop_with;
 use super::heap_type::{Native, state};
-use super::members::{Members, entry, method};
+use super::members::{Members, entry, light_entry, method};
+use super::stop::Stop;
 
 /// What one step did.
 pub(crate) enum Step<'py> {
@@ -27,6 +29,20 @@ pub(crate) trait Coroutine: Native {
 
     /// Ends it where it is. Harmless when it has ended.
     fn close(&self);
+
+    /// `error` is raised where it waits.
+    fn throw<'py>(&self, _: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        self.close();
+        Err(error)
+    }
+
+    /// Where it keeps what it raised to return a value, if it ends often.
+    fn stop(&self) -> Option<&Stop> {
+        None
+    }
+
+    /// Whether its steps drop no `Py`, so that they need not be counted in (`light_entry`).
+    const LIGHT: bool = false;
 }
 
 /// Everything a coroutine type needs.
@@ -52,33 +68,42 @@ unsafe extern "C" fn send_slot<T: Coroutine>(
     _: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> ffi::PySendResult {
-    let (status, value) = entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type.
-            let step = unsafe { state::<T>(this).step(&Borrowed::from_ptr(py, this)) }?;
-            Ok(match step {
-                Step::Yield(value) => (ffi::PySendResult::PYGEN_NEXT, value.into_ptr()),
-                Step::Return(value) => (ffi::PySendResult::PYGEN_RETURN, value.into_ptr()),
-            })
-        },
-        (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut()),
-    );
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type.
+        let step = unsafe { state::<T>(this).step(&Borrowed::from_ptr(py, this)) }?;
+        Ok(match step {
+            Step::Yield(value) => (ffi::PySendResult::PYGEN_NEXT, value.into_ptr()),
+            Step::Return(value) => (ffi::PySendResult::PYGEN_RETURN, value.into_ptr()),
+        })
+    };
+    let failed = (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut());
+    let (status, value) = if T::LIGHT { light_entry(body, failed) } else { entry(body, failed) };
     // SAFETY: CPython's place for the result.
     unsafe { result.write(value) };
     status
 }
 
+/// What the interpreter calls for `await`.
+// SAFETY: called by CPython only, as its slot or table promises.
 unsafe extern "C" fn next<T: Coroutine>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type.
-            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            resume(state, &this).map(Bound::into_ptr)
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type.
+        let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+        Ok(match state.step(&this)? {
+            Step::Yield(value) => value.into_ptr(),
+            Step::Return(value) => {
+                match state.stop() {
+                    Some(stop) => stop.raise(&value),
+                    None => stop_with(&value),
+                }
+                ptr::null_mut()
+            }
+        })
+    };
+    if T::LIGHT { light_entry(body, ptr::null_mut()) } else { entry(body, ptr::null_mut()) }
 }
 
+// SAFETY: as above.
 unsafe extern "C" fn send<T: Coroutine>(
     this: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,
@@ -98,12 +123,21 @@ unsafe extern "C" fn throw<T: Coroutine>(
 ) -> *mut ffi::PyObject {
     let body = |state: &T, this: &Bound<'_, PyAny>, args: Args<'_, '_>| {
         let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"], 1)?;
-        state.close();
-        let helper = crate::support::helper(this.py(), pyo3::intern!(this.py(), "raised"))?;
-        Err::<(), _>(PyErr::from_value(helper.call1((kind, value, traceback))?))
+        let error = match kind {
+            Some(kind)
+                if value.is_none() && traceback.is_none() && kind.is_instance_of::<PyBaseException>() =>
+            {
+                PyErr::from_value(kind.to_owned())
+            }
+            kind => {
+                let helper = crate::support::helper(this.py(), pyo3::intern!(this.py(), "raised"))?;
+                PyErr::from_value(helper.call1((kind, value, traceback))?)
+            }
+        };
+        answer(state.throw(this, error)).map(Bound::unbind)
     };
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<T, ()>(this, values, positional, names, body) }
+    unsafe { method::<T, Py<PyAny>>(this, values, positional, names, body) }
 }
 
 unsafe extern "C" fn close<T: Coroutine>(
@@ -122,7 +156,11 @@ unsafe extern "C" fn close<T: Coroutine>(
 
 /// One step for callers that want `StopIteration`.
 fn resume<'py, T: Coroutine>(state: &T, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    match state.step(this)? {
+    answer(state.step(this))
+}
+
+fn answer(step: PyResult<Step<'_>>) -> PyResult<Bound<'_, PyAny>> {
+    match step? {
         Step::Yield(value) => Ok(value),
         Step::Return(value) => Err(PyStopIteration::new_err((value.unbind(),))),
     }

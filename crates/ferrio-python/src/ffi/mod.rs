@@ -9,6 +9,7 @@
 //! * `loop_slots`: making a loop
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are, and which one is current
+//! * `stop`: how a native coroutine returns a value
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
 //!
@@ -27,5 +28,6 @@ pub(crate) mod loop_slots;
 pub(crate) mod members;
 pub(crate) mod reference;
 pub(crate) mod registry;
+pub(crate) mod stop;
 pub(crate) mod weak;
 pub(crate) mod word;

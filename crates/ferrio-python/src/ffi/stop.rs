@@ -1,0 +1,125 @@
+//! `Stop`: how a native coroutine gives a value to the interpreter's `await`, which asks its `tp_iternext`: by a
+//! `StopIteration`, which is caught at once.
+//!
+//! Making that exception costs more than most coroutines do. So a coroutine that has ended holds the one it raised until
+//! it dies itself, right after the `await`, and then puts it by for the next. Invariant SPARE: a spare exception has one
+//! reference, an empty `args`, and nothing else: whoever got hold of one by calling `next()` keeps it.
+
+use super::reference::Slot;
+use pyo3::prelude::*;
+
+/// What a coroutine has raised.
+#[derive(Default)]
+pub(crate) struct Stop(Slot);
+
+impl Stop {
+    /// For the collector.
+    pub(crate) fn slot(&self) -> &Slot {
+        &self.0
+    }
+
+    /// Leaves `StopIteration(value)` for the interpreter, and nothing for None.
+    pub(crate) fn raise(&self, value: &Bound<'_, PyAny>) {
+        if !value.is_none() {
+            imp::raise(self, value);
+        }
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        if let Some(error) = self.0.take() {
+            imp::put_by(error);
+        }
+    }
+}
+
+#[cfg(Py_3_12)]
+mod imp {
+    use std::cell::UnsafeCell;
+    use std::ptr;
+
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+
+    use super::Stop;
+    use crate::ffi::reference::Ref;
+
+    struct Spare(UnsafeCell<Vec<Ref>>);
+
+    // SAFETY: touched attached only (ATTACHED), and never across a call into the interpreter.
+    unsafe impl Sync for Spare {}
+
+    static SPARE: Spare = Spare(UnsafeCell::new(Vec::new()));
+
+    /// One is in flight at a time, unless coroutines are kept after their end.
+    const KEPT: usize = 16;
+
+    pub(super) fn raise(stop: &Stop, value: &Bound<'_, PyAny>) {
+        let py = value.py();
+        // SAFETY: see `Sync`.
+        let spare = unsafe { (*SPARE.0.get()).pop() };
+        let Some(error) = spare.or_else(|| create(py)) else { return };
+        // SAFETY: a `StopIteration` without a value (SPARE), and live objects.
+        unsafe {
+            (*error.as_ptr().cast::<ffi::PyStopIterationObject>()).value = ffi::Py_NewRef(value.as_ptr());
+            ffi::PyErr_SetRaisedException(ffi::Py_NewRef(error.as_ptr()));
+        }
+        stop.0.set(error.into_bound(py));
+    }
+
+    /// With a value of null: `__init__`, which would set it, is not called.
+    fn create(py: Python<'_>) -> Option<Ref> {
+        // SAFETY: ATTACHED. `StopIteration` has a `tp_new`, inherited from BaseException, which keeps the arguments.
+        unsafe {
+            let class = ffi::PyExc_StopIteration.cast::<ffi::PyTypeObject>();
+            let arguments = ffi::PyTuple_New(0);
+            let error = match (*class).tp_new {
+                Some(new) if !arguments.is_null() => new(class, arguments, ptr::null_mut()),
+                _ => ptr::null_mut(),
+            };
+            ffi::Py_XDECREF(arguments);
+            Bound::from_owned_ptr_or_opt(py, error).map(Ref::from)
+        }
+    }
+
+    pub(super) fn put_by(error: Ref) {
+        // SAFETY: a `StopIteration`. With one reference, ours, nobody else sees it change.
+        let value = unsafe {
+            let inside = error.as_ptr().cast::<ffi::PyStopIterationObject>();
+            let links =
+                [(*inside).dict, (*inside).notes, (*inside).traceback, (*inside).context, (*inside).cause];
+            // Without arguments: the collector has emptied it.
+            if (*inside).args.is_null()
+                || ffi::Py_REFCNT(error.as_ptr()) != 1
+                || links.iter().any(|link| !link.is_null())
+            {
+                return;
+            }
+            let value = ptr::replace(&raw mut (*inside).value, ptr::null_mut());
+            let spare = &mut *SPARE.0.get();
+            if spare.len() < KEPT {
+                spare.push(error);
+            }
+            value
+        };
+        // SAFETY: the reference that the exception had. Last, since it may run any code.
+        unsafe { ffi::Py_XDECREF(value) };
+    }
+}
+
+#[cfg(not(Py_3_12))]
+mod imp {
+    use pyo3::prelude::*;
+
+    use super::Stop;
+    use crate::ffi::awaitable::stop_with;
+    use crate::ffi::reference::Ref;
+
+    /// Before Python 3.12 the interpreter takes the bare value: no exception is made.
+    pub(super) fn raise(_: &Stop, value: &Bound<'_, PyAny>) {
+        stop_with(value);
+    }
+
+    pub(super) fn put_by(_: Ref) {}
+}

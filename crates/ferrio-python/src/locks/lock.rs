@@ -1,0 +1,173 @@
+//! `Lock`: asyncio's, on the engine's.
+
+use std::ffi::CStr;
+
+use ferrio_engine::sync::{self, Ticket};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::ffi as raw;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::finished::Finished;
+use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
+use super::{enter_by_method, none, yes};
+use crate::ffi::args::Args;
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::loop_slots;
+use crate::ffi::members::{Members, members};
+
+/// The state of a lock.
+#[derive(Default)]
+pub(crate) struct Lock {
+    common: Common,
+    pub(super) inner: sync::Lock<Waiting>,
+}
+
+impl Lock {
+    /// Whether nobody overrides its methods.
+    pub(super) fn is_plain(&self) -> bool {
+        self.common.plain.get()
+    }
+
+    /// Takes it, or joins the queue.
+    pub(super) fn begin<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<(Bound<'py, PyAny>, Ticket)>> {
+        if self.inner.try_acquire()? {
+            return Ok(None);
+        }
+        let future = self.common.create_future(this)?;
+        let ticket = self.inner.waiters().push(Waiting::new(&future));
+        Ok(Some((future, ticket)))
+    }
+
+    fn start(&self, _: &Bound<'_, PyAny>, plain: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.common.plain.set(plain.is_truthy()?);
+        Ok(())
+    }
+
+    fn locked(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        args.bind("locked", [], 0)?;
+        Ok(self.inner.is_locked())
+    }
+
+    fn acquire(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("acquire", [], 0)?;
+        Wait::create(this, &ACQUIRE, None)
+    }
+
+    fn release(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        args.bind("release", [], 0)?;
+        self.free()
+    }
+
+    fn enter(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("__aenter__", [], 0)?;
+        if self.common.plain.get() { Wait::create(this, &ENTER, None) } else { enter_by_method(this) }
+    }
+
+    fn exit(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("__aexit__", ["exc_type", "exc", "tb"], 3)?;
+        if self.common.plain.get() {
+            self.free()?;
+        } else {
+            this.call_method0(intern!(this.py(), "release"))?;
+        }
+        Finished::create(this.py())
+    }
+
+    pub(super) fn free(&self) -> PyResult<()> {
+        if self.inner.release()? { Ok(()) } else { Err(PyRuntimeError::new_err("Lock is not acquired.")) }
+    }
+
+    fn waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        futures_of(this.py(), self.inner.waiters())
+    }
+
+    fn locked_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.inner.is_locked())
+    }
+}
+
+static ACQUIRE: Steps = Steps {
+    name: c"Lock.acquire",
+    begin: |_, target| begin_lock(target, true),
+    resume: |wait, target| {
+        lock(target)?.inner.claim(wait.ticket());
+        yes(target)
+    },
+    leave: |wait, target, _| lock(target)?.inner.give_up(wait.ticket()),
+    thrown: None,
+};
+
+static ENTER: Steps = Steps {
+    name: c"_ContextManagerMixin.__aenter__",
+    begin: |_, target| begin_lock(target, false),
+    resume: |wait, target| {
+        lock(target)?.inner.claim(wait.ticket());
+        none(target)
+    },
+    leave: ACQUIRE.leave,
+    thrown: None,
+};
+
+fn begin_lock<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Went<'py>> {
+    match lock(target)?.begin(target)? {
+        Some((future, ticket)) => Ok(Went::Waits(future, ticket)),
+        None if answers => yes(target),
+        None => none(target),
+    }
+}
+
+fn lock<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Lock> {
+    try_state::<Lock>(target).ok_or_else(|| PyTypeError::new_err("not a lock"))
+}
+
+impl HasCommon for Lock {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Native for Lock {
+    const NAME: &'static CStr = c"ferrio._ferrio.Lock";
+    const DOC: &'static CStr = c"A lock for tasks: the native part.";
+    const NEW: Option<raw::newfunc> = Some(loop_slots::new_default::<Lock>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        members! { Lock;
+            light {
+                c"locked" c"Whether somebody holds it." => locked,
+                c"acquire" c"Wait until it is free, and take it. A coroutine; gives True." => acquire,
+                c"release" c"Free it; whoever waited longest is next." => release,
+                c"__aenter__" c"Acquire it." => enter,
+                c"__aexit__" c"Release it." => exit,
+            }
+            one {
+                c"_start" c"Sets it up: whether no method that native code would call is overridden." => start,
+            }
+            methods {}
+            attributes {
+                c"_loop" => loop_attribute, set_loop_attribute;
+                c"_locked" => locked_attribute;
+                c"_waiters" => waiters_attribute;
+            }
+        }
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.raw(self.common.event_loop.as_ptr());
+        self.inner.waiters().for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
+    }
+
+    fn clear(&self) {
+        drop(self.common.event_loop.take());
+        self.inner.waiters().clear();
+    }
+}

@@ -1,0 +1,215 @@
+//! `Semaphore` and `BoundedSemaphore`: asyncio's, on the engine's.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use ferrio_engine::sync::{self, Standing, Waiter};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::ffi as raw;
+use pyo3::prelude::*;
+use pyo3::types::PyFloat;
+use pyo3::{IntoPyObjectExt, intern};
+
+use super::finished::Finished;
+use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
+use super::{enter_by_method, none, truth, yes};
+use crate::ffi::args::Args;
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::loop_slots;
+use crate::ffi::members::{Members, members};
+
+/// The state of a semaphore, bounded or not.
+pub(crate) struct Semaphore {
+    common: Common,
+    inner: sync::Semaphore<Waiting>,
+    /// Above which it must not be released.
+    bound: Cell<Option<i64>>,
+}
+
+impl Default for Semaphore {
+    fn default() -> Self {
+        Semaphore { common: Common::default(), inner: sync::Semaphore::new(1), bound: Cell::new(None) }
+    }
+}
+
+impl Semaphore {
+    fn start(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(value), bounded, plain] = args.bind("_start", ["value", "bounded", "plain"], 3)? else {
+            return Ok(());
+        };
+        let value = count(&value)?;
+        if value < 0 {
+            return Err(PyValueError::new_err("Semaphore initial value must be >= 0"));
+        }
+        self.inner.set_value(value);
+        self.bound.set(if truth(bounded.as_deref())? { Some(value) } else { None });
+        self.common.plain.set(truth(plain.as_deref())?);
+        Ok(())
+    }
+
+    fn locked(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        args.bind("locked", [], 0)?;
+        self.inner.is_locked()
+    }
+
+    fn acquire(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("acquire", [], 0)?;
+        Wait::create(this, &ACQUIRE, None)
+    }
+
+    fn release(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        args.bind("release", [], 0)?;
+        self.free()
+    }
+
+    fn enter(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("__aenter__", [], 0)?;
+        if self.common.plain.get() { Wait::create(this, &ENTER, None) } else { enter_by_method(this) }
+    }
+
+    fn exit(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("__aexit__", ["exc_type", "exc", "tb"], 3)?;
+        if self.common.plain.get() {
+            self.free()?;
+        } else {
+            this.call_method0(intern!(this.py(), "release"))?;
+        }
+        Finished::create(this.py())
+    }
+
+    fn free(&self) -> PyResult<()> {
+        if self.bound.get().is_some_and(|bound| self.inner.value() >= bound) {
+            return Err(PyValueError::new_err("BoundedSemaphore released too many times"));
+        }
+        self.inner.release()
+    }
+
+    fn waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        futures_of(this.py(), self.inner.waiters())
+    }
+
+    fn value_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.inner.value().into_py_any(this.py())
+    }
+
+    fn set_value_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.inner.set_value(count(value)?);
+        Ok(())
+    }
+
+    fn bound_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.bound.get().into_py_any(this.py())
+    }
+
+    fn set_bound_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.bound.set(if value.is_none() { None } else { Some(count(value)?) });
+        Ok(())
+    }
+}
+
+static ACQUIRE: Steps = Steps {
+    name: c"Semaphore.acquire",
+    begin: |_, target| begin_semaphore(target, true),
+    resume: |wait, target| {
+        semaphore(target)?.inner.claim(wait.ticket())?;
+        yes(target)
+    },
+    leave: |wait, target, waiting| {
+        let told = waiting.standing()? == Standing::Told;
+        semaphore(target)?.inner.give_up(wait.ticket(), told)
+    },
+    thrown: None,
+};
+
+static ENTER: Steps = Steps {
+    name: c"_ContextManagerMixin.__aenter__",
+    begin: |_, target| begin_semaphore(target, false),
+    resume: |wait, target| {
+        semaphore(target)?.inner.claim(wait.ticket())?;
+        none(target)
+    },
+    leave: ACQUIRE.leave,
+    thrown: None,
+};
+
+fn begin_semaphore<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Went<'py>> {
+    let semaphore = semaphore(target)?;
+    if semaphore.inner.try_acquire()? {
+        return if answers { yes(target) } else { none(target) };
+    }
+    let future = semaphore.common.create_future(target)?;
+    let ticket = semaphore.inner.waiters().push(Waiting::new(&future));
+    Ok(Went::Waits(future, ticket))
+}
+
+fn semaphore<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Semaphore> {
+    try_state::<Semaphore>(target).ok_or_else(|| PyTypeError::new_err("not a semaphore"))
+}
+
+/// A semaphore's value: any number that is a count, or infinity, which is more than anybody will count.
+fn count(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    if let Ok(number) = value.cast::<PyFloat>() {
+        let number = number.value();
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and saturating is right")]
+        return if number.is_infinite() || number.fract() == 0.0 {
+            Ok(number as i64)
+        } else {
+            Err(PyTypeError::new_err(format!("a semaphore counts in whole numbers, {number} is none")))
+        };
+    }
+    match value.extract::<i64>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {
+            Ok(if value.gt(0)? { i64::MAX } else { i64::MIN })
+        }
+        other => other,
+    }
+}
+
+impl HasCommon for Semaphore {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Native for Semaphore {
+    const NAME: &'static CStr = c"ferrio._ferrio.Semaphore";
+    const DOC: &'static CStr = c"A semaphore for tasks: the native part.";
+    const NEW: Option<raw::newfunc> = Some(loop_slots::new_default::<Semaphore>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        members! { Semaphore;
+            light {
+                c"locked" c"Whether it cannot be acquired at once." => locked,
+                c"acquire" c"Wait until it can be had, and take one. A coroutine; gives True." => acquire,
+                c"release" c"Give one back; whoever waited longest is next." => release,
+                c"__aenter__" c"Acquire it." => enter,
+                c"__aexit__" c"Release it." => exit,
+            }
+            methods {
+                c"_start" c"Sets it up: its value, whether that is its bound, and whether no method that native code \
+                    would call is overridden." => start,
+            }
+            attributes {
+                c"_loop" => loop_attribute, set_loop_attribute;
+                c"_value" => value_attribute, set_value_attribute;
+                c"_bound_value" => bound_attribute, set_bound_attribute;
+                c"_waiters" => waiters_attribute;
+            }
+        }
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.raw(self.common.event_loop.as_ptr());
+        self.inner.waiters().for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
+    }
+
+    fn clear(&self) {
+        drop(self.common.event_loop.take());
+        self.inner.waiters().clear();
+    }
+}

@@ -1,0 +1,70 @@
+"""`Queue`, `PriorityQueue`, `LifoQueue` and their exceptions; `shutdown()` is there in every release of Python.
+
+Each class derives from the native queue and then from asyncio's own class, which has the texts and the generic alias.
+Subclasses may override `_init`, `_get` and `_put`, and any other method, as with asyncio's.
+"""
+
+from __future__ import annotations
+
+import abc
+import sys
+from asyncio import queues
+from asyncio.queues import QueueEmpty, QueueFull
+from types import GenericAlias
+from typing import TypeVar
+
+from . import _ferrio
+from .futures import cover
+from .locks import keeps
+
+__all__ = ("LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown")
+
+_T = TypeVar("_T")
+
+if sys.version_info >= (3, 13):
+    from asyncio.queues import QueueShutDown
+else:
+
+    class QueueShutDown(Exception):
+        """Raised by put() and get() of a queue that was shut down."""
+
+
+# Whatever native code would call, did a subclass not have its own.
+_CALLED = (
+    "_init", "_get", "_put", "qsize", "empty", "full", "put_nowait", "get_nowait", "_get_loop",
+)  # fmt: skip
+
+
+# So that it can be a base with a parameter, as asyncio's can.
+_ferrio.Queue.__class_getitem__ = classmethod(GenericAlias)  # type: ignore[attr-defined]
+
+
+class Queue(_ferrio.Queue[_T], queues.Queue[_T], metaclass=abc.ABCMeta):
+    """A queue between tasks, first in first out. With `maxsize` above 0, `put()` waits while it is full."""
+
+    _order = 0
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._start(maxsize, self._order, keeps(type(self), Queue, _CALLED))
+
+    if sys.version_info < (3, 13):
+
+        def _format(self) -> str:
+            return super()._format() + (" shutdown" if self._is_shutdown else "")
+
+
+class PriorityQueue(Queue[_T], queues.PriorityQueue[_T]):  # type: ignore[type-var]  # anything that can be compared
+    """A queue whose least item comes out first. Items are often pairs: (priority, data)."""
+
+    _order = 1
+
+
+class LifoQueue(Queue[_T], queues.LifoQueue[_T]):
+    """A queue whose newest item comes out first."""
+
+    _order = 2
+
+
+cover(Queue, queues.Queue)
+cover(PriorityQueue, queues.PriorityQueue)
+cover(LifoQueue, queues.LifoQueue)
