@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextvars import Context
 from socket import _Address, socket
 from traceback import StackSummary
+from types import GenericAlias
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, type_check_only
 
@@ -141,6 +142,8 @@ class Queue(Generic[_T]):
     _unfinished_tasks: int
     _is_shutdown: bool
     @property
+    @classmethod
+    def __class_getitem__(cls, args: Any, /) -> GenericAlias: ...
     def _finished(self) -> asyncio.Event: ...
     @property
     def _getters(self) -> deque[asyncio.Future[Any]]: ...
