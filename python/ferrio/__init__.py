@@ -14,7 +14,9 @@ from ._ferrio import Handle, TimerHandle, __version__
 from .events import EventLoopPolicy, install, new_event_loop, uninstall
 from .futures import Future, Task
 from .runners import run
-from .tasks import show_native_tasks
+from .taskgroups import TaskGroup
+from .tasks import create_task, ensure_future, gather, shield, show_native_tasks, sleep, wait, wait_for
+from .timeouts import Timeout, timeout, timeout_at
 from .unix_events import Loop
 
 __all__ = (
@@ -23,12 +25,23 @@ __all__ = (
     "Handle",
     "Loop",
     "Task",
+    "TaskGroup",
+    "Timeout",
     "TimerHandle",
     "__version__",
+    "create_task",
+    "ensure_future",
+    "gather",
     "install",
     "new_event_loop",
     "run",
+    "shield",
+    "sleep",
+    "timeout",
+    "timeout_at",
     "uninstall",
+    "wait",
+    "wait_for",
 )
 
 show_native_tasks()

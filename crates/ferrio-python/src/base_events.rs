@@ -14,6 +14,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFloat, PyString};
 
 use crate::events::{Handle, TimerHandle, list};
@@ -24,9 +25,11 @@ use crate::ffi::heap_type::{Native, Place, Visitor, track, try_state, type_objec
 use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::registry::Last;
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
 use crate::outcome::direct;
+use crate::tasks::{Options, Task};
 use crate::{run, support};
 
 /// The state of a loop.
@@ -43,8 +46,16 @@ pub(crate) struct BaseLoop {
     own_time: RefCell<Option<Py<PyAny>>>,
     /// Whether `call_soon` was replaced, on the instance or by a subclass: then tasks and futures go by it.
     foreign_call_soon: Cell<bool>,
+    /// The same of `call_later`, `call_at` and `create_future`.
+    foreign_timers: Cell<bool>,
+    /// The same of `create_task`.
+    foreign_create_task: Cell<bool>,
+    /// Whose step ran last.
+    pub(crate) last_task: Last,
     /// What makes tasks instead of us.
     pub(crate) task_factory: Slot,
+    /// Whether that is our own factory of eager tasks: then nobody is asked.
+    pub(crate) eager: Cell<bool>,
     /// Open transports by descriptor.
     pub(crate) transports: Transports,
 }
@@ -60,7 +71,11 @@ impl BaseLoop {
             foreign_time: Cell::new(false),
             own_time: RefCell::default(),
             foreign_call_soon: Cell::new(false),
+            foreign_timers: Cell::new(false),
+            foreign_create_task: Cell::new(false),
+            last_task: Last::default(),
             task_factory: Slot::default(),
+            eager: Cell::new(false),
             transports: Transports::default(),
         })
     }
@@ -151,6 +166,21 @@ impl BaseLoop {
         !self.debug.get() && !self.foreign_call_soon.get()
     }
 
+    /// Whether what waits for a time may go to the timers directly.
+    pub(crate) fn schedules_directly(&self) -> bool {
+        !self.foreign_timers.get()
+    }
+
+    /// Whether tasks are ours, and made by us.
+    fn makes_tasks(&self) -> bool {
+        !self.foreign_create_task.get() && (self.task_factory.is_empty() || self.eager.get())
+    }
+
+    /// Whether it runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.thread.borrow().is_some()
+    }
+
     /// Debug mode's checks, by asyncio's own methods.
     fn check(&self, this: &Bound<'_, PyAny>, method: &str, call: &Call) -> PyResult<()> {
         let py = this.py();
@@ -220,7 +250,7 @@ impl BaseLoop {
     }
 
     fn is_running(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.thread.borrow().is_some())
+        Ok(self.runs())
     }
 
     fn is_closed(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -320,11 +350,15 @@ impl BaseLoop {
         let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
         let same = this.get_type().getattr(name)?.is(&native);
         self.foreign_time.set(!same || self.own_time.borrow().is_some());
-        let name = intern!(this.py(), "call_soon");
-        let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
-        let same = this.get_type().getattr(name)?.is(&native);
-        let own = this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?;
-        self.foreign_call_soon.set(!same || own);
+        let py = this.py();
+        self.foreign_call_soon.set(is_replaced(this, intern!(py, "call_soon"))?);
+        let timers = [intern!(py, "call_later"), intern!(py, "call_at"), intern!(py, "create_future")];
+        let mut replaced = false;
+        for name in timers {
+            replaced = replaced || is_replaced(this, name)?;
+        }
+        self.foreign_timers.set(replaced);
+        self.foreign_create_task.set(is_replaced(this, intern!(py, "create_task"))?);
         Ok(())
     }
 
@@ -409,6 +443,40 @@ impl Native for BaseLoop {
         drop(self.task_factory.take());
         drop(self.own_time.take());
     }
+}
+
+/// Whether a subclass or the instance has a method of its own of that name.
+fn is_replaced(this: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
+    let same = this.get_type().getattr(name)?.is(&native);
+    Ok(!same || this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?)
+}
+
+/// The loop that runs on this thread.
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let running = RUNNING.get_or_try_init(py, || {
+        py.import("asyncio.events")?.getattr("get_running_loop").map(Bound::unbind)
+    })?;
+    running.bind(py).call0()
+}
+
+/// A task of `event_loop` that runs `coroutine`, by the loop's own `create_task` where that may matter to somebody.
+pub(crate) fn spawn<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    coroutine: &Bound<'py, PyAny>,
+    name: Option<Bound<'py, PyAny>>,
+    context: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(state) = try_state::<BaseLoop>(event_loop)
+        && state.makes_tasks()
+    {
+        state.engine()?;
+        return Task::create(event_loop, coroutine, Options { name, context, eager: state.eager.get() });
+    }
+    let py = event_loop.py();
+    let helper = support::helper(py, intern!(py, "spawn"))?;
+    helper.call1((event_loop, coroutine, name, context))
 }
 
 /// A callback with its arguments, and the context it is to run in: where none is given, a copy of the present one.

@@ -1,7 +1,7 @@
 //! `loop.create_future()` and `loop.create_task()`: what of a loop makes futures and tasks.
 //!
 //! A task factory that was set makes tasks instead, called by asyncio's own method, which knows how the running release
-//! does that.
+//! does that; but for our own factory of eager tasks, which nobody has to ask.
 
 use pyo3::Borrowed;
 use pyo3::intern;
@@ -9,6 +9,8 @@ use pyo3::prelude::*;
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
+use crate::ffi::function::Function;
+use crate::ffi::heap_type::try_state;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
 use crate::futures::Future;
@@ -22,7 +24,7 @@ impl BaseLoop {
             light {
                 c"create_task" c"Run a coroutine as a task." => create_task,
             }
-            bare {
+            light_bare {
                 c"create_future" c"A new Future of this loop." => create_future,
             }
             methods {}
@@ -37,7 +39,7 @@ impl BaseLoop {
     }
 
     fn create_task(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        if !self.task_factory.is_empty() {
+        if !self.task_factory.is_empty() && !self.eager.get() {
             return self.create_task_by_factory(this, args);
         }
         let parameters = ["coro", "name", "context", EAGER_START];
@@ -48,7 +50,7 @@ impl BaseLoop {
         let options = Options {
             name: name.map(Borrowed::to_owned),
             context: context.as_deref(),
-            eager: eager.is_some_and(|eager| eager.is_truthy().unwrap_or(false)),
+            eager: eager.map_or(self.eager.get(), |eager| eager.is_truthy().unwrap_or(false)),
         };
         Ok(Task::create(this, &coroutine, options)?.unbind())
     }
@@ -65,6 +67,7 @@ impl BaseLoop {
 
     fn set_task_factory_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let factory = (!value.is_none()).then(|| Ref::from(value.clone()));
+        self.eager.set(try_state::<Function>(value).is_some_and(|function| function.is("eager_task_factory")));
         drop(self.task_factory.replace(factory));
         Ok(())
     }

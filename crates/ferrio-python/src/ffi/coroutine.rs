@@ -1,16 +1,18 @@
 //! Native coroutines: what `await`, a Task and `collections.abc.Coroutine` ask of an object.
 
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::ptr;
 
 use pyo3::Borrowed;
-use pyo3::exceptions::PyStopIteration;
+use pyo3::exceptions::{PyBaseException, PyRuntimeWarning};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::args::Args;
+use super::awaitable::{stop_with, stopped};
+use super::call::with_python;
 use super::heap_type::{Native, state};
-use super::members::{Members, entry, method};
+use super::members::{Members, light_entry, light_method};
 
 /// What one step did.
 pub(crate) enum Step<'py> {
@@ -26,7 +28,27 @@ pub(crate) trait Coroutine: Native {
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>>;
 
     /// Ends it where it is. Harmless when it has ended.
-    fn close(&self);
+    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
+
+    /// Raises `error` where it waits: it ends with that, unless it passes it on to something that thinks otherwise.
+    fn throw<'py>(&self, this: &Bound<'py, PyAny>, error: Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        self.close(this)?;
+        Err(PyErr::from_value(error))
+    }
+}
+
+/// Warns of a coroutine that died before anybody had awaited it, as the interpreter does of its own.
+pub(crate) fn warn_never_awaited(name: &str) {
+    with_python(|py| {
+        let text = CString::new(format!("coroutine '{name}' was never awaited")).unwrap_or_default();
+        let pending = PyErr::take(py);
+        if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
+            error.write_unraisable(py, None);
+        }
+        if let Some(error) = pending {
+            error.restore(py);
+        }
+    });
 }
 
 /// Everything a coroutine type needs.
@@ -52,7 +74,7 @@ unsafe extern "C" fn send_slot<T: Coroutine>(
     _: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> ffi::PySendResult {
-    let (status, value) = entry(
+    let (status, value) = light_entry(
         |py| {
             // SAFETY: CPython calls this slot with an object of our type.
             let step = unsafe { state::<T>(this).step(&Borrowed::from_ptr(py, this)) }?;
@@ -68,12 +90,19 @@ unsafe extern "C" fn send_slot<T: Coroutine>(
     status
 }
 
+/// One step, for `await`: what it returns at its end comes as `stop_with` leaves it, which costs nothing for None.
 unsafe extern "C" fn next<T: Coroutine>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    entry(
+    light_entry(
         |py| {
             // SAFETY: CPython calls this slot with an object of our type.
             let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            resume(state, &this).map(Bound::into_ptr)
+            match state.step(&this)? {
+                Step::Yield(value) => Ok(value.into_ptr()),
+                Step::Return(value) => {
+                    stop_with(&value);
+                    Ok(ptr::null_mut())
+                }
+            }
         },
         ptr::null_mut(),
     )
@@ -85,9 +114,9 @@ unsafe extern "C" fn send<T: Coroutine>(
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| resume(state, this).map(Bound::unbind);
+    let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| resume(this, state.step(this)).map(Bound::unbind);
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<T, Py<PyAny>>(this, values, positional, names, body) }
+    unsafe { light_method::<T, Py<PyAny>>(this, values, positional, names, body) }
 }
 
 unsafe extern "C" fn throw<T: Coroutine>(
@@ -98,12 +127,17 @@ unsafe extern "C" fn throw<T: Coroutine>(
 ) -> *mut ffi::PyObject {
     let body = |state: &T, this: &Bound<'_, PyAny>, args: Args<'_, '_>| {
         let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"], 1)?;
-        state.close();
-        let helper = crate::support::helper(this.py(), pyo3::intern!(this.py(), "raised"))?;
-        Err::<(), _>(PyErr::from_value(helper.call1((kind, value, traceback))?))
+        let error = match (kind, value.or(traceback)) {
+            (Some(kind), None) if kind.is_instance_of::<PyBaseException>() => kind.to_owned(),
+            _ => {
+                let helper = crate::support::helper(this.py(), pyo3::intern!(this.py(), "raised"))?;
+                helper.call1((kind, value, traceback))?
+            }
+        };
+        resume(this, state.throw(this, error)).map(Bound::unbind)
     };
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<T, ()>(this, values, positional, names, body) }
+    unsafe { light_method::<T, Py<PyAny>>(this, values, positional, names, body) }
 }
 
 unsafe extern "C" fn close<T: Coroutine>(
@@ -112,18 +146,18 @@ unsafe extern "C" fn close<T: Coroutine>(
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let body = |state: &T, _: &Bound<'_, PyAny>, _: Args<'_, '_>| {
-        state.close();
-        Ok(())
-    };
+    let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| state.close(this);
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<T, ()>(this, values, positional, names, body) }
+    unsafe { light_method::<T, ()>(this, values, positional, names, body) }
 }
 
-/// One step for callers that want `StopIteration`.
-fn resume<'py, T: Coroutine>(state: &T, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    match state.step(this)? {
+/// What a step did, for callers that want `StopIteration`.
+fn resume<'py>(this: &Bound<'py, PyAny>, step: PyResult<Step<'py>>) -> PyResult<Bound<'py, PyAny>> {
+    match step? {
         Step::Yield(value) => Ok(value),
-        Step::Return(value) => Err(PyStopIteration::new_err((value.unbind(),))),
+        Step::Return(value) => {
+            stop_with(&value);
+            Err(stopped(this.py()))
+        }
     }
 }
