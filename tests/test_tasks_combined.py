@@ -15,10 +15,9 @@ import warnings
 import weakref
 from unittest import mock
 
+import ferrio
 import pytest
 from helpers import on_loop
-
-import ferrio
 
 
 async def returning(value, turns=1):
@@ -352,9 +351,7 @@ def test_they_pass_for_functions(aio, name):
     assert not asyncio.iscoroutinefunction(getattr(aio, name))
 
 
-@pytest.mark.parametrize(
-    "name", ["create_task", "gather", "shield", "sleep", "timeout", "timeout_at", "wait_for"]
-)
+@pytest.mark.parametrize("name", ["create_task", "gather", "shield", "sleep", "timeout", "timeout_at", "wait_for"])
 def test_they_show_what_they_are(aio, name):
     ours, theirs = getattr(aio, name), getattr(asyncio, name)
     assert inspect.signature(ours) == inspect.signature(theirs)

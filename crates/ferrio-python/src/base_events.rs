@@ -14,7 +14,6 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFloat, PyString};
 
 use crate::events::{Handle, TimerHandle, list};
@@ -29,7 +28,7 @@ use crate::ffi::registry::Last;
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
 use crate::outcome::direct;
-use crate::tasks::{Options, Task};
+use crate::task_factory::is_replaced;
 use crate::{run, support};
 
 /// The state of a loop.
@@ -49,7 +48,7 @@ pub(crate) struct BaseLoop {
     /// The same of `call_later`, `call_at` and `create_future`.
     foreign_timers: Cell<bool>,
     /// The same of `create_task`.
-    foreign_create_task: Cell<bool>,
+    pub(crate) foreign_create_task: Cell<bool>,
     /// Whose step ran last.
     pub(crate) last_task: Last,
     /// What makes tasks instead of us.
@@ -169,11 +168,6 @@ impl BaseLoop {
     /// Whether what waits for a time may go to the timers directly.
     pub(crate) fn schedules_directly(&self) -> bool {
         !self.foreign_timers.get()
-    }
-
-    /// Whether tasks are ours, and made by us.
-    fn makes_tasks(&self) -> bool {
-        !self.foreign_create_task.get() && (self.task_factory.is_empty() || self.eager.get())
     }
 
     /// Whether it runs.
@@ -443,40 +437,6 @@ impl Native for BaseLoop {
         drop(self.task_factory.take());
         drop(self.own_time.take());
     }
-}
-
-/// Whether a subclass or the instance has a method of its own of that name.
-fn is_replaced(this: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
-    let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
-    let same = this.get_type().getattr(name)?.is(&native);
-    Ok(!same || this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?)
-}
-
-/// The loop that runs on this thread.
-pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let running = RUNNING.get_or_try_init(py, || {
-        py.import("asyncio.events")?.getattr("get_running_loop").map(Bound::unbind)
-    })?;
-    running.bind(py).call0()
-}
-
-/// A task of `event_loop` that runs `coroutine`, by the loop's own `create_task` where that may matter to somebody.
-pub(crate) fn spawn<'py>(
-    event_loop: &Bound<'py, PyAny>,
-    coroutine: &Bound<'py, PyAny>,
-    name: Option<Bound<'py, PyAny>>,
-    context: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    if let Some(state) = try_state::<BaseLoop>(event_loop)
-        && state.makes_tasks()
-    {
-        state.engine()?;
-        return Task::create(event_loop, coroutine, Options { name, context, eager: state.eager.get() });
-    }
-    let py = event_loop.py();
-    let helper = support::helper(py, intern!(py, "spawn"))?;
-    helper.call1((event_loop, coroutine, name, context))
 }
 
 /// A callback with its arguments, and the context it is to run in: where none is given, a copy of the present one.

@@ -305,7 +305,11 @@ pub(crate) fn exact_outcome<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outc
     if class == Task::place().object() {
         return try_state::<Task>(object).map(Task::outcome);
     }
-    if class == Gathering::place().object() { try_state::<Gathering>(object).map(Gathering::outcome) } else { None }
+    if class == Gathering::place().object() {
+        try_state::<Gathering>(object).map(Gathering::outcome)
+    } else {
+        None
+    }
 }
 
 /// The exception was never asked for.

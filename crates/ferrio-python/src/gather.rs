@@ -12,7 +12,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::base_events::spawn;
 use crate::children::{Due, Parent, turn, watch};
 use crate::exceptions::cancelled_error;
 use crate::ffi::args::{Args, missing};
@@ -26,6 +25,7 @@ use crate::futures::{
 };
 use crate::outcome::{Outcome, State};
 use crate::support;
+use crate::task_factory::spawn;
 use crate::tasks::{Task, cancel_future, is_coroutine};
 
 /// See the module.
@@ -314,7 +314,9 @@ fn result_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if cancelled {
         let message = match exact_outcome(future) {
             Some(outcome) => outcome.cancel_message(py).map(|message| message.into_bound(py)),
-            None => Some(future.getattr(intern!(py, "_cancel_message"))?).filter(|message| !message.is_none()),
+            None => {
+                Some(future.getattr(intern!(py, "_cancel_message"))?).filter(|message| !message.is_none())
+            }
         };
         let message = message.unwrap_or_else(|| intern!(py, "").clone().into_any());
         return cancelled_error(py, Some(&message));
@@ -333,7 +335,12 @@ impl Awaitable for Gathering {
         &self.outcome
     }
 
-    fn init(&self, _: &Bound<'_, PyAny>, _: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    fn init(
+        &self,
+        _: &Bound<'_, PyAny>,
+        _: &Bound<'_, PyTuple>,
+        _: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
         Err(PyTypeError::new_err("made by gather()"))
     }
 

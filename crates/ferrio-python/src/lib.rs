@@ -9,6 +9,7 @@
     reason = "every row of a `members!` table has one signature"
 )]
 
+mod alarm;
 mod base_events;
 mod children;
 mod datagrams;
@@ -48,6 +49,7 @@ mod _ferrio {
     use pyo3::prelude::*;
     use pyo3::types::PyType;
 
+    use crate::alarm::Alarm;
     use crate::base_events::BaseLoop;
     use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};
 
@@ -65,7 +67,7 @@ mod _ferrio {
     use crate::taskgroups::TaskGroup;
     use crate::tasks::{Task, create_task, eager_task_factory};
     use crate::threads::{Job, WorkQueue};
-    use crate::timeouts::{Alarm, Timeout, TimeoutStep, timeout, timeout_at};
+    use crate::timeouts::{Timeout, TimeoutStep, timeout, timeout_at};
     use crate::transports::Stream;
     use crate::wait::{Shield, Waiting, shield};
     use crate::wait_for::{WaitFor, wait_for};

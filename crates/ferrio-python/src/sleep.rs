@@ -18,7 +18,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::base_events::running_loop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::step;
 use crate::ffi::call::{Sent, plain_number, send_none, throw_into, with_python};
@@ -30,6 +29,7 @@ use crate::ffi::word::Word;
 use crate::futures::{Future, outcome_of};
 use crate::outcome::timers_of;
 use crate::support;
+use crate::task_factory::running_loop;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {

@@ -1,4 +1,4 @@
-//! `loop.create_future()` and `loop.create_task()`: what of a loop makes futures and tasks.
+//! `loop.create_future()` and `loop.create_task()`: what of a loop makes futures and tasks, and who asks which loop.
 //!
 //! A task factory that was set makes tasks instead, called by asyncio's own method, which knows how the running release
 //! does that; but for our own factory of eager tasks, which nobody has to ask.
@@ -6,11 +6,13 @@
 use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::function::Function;
-use crate::ffi::heap_type::try_state;
+use crate::ffi::heap_type::{try_state, type_object};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
 use crate::futures::Future;
@@ -32,6 +34,11 @@ impl BaseLoop {
                 c"_task_factory" => task_factory, set_task_factory_attribute;
             }
         }
+    }
+
+    /// Whether tasks are ours, and made by us.
+    fn makes_tasks(&self) -> bool {
+        !self.foreign_create_task.get() && (self.task_factory.is_empty() || self.eager.get())
     }
 
     fn create_future(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -67,10 +74,45 @@ impl BaseLoop {
 
     fn set_task_factory_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let factory = (!value.is_none()).then(|| Ref::from(value.clone()));
-        self.eager.set(try_state::<Function>(value).is_some_and(|function| function.is("eager_task_factory")));
+        self.eager
+            .set(try_state::<Function>(value).is_some_and(|function| function.is("eager_task_factory")));
         drop(self.task_factory.replace(factory));
         Ok(())
     }
+}
+
+/// A task of `event_loop` that runs `coroutine`, by the loop's own `create_task` where that may matter to somebody.
+pub(crate) fn spawn<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    coroutine: &Bound<'py, PyAny>,
+    name: Option<Bound<'py, PyAny>>,
+    context: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(state) = try_state::<BaseLoop>(event_loop)
+        && state.makes_tasks()
+    {
+        state.engine()?;
+        return Task::create(event_loop, coroutine, Options { name, context, eager: state.eager.get() });
+    }
+    let py = event_loop.py();
+    let helper = support::helper(py, intern!(py, "spawn"))?;
+    helper.call1((event_loop, coroutine, name, context))
+}
+
+/// The loop that runs on this thread.
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let running = RUNNING.get_or_try_init(py, || {
+        py.import("asyncio.events")?.getattr("get_running_loop").map(Bound::unbind)
+    })?;
+    running.bind(py).call0()
+}
+
+/// Whether a subclass or the instance has a method of its own of that name.
+pub(crate) fn is_replaced(this: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
+    let same = this.get_type().getattr(name)?.is(&native);
+    Ok(!same || this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?)
 }
 
 /// The last parameter of `create_task`, where the running release has it.

@@ -11,7 +11,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySet};
 
-use crate::base_events::spawn;
 use crate::children::{Due, Parent, turn, watch};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor};
@@ -23,6 +22,7 @@ use crate::futures::exact_outcome;
 use crate::gather::verdict;
 use crate::outcome::Outcome;
 use crate::support;
+use crate::task_factory::spawn;
 
 /// See the module.
 #[repr(C)]
@@ -66,7 +66,8 @@ impl TaskGroup {
 
     fn create_task(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let [Some(coroutine), name, context] = args.bind_first("create_task", ["coro", "name", "context"])? else {
+        let [Some(coroutine), name, context] = args.bind_first("create_task", ["coro", "name", "context"])?
+        else {
             return Err(missing("create_task", "coro"));
         };
         let tasks = self.tasks(py)?;

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use crate::base_events::{BaseLoop, running_loop, spawn};
+use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
 use crate::ffi::call::{copy_context, in_context, is_native_coroutine};
@@ -28,6 +28,7 @@ use crate::futures::{
 use crate::gather::Gathering;
 use crate::outcome::{Outcome, last_words};
 use crate::sleep::Sleep;
+use crate::task_factory::{running_loop, spawn};
 use crate::wait_for::WaitFor;
 use crate::{step, support};
 
@@ -402,7 +403,10 @@ pub(crate) fn cancel_future(future: &Bound<'_, PyAny>, message: Option<&Bound<'_
 
 /// As asyncio judges what is none of the interpreter's own coroutines, nor of ours.
 pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if is_native_coroutine(object) || try_state::<Sleep>(object).is_some() || try_state::<WaitFor>(object).is_some() {
+    if is_native_coroutine(object)
+        || try_state::<Sleep>(object).is_some()
+        || try_state::<WaitFor>(object).is_some()
+    {
         return Ok(true);
     }
     static JUDGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -415,7 +419,8 @@ pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// `eager_task_factory(loop, coro, *, name=None, context=None)`. A loop of ours that has it calls it not even once.
 pub(crate) fn eager_task_factory<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
     let names = ["loop", "coro", "name", "context"];
-    let [Some(event_loop), Some(coroutine), name, context] = args.bind("eager_task_factory", names, 2)? else {
+    let [Some(event_loop), Some(coroutine), name, context] = args.bind("eager_task_factory", names, 2)?
+    else {
         return Err(missing("eager_task_factory", "coro"));
     };
     let event_loop = loop_or_current(py, Some(event_loop.to_owned()))?;
@@ -442,7 +447,8 @@ const TASK_DOC: &CStr = if cfg!(Py_3_12) {
 };
 /// `create_task(coro, *, name=None, context=None)`.
 pub(crate) fn create_task<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let [Some(coroutine), name, context] = args.bind_first("create_task", ["coro", "name", "context"])? else {
+    let [Some(coroutine), name, context] = args.bind_first("create_task", ["coro", "name", "context"])?
+    else {
         return Err(missing("create_task", "coro"));
     };
     let name = name.filter(|name| !name.is_none()).map(|name| name.to_owned());

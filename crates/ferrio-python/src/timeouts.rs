@@ -19,8 +19,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyTuple};
 
-use crate::base_events::{BaseLoop, running_loop};
-use crate::exceptions::{cancelled_class, leaves_the_loop};
+use crate::alarm::Alarm;
+use crate::base_events::BaseLoop;
+use crate::exceptions::cancelled_class;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::plain_number;
 use crate::ffi::construct::{Construct, construct_slots};
@@ -30,10 +31,11 @@ use crate::ffi::loop_slots::new_default;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Slot;
 use crate::ffi::registry;
-use crate::ffi::word::{Head, Io, Turn, Word};
+use crate::ffi::word::{Turn, Word};
 use crate::futures::keywords;
 use crate::outcome::timers_of;
 use crate::support;
+use crate::task_factory::running_loop;
 use crate::tasks::Task;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +81,9 @@ pub(crate) fn timeout<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bou
 
 /// `timeout_at(when)`.
 pub(crate) fn timeout_at<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let [Some(when)] = args.bind("timeout_at", ["when"], 1)? else { return Err(missing("timeout_at", "when")) };
+    let [Some(when)] = args.bind("timeout_at", ["when"], 1)? else {
+        return Err(missing("timeout_at", "when"));
+    };
     Timeout::create(py, (!when.is_none()).then(|| when.to_owned()))
 }
 
@@ -153,8 +157,7 @@ impl Timeout {
         };
         let Some(error) = error.filter(|_| left <= self.cancelling.get()) else { return Ok(()) };
         let class = cancelled_class(py)?;
-        let cancelled =
-            if cfg!(Py_3_13) { error.is_instance(class)? } else { error.get_type().is(class) };
+        let cancelled = if cfg!(Py_3_13) { error.is_instance(class)? } else { error.get_type().is(class) };
         if cancelled {
             let timeout = PyTimeoutError::new_err(()).into_value(py).into_bound(py);
             timeout.setattr(intern!(py, "__context__"), error)?;
@@ -204,7 +207,7 @@ impl Timeout {
     }
 
     /// Its time has come.
-    fn ring(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn ring(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         if self.stage.get() != Stage::Active {
             return Err(PyAssertionError::new_err(()));
@@ -297,7 +300,8 @@ impl Construct for Timeout {
 
 impl Native for Timeout {
     const NAME: &'static CStr = c"ferrio.Timeout";
-    const DOC: &'static CStr = c"Cancels what runs in an `async with` block when its time is over. Made by timeout().";
+    const DOC: &'static CStr =
+        c"Cancels what runs in an `async with` block when its time is over. Made by timeout().";
     const KEPT: usize = 64;
     const NEW: Option<raw::newfunc> = Some(new_default::<Timeout>);
 
@@ -339,93 +343,6 @@ impl Native for Timeout {
     }
 }
 
-/// A timeout's place among the loop's timers.
-#[repr(C)]
-pub(crate) struct Alarm {
-    head: Head,
-    timeout: Slot,
-    event_loop: Slot,
-    /// Whether it is a timer, and not queued.
-    timer: bool,
-    cancelled: Cell<bool>,
-}
-
-impl Alarm {
-    fn create<'py>(
-        timeout: &Bound<'py, PyAny>,
-        event_loop: &Bound<'py, PyAny>,
-        timer: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let state = Alarm {
-            head: Head::new::<Self>(),
-            timeout: Slot::new(timeout.clone().into()),
-            event_loop: Slot::new(event_loop.clone().into()),
-            timer,
-            cancelled: Cell::new(false),
-        };
-        let this = alloc_untracked(timeout.py(), state)?;
-        track(&this);
-        Ok(this)
-    }
-
-    fn cancel(&self, py: Python<'_>) {
-        drop(self.timeout.take());
-        if !self.cancelled.replace(true)
-            && self.timer
-            && let Some(event_loop) = self.event_loop.bind(py)
-            && let Some(state) = try_state::<BaseLoop>(&event_loop)
-        {
-            state.timer_cancelled();
-        }
-    }
-}
-
-impl Io for Alarm {
-    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
-        let py = this.py();
-        self.cancelled.set(true);
-        let Some(timeout) = self.timeout.take() else { return Ok(()) };
-        let timeout = timeout.into_bound(py);
-        let Some(state) = try_state::<Timeout>(&timeout) else { return Ok(()) };
-        match state.ring(&timeout) {
-            Err(error) if !leaves_the_loop(py, &error) => {
-                let Some(event_loop) = self.event_loop.bind(py) else { return Ok(()) };
-                support::report(&event_loop, "Exception in a timeout", &error, &[("timeout", &timeout)])
-            }
-            result => result,
-        }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.cancelled.get()
-    }
-}
-
-impl Native for Alarm {
-    const NAME: &'static CStr = c"ferrio._ferrio.Alarm";
-    const DOC: &'static CStr = c"When a timeout ends.";
-    const KEPT: usize = 64;
-
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
-
-    fn members() -> Members {
-        Members::default()
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.timeout.as_ptr());
-        visitor.raw(self.event_loop.as_ptr());
-    }
-
-    fn clear(&self) {
-        drop(self.timeout.take());
-        drop(self.event_loop.take());
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Border {
     Enter,
@@ -462,7 +379,8 @@ impl TimeoutStep {
     }
 
     fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let name = if self.border.get() == Border::Enter { "Timeout.__aenter__" } else { "Timeout.__aexit__" };
+        let name =
+            if self.border.get() == Border::Enter { "Timeout.__aenter__" } else { "Timeout.__aexit__" };
         Ok(pyo3::types::PyString::intern(this.py(), name).into_any().unbind())
     }
 }
@@ -523,4 +441,3 @@ impl Native for TimeoutStep {
         drop(self.error.take());
     }
 }
-

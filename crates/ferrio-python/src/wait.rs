@@ -108,7 +108,12 @@ impl Waiting {
 }
 
 impl Construct for Waiting {
-    fn init(&self, this: &Bound<'_, PyAny>, args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    fn init(
+        &self,
+        this: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        _: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
         let (futures, waiter, enough): (Bound<'_, PySet>, Bound<'_, PyAny>, String) = args.extract()?;
         self.enough.set(match enough.as_str() {
             "FIRST_COMPLETED" => Enough::First,
@@ -263,9 +268,11 @@ impl Shield {
 impl Parent for Shield {
     fn counts(&self, child: &Bound<'_, PyAny>, _: &Outcome) -> bool {
         // The outer one ends last, as a rule: then there is nothing to let go of.
-        self.outer.as_ptr() == child.as_ptr() && self.inner.bind(child.py()).is_some_and(|inner| {
-            exact_outcome(&inner).is_some_and(Outcome::is_done)
-        })
+        self.outer.as_ptr() == child.as_ptr()
+            && self
+                .inner
+                .bind(child.py())
+                .is_some_and(|inner| exact_outcome(&inner).is_some_and(Outcome::is_done))
     }
 
     fn told(&self, this: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyResult<()> {

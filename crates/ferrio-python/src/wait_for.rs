@@ -11,7 +11,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::base_events::running_loop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Sent, is_native_coroutine, send_none, throw_into};
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
@@ -21,6 +20,7 @@ use crate::ffi::reference::Slot;
 use crate::futures::exact_outcome;
 use crate::sleep::Sleep;
 use crate::support;
+use crate::task_factory::running_loop;
 use crate::timeouts::Timeout;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,7 +98,11 @@ impl WaitFor {
     }
 
     /// Leaves the timeout, which may put an error of its own in the place of this one.
-    fn end(&self, py: Python<'_>, error: Option<&Bound<'_, pyo3::exceptions::PyBaseException>>) -> PyResult<()> {
+    fn end(
+        &self,
+        py: Python<'_>,
+        error: Option<&Bound<'_, pyo3::exceptions::PyBaseException>>,
+    ) -> PyResult<()> {
         self.stage.set(Stage::Done);
         drop(self.awaited.take());
         let Some(timeout) = self.limit.take() else { return Ok(()) };

@@ -402,6 +402,7 @@ pub(crate) fn wakeup_slots() -> Members {
 
 /// What makes a `ChildDone` callable.
 pub(crate) fn child_done_slots() -> Members {
+    // SAFETY: called by CPython only, as its slot promises.
     unsafe extern "C" fn call(
         this: *mut ffi::PyObject,
         arguments: *mut ffi::PyObject,

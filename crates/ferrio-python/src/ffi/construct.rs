@@ -43,7 +43,8 @@ unsafe extern "C" fn init<T: Construct>(
             // SAFETY: CPython calls this slot with an object of our type, a tuple, and a dict or null.
             let (state, this, args, names) = unsafe {
                 let args = Borrowed::from_ptr(py, args).cast_unchecked::<PyTuple>();
-                let names = Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
+                let names =
+                    Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
                 (state::<T>(this), Borrowed::from_ptr(py, this), args, names)
             };
             state.init(&this, &args, names.as_deref()).map(|()| 0)
@@ -52,6 +53,7 @@ unsafe extern "C" fn init<T: Construct>(
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn repr<T: Construct>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     entry(
         |py| {

@@ -108,13 +108,16 @@ unsafe extern "C" fn next<T: Coroutine>(this: *mut ffi::PyObject) -> *mut ffi::P
     )
 }
 
+// SAFETY: called by CPython only, as its table promises.
 unsafe extern "C" fn send<T: Coroutine>(
     this: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| resume(this, state.step(this)).map(Bound::unbind);
+    let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| {
+        resume(this, state.step(this)).map(Bound::unbind)
+    };
     // SAFETY: CPython calls this for a method of the type of `T`.
     unsafe { light_method::<T, Py<PyAny>>(this, values, positional, names, body) }
 }

@@ -108,6 +108,7 @@ unsafe extern "C" fn call(
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     light_entry(
         |py| {

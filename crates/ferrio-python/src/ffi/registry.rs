@@ -156,7 +156,9 @@ pub(crate) fn swap_current<'py>(
 /// Tasks that were started eagerly and have not waited yet (Python 3.12 and later).
 pub(crate) fn eager_tasks(py: Python<'_>) -> PyResult<&Bound<'_, PySet>> {
     static EAGER: PyOnceLock<Py<PySet>> = PyOnceLock::new();
-    let find = || Ok::<_, PyErr>(py.import("asyncio.tasks")?.getattr("_eager_tasks")?.cast_into::<PySet>()?.unbind());
+    let find = || {
+        Ok::<_, PyErr>(py.import("asyncio.tasks")?.getattr("_eager_tasks")?.cast_into::<PySet>()?.unbind())
+    };
     Ok(EAGER.get_or_try_init(py, find)?.bind(py))
 }
 
