@@ -137,6 +137,7 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
 
 # Attributes of everything else, without a signature.
 ATTRIBUTES = {
+    (asyncio.coroutines, "_is_coroutine"),
     (constants, "_SendfileMode"),
     (events.Handle, "_args"),
     (events.Handle, "_callback"),
@@ -179,8 +180,25 @@ INSTANCES = {
     unix_events._UnixWritePipeTransport: {"_closing", "_fileno", "_pipe"},
 }
 
-# ferrio's own names that asyncio happens to use for something else.
-OURS = {"_state", "_tasks"}
+# ferrio's own names, which asyncio has for something else, or, in task groups, timeouts and gather(), for the same.
+OURS = {
+    "_abort",
+    "_aborting",
+    "_base_error",
+    "_cancel_requested",
+    "_children",
+    "_entered",
+    "_errors",
+    "_exiting",
+    "_on_completed_fut",
+    "_on_task_done",
+    "_on_timeout",
+    "_parent_cancel_requested",
+    "_parent_task",
+    "_state",
+    "_task",
+    "_tasks",
+}
 
 # Files whose classes inherit nothing of asyncio's: what these call `self._name`, and their methods, are their own.
 STANDALONE = {"threads.py"}
@@ -189,7 +207,7 @@ STANDALONE = {"threads.py"}
 NO_EQUIVALENT = {"_transports"}
 
 # Where asyncio keeps its tasks, in one release or another: ferrio looks for what is there.
-OTHER_RELEASES = {"_all_tasks", "_eager_tasks", "_scheduled_tasks"}
+OTHER_RELEASES = {"_eager_tasks", "_all_tasks", "_eager_tasks", "_scheduled_tasks"}
 
 # Methods that reach for what ferrio's loop does not have, or shows a copy of, and are inherited all the same:
 # the self-pipe is made when the first signal handler is added; the others are called by nothing that is left.

@@ -256,8 +256,8 @@ def of_original(name: str, attribute: str) -> Any:
     if attribute == "_is_coroutine":
         return coroutines._is_coroutine  # type: ignore[attr-defined]  # private, hence without types
     if attribute == "_is_coroutine_marker":
-        marker = inspect.markcoroutinefunction(lambda: None)
-        return marker._is_coroutine_marker  # type: ignore[attr-defined]
+        mark: Any = vars(inspect)["markcoroutinefunction"]  # since Python 3.12, before which nobody asks
+        return mark(lambda: None)._is_coroutine_marker
     return getattr(_originals[name], attribute)
 
 

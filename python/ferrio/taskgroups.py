@@ -72,7 +72,7 @@ class TaskGroup(_ferrio.TaskGroup):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        trace = None
+        del trace
         try:
             await self._leave(kind, error)
         finally:
@@ -102,10 +102,9 @@ class TaskGroup(_ferrio.TaskGroup):
                 self._errors.append(error)
             if self._errors:
                 self._keep_cancellation_count()
-                group = BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors)
-                raise group from None
+                raise BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors) from None
         finally:
-            cancellation = error = group = None
+            cancellation = error = None
 
     async def _wait(self, cancellation: BaseException | None) -> BaseException | None:
         """Wait for all tasks, however often the parent is cancelled meanwhile; the cancellation to pass on."""

@@ -1,7 +1,8 @@
 """Tasks: what starts and combines them, and how `asyncio.all_tasks()` gets to see native ones.
 
 Native: `create_task`, `ensure_future`, `eager_task_factory`, `gather`, `shield`, `sleep` and, where it makes no task
-of its own (Python 3.12), `wait_for`. `wait` checks here what it is given, once a call; what it does per future is native.
+of its own (Python 3.12), `wait_for`. `wait` checks here what it is given, once a call; what it does per future is
+native. What runs once per thread or per program (`run_coroutine_threadsafe`, `all_tasks`) stays asyncio's.
 
 asyncio keeps a weak reference to every task in one weak set. Native tasks are in a table of their own instead, which
 costs them a word. So the set's own store is replaced, once, by one that also iterates over the native ones.

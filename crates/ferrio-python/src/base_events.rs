@@ -3,6 +3,8 @@
 //! Python's `ferrio.unix_events.Loop` is this type and `asyncio.SelectorEventLoop`, in this order: methods given here
 //! win, everything else (argument checks, connecting, serving, executors, exception handlers) is the running version's
 //! own. Sockets are in `selector_events`, running in `run`.
+//!
+//! Over 500 lines because it is the table of one type, whose rows belong to one state.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;

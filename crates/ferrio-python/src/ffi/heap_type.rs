@@ -391,6 +391,8 @@ unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
         if speaks && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
         }
+        // Nor is one that the collector has finalized, as part of a cycle.
+        let speaks = speaks || (T::BASE_OWNS && ffi::PyObject_GC_IsFinalized(this) != 0);
         ffi::PyObject_GC_UnTrack(this.cast());
         if T::KEPT > 0 && !speaks && class == T::place().object() {
             if LATER.enter(this, dealloc::<T>) {
