@@ -207,7 +207,7 @@ STANDALONE = {"threads.py"}
 NO_EQUIVALENT = {"_transports"}
 
 # Where asyncio keeps its tasks, in one release or another: ferrio looks for what is there.
-OTHER_RELEASES = {"_eager_tasks", "_all_tasks", "_eager_tasks", "_scheduled_tasks"}
+OTHER_RELEASES = {"_all_tasks", "_eager_tasks", "_scheduled_tasks"}
 
 # Methods that reach for what ferrio's loop does not have, or shows a copy of, and are inherited all the same:
 # the self-pipe is made when the first signal handler is added; the others are called by nothing that is left.
