@@ -144,6 +144,7 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
 
 # Attributes of everything else, without a signature.
 ATTRIBUTES = {
+    (asyncio.coroutines, "_is_coroutine"),
     (constants, "_SendfileMode"),
     (events.Handle, "_args"),
     (events.Handle, "_callback"),
@@ -194,8 +195,26 @@ INSTANCES = {
     unix_events._UnixWritePipeTransport: {"_closing", "_fileno", "_pipe"},
 }
 
-# ferrio's own names that asyncio happens to use for something else.
-OURS = {"_start", "_state", "_tasks"}
+# ferrio's own names, which asyncio has for something else, or, in task groups, timeouts and gather(), for the same.
+OURS = {
+    "_abort",
+    "_aborting",
+    "_base_error",
+    "_cancel_requested",
+    "_children",
+    "_entered",
+    "_errors",
+    "_exiting",
+    "_on_completed_fut",
+    "_on_task_done",
+    "_on_timeout",
+    "_parent_cancel_requested",
+    "_parent_task",
+    "_start",
+    "_state",
+    "_task",
+    "_tasks",
+}
 
 # Files whose classes inherit nothing of asyncio's: what these call `self._name`, and their methods, are their own.
 STANDALONE = {"threads.py"}

@@ -15,7 +15,7 @@ import asyncio
 
 # Exactly asyncio.__all__ of the Python that runs.
 from asyncio import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
-from asyncio import TaskGroup, exceptions, subprocess  # the first is not in the __all__ of Python 3.11
+from asyncio import exceptions, subprocess
 
 from ._ferrio import Handle, TimerHandle, __version__
 from .events import EventLoopPolicy, install, new_event_loop, uninstall
@@ -24,7 +24,9 @@ from .limits import RateLimiter
 from .locks import Barrier, BoundedSemaphore, BrokenBarrierError, Condition, Event, Lock, Semaphore
 from .queues import LifoQueue, PriorityQueue, Queue, QueueEmpty, QueueFull, QueueShutDown
 from .runners import Runner, run
-from .tasks import show_native_tasks
+from .taskgroups import TaskGroup
+from .tasks import create_task, ensure_future, gather, shield, show_native_tasks, sleep, wait, wait_for
+from .timeouts import Timeout, timeout, timeout_at
 from .unix_events import Loop
 
 EventLoop = Loop  # as asyncio calls its best loop from Python 3.13 on
@@ -53,14 +55,24 @@ __all__ = [
     "Semaphore",
     "Task",
     "TaskGroup",
+    "Timeout",
     "TimerHandle",
     "__version__",
+    "create_task",
+    "ensure_future",
     "exceptions",
+    "gather",
     "install",
     "new_event_loop",
     "run",
+    "shield",
+    "sleep",
     "subprocess",
+    "timeout",
+    "timeout_at",
     "uninstall",
+    "wait",
+    "wait_for",
 ]
 __all__ += [name for name in asyncio.__all__ if name not in __all__]
 

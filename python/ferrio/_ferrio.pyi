@@ -5,6 +5,7 @@ Python files, or answer to names that libraries read on asyncio's objects; neith
 """
 
 import asyncio
+import sys
 from asyncio.transports import _FlowControlMixin
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable
@@ -70,6 +71,48 @@ class Task(asyncio.Task[_T_co]):
     """
 
     def __next__(self) -> Any: ...  # as Future's
+
+# Native functions in the place of asyncio's: their signatures are asyncio's own.
+create_task = asyncio.create_task
+ensure_future = asyncio.ensure_future
+gather = asyncio.gather
+shield = asyncio.shield
+sleep = asyncio.sleep
+timeout = asyncio.timeout
+timeout_at = asyncio.timeout_at
+wait_for = asyncio.wait_for
+if sys.version_info >= (3, 12):
+    eager_task_factory = asyncio.eager_task_factory
+
+Timeout = asyncio.Timeout
+
+@disjoint_base
+class Waiting:
+    """Completes a future when enough others are done."""
+
+    def __init__(self, futures: set[Any], waiter: asyncio.Future[None], return_when: str, /) -> None: ...
+    def release(self) -> None:
+        """Complete the future now."""
+
+    def end(self) -> tuple[set[Any], set[Any]]:
+        """Stop watching, and return two sets: the futures that are done, and the others."""
+
+@disjoint_base
+class TaskGroup:
+    """The native part of a task group."""
+
+    _loop: asyncio.AbstractEventLoop | None
+    _on_completed_fut: asyncio.Future[bool] | None
+    _open: bool
+    _exiting: bool
+
+    @property
+    def _tasks(self) -> set[asyncio.Task[Any]]: ...
+    def _on_task_done(self, task: asyncio.Task[Any], /) -> None: ...
+    def create_task(
+        self, coro: Coroutine[Any, Any, _T], *, name: str | None = None, context: Context | None = None
+    ) -> asyncio.Task[_T]:
+        """Create a new task in this group and return it."""
 
 @disjoint_base
 class Lock:

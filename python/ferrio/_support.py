@@ -9,12 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import errno
+import inspect
 import socket
 import sys
 import traceback
 import types
 import warnings
-from asyncio import BufferedProtocol, base_events, base_futures, base_tasks, constants, format_helpers, trsock
+from asyncio import (
+    BufferedProtocol,
+    base_events,
+    base_futures,
+    base_tasks,
+    constants,
+    coroutines,
+    format_helpers,
+    tasks,
+    timeouts,
+    trsock,
+)
 from asyncio.futures import Future as _Future  # asyncio's own, whatever is installed later
 from asyncio.log import logger
 from typing import Any
@@ -224,3 +236,94 @@ def thrown(
             f"exceptions must be classes deriving BaseException or instances of such a class, not {type(kind).__name__}"
         )
     return raised(kind, value, trace)
+
+
+# asyncio's own functions, whatever is installed later: native ones fall back on them, and show their signatures.
+_originals: dict[str, Any] = {
+    name: getattr(module, name)
+    for module, names in {
+        tasks: ("create_task", "eager_task_factory", "ensure_future", "gather", "shield", "sleep", "wait_for"),
+        timeouts: ("timeout", "timeout_at"),
+    }.items()
+    for name in names
+    if hasattr(module, name)
+}
+sleep = _originals["sleep"]
+wait_for = _originals["wait_for"]
+_insert_timeout_error = getattr(timeouts.Timeout, "_insert_timeout_error", None)
+_ensure_future = getattr(tasks, "_ensure_future", _originals["ensure_future"])
+
+
+def of_original(name: str, attribute: str) -> Any:
+    """An attribute of a native function as that of asyncio's would be."""
+    if attribute == "__signature__":
+        return inspect.signature(_originals[name])
+    if attribute == "_is_coroutine":
+        return coroutines._is_coroutine  # type: ignore[attr-defined]  # private, hence without types
+    if attribute == "_is_coroutine_marker":
+        mark: Any = vars(inspect)["markcoroutinefunction"]  # since Python 3.12, before which nobody asks
+        return mark(lambda: None)._is_coroutine_marker
+    return getattr(_originals[name], attribute)
+
+
+def ensure_future(awaitable: Any, loop: asyncio.AbstractEventLoop | None) -> asyncio.Future[Any]:
+    """A future for anything that asyncio takes."""
+    future: asyncio.Future[Any] = _ensure_future(awaitable, loop=loop)
+    return future
+
+
+if sys.version_info >= (3, 13):
+
+    def spawn(loop: Any, coro: Any, name: str | None, context: contextvars.Context | None) -> asyncio.Task[Any]:
+        """A task by the loop's own method, as asyncio calls it."""
+        names = {"name": name, "context": context}
+        task: asyncio.Task[Any] = loop.create_task(coro, **{k: v for k, v in names.items() if v is not None})
+        return task
+
+else:
+
+    def spawn(loop: Any, coro: Any, name: str | None, context: contextvars.Context | None) -> asyncio.Task[Any]:
+        """A task by the loop's own method, as asyncio calls it: the name comes afterwards."""
+        task: asyncio.Task[Any]
+        task = loop.create_task(coro) if context is None else loop.create_task(coro, context=context)
+        if name is not None:
+            task.set_name(name)
+        return task
+
+
+def child_failed(parent: Any, child: asyncio.Future[Any], error: BaseException) -> None:
+    """Report what went wrong when a future told the one that waits for it and others."""
+    child.get_loop().call_exception_handler(
+        {"message": f"Exception when {child!r} was done", "exception": error, "future": parent}
+    )
+
+
+async def awaiting(awaitable: Any) -> Any:
+    """What `await` does with it."""
+    return await awaitable
+
+
+def insert_timeout_error(error: BaseException) -> None:
+    """Show in the causes of an error that a timeout was behind it, in releases that do."""
+    if _insert_timeout_error is not None:
+        _insert_timeout_error(error)
+        for each in error.exceptions if isinstance(error, ExceptionGroup) else ():
+            _insert_timeout_error(each)
+
+
+def timeout_repr(state: str, active: bool, when: float | None) -> str:
+    """As asyncio shows a timeout."""
+    if not active:
+        return f"<Timeout [{state}]>"
+    return f"<Timeout [{state}] when={None if when is None else round(when, 3)}>"
+
+
+def refuse_task(group: Any, coro: Any) -> None:
+    """Say why a group takes no task."""
+    if sys.version_info >= (3, 13):
+        coro.close()
+    reason = "has not been entered"
+    if group._entered:
+        over = group._exiting and not group._tasks
+        reason = "is finished" if over else "is shutting down"
+    raise RuntimeError(f"TaskGroup {group!r} {reason}")

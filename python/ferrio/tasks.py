@@ -1,4 +1,8 @@
-"""Which tasks there are: how `asyncio.all_tasks()` gets to see native tasks.
+"""Tasks: what starts and combines them, and how `asyncio.all_tasks()` gets to see native ones.
+
+Native: `create_task`, `ensure_future`, `eager_task_factory`, `gather`, `shield`, `sleep` and, where it makes no task
+of its own (Python 3.12), `wait_for`. `wait` checks here what it is given, once a call; what it does per future is
+native. What runs once per thread or per program (`run_coroutine_threadsafe`, `all_tasks`) stays asyncio's.
 
 asyncio keeps a weak reference to every task in one weak set. Native tasks are in a table of their own instead, which
 costs them a word. So the set's own store is replaced, once, by one that also iterates over the native ones.
@@ -6,14 +10,54 @@ costs them a word. So the set's own store is replaced, once, by one that also it
 
 from __future__ import annotations
 
+import sys
 import weakref
-from asyncio import tasks
-from collections.abc import Iterator
+from asyncio import coroutines, events, futures, tasks
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ._ferrio import Task, _tasks
+from . import _ferrio
+from ._ferrio import Task, Waiting, _tasks, create_task, ensure_future, gather, shield, sleep
 
-__all__ = ("Task", "show_native_tasks")
+__all__ = ("Task", "create_task", "ensure_future", "gather", "shield", "show_native_tasks", "sleep", "wait", "wait_for")
+
+if sys.version_info >= (3, 12):
+    from ._ferrio import eager_task_factory as eager_task_factory
+
+    __all__ += ("eager_task_factory",)
+
+wait_for = _ferrio.wait_for if sys.version_info >= (3, 12) else tasks.wait_for
+
+_MODES = (tasks.FIRST_COMPLETED, tasks.FIRST_EXCEPTION, tasks.ALL_COMPLETED)
+
+
+async def wait(
+    fs: Iterable[Any], *, timeout: float | None = None, return_when: str = tasks.ALL_COMPLETED
+) -> tuple[set[Any], set[Any]]:
+    """Wait for futures and tasks: for all, the first, or the first that fails. Gives the done and the pending ones.
+
+    Does not raise TimeoutError: what is not done when the time is over is in the second set.
+    """
+    if futures.isfuture(fs) or coroutines.iscoroutine(fs):
+        raise TypeError(f"expect a list of futures, not {type(fs).__name__}")
+    if not fs:
+        raise ValueError("Set of Tasks/Futures is empty.")
+    if return_when not in _MODES:
+        raise ValueError(f"Invalid return_when value: {return_when}")
+    watched = set(fs)
+    if any(coroutines.iscoroutine(each) for each in watched):
+        raise TypeError("Passing coroutines is forbidden, use tasks explicitly.")
+    loop = events.get_running_loop()
+    waiter = loop.create_future()
+    waiting = Waiting(watched, waiter, return_when)
+    timer = None if timeout is None else loop.call_later(timeout, waiting.release)
+    try:
+        await waiter
+    finally:
+        if timer is not None:
+            timer.cancel()
+        answer = waiting.end()
+    return answer
 
 
 class _WithNativeTasks(set[Any]):

@@ -3,6 +3,8 @@
 //! Python's `ferrio.unix_events.Loop` is this type and `asyncio.SelectorEventLoop`, in this order: methods given here
 //! win, everything else (argument checks, connecting, serving, executors, exception handlers) is the running version's
 //! own. Sockets are in `selector_events`, running in `run`.
+//!
+//! Over 500 lines because it is the table of one type, whose rows belong to one state.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
@@ -24,9 +26,11 @@ use crate::ffi::heap_type::{Native, Place, Visitor, track, try_state, type_objec
 use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::registry::Last;
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
 use crate::outcome::direct;
+use crate::task_factory::is_replaced;
 use crate::{run, support};
 
 /// The state of a loop.
@@ -44,6 +48,12 @@ pub(crate) struct BaseLoop {
     /// Whether `call_soon` or `create_future` was replaced, on the instance or by a subclass: then tasks, futures and
     /// whoever makes one go by them.
     foreign_call_soon: Cell<bool>,
+    /// The same of `call_later`, `call_at` and `create_future`.
+    foreign_timers: Cell<bool>,
+    /// The same of `create_task`.
+    pub(crate) foreign_create_task: Cell<bool>,
+    /// Whose step ran last.
+    pub(crate) last_task: Last,
     /// What makes tasks instead of us.
     pub(crate) task_factory: Slot,
     /// Whether tasks are kept alive until they are done.
@@ -52,6 +62,8 @@ pub(crate) struct BaseLoop {
     pub(super) held: Cell<u32>,
     /// The time at which the loop was closed, if its clock was a virtual one.
     pub(super) last_time: Cell<Option<Time>>,
+    /// Whether that is our own factory of eager tasks: then nobody is asked.
+    pub(crate) eager: Cell<bool>,
     /// Open transports by descriptor.
     pub(crate) transports: Transports,
 }
@@ -68,10 +80,14 @@ impl BaseLoop {
             foreign_time: Cell::new(false),
             own_time: RefCell::default(),
             foreign_call_soon: Cell::new(false),
+            foreign_timers: Cell::new(false),
+            foreign_create_task: Cell::new(false),
+            last_task: Last::default(),
             task_factory: Slot::default(),
             keeps_tasks: Cell::new(false),
             held: Cell::new(0),
             last_time: Cell::new(None),
+            eager: Cell::new(false),
             transports: Transports::default(),
         })
     }
@@ -153,6 +169,16 @@ impl BaseLoop {
         !self.debug.get() && !self.foreign_call_soon.get()
     }
 
+    /// Whether what waits for a time may go to the timers directly.
+    pub(crate) fn schedules_directly(&self) -> bool {
+        !self.foreign_timers.get()
+    }
+
+    /// Whether it runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.thread.borrow().is_some()
+    }
+
     /// Debug mode's checks, by asyncio's own methods.
     fn check(&self, this: &Bound<'_, PyAny>, method: &str, call: &Call) -> PyResult<()> {
         let py = this.py();
@@ -218,7 +244,7 @@ impl BaseLoop {
     }
 
     fn is_running(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.thread.borrow().is_some())
+        Ok(self.runs())
     }
 
     fn is_closed(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -322,19 +348,18 @@ impl BaseLoop {
         Ok(())
     }
 
-    /// `time` may be a subclass's own, or an attribute of the instance.
+    /// `time` may be a subclass's own, or an attribute of the instance; so may what makes and schedules things be.
     fn notice_foreign_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        let name = intern!(this.py(), "time");
-        let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
+        let py = this.py();
+        let name = intern!(py, "time");
+        let native = type_object::<BaseLoop>(py)?.getattr(name)?;
         let same = this.get_type().getattr(name)?.is(&native);
         self.foreign_time.set(!same || self.own_time.borrow().is_some());
-        let mut foreign = false;
-        for name in [intern!(this.py(), "call_soon"), intern!(this.py(), "create_future")] {
-            let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
-            let same = this.get_type().getattr(name)?.is(&native);
-            foreign |= !same || this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?;
-        }
-        self.foreign_call_soon.set(foreign);
+        let futures = is_replaced(this, intern!(py, "create_future"))?;
+        self.foreign_call_soon.set(futures || is_replaced(this, intern!(py, "call_soon"))?);
+        let later = is_replaced(this, intern!(py, "call_later"))?;
+        self.foreign_timers.set(futures || later || is_replaced(this, intern!(py, "call_at"))?);
+        self.foreign_create_task.set(is_replaced(this, intern!(py, "create_task"))?);
         Ok(())
     }
 }

@@ -57,7 +57,8 @@ pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
     cancelled_class(py).is_ok_and(|class| error.is_instance(py, class))
 }
 
-fn cancelled_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+/// `asyncio.CancelledError`.
+pub(crate) fn cancelled_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     CLASS.import(py, "asyncio.exceptions", "CancelledError")
 }

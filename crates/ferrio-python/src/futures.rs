@@ -18,6 +18,7 @@ use crate::ffi::heap_type::{Native, Place, Visitor, alloc, alloc_untracked, trac
 use crate::ffi::loop_slots::new_default;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
+use crate::gather::Gathering;
 use crate::outcome::{Outcome, last_words};
 use crate::support;
 use crate::tasks::Task;
@@ -36,6 +37,15 @@ impl Future {
         let future = alloc_untracked(event_loop.py(), Future { outcome })?;
         track(&future);
         Ok(future)
+    }
+
+    /// Completes it, unless it is: what a timer does.
+    pub(crate) fn time_is_up(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.outcome.time_is_up(this)
+    }
+
+    pub(crate) fn waits_for_time(&self) -> bool {
+        self.outcome.waits_for_time()
     }
 
     fn set_result(&self, this: &Bound<'_, PyAny>, result: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -163,8 +173,10 @@ macro_rules! shared_members {
     ($state:ty) => {{
     use $crate::futures::Shared as _;
     let members = $crate::ffi::members::members! { $state;
-        bare {
+        light_bare {
             c"done" c"Whether it has a result or an exception, or was cancelled." => done,
+        }
+        bare {
             c"cancelled" c"Whether it was cancelled." => cancelled,
             c"result" c"The result. Raises the exception if there is one, CancelledError if it was cancelled, \
                 InvalidStateError if it is not done." => result,
@@ -246,8 +258,10 @@ impl Native for Future {
 
     fn members() -> Members {
         let own = members! { Future;
-            one {
+            light_one {
                 c"set_result" c"It is done, and this is its result." => set_result,
+            }
+            one {
                 c"set_exception" c"It is done, and this is its exception." => set_exception,
             }
             methods {
@@ -275,16 +289,27 @@ impl Native for Future {
 pub(crate) fn outcome_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
     match try_state::<Future>(object) {
         Some(future) => Some(future.outcome()),
-        None => try_state::<Task>(object).map(Task::outcome),
+        None => match try_state::<Task>(object) {
+            Some(task) => Some(task.outcome()),
+            None => try_state::<Gathering>(object).map(Gathering::outcome),
+        },
     }
 }
 
 /// The outcome of an object of exactly one of our types, whose methods are then ours.
 pub(crate) fn exact_outcome<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
     let class = object.get_type_ptr();
-    (class == Future::place().object() || class == Task::place().object())
-        .then(|| outcome_of(object))
-        .flatten()
+    if class == Future::place().object() {
+        return try_state::<Future>(object).map(Future::outcome);
+    }
+    if class == Task::place().object() {
+        return try_state::<Task>(object).map(Task::outcome);
+    }
+    if class == Gathering::place().object() {
+        try_state::<Gathering>(object).map(Gathering::outcome)
+    } else {
+        None
+    }
 }
 
 /// The exception was never asked for.

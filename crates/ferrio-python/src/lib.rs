@@ -9,13 +9,16 @@
     reason = "every row of a `members!` table has one signature"
 )]
 
+mod alarm;
 mod base_events;
+mod children;
 mod datagrams;
 mod doors;
 mod events;
 mod exceptions;
 mod ffi;
 mod futures;
+mod gather;
 mod locks;
 mod loop_time;
 mod nesting;
@@ -30,14 +33,19 @@ mod rust_futures;
 mod scratch;
 mod selector_events;
 mod server;
+mod sleep;
 mod sockets;
 mod step;
 mod support;
 mod task_factory;
+mod taskgroups;
 mod tasks;
 mod threads;
+mod timeouts;
 mod transports;
 mod virtual_time;
+mod wait;
+mod wait_for;
 mod waiters;
 
 /// ferrio's native part; `import ferrio` is the way in.
@@ -46,22 +54,31 @@ mod _ferrio {
     use pyo3::prelude::*;
     use pyo3::types::PyType;
 
+    use crate::alarm::Alarm;
     use crate::base_events::BaseLoop;
     use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};
 
+    use crate::children::ChildDone;
     use crate::datagrams::DatagramTransport;
     use crate::events::{Handle, TimerHandle};
+    use crate::ffi::function::Function;
     use crate::ffi::heap_type::{create, set_metaclass, type_object};
     use crate::futures::{Future, FutureIterator};
+    use crate::gather::{Gathering, ensure_future, gather};
     use crate::locks::wait::Wait;
     use crate::locks::{Condition, Event, Finished, Lock, Semaphore};
     use crate::operations::Operation;
     use crate::queues::Queue;
     use crate::server::Listener;
+    use crate::sleep::{Sleep, sleep};
     use crate::step::Wakeup;
-    use crate::tasks::Task;
+    use crate::taskgroups::TaskGroup;
+    use crate::tasks::{Task, create_task, eager_task_factory};
     use crate::threads::{Job, WorkQueue};
+    use crate::timeouts::{Timeout, TimeoutStep, timeout, timeout_at};
     use crate::transports::Stream;
+    use crate::wait::{Shield, Waiting, shield};
+    use crate::wait_for::{WaitFor, wait_for};
 
     #[pymodule_export]
     use crate::ffi::registry::all;
@@ -107,6 +124,40 @@ mod _ferrio {
         module.add("Event", type_object::<Event>(py)?)?;
         module.add("Semaphore", type_object::<Semaphore>(py)?)?;
         module.add("Queue", type_object::<Queue>(py)?)?;
+        create::<Gathering>(&base("Future")?, &[])?;
+        create::<ChildDone>(&py.get_type::<PyAny>(), &[])?;
+        create::<Function>(&py.get_type::<PyAny>(), &[])?;
+        create::<Sleep>(&py.get_type::<PyAny>(), &[])?;
+        create::<WaitFor>(&py.get_type::<PyAny>(), &[])?;
+        create::<Timeout>(&py.get_type::<PyAny>(), &[])?;
+        create::<Alarm>(&py.get_type::<PyAny>(), &[])?;
+        create::<TimeoutStep>(&py.get_type::<PyAny>(), &[])?;
+        create::<Waiting>(&py.get_type::<PyAny>(), &[])?;
+        create::<Shield>(&py.get_type::<PyAny>(), &[])?;
+        create::<TaskGroup>(&py.get_type::<PyAny>(), &[])?;
+        let coroutines = [
+            type_object::<Operation>(py)?,
+            type_object::<Sleep>(py)?,
+            type_object::<WaitFor>(py)?,
+            type_object::<TimeoutStep>(py)?,
+        ];
+        let abstract_coroutine = py.import("collections.abc")?.getattr("Coroutine")?;
+        for class in coroutines {
+            abstract_coroutine.call_method1("register", (class,))?;
+        }
+        module.add("sleep", Function::create(py, "sleep", true, sleep)?)?;
+        module.add("wait_for", Function::create(py, "wait_for", true, wait_for)?)?;
+        module.add("gather", Function::create(py, "gather", false, gather)?)?;
+        module.add("create_task", Function::create(py, "create_task", false, create_task)?)?;
+        module.add("ensure_future", Function::create(py, "ensure_future", false, ensure_future)?)?;
+        let eager = Function::create(py, "eager_task_factory", false, eager_task_factory)?;
+        module.add("eager_task_factory", eager)?;
+        module.add("timeout", Function::create(py, "timeout", false, timeout)?)?;
+        module.add("timeout_at", Function::create(py, "timeout_at", false, timeout_at)?)?;
+        module.add("shield", Function::create(py, "shield", false, shield)?)?;
+        module.add("Waiting", type_object::<Waiting>(py)?)?;
+        module.add("Timeout", type_object::<Timeout>(py)?)?;
+        module.add("TaskGroup", type_object::<TaskGroup>(py)?)?;
         create::<DatagramTransport>(&flow_control, &[&base("DatagramTransport")?])?;
         module.add("DatagramTransport", type_object::<DatagramTransport>(py)?)?;
         create::<Stream<Socket>>(&flow_control, &[])?;

@@ -15,7 +15,7 @@ use std::io;
 
 use ferrio_engine::Direction;
 use ferrio_engine::transport::{Channel, Descriptor, Socket};
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -25,7 +25,7 @@ use crate::base_events::BaseLoop;
 use crate::exceptions::os_error;
 use crate::ffi::args::Args;
 use crate::ffi::call::{Exported, bytes_filled_by, with_python};
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
+use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::{Head, Io, Turn, Word};
@@ -248,8 +248,9 @@ impl Coroutine for Operation {
         }
     }
 
-    fn close(&self) {
+    fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.finish();
+        Ok(())
     }
 }
 
@@ -313,14 +314,7 @@ impl Native for Operation {
 impl Drop for Operation {
     fn drop(&mut self) {
         if self.stage.get() == Stage::New {
-            with_python(|py| {
-                let text = format!("coroutine '{}' was never awaited\0", self.name);
-                let warned = CStr::from_bytes_with_nul(text.as_bytes())
-                    .map(|text| PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 1));
-                if let Ok(Err(error)) = warned {
-                    error.write_unraisable(py, None);
-                }
-            });
+            warn_never_awaited(self.name);
         }
         self.finish();
     }

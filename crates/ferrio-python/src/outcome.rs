@@ -6,6 +6,8 @@
 //! ```
 //!
 //! Invariants: waiters are there only while pending. No borrow is held across a call into Python.
+//!
+//! Over 500 lines because every transition touches the same few cells, which nobody else may.
 
 use std::cell::{Cell, RefCell};
 
@@ -15,6 +17,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
 use crate::base_events::{self, BaseLoop};
+use crate::children::ChildDone;
 use crate::exceptions::{asyncio_error, cancelled_error};
 use crate::ffi::call::copy_context;
 use crate::ffi::heap_type::{Visitor, try_state};
@@ -61,6 +64,8 @@ pub(crate) struct Outcome {
     state: Cell<Option<State>>,
     failed: Cell<bool>,
     log_traceback: Cell<bool>,
+    /// Whether it is among the loop's timers, where its time completes it.
+    timed: Cell<bool>,
     /// Set while it is being yielded to a task, which takes it back.
     pub(crate) blocking: Cell<bool>,
 }
@@ -75,8 +80,35 @@ impl Outcome {
         }
     }
 
+    /// Whether its time completes it.
+    pub(crate) fn waits_for_time(&self) -> bool {
+        self.timed.get()
+    }
+
+    /// It is among the timers of its loop, which is one of ours, from now on.
+    pub(crate) fn wait_for_time(&self) {
+        self.timed.set(true);
+    }
+
+    /// Its time has come.
+    pub(crate) fn time_is_up(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.timed.set(false);
+        if self.is_pending() { self.finish(this, this.py().None().bind(this.py())) } else { Ok(()) }
+    }
+
+    /// Its time does not matter any more.
+    pub(crate) fn forget_time(&self, py: Python<'_>) {
+        if self.timed.replace(false)
+            && let Some(event_loop) = self.event_loop.bind(py)
+            && let Some(state) = try_state::<BaseLoop>(&event_loop)
+        {
+            state.timer_cancelled();
+        }
+    }
+
     /// What `__init__` does, be it for the second time.
     pub(crate) fn init(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.forget_time(event_loop.py());
         drop(self.waiters.take());
         drop(self.value.take());
         drop(self.extra.take());
@@ -316,6 +348,32 @@ impl Outcome {
         self.waiters.borrow_mut().push(Waiter::Task(task.clone().into()));
     }
 
+    /// Tells `parent` when it is done. It must be pending.
+    pub(crate) fn add_parent(&self, parent: &Bound<'_, PyAny>) {
+        self.waiters.borrow_mut().push(Waiter::Parent(parent.clone().into()));
+    }
+
+    /// Does not tell `parent` any more.
+    pub(crate) fn remove_parent(&self, parent: &Bound<'_, PyAny>) {
+        let mut waiters = self.waiters.borrow_mut();
+        let (mut kept, mut removed) = (Waiters::None, Vec::new());
+        for waiter in waiters.drain() {
+            if matches!(&waiter, Waiter::Parent(other) if other.as_ptr() == parent.as_ptr()) {
+                removed.push(waiter);
+            } else {
+                kept.push(waiter);
+            }
+        }
+        *waiters = kept;
+        drop(waiters);
+        drop(removed);
+    }
+
+    /// Whether it has failed, or was cancelled.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.failed.get() || self.state() == State::Cancelled
+    }
+
     /// Takes all callbacks that are equal to `callback` away, and says how many.
     pub(crate) fn remove_callback(&self, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = callback.py();
@@ -336,7 +394,7 @@ impl Outcome {
                 Waiter::Callback { callback, context } => {
                     equal.iter().position(|pair| *pair == (callback.as_ptr(), context.as_ptr()))
                 }
-                Waiter::Task(_) => None,
+                Waiter::Task(_) | Waiter::Parent(_) => None,
             };
             match place {
                 Some(place) => {
@@ -372,7 +430,7 @@ impl Outcome {
                         visitor.raw(callback.as_ptr());
                         visitor.raw(context.as_ptr());
                     }
-                    Waiter::Task(task) => visitor.raw(task.as_ptr()),
+                    Waiter::Task(waiter) | Waiter::Parent(waiter) => visitor.raw(waiter.as_ptr()),
                 }
             }
         }
@@ -402,6 +460,7 @@ impl Outcome {
     }
 
     fn wake_all(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.forget_time(this.py());
         match self.waiters.take() {
             Waiters::None => Ok(()),
             Waiters::One(waiter) => waiter.wake(this, event_loop),
@@ -410,7 +469,7 @@ impl Outcome {
     }
 
     fn pairs(&self, py: Python<'_>) -> PyResult<Vec<(Py<PyAny>, Py<PyAny>)>> {
-        let (mut pairs, mut tasks) = (Vec::new(), Vec::new());
+        let (mut pairs, mut tasks, mut parents) = (Vec::new(), Vec::new(), Vec::new());
         for waiter in self.waiters.borrow().as_slice() {
             match waiter {
                 Waiter::Callback { callback, context } => {
@@ -420,7 +479,15 @@ impl Outcome {
                     tasks.push(pairs.len());
                     pairs.push((task.object(py), task.object(py)));
                 }
+                Waiter::Parent(parent) => {
+                    parents.push(pairs.len());
+                    pairs.push((parent.object(py), parent.object(py)));
+                }
             }
+        }
+        for place in parents {
+            let parent = pairs[place].0.bind(py).clone();
+            pairs[place] = (ChildDone::create(&parent)?.unbind(), copy_context(py)?.object(py));
         }
         // asyncio's tasks are in this list by their wake-up method.
         for place in tasks {
@@ -435,6 +502,12 @@ impl Outcome {
 /// mode does not want to know who queued it.
 pub(crate) fn direct<'a>(event_loop: &'a Bound<'_, PyAny>) -> Option<&'a BaseLoop> {
     try_state::<BaseLoop>(event_loop).filter(|state| state.queues_directly())
+}
+
+/// As `direct`, where what waits for a time may be among the loop's timers directly: nobody has replaced `call_later`,
+/// `call_at` or `create_future` either.
+pub(crate) fn timers_of<'a>(event_loop: &'a Bound<'_, PyAny>) -> Option<&'a BaseLoop> {
+    direct(event_loop).filter(|state| state.schedules_directly())
 }
 
 /// Reports through the loop's exception handler that something died which somebody should have known about.

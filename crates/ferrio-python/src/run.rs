@@ -92,10 +92,13 @@ fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
         if state.is_debug() {
             watched(state, this, engine, word)?;
         } else {
+            if !word.is_step() {
+                state.last_task.forget(this)?;
+            }
             word.run(py)?;
         }
     }
-    Ok(())
+    state.last_task.forget(this)
 }
 
 /// Debug mode: the running handle is known by name, and a slow one is reported.
@@ -109,6 +112,7 @@ fn watched(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>, word:
     }
     let begin = state.now(this, engine)?.as_secs_f64();
     let result = word.run(py);
+    state.last_task.forget(this)?;
     let elapsed = state.now(this, engine)?.as_secs_f64() - begin;
     this.setattr(current, py.None())?;
     result?;

@@ -18,13 +18,13 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::base_events;
+use crate::base_events::{self, BaseLoop};
 use crate::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
 use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
-use crate::ffi::registry;
+use crate::ffi::registry::{self, Last};
 use crate::ffi::word::Word;
 use crate::futures::exact_outcome;
 use crate::outcome::{Outcome, direct};
@@ -65,7 +65,13 @@ pub(crate) fn as_callback(task: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Py<Py
 /// A queued step: in the task's context. Only what leaves the loop is an error here.
 pub(crate) fn run(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = this.py();
-    let result = in_context(&task.context_of(py), || resume(task, this));
+    let event_loop = task.outcome.alive(py)?;
+    let state = try_state::<BaseLoop>(&event_loop);
+    let last = state.map(|state| &state.last_task);
+    let result = in_context(&task.context_of(py), || resume(task, this, last));
+    if let Some(last) = last.filter(|_| result.is_err()) {
+        last.forget(&event_loop)?;
+    }
     match result {
         Err(error) if !leaves_the_loop(py, &error) => {
             support::helper(py, intern!(py, "step_failed"))?.call1((this, error.value(py))).map(drop)
@@ -75,18 +81,18 @@ pub(crate) fn run(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 /// A step with what became of what the task waited for.
-fn resume(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
+fn resume(task: &Task, this: &Bound<'_, PyAny>, last: Option<&Last>) -> PyResult<()> {
     let py = this.py();
     if let Some(error) = task.error.take() {
-        return step(task, this, Some(error.into_bound(py)));
+        return step(task, this, Some(error.into_bound(py)), last);
     }
-    let Some(waited) = task.waits_for.bind(py) else { return step(task, this, None) };
+    let Some(waited) = task.waits_for.bind(py) else { return step(task, this, None, last) };
     let error = match exact_outcome(&waited) {
         Some(outcome) => outcome.error(py)?,
         None => foreign_error(&waited)?,
     };
     drop(waited);
-    step(task, this, error)
+    step(task, this, error, last)
 }
 
 /// What a future that is not exactly ours has to throw.
@@ -99,7 +105,12 @@ fn foreign_error<'py>(future: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, 
 }
 
 /// One step, as the current task.
-fn step(task: &Task, this: &Bound<'_, PyAny>, error: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+fn step(
+    task: &Task,
+    this: &Bound<'_, PyAny>,
+    error: Option<Bound<'_, PyAny>>,
+    last: Option<&Last>,
+) -> PyResult<()> {
     let py = this.py();
     if !task.outcome.is_pending() {
         let error = error.unwrap_or_else(|| py.None().into_bound(py));
@@ -107,9 +118,9 @@ fn step(task: &Task, this: &Bound<'_, PyAny>, error: Option<Bound<'_, PyAny>>) -
         return Err(asyncio_error(py, intern!(py, "InvalidStateError"), &text));
     }
     let event_loop = task.outcome.alive(py)?;
-    registry::enter(&event_loop, this)?;
+    registry::enter(&event_loop, this, last)?;
     let result = run_and_handle(task, this, error);
-    let left = registry::leave(&event_loop, this);
+    let left = registry::leave(&event_loop, this, last);
     result.and(left)
 }
 
@@ -168,8 +179,11 @@ fn raised(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
         task.outcome.keep_cancelled_error(error.into_value(py).into_bound(py).into_any());
         return task.outcome.cancel(this, None).map(drop);
     }
-    task.outcome.fail(this, error.value(py))?;
-    if leaves_the_loop(py, &error) { Err(error) } else { Ok(()) }
+    let leaves = leaves_the_loop(py, &error);
+    // Before Python 3.12 an exception has its traceback only once it is a value.
+    let error = error.into_value(py).into_bound(py).into_any();
+    task.outcome.fail(this, &error)?;
+    if leaves { Err(PyErr::from_value(error)) } else { Ok(()) }
 }
 
 /// The coroutine yielded: a future to wait for, or None to be run again soon. All else is a mistake, which it is told.
@@ -287,12 +301,12 @@ impl Wakeup {
     pub(crate) fn call(&self, future: Option<&Bound<'_, PyAny>>, py: Python<'_>) -> PyResult<()> {
         let Some(this) = self.task.bind(py) else { return Ok(()) };
         let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
-        let Some(future) = future else { return resume(task, &this) };
+        let Some(future) = future else { return resume(task, &this, None) };
         let error = match exact_outcome(future) {
             Some(outcome) => outcome.error(py)?,
             None => foreign_error(future)?,
         };
-        step(task, &this, error)
+        step(task, &this, error, None)
     }
 
     /// By which reports and asyncio's helpers find the task.

@@ -1,15 +1,18 @@
-//! `loop.create_future()` and `loop.create_task()`: what of a loop makes futures and tasks.
+//! `loop.create_future()` and `loop.create_task()`: what of a loop makes futures and tasks, and who asks which loop.
 //!
 //! A task factory that was set makes tasks instead, called by asyncio's own method, which knows how the running release
-//! does that.
+//! does that; but for our own factory of eager tasks, which nobody has to ask.
 
 use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::try_state;
+use crate::ffi::function::Function;
+use crate::ffi::heap_type::{try_state, type_object};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
 use crate::ffi::registry;
@@ -24,7 +27,7 @@ impl BaseLoop {
             light {
                 c"create_task" c"Run a coroutine as a task." => create_task,
             }
-            bare {
+            light_bare {
                 c"create_future" c"A new Future of this loop." => create_future,
                 c"_let_tasks_go" c"Keep tasks no longer, also those that are not done." => let_tasks_go,
             }
@@ -36,12 +39,17 @@ impl BaseLoop {
         }
     }
 
+    /// Whether tasks are ours, and made by us.
+    fn makes_tasks(&self) -> bool {
+        !self.foreign_create_task.get() && (self.task_factory.is_empty() || self.eager.get())
+    }
+
     fn create_future(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Future::create(this).map(Bound::unbind)
     }
 
     fn create_task(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        if !self.task_factory.is_empty() {
+        if !self.task_factory.is_empty() && !self.eager.get() {
             return self.create_task_by_factory(this, args);
         }
         let parameters = ["coro", "name", "context", EAGER_START];
@@ -52,7 +60,7 @@ impl BaseLoop {
         let options = Options {
             name: name.map(Borrowed::to_owned),
             context: context.as_deref(),
-            eager: eager.is_some_and(|eager| eager.is_truthy().unwrap_or(false)),
+            eager: eager.map_or(self.eager.get(), |eager| eager.is_truthy().unwrap_or(false)),
         };
         Ok(Task::create(this, &coroutine, options)?.unbind())
     }
@@ -92,9 +100,45 @@ impl BaseLoop {
 
     fn set_task_factory_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let factory = (!value.is_none()).then(|| Ref::from(value.clone()));
+        self.eager
+            .set(try_state::<Function>(value).is_some_and(|function| function.is("eager_task_factory")));
         drop(self.task_factory.replace(factory));
         Ok(())
     }
+}
+
+/// A task of `event_loop` that runs `coroutine`, by the loop's own `create_task` where that may matter to somebody.
+pub(crate) fn spawn<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    coroutine: &Bound<'py, PyAny>,
+    name: Option<Bound<'py, PyAny>>,
+    context: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(state) = try_state::<BaseLoop>(event_loop)
+        && state.makes_tasks()
+    {
+        state.engine()?;
+        return Task::create(event_loop, coroutine, Options { name, context, eager: state.eager.get() });
+    }
+    let py = event_loop.py();
+    let helper = support::helper(py, intern!(py, "spawn"))?;
+    helper.call1((event_loop, coroutine, name, context))
+}
+
+/// The loop that runs on this thread.
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let running = RUNNING.get_or_try_init(py, || {
+        py.import("asyncio.events")?.getattr("get_running_loop").map(Bound::unbind)
+    })?;
+    running.bind(py).call0()
+}
+
+/// Whether a subclass or the instance has a method of its own of that name.
+pub(crate) fn is_replaced(this: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
+    let same = this.get_type().getattr(name)?.is(&native);
+    Ok(!same || this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?)
 }
 
 /// The last parameter of `create_task`, where the running release has it.

@@ -14,7 +14,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::base_events::BaseLoop;
-use crate::ffi::args::Args;
+use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
 use crate::ffi::call::{copy_context, in_context, is_native_coroutine};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
@@ -25,7 +25,11 @@ use crate::ffi::registry::{self, Entry};
 use crate::futures::{
     FutureIterator, Shared, exact_outcome, keywords, loop_or_current, never_retrieved, shared_members,
 };
+use crate::gather::Gathering;
 use crate::outcome::{Outcome, last_words};
+use crate::sleep::Sleep;
+use crate::task_factory::{running_loop, spawn};
+use crate::wait_for::WaitFor;
 use crate::{step, support};
 
 /// The state of a task.
@@ -84,7 +88,7 @@ impl Task {
     ) -> PyResult<()> {
         let py = this.py();
         self.log_destroy_pending.set(false);
-        if !is_native_coroutine(coroutine) && !is_coroutine(coroutine)? {
+        if !is_coroutine(coroutine)? {
             return Err(PyTypeError::new_err(format!("a coroutine was expected, got {}", coroutine.repr()?)));
         }
         self.context.set(match options.context.filter(|context| !context.is_none()) {
@@ -102,7 +106,7 @@ impl Task {
         if let Some(name) = options.name.filter(|name| !name.is_none()) {
             self.rename(&name)?;
         }
-        if options.eager && event_loop.call_method0(intern!(py, "is_running"))?.is_truthy()? {
+        if options.eager && is_running(event_loop)? {
             return self.start_at_once(this, event_loop);
         }
         self.enlist(this, event_loop);
@@ -115,9 +119,9 @@ impl Task {
         let context = self.context_of(py);
         let before = registry::swap_current(event_loop, Some(this))?;
         let eager = registry::eager_tasks(py)?;
-        eager.call_method1(intern!(py, "add"), (this,))?;
+        eager.add(this)?;
         let result = in_context(&context, || step::run_and_handle(self, this, None));
-        eager.call_method1(intern!(py, "discard"), (this,))?;
+        eager.discard(this)?;
         registry::swap_current(event_loop, before.as_ref())?;
         if self.outcome.is_pending() {
             self.enlist(this, event_loop);
@@ -185,18 +189,28 @@ impl Task {
         Ok(true)
     }
 
+    /// How many requests to cancel it are open.
+    pub(crate) fn open_requests(&self) -> usize {
+        self.cancels.get() as usize
+    }
+
     fn cancelling(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(self.cancels.get() as usize)
+        Ok(self.open_requests())
     }
 
     fn uncancel(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.take_back())
+    }
+
+    /// Takes one request to cancel it back, and says how many are left.
+    pub(crate) fn take_back(&self) -> usize {
         let left = self.cancels.get().saturating_sub(1);
         // From 3.13 on the request is forgotten with its last count.
         if cfg!(Py_3_13) && left == 0 && self.cancels.get() > 0 {
             self.must_cancel.set(false);
         }
         self.cancels.set(left);
-        Ok(left as usize)
+        left as usize
     }
 
     fn set_result(&self, _: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -233,6 +247,11 @@ impl Task {
         let [limit, file] = args.bind_keywords("print_stack", ["limit", "file"])?;
         let helper = support::helper(this.py(), intern!(this.py(), "task_print_stack"))?;
         Ok(helper.call1((this, limit, file))?.unbind())
+    }
+
+    /// Whoever made it can do nothing about it if it is destroyed.
+    pub(crate) fn die_in_silence(&self) {
+        self.log_destroy_pending.set(false);
     }
 
     fn waits_for_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -386,7 +405,10 @@ pub(crate) fn cancel_future(future: &Bound<'_, PyAny>, message: Option<&Bound<'_
     if let Some(outcome) = exact_outcome(future) {
         return match try_state::<Task>(future) {
             Some(task) => task.request_cancel(future, message),
-            None => outcome.cancel(future, message),
+            None => match try_state::<Gathering>(future) {
+                Some(gathering) => gathering.request_cancel(future, message),
+                None => outcome.cancel(future, message),
+            },
         };
     }
     let names = PyDict::new(py);
@@ -395,13 +417,38 @@ pub(crate) fn cancel_future(future: &Bound<'_, PyAny>, message: Option<&Bound<'_
     future.call_method(intern!(py, "cancel"), (), Some(&names))?.is_truthy()
 }
 
-/// As asyncio judges what is none of the interpreter's own coroutines.
-fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// As asyncio judges what is none of the interpreter's own coroutines, nor of ours.
+pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if is_native_coroutine(object)
+        || try_state::<Sleep>(object).is_some()
+        || try_state::<WaitFor>(object).is_some()
+    {
+        return Ok(true);
+    }
     static JUDGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = object.py();
     let judge = JUDGE
         .get_or_try_init(py, || py.import("asyncio.coroutines")?.getattr("iscoroutine").map(Bound::unbind))?;
     judge.bind(py).call1((object,))?.is_truthy()
+}
+
+/// `eager_task_factory(loop, coro, *, name=None, context=None)`. A loop of ours that has it calls it not even once.
+pub(crate) fn eager_task_factory<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let names = ["loop", "coro", "name", "context"];
+    let [Some(event_loop), Some(coroutine), name, context] = args.bind("eager_task_factory", names, 2)?
+    else {
+        return Err(missing("eager_task_factory", "coro"));
+    };
+    let event_loop = loop_or_current(py, Some(event_loop.to_owned()))?;
+    let name = name.map(|name| name.to_owned());
+    Task::create(&event_loop, &coroutine, Options { name, context: context.as_deref(), eager: true })
+}
+
+fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match try_state::<BaseLoop>(event_loop) {
+        Some(state) => Ok(state.runs()),
+        None => event_loop.call_method0(intern!(event_loop.py(), "is_running"))?.is_truthy(),
+    }
 }
 
 /// What `Task()` takes; the last from Python 3.12 on.
@@ -414,3 +461,13 @@ const TASK_DOC: &CStr = if cfg!(Py_3_12) {
     c"Task(coro, *, loop=None, name=None, context=None)\n--\n\n\
         A coroutine that runs by itself. Made by create_task()."
 };
+/// `create_task(coro, *, name=None, context=None)`.
+pub(crate) fn create_task<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let [Some(coroutine), name, context] = args.bind_first("create_task", ["coro", "name", "context"])?
+    else {
+        return Err(missing("create_task", "coro"));
+    };
+    let name = name.filter(|name| !name.is_none()).map(|name| name.to_owned());
+    let context = context.filter(|context| !context.is_none());
+    spawn(&running_loop(py)?, &coroutine, name, context.as_deref())
+}

@@ -1,18 +1,23 @@
 //! `Waiters`: who is told when a future is done, in the order in which they came.
 //!
 //! A waiter is a Python callable with its context, or a native task: that one costs no callback object and is queued as
-//! one word. Most futures have one.
+//! one word. Something that waits for several futures is no callback of each either. Most futures have one.
 
 use pyo3::prelude::*;
 
 use crate::base_events;
 use crate::ffi::reference::Ref;
-use crate::step;
+use crate::{children, step};
 
 /// Who is told when it is done.
 pub(crate) enum Waiter {
-    Callback { callback: Ref, context: Ref },
+    Callback {
+        callback: Ref,
+        context: Ref,
+    },
     Task(Ref),
+    /// Something that waits for several: see `children`.
+    Parent(Ref),
 }
 
 #[derive(Default)]
@@ -61,6 +66,7 @@ impl Waiter {
                 base_events::call_soon(event_loop, callback, Some(this), context)
             }
             Waiter::Task(task) => step::wake_soon(task, this, event_loop),
+            Waiter::Parent(parent) => children::done(&parent.into_bound(this.py()), this, event_loop),
         }
     }
 }

@@ -83,6 +83,13 @@ impl<'a, 'py> Args<'a, 'py> {
         required: usize,
     ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
         let mut bound = [None; N];
+        if self.names.is_none() && self.positional >= required && self.positional <= N {
+            for (place, &value) in bound.iter_mut().zip(self.values) {
+                // SAFETY: the invariant of `new`.
+                *place = Some(unsafe { Borrowed::from_ptr(self.py, value) });
+            }
+            return Ok(bound);
+        }
         if self.positional > N {
             return Err(PyTypeError::new_err(format!(
                 "{method}() takes {N} positional arguments but {} were given",

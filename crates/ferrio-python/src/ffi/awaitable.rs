@@ -21,7 +21,7 @@ use crate::futures::FutureIterator;
 use crate::outcome::Outcome;
 
 /// The state of a type of futures.
-pub(crate) trait Awaitable: Native + Default {
+pub(crate) trait Awaitable: Native {
     /// What it is about.
     fn outcome(&self) -> &Outcome;
 

@@ -17,6 +17,7 @@ use super::heap_type::state;
 use super::members::{Members, entry};
 use super::reference::Ref;
 use super::word::Word;
+use crate::children::ChildDone;
 use crate::nesting;
 use crate::step::Wakeup;
 
@@ -356,6 +357,25 @@ pub(crate) fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
 }
 
+/// The value of a number of the interpreter's own; `None` for anything else, or one too large.
+pub(crate) fn plain_number(object: &Bound<'_, PyAny>) -> Option<f64> {
+    // SAFETY: ATTACHED, a live object whose type is checked first.
+    unsafe {
+        if ffi::PyFloat_CheckExact(object.as_ptr()) != 0 {
+            return Some(ffi::PyFloat_AS_DOUBLE(object.as_ptr()));
+        }
+        if ffi::PyLong_CheckExact(object.as_ptr()) == 0 {
+            return None;
+        }
+        let value = ffi::PyLong_AsDouble(object.as_ptr());
+        if value == -1.0 && !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        Some(value)
+    }
+}
+
 /// Whether it is a plain generator.
 pub(crate) fn is_generator(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: ATTACHED, a live object.
@@ -377,6 +397,30 @@ pub(crate) fn wakeup_slots() -> Members {
                     (state::<Wakeup>(this), arguments)
                 };
                 wakeup.call(arguments.get_item(0).ok().as_ref(), py)?;
+                Ok(py.None().into_ptr())
+            },
+            ptr::null_mut(),
+        )
+    }
+    Members::default().slot(ffi::Py_tp_call, call as ffi::ternaryfunc as *mut c_void)
+}
+
+/// What makes a `ChildDone` callable.
+pub(crate) fn child_done_slots() -> Members {
+    // SAFETY: called by CPython only, as its slot promises.
+    unsafe extern "C" fn call(
+        this: *mut ffi::PyObject,
+        arguments: *mut ffi::PyObject,
+        _: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        entry(
+            |py| {
+                // SAFETY: CPython calls this slot with an object of the type, and a tuple.
+                let (callback, arguments) = unsafe {
+                    let arguments = Borrowed::from_ptr(py, arguments).cast_unchecked::<PyTuple>();
+                    (state::<ChildDone>(this), arguments)
+                };
+                callback.call(&arguments.get_item(0)?)?;
                 Ok(py.None().into_ptr())
             },
             ptr::null_mut(),

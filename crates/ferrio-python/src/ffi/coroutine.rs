@@ -1,15 +1,16 @@
 //! Native coroutines: what `await`, a Task and `collections.abc.Coroutine` ask of an object.
 
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::ptr;
 
 use pyo3::Borrowed;
-use pyo3::exceptions::{PyBaseException, PyStopIteration};
+use pyo3::exceptions::{PyBaseException, PyRuntimeWarning};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::args::Args;
-use super::awaitable::stop_with;
+use super::awaitable::{stop_with, stopped};
+use super::call::with_python;
 use super::heap_type::{Native, state};
 use super::members::{Members, entry, light_entry, method};
 use super::stop::Stop;
@@ -28,11 +29,11 @@ pub(crate) trait Coroutine: Native {
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>>;
 
     /// Ends it where it is. Harmless when it has ended.
-    fn close(&self);
+    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
 
-    /// `error` is raised where it waits.
-    fn throw<'py>(&self, _: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
-        self.close();
+    /// `error` is raised where it waits: it ends with that, unless it passes it on to something that thinks otherwise.
+    fn throw<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        self.close(this)?;
         Err(error)
     }
 
@@ -43,6 +44,20 @@ pub(crate) trait Coroutine: Native {
 
     /// Whether its steps drop no `Py`, so that they need not be counted in (`light_entry`).
     const LIGHT: bool = false;
+}
+
+/// Warns of a coroutine that died before anybody had awaited it, as the interpreter does of its own.
+pub(crate) fn warn_never_awaited(name: &str) {
+    with_python(|py| {
+        let text = CString::new(format!("coroutine '{name}' was never awaited")).unwrap_or_default();
+        let pending = PyErr::take(py);
+        if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
+            error.write_unraisable(py, None);
+        }
+        if let Some(error) = pending {
+            error.restore(py);
+        }
+    });
 }
 
 /// Everything a coroutine type needs.
@@ -146,10 +161,7 @@ unsafe extern "C" fn close<T: Coroutine>(
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let body = |state: &T, _: &Bound<'_, PyAny>, _: Args<'_, '_>| {
-        state.close();
-        Ok(())
-    };
+    let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| state.close(this);
     // SAFETY: CPython calls this for a method of the type of `T`.
     unsafe { method::<T, ()>(this, values, positional, names, body) }
 }
@@ -162,6 +174,10 @@ fn resume<'py, T: Coroutine>(state: &T, this: &Bound<'py, PyAny>) -> PyResult<Bo
 fn answer(step: PyResult<Step<'_>>) -> PyResult<Bound<'_, PyAny>> {
     match step? {
         Step::Yield(value) => Ok(value),
-        Step::Return(value) => Err(PyStopIteration::new_err((value.unbind(),))),
+        Step::Return(value) => {
+            let py = value.py();
+            stop_with(&value);
+            Err(stopped(py))
+        }
     }
 }

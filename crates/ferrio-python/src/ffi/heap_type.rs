@@ -29,7 +29,7 @@ use super::members::{Members, entry};
 pub(crate) trait Native: Sized + 'static {
     /// The full name of the type.
     const NAME: &'static CStr;
-    /// Its doc string.
+    /// Its doc string; empty where instances have a `__doc__` of their own.
     const DOC: &'static CStr;
     /// How `Type()` makes one; `None` when only native code does.
     const NEW: Option<ffi::newfunc> = None;
@@ -38,6 +38,8 @@ pub(crate) trait Native: Sized + 'static {
     /// Whether the base is a type of C with memory of its own, such as a place for attributes, which its own slots show to
     /// the collector and clear.
     const BASE_OWNS: bool = false;
+    /// Whether instances are called by way of a function that their `__vectorcalloffset__` member points to.
+    const VECTORCALL: bool = false;
     /// Where the type is kept once made.
     fn place() -> &'static Place;
     /// Its methods and attributes.
@@ -58,6 +60,8 @@ pub(crate) struct Place {
     /// The first base.
     base: AtomicPtr<ffi::PyTypeObject>,
     offset: AtomicIsize,
+    /// A subclass that instances were seen of, kept alive: most loops are of one.
+    subclass: AtomicPtr<ffi::PyTypeObject>,
     free: FreeList,
 }
 
@@ -82,7 +86,7 @@ impl Place {
     pub(crate) const fn new() -> Self {
         let free = FreeList(UnsafeCell::new(Vec::new()));
         let (object, base) = (AtomicPtr::new(ptr::null_mut()), AtomicPtr::new(ptr::null_mut()));
-        Place { object, base, offset: AtomicIsize::new(0), free }
+        Place { object, base, offset: AtomicIsize::new(0), subclass: AtomicPtr::new(ptr::null_mut()), free }
     }
 
     /// Where the state lies in an instance.
@@ -158,14 +162,17 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyT
         slot(ffi::Py_tp_dealloc, dealloc::<T> as ffi::destructor as *mut c_void),
         slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
         slot(ffi::Py_tp_clear, clear::<T> as ffi::inquiry as *mut c_void),
-        slot(ffi::Py_tp_doc, T::DOC.as_ptr().cast_mut().cast()),
         slot(ffi::Py_tp_methods, members.methods.leak().as_mut_ptr().cast()),
         slot(ffi::Py_tp_getset, members.attributes.leak().as_mut_ptr().cast()),
     ]);
+    if !T::DOC.is_empty() {
+        slots.push(slot(ffi::Py_tp_doc, T::DOC.as_ptr().cast_mut().cast()));
+    }
     slots.extend(T::NEW.map(|new| slot(ffi::Py_tp_new, new as *mut c_void)));
     slots.push(slot(0, ptr::null_mut()));
     let instantiation = if T::NEW.is_some() { 0 } else { ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION };
     let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC | instantiation;
+    let flags = if T::VECTORCALL { flags | ffi::Py_TPFLAGS_HAVE_VECTORCALL } else { flags };
     #[expect(clippy::cast_possible_truncation, reason = "sizes of some hundred bytes, flags below 2^32")]
     let mut spec = ffi::PyType_Spec {
         name: T::NAME.as_ptr(),
@@ -266,12 +273,19 @@ pub(crate) unsafe fn state<'a, T: Native>(object: *mut ffi::PyObject) -> &'a T {
 
 /// The state of `object`, when it is an instance of the type.
 pub(crate) fn try_state<'a, T: Native>(object: &'a Bound<'_, PyAny>) -> Option<&'a T> {
-    let class = T::place().object();
-    // SAFETY: ATTACHED; the type was checked.
-    unsafe {
-        (!class.is_null() && ffi::PyObject_TypeCheck(object.as_ptr(), class) != 0)
-            .then(|| state(object.as_ptr()))
+    let place = T::place();
+    let (class, theirs) = (place.object(), object.get_type_ptr());
+    if theirs != class && theirs != place.subclass.load(Ordering::Relaxed) {
+        // SAFETY: ATTACHED, live types.
+        if class.is_null() || unsafe { ffi::PyType_IsSubtype(theirs, class) } == 0 {
+            return None;
+        }
+        if place.subclass.load(Ordering::Relaxed).is_null() {
+            place.subclass.store(object.get_type().into_ptr().cast(), Ordering::Relaxed);
+        }
     }
+    // SAFETY: the type was checked.
+    Some(unsafe { state(object.as_ptr()) })
 }
 
 fn state_pointer<T: Native>(object: *mut ffi::PyObject) -> *mut T {

@@ -271,6 +271,44 @@ pub(crate) unsafe fn getter<T: Native, A: Answer>(
     )
 }
 
+/// As `one_method`, by way of `light_entry`.
+///
+/// # Safety
+/// Called by CPython for a method of the type of `T`.
+pub(crate) unsafe fn light_one<T: Native, A: Answer>(
+    this: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, &Bound<'py, PyAny>) -> PyResult<A>,
+) -> *mut ffi::PyObject {
+    light_entry(
+        |py| {
+            // SAFETY: the descriptor checked the type of `this`; `value` is an object.
+            let (this, value, state) =
+                unsafe { (Borrowed::from_ptr(py, this), Borrowed::from_ptr(py, value), state(this)) };
+            body(state, &this, &value).map(|answer| answer.answer(py))
+        },
+        ptr::null_mut(),
+    )
+}
+
+/// As `getter`, by way of `light_entry`.
+///
+/// # Safety
+/// Called by CPython for an attribute of the type of `T`.
+pub(crate) unsafe fn light_getter<T: Native, A: Answer>(
+    this: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>) -> PyResult<A>,
+) -> *mut ffi::PyObject {
+    light_entry(
+        |py| {
+            // SAFETY: the descriptor checked the type of `this`.
+            let (this, state) = unsafe { (Borrowed::from_ptr(py, this), state(this)) };
+            body(state, &this).map(|answer| answer.answer(py))
+        },
+        ptr::null_mut(),
+    )
+}
+
 /// The body of a setter's trampoline; deleting sets `None`.
 ///
 /// # Safety
@@ -291,10 +329,12 @@ pub(crate) unsafe fn setter<T: Native>(
     )
 }
 
-/// `members! { T; [light { … }] [bare { … }] [one { … }] methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
+/// `members! { T; [light { … }] [light_bare { … }] [light_one { … }] [bare { … }] [one { … }] methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
 macro_rules! members {
     ($state:ty;
      $(light { $($light_name:literal $light_doc:literal => $light_method:ident,)* })?
+     $(light_bare { $($light_bare_name:literal $light_bare_doc:literal => $light_bare_method:ident,)* })?
+     $(light_one { $($light_one_name:literal $light_one_doc:literal => $light_one_method:ident,)* })?
      $(bare { $($bare_name:literal $bare_doc:literal => $bare_method:ident,)* })?
      $(one { $($one_name:literal $one_doc:literal => $one_method:ident,)* })?
      methods { $($name:literal $doc:literal => $method:ident,)* }
@@ -315,6 +355,30 @@ macro_rules! members {
                     unsafe {
                         members::light_method::<$state, _>(this, values, positional, names, <$state>::$light_method)
                     }
+                }
+                call
+            }))*)?
+            $($(.bare_method($light_bare_name, $light_bare_doc, {
+                // SAFETY: called by CPython only, as its slot or table promises.
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn call(
+                    this: *mut pyo3::ffi::PyObject,
+                    _: *mut pyo3::ffi::PyObject,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for a method of the type of `$state`.
+                    unsafe { members::light_getter::<$state, _>(this, <$state>::$light_bare_method) }
+                }
+                call
+            }))*)?
+            $($(.one_method($light_one_name, $light_one_doc, {
+                // SAFETY: called by CPython only, as its slot or table promises.
+                #[allow(unsafe_code)]
+                unsafe extern "C" fn call(
+                    this: *mut pyo3::ffi::PyObject,
+                    value: *mut pyo3::ffi::PyObject,
+                ) -> *mut pyo3::ffi::PyObject {
+                    // SAFETY: CPython calls this for a method of the type of `$state`.
+                    unsafe { members::light_one::<$state, _>(this, value, <$state>::$light_one_method) }
                 }
                 call
             }))*)?

@@ -5,7 +5,9 @@
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `awaitable`: what native futures have as types
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
+//! * `construct`: making native objects from Python
 //! * `coroutine`: native coroutines
+//! * `function`: native functions that pass for coroutine functions
 //! * `loop_slots`: making a loop
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are, and which one is current
@@ -22,7 +24,9 @@
 pub(crate) mod args;
 pub(crate) mod awaitable;
 pub(crate) mod call;
+pub(crate) mod construct;
 pub(crate) mod coroutine;
+pub(crate) mod function;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
 pub(crate) mod members;

@@ -8,10 +8,9 @@ use std::cell::{Cell, UnsafeCell};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PySet};
 use slab::Slab;
 
 struct Table {
@@ -72,9 +71,30 @@ pub(crate) fn next_number() -> u64 {
     *number
 }
 
+/// What of the current task a loop of ours remembers: whether the dictionary still names the task that ran last, though
+/// it does not run any more. Steps in a row then change one entry, instead of adding and deleting it each time.
+///
+/// Invariant: nothing but the next step runs while it does; `forget` comes first.
+#[derive(Debug, Default)]
+pub(crate) struct Last(Cell<bool>);
+
+impl Last {
+    /// Nobody is the current task of `event_loop`, for those who look.
+    pub(crate) fn forget(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.0.replace(false) { current_tasks(event_loop.py())?.del_item(event_loop) } else { Ok(()) }
+    }
+}
+
 /// `task` runs from now on.
-pub(crate) fn enter(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn enter(
+    event_loop: &Bound<'_, PyAny>,
+    task: &Bound<'_, PyAny>,
+    last: Option<&Last>,
+) -> PyResult<()> {
     let current = current_tasks(event_loop.py())?;
+    if last.is_some_and(|last| last.0.replace(false)) {
+        return current.set_item(event_loop, task);
+    }
     // SAFETY: ATTACHED, live objects; the answer is borrowed from the dictionary.
     let there = unsafe { ffi::PyDict_SetDefault(current.as_ptr(), event_loop.as_ptr(), task.as_ptr()) };
     if there == task.as_ptr() {
@@ -90,8 +110,16 @@ pub(crate) fn enter(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> P
     Err(PyRuntimeError::new_err(text))
 }
 
-/// `task` does not run any more.
-pub(crate) fn leave(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
+/// `task` does not run any more; the dictionary may be told later if there is a `last`.
+pub(crate) fn leave(
+    event_loop: &Bound<'_, PyAny>,
+    task: &Bound<'_, PyAny>,
+    last: Option<&Last>,
+) -> PyResult<()> {
+    if let Some(last) = last {
+        last.0.set(true);
+        return Ok(());
+    }
     let current = current_tasks(event_loop.py())?;
     let there = current.get_item(event_loop)?;
     if there.as_ref().is_some_and(|there| there.is(task)) {
@@ -103,6 +131,11 @@ pub(crate) fn leave(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> P
     };
     let text = format!("Leaving task {} does not match the current task {other}.", task.repr()?);
     Err(PyRuntimeError::new_err(text))
+}
+
+/// The task that runs now on `event_loop`.
+pub(crate) fn current<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    current_tasks(event_loop.py())?.get_item(event_loop)
 }
 
 /// Makes `task` the current one, or nobody, and says who was.
@@ -121,8 +154,12 @@ pub(crate) fn swap_current<'py>(
 }
 
 /// Tasks that were started eagerly and have not waited yet (Python 3.12 and later).
-pub(crate) fn eager_tasks(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import(intern!(py, "asyncio.tasks"))?.getattr(intern!(py, "_eager_tasks"))
+pub(crate) fn eager_tasks(py: Python<'_>) -> PyResult<&Bound<'_, PySet>> {
+    static EAGER: PyOnceLock<Py<PySet>> = PyOnceLock::new();
+    let find = || {
+        Ok::<_, PyErr>(py.import("asyncio.tasks")?.getattr("_eager_tasks")?.cast_into::<PySet>()?.unbind())
+    };
+    Ok(EAGER.get_or_try_init(py, find)?.bind(py))
 }
 
 fn current_tasks(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {

@@ -7,6 +7,7 @@
 //! | 2 `Readable`, 3 `Writable`, 4 `Deferred` | an I/O object's `Head` | calls that entry of its table |
 //! | 5 `Timer` | a `TimerHandle` object | calls its callback |
 //! | 6 `Step` | a `Task` object | runs its coroutine up to the next wait |
+//! | 7 `Future` | a `Future` object whose time comes | completes it, if it still waits |
 //!
 //! A word owns a reference to what it points to. Invariant ALIGNED: Python objects and their states are aligned to 8
 //! bytes at least, async-task's headers as well, so three bits are free. Words move between threads, but their counts
@@ -21,6 +22,7 @@ use pyo3::prelude::*;
 
 use super::heap_type::{Native, Visitor, state, track};
 use crate::events::{Handle, TimerHandle};
+use crate::futures::Future;
 use crate::step;
 use crate::tasks::Task;
 
@@ -32,6 +34,7 @@ const WRITABLE: usize = 3;
 const DEFERRED: usize = 4;
 const TIMER: usize = 5;
 const STEP: usize = 6;
+const FUTURE: usize = 7;
 
 /// See the module.
 #[derive(Debug)]
@@ -55,12 +58,18 @@ pub(crate) enum Turn {
 pub(crate) trait Io: Native {
     /// Only KeyboardInterrupt and SystemExit are errors here: they leave the loop.
     fn turn(&self, this: &Bound<'_, PyAny>, turn: Turn) -> PyResult<()>;
+
+    /// For one that waits for a time: whether it does not any more.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
 }
 
 /// The first field of an I/O object's state, which must be `repr(C)`.
 #[derive(Debug)]
 pub(crate) struct Head {
     turn: unsafe fn(Python<'_>, *mut ffi::PyObject, Turn) -> PyResult<()>,
+    is_cancelled: unsafe fn(*mut ffi::PyObject) -> bool,
     offset: isize,
 }
 
@@ -72,7 +81,12 @@ impl Head {
             // SAFETY: `object` is what this head lies in, alive since a word holds it.
             unsafe { state::<T>(object).turn(&Borrowed::from_ptr(py, object), turn) }
         }
-        Head { turn: turn::<T>, offset: T::place().offset() }
+        // SAFETY: called for the object this head lies in only.
+        unsafe fn is_cancelled<T: Io>(object: *mut ffi::PyObject) -> bool {
+            // SAFETY: as above.
+            unsafe { state::<T>(object).is_cancelled() }
+        }
+        Head { turn: turn::<T>, is_cancelled: is_cancelled::<T>, offset: T::place().offset() }
     }
 
     /// The object this head lies in.
@@ -98,6 +112,12 @@ impl Word {
     pub(crate) fn step(task: Bound<'_, PyAny>) -> Word {
         debug_assert!(super::heap_type::try_state::<Task>(&task).is_some());
         Word::tagged(task.into_ptr().cast(), STEP)
+    }
+
+    /// Completes `future`, which was told that it waits for a time.
+    pub(crate) fn future(future: Bound<'_, PyAny>) -> Word {
+        debug_assert!(super::heap_type::try_state::<Future>(&future).is_some());
+        Word::tagged(future.into_ptr().cast(), FUTURE)
     }
 
     /// Gives `object` its `turn`.
@@ -127,6 +147,10 @@ impl Word {
                 step::run(state::<Task>(self.object()), &Borrowed::from_ptr(py, self.object()))
             },
             // SAFETY: as above.
+            FUTURE => unsafe {
+                state::<Future>(self.object()).time_is_up(&Borrowed::from_ptr(py, self.object()))
+            },
+            // SAFETY: as above.
             TIMER => unsafe {
                 state::<TimerHandle>(self.object()).run(&Borrowed::from_ptr(py, self.object()))
             },
@@ -140,6 +164,11 @@ impl Word {
                 unsafe { (self.head().turn)(py, self.object(), turn) }
             }
         }
+    }
+
+    /// Whether this word runs a task.
+    pub(crate) fn is_step(&self) -> bool {
+        self.tag() == STEP
     }
 
     /// The Handle or `TimerHandle` this word runs, if it is one.
@@ -215,7 +244,7 @@ impl Word {
     /// The Python object; not for a task.
     fn object(&self) -> *mut ffi::PyObject {
         match self.tag() {
-            HANDLE | TIMER | STEP => self.untagged().cast(),
+            HANDLE | TIMER | STEP | FUTURE => self.untagged().cast(),
             _ => self.head().object(),
         }
     }
@@ -252,6 +281,10 @@ impl Timed for Word {
             HANDLE => unsafe { state::<Handle>(self.object()).is_cancelled() },
             // SAFETY: as above.
             TIMER => unsafe { state::<TimerHandle>(self.object()).is_cancelled() },
+            // SAFETY: as above.
+            FUTURE => unsafe { !state::<Future>(self.object()).waits_for_time() },
+            // SAFETY: as above.
+            DEFERRED => unsafe { (self.head().is_cancelled)(self.object()) },
             _ => false,
         }
     }

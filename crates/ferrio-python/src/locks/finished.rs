@@ -39,7 +39,9 @@ impl Coroutine for Finished {
         Ok(Step::Return(this.py().None().into_bound(this.py())))
     }
 
-    fn close(&self) {}
+    fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        Ok(())
+    }
 }
 
 impl Native for Finished {

@@ -13,14 +13,14 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use ferrio_engine::sync::{Standing, Ticket, Waiter};
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString};
 
 use crate::ffi::call::{call_method1, with_python};
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
+use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
@@ -263,6 +263,19 @@ impl Wait {
     }
 }
 
+impl Wait {
+    /// Ends it where it waits, and leaves the queue.
+    fn give_up(&self) {
+        let waiting = self.stage.replace(Stage::Done) == Stage::Waiting;
+        with_python(|py| {
+            if waiting && let Err(error) = self.leave(py) {
+                error.write_unraisable(py, None);
+            }
+            self.end();
+        });
+    }
+}
+
 impl Coroutine for Wait {
     const LIGHT: bool = true;
 
@@ -291,14 +304,9 @@ impl Coroutine for Wait {
         }
     }
 
-    fn close(&self) {
-        let waiting = self.stage.replace(Stage::Done) == Stage::Waiting;
-        with_python(|py| {
-            if waiting && let Err(error) = self.leave(py) {
-                error.write_unraisable(py, None);
-            }
-            self.end();
-        });
+    fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.give_up();
+        Ok(())
     }
 
     fn throw<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
@@ -351,7 +359,7 @@ impl Native for Wait {
             drop(self.value.take());
             drop(self.target.take());
         } else {
-            self.close();
+            self.give_up();
         }
     }
 }
@@ -359,19 +367,10 @@ impl Native for Wait {
 impl Drop for Wait {
     fn drop(&mut self) {
         match self.stage.get() {
-            Stage::New => with_python(|py| never_awaited(py, self.steps.name)),
-            Stage::Waiting => self.close(),
+            Stage::New => warn_never_awaited(&self.steps.name.to_string_lossy()),
+            Stage::Waiting => self.give_up(),
             Stage::Done => {}
         }
-    }
-}
-
-fn never_awaited(py: Python<'_>, name: &CStr) {
-    let text = format!("coroutine '{}' was never awaited\0", name.to_string_lossy());
-    let warned = CStr::from_bytes_with_nul(text.as_bytes())
-        .map(|text| PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 1));
-    if let Ok(Err(error)) = warned {
-        error.write_unraisable(py, None);
     }
 }
 

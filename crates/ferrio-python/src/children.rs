@@ -1,0 +1,198 @@
+//! Parents and children: something that waits for several futures at once.
+//!
+//! ```text
+//! child is done ──▶ uneventful: the parent has counted it, nothing is queued
+//!              └──▶ eventful (the last, a failure): queued among the parent's due, one word in the ring ──▶ `told`
+//! ```
+//!
+//! A parent is a `Waiter` of its children, without a callback object for each. Where the loop is not ours or wants to know,
+//! and for children that are not ours, a `ChildDone` object is the callback. What a parent does when it is told, it does at
+//! the very turn at which asyncio's done callbacks do.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ffi::CStr;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::base_events;
+use crate::exceptions::leaves_the_loop;
+use crate::ffi::call::{child_done_slots, copy_context};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
+use crate::ffi::members::{Members, members};
+use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::word::{Io, Turn, Word};
+use crate::futures::exact_outcome;
+use crate::gather::Gathering;
+use crate::outcome::{Outcome, direct};
+use crate::support;
+use crate::taskgroups::TaskGroup;
+use crate::wait::{Shield, Waiting};
+
+/// See the module.
+pub(crate) trait Parent: Io {
+    /// `child` is done: whether there is nothing to do but count, which is done then.
+    fn counts(&self, child: &Bound<'_, PyAny>, outcome: &Outcome) -> bool;
+
+    /// What there is to do, at its turn.
+    fn told(&self, this: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyResult<()>;
+
+    /// Children whose turn comes.
+    fn due(&self) -> &Due;
+
+    /// What asyncio calls the callback.
+    fn callback_name(&self) -> &'static str;
+}
+
+/// Children whose turn comes, in order.
+#[derive(Default)]
+pub(crate) struct Due(RefCell<VecDeque<Ref>>);
+
+impl Due {
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        if let Ok(due) = self.0.try_borrow() {
+            due.iter().for_each(|child| visitor.raw(child.as_ptr()));
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        drop(self.0.take());
+    }
+}
+
+/// `$body` with the state of `$parent`, whichever kind it is.
+macro_rules! dispatch {
+    ($parent:expr, $state:ident => $body:expr) => {
+        if let Some($state) = try_state::<Gathering>($parent) {
+            $body
+        } else if let Some($state) = try_state::<TaskGroup>($parent) {
+            $body
+        } else if let Some($state) = try_state::<Waiting>($parent) {
+            $body
+        } else if let Some($state) = try_state::<Shield>($parent) {
+            $body
+        } else {
+            Err(PyTypeError::new_err("not a parent of futures"))
+        }
+    };
+}
+
+/// `child`, of which `parent` is a waiter, is done.
+pub(crate) fn done(
+    parent: &Bound<'_, PyAny>,
+    child: &Bound<'_, PyAny>,
+    event_loop: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    dispatch!(parent, state => queue(state, parent, child, event_loop))
+}
+
+fn queue<P: Parent>(
+    state: &P,
+    parent: &Bound<'_, PyAny>,
+    child: &Bound<'_, PyAny>,
+    event_loop: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let Some(native) = direct(event_loop) else {
+        let callback = ChildDone::create(parent)?;
+        return base_events::call_soon(event_loop, callback.into(), Some(child), copy_context(parent.py())?);
+    };
+    if exact_outcome(child).is_some_and(|outcome| state.counts(child, outcome)) {
+        return Ok(());
+    }
+    state.due().0.borrow_mut().push_back(child.clone().into());
+    native.engine()?.call_soon(Word::io::<P>(parent, Turn::Deferred));
+    Ok(())
+}
+
+/// The turn of the child that has waited longest. What goes wrong is reported, as of any callback.
+pub(crate) fn turn<P: Parent>(state: &P, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = this.py();
+    let Some(child) = state.due().0.borrow_mut().pop_front() else { return Ok(()) };
+    let child = child.into_bound(py);
+    match state.told(this, &child) {
+        Err(error) if !leaves_the_loop(py, &error) => {
+            support::helper(py, intern!(py, "child_failed"))?.call1((this, child, error.value(py))).map(drop)
+        }
+        result => result,
+    }
+}
+
+/// Has `parent` told when `child` is done.
+pub(crate) fn watch(parent: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyResult<()> {
+    match exact_outcome(child) {
+        Some(outcome) if outcome.is_pending() => {
+            outcome.add_parent(parent);
+            Ok(())
+        }
+        _ => {
+            let callback = ChildDone::create(parent)?;
+            child.call_method1(intern!(child.py(), "add_done_callback"), (callback,)).map(drop)
+        }
+    }
+}
+
+/// What a parent is as a callback.
+pub(crate) struct ChildDone {
+    parent: Slot,
+}
+
+impl ChildDone {
+    pub(crate) fn create<'py>(parent: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let state = ChildDone { parent: Slot::new(parent.clone().into()) };
+        alloc(&type_object::<ChildDone>(parent.py())?, state)
+    }
+
+    pub(crate) fn call(&self, child: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Some(parent) = self.parent.bind(child.py()) else { return Ok(()) };
+        dispatch!(&parent, state => state.told(&parent, child))
+    }
+
+    fn parent(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.parent.object(this.py()))
+    }
+
+    fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let name = match self.parent.bind(this.py()) {
+            Some(parent) => dispatch!(&parent, state => Ok(state.callback_name()))?,
+            None => "",
+        };
+        Ok(PyString::intern(this.py(), name).into_any().unbind())
+    }
+}
+
+impl Native for ChildDone {
+    const NAME: &'static CStr = c"ferrio._ferrio.ChildDone";
+    const DOC: &'static CStr = c"Tells something that waits for several futures that one of them is done.";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { ChildDone;
+            methods {}
+            attributes {
+                c"__self__" => parent;
+                c"__name__" => name;
+                c"__qualname__" => name;
+            }
+        };
+        own.and(child_done_slots())
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.raw(self.parent.as_ptr());
+    }
+
+    fn clear(&self) {
+        drop(self.parent.take());
+    }
+}

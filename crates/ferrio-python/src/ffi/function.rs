@@ -1,0 +1,167 @@
+//! `Function`: a native callable that passes for the function of asyncio's whose name it has.
+//!
+//! A builtin function cannot say that what it returns is to be awaited, and programs do ask: `unittest.mock.patch` puts an
+//! `AsyncMock` in the place of what `iscoroutinefunction()` says yes to. So these are objects, with the two marks by which
+//! the standard library knows such a function, the signature of the original, and a call that makes no tuple.
+
+use std::ffi::{CStr, c_void};
+use std::mem::offset_of;
+use std::ptr;
+
+use pyo3::exceptions::PyAttributeError;
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::args::Args;
+use super::heap_type::{Native, Place, Visitor, alloc, state, type_object};
+use super::members::{Members, light_entry, members};
+use crate::support;
+
+/// What a function does.
+pub(crate) type Body = for<'a, 'py> fn(Python<'py>, Args<'a, 'py>) -> PyResult<Bound<'py, PyAny>>;
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct Function {
+    vectorcall: ffi::vectorcallfunc,
+    body: Body,
+    name: &'static str,
+    /// Whether what it returns is to be awaited.
+    awaited: bool,
+}
+
+impl Function {
+    /// The function `name`, which stands for asyncio's of that name.
+    pub(crate) fn create<'py>(
+        py: Python<'py>,
+        name: &'static str,
+        awaited: bool,
+        body: Body,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        alloc(&type_object::<Function>(py)?, Function { vectorcall: call, body, name, awaited })
+    }
+
+    /// Whether it is the function of this name.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(PyString::intern(this.py(), self.name).into_any().unbind())
+    }
+
+    fn module(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(intern!(this.py(), "ferrio").clone().into_any().unbind())
+    }
+
+    fn reduce(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.name(this)
+    }
+
+    fn of_original(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<Py<PyAny>> {
+        let helper = support::helper(this.py(), intern!(this.py(), "of_original"))?;
+        Ok(helper.call1((self.name, what))?.unbind())
+    }
+
+    fn must_be_awaited(&self) -> PyResult<()> {
+        if self.awaited { Ok(()) } else { Err(PyAttributeError::new_err("not a coroutine function")) }
+    }
+
+    fn doc(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.of_original(this, "__doc__")
+    }
+
+    fn signature(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.of_original(this, "__signature__")
+    }
+
+    fn mark(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.must_be_awaited()?;
+        self.of_original(this, "_is_coroutine")
+    }
+
+    fn marker(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.must_be_awaited()?;
+        self.of_original(this, "_is_coroutine_marker")
+    }
+}
+
+// SAFETY: called by CPython only, with an object of the type and arguments as its protocol lays them out.
+unsafe extern "C" fn call(
+    this: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    flags: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    light_entry(
+        |py| {
+            // SAFETY: as above. What the flag in the count allows is not used.
+            let (body, args) = unsafe {
+                let positional = ffi::PyVectorcall_NARGS(flags);
+                (state::<Function>(this).body, Args::new(py, values, positional, names))
+            };
+            body(py, args).map(Bound::into_ptr)
+        },
+        ptr::null_mut(),
+    )
+}
+
+// SAFETY: called by CPython only, as its slot promises.
+unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    light_entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of the type.
+            let name = unsafe { state::<Function>(this) }.name;
+            Ok(PyString::new(py, &format!("<function ferrio.{name}>")).into_ptr())
+        },
+        ptr::null_mut(),
+    )
+}
+
+impl Native for Function {
+    const NAME: &'static CStr = c"ferrio._ferrio.function";
+    const DOC: &'static CStr = c"";
+    const VECTORCALL: bool = true;
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { Function;
+            bare {
+                c"__reduce__" c"Pickled by name." => reduce,
+            }
+            methods {}
+            attributes {
+                c"__name__" => name;
+                c"__qualname__" => name;
+                c"__module__" => module;
+                c"__doc__" => doc;
+                c"__signature__" => signature;
+                c"_is_coroutine" => mark;
+                c"_is_coroutine_marker" => marker;
+            }
+        };
+        let offset = Self::place().offset() + offset_of!(Function, vectorcall).cast_signed();
+        let member = ffi::PyMemberDef {
+            name: c"__vectorcalloffset__".as_ptr(),
+            type_code: ffi::Py_T_PYSSIZET,
+            offset,
+            flags: ffi::Py_READONLY,
+            doc: ptr::null(),
+        };
+        // Copied by CPython when it makes the type; ends in an entry of zeroes.
+        let table = vec![member, ffi::PyMemberDef::default()].leak();
+        own.slot(ffi::Py_tp_members, table.as_mut_ptr().cast())
+            .slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as ffi::ternaryfunc as *mut c_void)
+            .slot(ffi::Py_tp_repr, repr as ffi::reprfunc as *mut c_void)
+    }
+
+    fn traverse(&self, _: &mut Visitor<'_>) {}
+
+    fn clear(&self) {}
+}

@@ -1,0 +1,164 @@
+"""`TaskGroup`: how one is entered and left, and what a failure means. What runs per task is native.
+
+The native part keeps the set of tasks and takes those off that end well; here is what happens once per group, and
+what happens when something goes wrong. Differences between releases are asyncio's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from asyncio import CancelledError, Future, Task, current_task, events
+from types import TracebackType
+from typing import Any
+
+from . import _ferrio
+
+__all__ = ("TaskGroup",)
+
+# Since 3.13 a cancellation may be of a subclass, and what it leaves of the parent's count of cancellations is exact.
+_EXACT = sys.version_info >= (3, 13)
+
+
+def _ends_the_program(error: BaseException | None) -> bool:
+    return isinstance(error, (SystemExit, KeyboardInterrupt))
+
+
+def _is_cancellation(kind: type[BaseException] | None) -> bool:
+    if kind is None:
+        return False
+    return issubclass(kind, CancelledError) if _EXACT else kind is CancelledError
+
+
+class TaskGroup(_ferrio.TaskGroup):
+    """Runs tasks and waits for all of them: `async with TaskGroup() as group: group.create_task(...)`.
+
+    The first task that fails cancels the others; what they raise comes out as an ExceptionGroup.
+    """
+
+    def __init__(self) -> None:
+        self._entered = False
+        self._aborting = False
+        self._parent_task: Task[Any] | None = None
+        self._parent_cancel_requested = False
+        self._errors: list[BaseException] | None = []
+        self._base_error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        parts = ["TaskGroup"]
+        if self._tasks:
+            parts.append(f"tasks={len(self._tasks)}")
+        if self._errors:
+            parts.append(f"errors={len(self._errors)}")
+        if self._aborting:
+            parts.append("cancelling")
+        elif self._entered:
+            parts.append("entered")
+        return f"<{' '.join(parts)}>"
+
+    async def __aenter__(self) -> TaskGroup:
+        if self._entered:
+            raise RuntimeError(f"TaskGroup {self!r} has already been entered")
+        if self._loop is None:
+            self._loop = events.get_running_loop()
+        self._parent_task = current_task(self._loop)
+        if self._parent_task is None:
+            raise RuntimeError(f"TaskGroup {self!r} cannot determine the parent task")
+        self._entered = self._open = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del trace
+        try:
+            await self._leave(kind, error)
+        finally:
+            # No cycle of frames and exceptions is left behind.
+            kind = error = None
+            self._parent_task = self._errors = self._base_error = None
+
+    async def _leave(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
+        self._exiting = True
+        if _ends_the_program(error) and self._base_error is None:
+            self._base_error = error
+        cancellation = error if _is_cancellation(kind) else None
+        try:
+            if not _EXACT:
+                cancellation = self._uncancel_parent(cancellation)
+            if kind is not None and not self._aborting:
+                self._abort()
+            if self._tasks:
+                cancellation = await self._wait(cancellation)
+            if self._base_error is not None:
+                raise self._base_error
+            if _EXACT:
+                cancellation = self._uncancel_parent(cancellation)
+            if cancellation is not None and not self._errors:
+                raise cancellation
+            if kind is not None and not _is_cancellation(kind) and self._errors is not None and error is not None:
+                self._errors.append(error)
+            if self._errors:
+                self._keep_cancellation_count()
+                raise BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors) from None
+        finally:
+            cancellation = error = None
+
+    async def _wait(self, cancellation: BaseException | None) -> BaseException | None:
+        """Wait for all tasks, however often the parent is cancelled meanwhile; the cancellation to pass on."""
+        loop: Any = self._loop
+        while self._tasks:
+            if self._on_completed_fut is None:
+                self._on_completed_fut = loop.create_future()
+            completed: Future[bool] = self._on_completed_fut
+            try:
+                await completed
+            except CancelledError as again:
+                if not self._aborting:
+                    cancellation = again
+                    self._abort()
+            self._on_completed_fut = None
+        return cancellation
+
+    def _uncancel_parent(self, cancellation: BaseException | None) -> BaseException | None:
+        """Take our own request to cancel the parent back: if it was the only one, nothing is passed on."""
+        if self._parent_cancel_requested and self._parent_task is not None and self._parent_task.uncancel() == 0:
+            return None
+        return cancellation
+
+    def _keep_cancellation_count(self) -> None:
+        if _EXACT and self._parent_task is not None and self._parent_task.cancelling():
+            self._parent_task.uncancel()
+            self._parent_task.cancel()
+
+    def _abort(self) -> None:
+        self._aborting = True
+        self._open = False
+        for task in list(self._tasks):
+            if not task.done():
+                task.cancel()
+
+    def _failed(self, task: Task[Any], error: BaseException) -> None:
+        """A task of the group has failed. Called by the native part."""
+        if self._errors is None or self._parent_task is None:
+            return
+        self._errors.append(error)
+        if _ends_the_program(error) and self._base_error is None:
+            self._base_error = error
+        if self._parent_task.done():
+            loop: Any = self._loop
+            loop.call_exception_handler(
+                {
+                    "message": f"Task {task!r} has errored out but its parent task {self._parent_task} "
+                    "is already completed",
+                    "exception": error,
+                    "task": task,
+                }
+            )
+        elif not self._aborting and not self._parent_cancel_requested:
+            # Aborts what runs in the block; __aexit__ takes the request back.
+            self._abort()
+            self._parent_cancel_requested = True
+            self._parent_task.cancel()

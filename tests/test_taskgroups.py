@@ -1,0 +1,154 @@
+"""`TaskGroup`: every test runs on asyncio, which is the oracle, and on ferrio."""
+
+import asyncio
+import sys
+
+import pytest
+from helpers import on_loop
+
+
+async def failing(error, turns=1):
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    raise error
+
+
+@on_loop
+async def test_waits_for_all(loop, aio):
+    async with aio.TaskGroup() as group:
+        tasks = [group.create_task(aio.sleep(0.001 * n, n), name=f"n{n}") for n in range(4)]
+        assert repr(group) == "<TaskGroup tasks=4 entered>"
+        assert tasks[2].get_name() == "n2"
+    assert [task.result() for task in tasks] == [0, 1, 2, 3]
+    assert repr(group) == "<TaskGroup entered>"
+
+
+@on_loop
+async def test_an_empty_group(loop, aio):
+    async with aio.TaskGroup() as group:
+        pass
+    coroutine = aio.sleep(0)
+    with pytest.raises(RuntimeError, match="is finished"):
+        group.create_task(coroutine)
+    coroutine.close()
+
+
+@on_loop
+async def test_a_failure_cancels_the_others(loop, aio):
+    with pytest.raises(BaseExceptionGroup, match="unhandled errors in a TaskGroup") as caught:
+        async with aio.TaskGroup() as group:
+            slow = group.create_task(aio.sleep(3600))
+            group.create_task(failing(KeyError()))
+            group.create_task(failing(ValueError()))
+            await aio.sleep(3600)
+    assert slow.cancelled()
+    assert [type(error) for error in caught.value.exceptions] == [KeyError, ValueError]
+    assert asyncio.current_task().cancelling() == 0
+
+
+@on_loop
+async def test_the_block_fails(loop, aio):
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with aio.TaskGroup() as group:
+            slow = group.create_task(aio.sleep(3600))
+            raise KeyError
+    assert slow.cancelled()
+    assert [type(error) for error in caught.value.exceptions] == [KeyError]
+
+
+@on_loop
+async def test_cancelled_from_outside(loop, aio):
+    inner = []
+
+    async def work():
+        async with aio.TaskGroup() as group:
+            inner.append(group.create_task(aio.sleep(3600)))
+            await aio.sleep(3600)
+
+    task = aio.create_task(work())
+    await aio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert inner[0].cancelled()
+
+
+@on_loop
+async def test_tasks_may_start_others(loop, aio):
+    done = []
+
+    async def tree(group, depth):
+        if depth:
+            group.create_task(tree(group, depth - 1))
+            group.create_task(tree(group, depth - 1))
+        done.append(depth)
+
+    async with aio.TaskGroup() as group:
+        group.create_task(tree(group, 5))
+    assert len(done) == 2**6 - 1
+
+
+@on_loop
+async def test_before_it_is_entered(loop, aio):
+    group = aio.TaskGroup()
+    coroutine = aio.sleep(0)
+    with pytest.raises(RuntimeError, match="has not been entered"):
+        group.create_task(coroutine)
+    coroutine.close()
+    async with group:
+        pass
+    with pytest.raises(RuntimeError, match="has already been entered"):
+        async with group:
+            pass
+
+
+@on_loop
+async def test_while_it_shuts_down(loop, aio):
+    seen = []
+
+    async def late(group):
+        try:
+            await aio.sleep(3600)
+        finally:
+            coroutine = aio.sleep(0)
+            try:
+                group.create_task(coroutine)
+            except RuntimeError as error:
+                seen.append(str(error))
+            coroutine.close()
+
+    with pytest.raises(BaseExceptionGroup):
+        async with aio.TaskGroup() as group:
+            group.create_task(late(group))
+            group.create_task(failing(KeyError(), 2))
+    assert len(seen) == 1
+    assert "is shutting down" in seen[0]
+
+
+@on_loop
+async def test_what_ends_the_program_comes_out_alone(loop, aio):
+    class Leave(SystemExit):
+        pass
+
+    group = aio.TaskGroup()
+    with pytest.raises(Leave):
+        async with group:
+            raise Leave
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks")
+def test_eager_tasks(new_loop, aio):
+    loop = new_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+
+    async def now(value):
+        return value
+
+    async def main():
+        async with aio.TaskGroup() as group:
+            first = group.create_task(now(1))
+            assert first.done()
+            second = group.create_task(aio.sleep(0, 2))
+        return await aio.gather(now(0), first, second)
+
+    assert loop.run_until_complete(main()) == [0, 1, 2]
