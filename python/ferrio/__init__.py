@@ -22,6 +22,15 @@ from .events import EventLoopPolicy, install, new_event_loop, uninstall
 from .futures import Future, Task
 from .limits import RateLimiter
 from .runners import Runner, run
+from .streams import (
+    StreamReader,
+    StreamReaderProtocol,
+    StreamWriter,
+    open_connection,
+    open_unix_connection,
+    start_server,
+    start_unix_server,
+)
 from .tasks import show_native_tasks
 from .unix_events import Loop
 
@@ -36,6 +45,9 @@ __all__ = [
     "Loop",
     "RateLimiter",
     "Runner",
+    "StreamReader",
+    "StreamReaderProtocol",
+    "StreamWriter",
     "Task",
     "TaskGroup",
     "TimerHandle",
@@ -43,8 +55,12 @@ __all__ = [
     "exceptions",
     "install",
     "new_event_loop",
+    "open_connection",
+    "open_unix_connection",
     "run",
     "subprocess",
+    "start_server",
+    "start_unix_server",
     "uninstall",
 ]
 __all__ += [name for name in asyncio.__all__ if name not in __all__]

@@ -30,6 +30,7 @@ mod selector_events;
 mod server;
 mod sockets;
 mod step;
+mod streams;
 mod support;
 mod task_factory;
 mod tasks;
@@ -54,6 +55,11 @@ mod _ferrio {
     use crate::operations::Operation;
     use crate::server::Listener;
     use crate::step::Wakeup;
+    use crate::streams::draining::Draining;
+    use crate::streams::protocol::StreamReaderProtocol;
+    use crate::streams::reader::StreamReader;
+    use crate::streams::reading::Reading;
+    use crate::streams::writer::StreamWriter;
     use crate::tasks::Task;
     use crate::threads::{Job, WorkQueue};
     use crate::transports::Stream;
@@ -86,9 +92,18 @@ mod _ferrio {
         module.add("WorkQueue", type_object::<WorkQueue>(py)?)?;
         create::<Listener>(&py.get_type::<PyAny>(), &[])?;
         create::<Operation>(&py.get_type::<PyAny>(), &[])?;
-        py.import("collections.abc")?
-            .getattr("Coroutine")?
-            .call_method1("register", (type_object::<Operation>(py)?,))?;
+        create::<StreamReader>(&py.get_type::<PyAny>(), &[])?;
+        create::<StreamWriter>(&py.get_type::<PyAny>(), &[])?;
+        create::<StreamReaderProtocol>(&py.get_type::<PyAny>(), &[])?;
+        create::<Reading>(&py.get_type::<PyAny>(), &[])?;
+        create::<Draining>(&py.get_type::<PyAny>(), &[])?;
+        let coroutine = py.import("collections.abc")?.getattr("Coroutine")?;
+        for native in [type_object::<Operation>(py)?, type_object::<Reading>(py)?, type_object::<Draining>(py)?] {
+            coroutine.call_method1("register", (native,))?;
+        }
+        module.add("StreamReader", type_object::<StreamReader>(py)?)?;
+        module.add("StreamWriter", type_object::<StreamWriter>(py)?)?;
+        module.add("StreamReaderProtocol", type_object::<StreamReaderProtocol>(py)?)?;
         create::<DatagramTransport>(&flow_control, &[&base("DatagramTransport")?])?;
         module.add("DatagramTransport", type_object::<DatagramTransport>(py)?)?;
         create::<Stream<Socket>>(&flow_control, &[])?;

@@ -9,6 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::args::Args;
+use super::awaitable::stop_with;
 use super::heap_type::{Native, state};
 use super::members::{Members, entry, method};
 
@@ -27,6 +28,12 @@ pub(crate) trait Coroutine: Native {
 
     /// Ends it where it is. Harmless when it has ended.
     fn close(&self);
+
+    /// `error` is raised where it waits.
+    fn raised<'py>(&self, _: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        self.close();
+        Err(error)
+    }
 }
 
 /// Everything a coroutine type needs.
@@ -73,7 +80,13 @@ unsafe extern "C" fn next<T: Coroutine>(this: *mut ffi::PyObject) -> *mut ffi::P
         |py| {
             // SAFETY: CPython calls this slot with an object of our type.
             let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            resume(state, &this).map(Bound::into_ptr)
+            Ok(match state.step(&this)? {
+                Step::Yield(value) => value.into_ptr(),
+                Step::Return(value) => {
+                    stop_with(&value);
+                    ptr::null_mut()
+                }
+            })
         },
         ptr::null_mut(),
     )
@@ -98,12 +111,15 @@ unsafe extern "C" fn throw<T: Coroutine>(
 ) -> *mut ffi::PyObject {
     let body = |state: &T, this: &Bound<'_, PyAny>, args: Args<'_, '_>| {
         let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"], 1)?;
-        state.close();
         let helper = crate::support::helper(this.py(), pyo3::intern!(this.py(), "raised"))?;
-        Err::<(), _>(PyErr::from_value(helper.call1((kind, value, traceback))?))
+        let error = PyErr::from_value(helper.call1((kind, value, traceback))?);
+        match state.raised(this, error)? {
+            Step::Yield(value) => Ok(value.unbind()),
+            Step::Return(value) => Err(PyStopIteration::new_err((value.unbind(),))),
+        }
     };
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<T, ()>(this, values, positional, names, body) }
+    unsafe { method::<T, Py<PyAny>>(this, values, positional, names, body) }
 }
 
 unsafe extern "C" fn close<T: Coroutine>(
@@ -126,4 +142,17 @@ fn resume<'py, T: Coroutine>(state: &T, this: &Bound<'py, PyAny>) -> PyResult<Bo
         Step::Yield(value) => Ok(value),
         Step::Return(value) => Err(PyStopIteration::new_err((value.unbind(),))),
     }
+}
+
+/// Warns that the coroutine `name` came to its end before its beginning.
+pub(crate) fn never_awaited(name: &str) {
+    super::call::with_python(|py| {
+        let text = std::ffi::CString::new(format!("coroutine '{name}' was never awaited"));
+        let class = py.get_type::<pyo3::exceptions::PyRuntimeWarning>();
+        if let Ok(text) = text
+            && let Err(error) = PyErr::warn(py, &class, &text, 1)
+        {
+            error.write_unraisable(py, None);
+        }
+    });
 }

@@ -7,6 +7,8 @@
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
 //! * `coroutine`: native coroutines
 //! * `loop_slots`: making a loop
+//! * `object`: native types that Python code makes and derives from
+//! * `received`: bytes that arrived and were not read yet
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are, and which one is current
 //! * `weak`: which transport has which descriptor
@@ -25,6 +27,8 @@ pub(crate) mod coroutine;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
+pub(crate) mod object;
+pub(crate) mod received;
 pub(crate) mod reference;
 pub(crate) mod registry;
 pub(crate) mod weak;
