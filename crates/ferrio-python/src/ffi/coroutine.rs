@@ -9,9 +9,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::args::Args;
-use super::awaitable::stop_with;
 use super::heap_type::{Native, state};
-use super::members::{Members, entry, method};
+use super::members::{Members, light_entry, method};
+use super::stop::stop_once_more;
 
 /// What one step did.
 pub(crate) enum Step<'py> {
@@ -59,7 +59,7 @@ unsafe extern "C" fn send_slot<T: Coroutine>(
     _: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> ffi::PySendResult {
-    let (status, value) = entry(
+    let (status, value) = light_entry(
         |py| {
             // SAFETY: CPython calls this slot with an object of our type.
             let step = unsafe { state::<T>(this).step(&Borrowed::from_ptr(py, this)) }?;
@@ -76,14 +76,14 @@ unsafe extern "C" fn send_slot<T: Coroutine>(
 }
 
 unsafe extern "C" fn next<T: Coroutine>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    entry(
+    light_entry(
         |py| {
             // SAFETY: CPython calls this slot with an object of our type.
             let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
             Ok(match state.step(&this)? {
                 Step::Yield(value) => value.into_ptr(),
                 Step::Return(value) => {
-                    stop_with(&value);
+                    stop_once_more(&value);
                     ptr::null_mut()
                 }
             })

@@ -11,6 +11,7 @@
 //! * `received`: bytes that arrived and were not read yet
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are, and which one is current
+//! * `stop`: how a coroutine hands over its result
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
 //!
@@ -31,5 +32,6 @@ pub(crate) mod object;
 pub(crate) mod received;
 pub(crate) mod reference;
 pub(crate) mod registry;
+mod stop;
 pub(crate) mod weak;
 pub(crate) mod word;

@@ -4,7 +4,9 @@
 //! they may change, as code that derives from asyncio's class does.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::io;
+use std::mem::MaybeUninit;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PySequence};
@@ -33,10 +35,10 @@ impl Default for Buffer {
 impl Buffer {
     /// How many bytes there are.
     pub(crate) fn len(&self, py: Python<'_>) -> PyResult<usize> {
-        match self.shared(py) {
-            Some(shared) => shared.len(),
-            None => Ok(self.own(|received| received.len())),
+        if let Storage::Own(received) = &*self.0.borrow() {
+            return Ok(received.len());
         }
+        self.share(py).len()
     }
 
     /// Runs `look` on the bytes. It must not call Python.
@@ -63,7 +65,7 @@ impl Buffer {
         &self,
         py: Python<'_>,
         room: Option<usize>,
-        read: impl FnOnce(&mut [std::mem::MaybeUninit<u8>]) -> io::Result<usize>,
+        read: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
     ) -> PyResult<io::Result<usize>> {
         if let Some(shared) = self.shared(py) {
             let mut received = Received::default();
@@ -81,22 +83,20 @@ impl Buffer {
 
     /// Takes the first `count` bytes, or what there is.
     pub(crate) fn take<'py>(&self, py: Python<'py>, count: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let taken = match self.shared(py) {
-            Some(shared) => {
-                let bytes = bytes_of(&shared)?;
-                PyBytes::new(py, &bytes[..count.min(bytes.len())])
-            }
-            None => {
-                let count = count.min(self.own(|received| received.len()));
-                bytes_filled_by::<std::convert::Infallible>(py, count, |place| {
-                    self.own(|received| copy(place, received.as_slice()));
-                    Ok(count)
-                })?
-                .unwrap_or_else(|never| match never {})
-            }
-        };
-        self.discard(py, count)?;
-        Ok(taken)
+        if let Storage::Own(received) = &mut *self.0.borrow_mut() {
+            // Making bytes calls nobody.
+            let count = count.min(received.len());
+            let made = bytes_filled_by::<Infallible>(py, count, |place| {
+                copy(place, received.as_slice());
+                Ok(count)
+            })?;
+            let taken = made.unwrap_or_else(|never| match never {});
+            received.discard(count);
+            return Ok(taken);
+        }
+        let bytes = self.look(py, |bytes| bytes[..count.min(bytes.len())].to_vec())?;
+        self.discard(py, bytes.len())?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// Forgets the first `count` bytes.
@@ -159,7 +159,7 @@ fn bytes_of(shared: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     Ok(shared.cast::<PyByteArray>()?.to_vec())
 }
 
-fn copy(place: &mut [std::mem::MaybeUninit<u8>], bytes: &[u8]) {
+fn copy(place: &mut [MaybeUninit<u8>], bytes: &[u8]) {
     for (place, byte) in place.iter_mut().zip(bytes) {
         place.write(*byte);
     }

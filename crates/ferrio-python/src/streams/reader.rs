@@ -19,7 +19,7 @@ use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyByteArray, PyDict, PyTuple, PyType};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyTuple, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::Args;
@@ -263,29 +263,30 @@ impl StreamReader {
 
     fn read(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [count] = args.bind("read", ["n"], 0)?;
-        if !self.is_plain() {
-            return self.theirs(this, "read", args);
-        }
         let request = match count {
-            None => Request::all(),
+            None => Some(Request::all()),
             Some(count) => Request::some(&count),
         };
-        Reading::create(this, request).map(Bound::unbind)
+        match request.filter(|_| self.is_plain()) {
+            Some(request) => Reading::create(this, request).map(Bound::unbind),
+            None => self.theirs(this, "read", args),
+        }
     }
 
     fn readexactly(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [Some(count)] = args.bind("readexactly", ["n"], 1)? else { return Ok(this.py().None()) };
-        if !self.is_plain() {
-            return self.theirs(this, "readexactly", args);
+        match Request::exactly(&count).filter(|_| self.is_plain()) {
+            Some(request) => Reading::create(this, request).map(Bound::unbind),
+            None => self.theirs(this, "readexactly", args),
         }
-        Reading::create(this, Request::exactly(&count)).map(Bound::unbind)
     }
 
     fn readuntil(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [separator] = args.bind("readuntil", ["separator"], 0)?;
-        // Several separators at once are new in Python 3.13, and here on every release.
-        let several = separator.is_some_and(|separator| separator.is_instance_of::<PyTuple>());
-        if !self.is_plain() && !(several && !cfg!(Py_3_13)) {
+        // Several at once are new in Python 3.13, and here on every release.
+        let new = !cfg!(Py_3_13) && separator.is_some_and(|separator| separator.is_instance_of::<PyTuple>());
+        let known = separator.as_deref().is_none_or(is_usual);
+        if !(new || known && self.is_plain()) {
             return self.theirs(this, "readuntil", args);
         }
         Reading::create(this, Request::until(separator.as_deref())).map(Bound::unbind)
@@ -376,6 +377,17 @@ impl StreamReader {
 
     fn set_source_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         put(&self.source_traceback, value)
+    }
+}
+
+/// Whether `separator` is what `readuntil` is meant to be called with. All else is left to asyncio's method.
+fn is_usual(separator: &Bound<'_, PyAny>) -> bool {
+    let usual = |one: &Bound<'_, PyAny>| {
+        one.is_exact_instance_of::<PyBytes>() || one.is_exact_instance_of::<PyByteArray>()
+    };
+    match separator.cast::<PyTuple>() {
+        Ok(all) => all.iter().all(|one| usual(&one)),
+        Err(_) => usual(separator),
     }
 }
 

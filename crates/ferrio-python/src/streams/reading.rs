@@ -6,14 +6,15 @@
 //!                                                   └────── throw, close ──────▶ Done, nothing was taken
 //! ```
 //!
-//! Nothing happens before the first step, as in any coroutine: what is wrong with the arguments is raised there, too.
+//! Nothing happens before the first step, as in any coroutine: what is wrong with the arguments is raised there, too. Numbers
+//! that are none are left to asyncio's methods.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CStr;
 
-use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyStopAsyncIteration, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyInt};
 use pyo3::{IntoPyObjectExt, intern};
 
 use crate::exceptions::{is_asyncio_error, make_asyncio_error};
@@ -42,54 +43,45 @@ enum Kind {
 pub(crate) struct Request {
     kind: Kind,
     count: isize,
-    /// The argument where it has to be looked at, which is done when it is awaited.
-    argument: Option<Ref>,
+    /// Looked at when it is awaited.
+    separator: Option<Ref>,
 }
 
 impl Request {
     pub(crate) fn all() -> Self {
-        Request { kind: Kind::All, count: -1, argument: None }
+        Request { kind: Kind::All, count: -1, separator: None }
     }
 
-    pub(crate) fn some(count: &Bound<'_, PyAny>) -> Self {
-        match number(count) {
-            Some(count) if count < 0 => Request::all(),
-            Some(count) => Request { kind: Kind::Some, count, argument: None },
-            None => Request { kind: Kind::Some, count: 0, argument: Some(count.clone().into()) },
-        }
+    /// Up to so many bytes; `None` for what is not a number of bytes.
+    pub(crate) fn some(count: &Bound<'_, PyAny>) -> Option<Self> {
+        let count = number(count)?;
+        let kind = if count < 0 { Kind::All } else { Kind::Some };
+        Some(Request { kind, count, separator: None })
     }
 
-    pub(crate) fn exactly(count: &Bound<'_, PyAny>) -> Self {
-        match number(count) {
-            Some(count) => Request { kind: Kind::Exactly, count, argument: None },
-            None => Request { kind: Kind::Exactly, count: 0, argument: Some(count.clone().into()) },
-        }
+    /// Exactly so many bytes; `None` for what is not a number of bytes.
+    pub(crate) fn exactly(count: &Bound<'_, PyAny>) -> Option<Self> {
+        Some(Request { kind: Kind::Exactly, count: number(count)?, separator: None })
     }
 
     /// Up to a newline, or what is given.
     pub(crate) fn until(separator: Option<&Bound<'_, PyAny>>) -> Self {
-        let argument = separator.map(|separator| separator.clone().into());
-        Request { kind: Kind::Until, count: -1, argument }
+        let separator = separator.map(|separator| separator.clone().into());
+        Request { kind: Kind::Until, count: -1, separator }
     }
 
     pub(crate) fn line() -> Self {
-        Request { kind: Kind::Line, count: -1, argument: None }
+        Request { kind: Kind::Line, count: -1, separator: None }
     }
 
     pub(crate) fn next() -> Self {
-        Request { kind: Kind::Next, count: -1, argument: None }
+        Request { kind: Kind::Next, count: -1, separator: None }
     }
 }
 
-/// A number of bytes, whatever kind of number it is; beyond what fits, the most.
+/// A number of bytes, if it is one that there can be. Of other kinds of numbers errors speak in their own words.
 fn number(count: &Bound<'_, PyAny>) -> Option<isize> {
-    match count.extract::<isize>() {
-        Ok(count) => Some(count),
-        Err(error) if error.is_instance_of::<PyOverflowError>(count.py()) => {
-            Some(if count.lt(0).unwrap_or(false) { -1 } else { isize::MAX })
-        }
-        Err(_) => None,
-    }
+    count.cast_exact::<PyInt>().ok()?.extract().ok()
 }
 
 /// What an attempt came to.
@@ -119,7 +111,7 @@ pub(crate) struct Reading {
     reader: Slot,
     /// What it waits for.
     future: Slot,
-    argument: Slot,
+    separator: Slot,
 }
 
 impl Reading {
@@ -133,9 +125,9 @@ impl Reading {
             pieces: RefCell::default(),
             reader: Slot::new(reader.clone().into()),
             future: Slot::default(),
-            argument: Slot::default(),
+            separator: Slot::default(),
         };
-        drop(state.argument.replace(request.argument));
+        drop(state.separator.replace(request.separator));
         let this = alloc_untracked(reader.py(), state)?;
         track(&this);
         Ok(this)
@@ -170,8 +162,9 @@ impl Reading {
 
     /// The first step's checks. `Some` is a result that needs no data.
     fn begin<'py>(&self, py: Python<'py>, reader: &StreamReader) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        if let Some(argument) = self.argument.take() {
-            self.interpret(&argument.bind(py))?;
+        if let Some(separator) = self.separator.take() {
+            // Set once: this is the first step.
+            drop(self.separators.set(Separators::new(&separator.bind(py))?));
         }
         if self.kind == Kind::Exactly && self.count < 0 {
             return Err(PyValueError::new_err("readexactly size can not be less than zero"));
@@ -180,18 +173,6 @@ impl Reading {
             return Err(PyErr::from_value(exception));
         }
         Ok((self.count == 0).then(|| PyBytes::new(py, b"")))
-    }
-
-    /// Separators to look for, or an error for an argument of a wrong type.
-    fn interpret(&self, argument: &Bound<'_, PyAny>) -> PyResult<()> {
-        if self.kind == Kind::Until {
-            // Set once: this is the first step.
-            drop(self.separators.set(Separators::new(argument)?));
-            return Ok(());
-        }
-        // What comparing it raises, or else cutting by it.
-        argument.lt(0)?;
-        Err(PyTypeError::new_err("slice indices must be integers or None or have an __index__ method"))
     }
 
     /// Takes what was asked for, if it is there.
@@ -323,7 +304,7 @@ impl Reading {
             reader.forget_waiter();
         }
         drop(self.pieces.take());
-        drop(self.argument.take());
+        drop(self.separator.take());
         drop(self.reader.take());
     }
 }
@@ -421,13 +402,13 @@ impl Native for Reading {
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.reader, &self.future, &self.argument] {
+        for slot in [&self.reader, &self.future, &self.separator] {
             visitor.raw(slot.as_ptr());
         }
     }
 
     fn clear(&self) {
-        for slot in [&self.reader, &self.future, &self.argument] {
+        for slot in [&self.reader, &self.future, &self.separator] {
             drop(slot.take());
         }
     }

@@ -11,7 +11,8 @@ use crate::ffi::call::Exported;
 /// See the module. None of them is empty, and the shortest is first.
 pub(crate) enum Separators {
     Newline,
-    Some(Vec<Vec<u8>>),
+    One(Vec<u8>),
+    Several(Vec<Vec<u8>>),
 }
 
 /// Where a separator is.
@@ -24,58 +25,64 @@ pub(crate) struct Found {
 impl Separators {
     /// Reads what `readuntil` was called with.
     pub(crate) fn new(given: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let given = match given.cast::<PyTuple>() {
-            Ok(tuple) => tuple.iter().collect(),
-            Err(_) => vec![given.clone()],
+        let Ok(tuple) = given.cast::<PyTuple>() else {
+            require_some(given.len()?)?;
+            return bytes(given).map(Separators::One);
         };
-        let mut sized = Vec::with_capacity(given.len());
-        for one in given {
+        let mut sized = Vec::with_capacity(tuple.len());
+        for one in tuple {
             sized.push((one.len()?, one));
         }
         sized.sort_by_key(|(length, _)| *length);
         match sized.first() {
             None => return Err(PyValueError::new_err("Separator should contain at least one element")),
-            Some((0, _)) => {
-                return Err(PyValueError::new_err("Separator should be at least one-byte string"));
-            }
-            Some(_) => {}
+            Some((length, _)) => require_some(*length)?,
         }
-        sized.iter().map(|(_, one)| bytes(one)).collect::<PyResult<_>>().map(Separators::Some)
+        sized.iter().map(|(_, one)| bytes(one)).collect::<PyResult<_>>().map(Separators::Several)
     }
 
     pub(crate) fn shortest(&self) -> usize {
         match self {
             Separators::Newline => 1,
-            Separators::Some(all) => all.first().map_or(1, Vec::len),
+            Separators::One(one) => one.len(),
+            Separators::Several(all) => all.first().map_or(1, Vec::len),
         }
     }
 
     pub(crate) fn longest(&self) -> usize {
         match self {
             Separators::Newline => 1,
-            Separators::Some(all) => all.last().map_or(1, Vec::len),
+            Separators::One(one) => one.len(),
+            Separators::Several(all) => all.last().map_or(1, Vec::len),
         }
     }
 
     /// The first match in `data` from `offset` on.
     pub(crate) fn find(&self, data: &[u8], offset: usize) -> Option<Found> {
-        match self {
+        let data = data.get(offset..)?;
+        let found = match self {
             Separators::Newline => {
-                let start = offset + position(&data[offset..], b'\n')?;
-                Some(Found { start, end: start + 1 })
+                let start = position(data, b'\n')?;
+                Found { start, end: start + 1 }
             }
-            Separators::Some(all) => {
-                let ends = all.iter().filter_map(|one| {
-                    let start = offset + find(data.get(offset..)?, one)?;
-                    Some(Found { start, end: start + one.len() })
-                });
-                ends.min_by_key(|found| found.end)
-            }
-        }
+            Separators::One(one) => find(data, one)?,
+            Separators::Several(all) => all.iter().filter_map(|one| find(data, one)).min_by_key(|found| found.end)?,
+        };
+        Some(Found { start: offset + found.start, end: offset + found.end })
     }
 }
 
+fn require_some(length: usize) -> PyResult<()> {
+    if length == 0 {
+        return Err(PyValueError::new_err("Separator should be at least one-byte string"));
+    }
+    Ok(())
+}
+
 fn bytes(separator: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(bytes) = separator.cast_exact::<PyBytes>() {
+        return Ok(bytes.as_bytes().to_vec());
+    }
     match Exported::new(separator, false) {
         Ok(exported) => Ok(exported.as_ref().to_vec()),
         // What looking for it raises.
@@ -86,15 +93,16 @@ fn bytes(separator: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     }
 }
 
-fn find(data: &[u8], separator: &[u8]) -> Option<usize> {
-    let first = *separator.first()?;
-    let mut from = 0;
+/// The first place of `separator`: by its last byte, which is what ends a line or a record and rare in the rest.
+fn find(data: &[u8], separator: &[u8]) -> Option<Found> {
+    let (last, before) = separator.split_last()?;
+    let mut from = before.len();
     loop {
-        let candidate = from + position(data.get(from..)?, first)?;
-        if data[candidate..].starts_with(separator) {
-            return Some(candidate);
+        let place = from + position(data.get(from..)?, *last)?;
+        if data[..place].ends_with(before) {
+            return Some(Found { start: place - before.len(), end: place + 1 });
         }
-        from = candidate + 1;
+        from = place + 1;
     }
 }
 
