@@ -45,7 +45,8 @@ class _Covering(ABCMeta):
         return super().__subclasscheck__(subclass)
 
 
-class StreamReader(_ferrio.StreamReader, streams.StreamReader, metaclass=_Covering):
+# Several separators are known to asyncio's readuntil() since Python 3.13 only.
+class StreamReader(_ferrio.StreamReader, streams.StreamReader, metaclass=_Covering):  # type: ignore[misc]
     """Bytes that arrive, to be read: StreamReader(limit=65536, loop=None)."""
 
     def __repr__(self) -> str:

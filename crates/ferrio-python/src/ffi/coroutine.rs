@@ -92,6 +92,7 @@ unsafe extern "C" fn next<T: Coroutine>(this: *mut ffi::PyObject) -> *mut ffi::P
     )
 }
 
+// SAFETY: called by CPython only, as its table promises.
 unsafe extern "C" fn send<T: Coroutine>(
     this: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,

@@ -65,6 +65,7 @@ pub(crate) unsafe extern "C" fn new<T: Constructed>(
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn init<T: Constructed>(
     this: *mut ffi::PyObject,
     args: *mut ffi::PyObject,
@@ -84,6 +85,7 @@ unsafe extern "C" fn init<T: Constructed>(
     )
 }
 
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn finalize<T: Finalized>(this: *mut ffi::PyObject) {
     entry(
         |py| {

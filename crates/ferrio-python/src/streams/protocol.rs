@@ -21,8 +21,8 @@ use crate::ffi::object::{self, Constructed, Finalized};
 use crate::ffi::reference::Slot;
 use crate::futures::{exact_outcome, loop_or_current};
 use crate::outcome::State;
-use crate::streams::reader::{StreamReader, pending, put};
-use crate::streams::{Class, arguments, writer};
+use crate::streams::reader::{StreamReader, pending};
+use crate::streams::{Class, arguments, attributes, put, writer};
 use crate::support;
 use crate::transports::Stream;
 
@@ -87,8 +87,10 @@ impl StreamReaderProtocol {
         self.event_loop.bind(py).ok_or_else(unset)
     }
 
-    fn connection_made(&self, this: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn connection_made(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
+        let [Some(transport)] = args.bind("connection_made", ["transport"], 1)? else { return Ok(()) };
+        let transport = &*transport;
         if self.rejects.get() {
             let helper = support::helper(py, intern!(py, "stream_rejected"))?;
             return helper.call1((this, transport)).map(drop);
@@ -136,8 +138,10 @@ impl StreamReaderProtocol {
         Ok(())
     }
 
-    fn connection_lost(&self, this: &Bound<'_, PyAny>, reason: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn connection_lost(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
+        let [Some(reason)] = args.bind("connection_lost", ["exc"], 1)? else { return Ok(()) };
+        let reason = &*reason;
         let failed = !reason.is_none();
         if let Some(reader) = self.reader(py)? {
             match plain_reader(&reader) {
@@ -160,12 +164,13 @@ impl StreamReaderProtocol {
         Ok(())
     }
 
-    fn data_received(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn data_received(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
+        let [Some(data)] = args.bind("data_received", ["data"], 1)? else { return Ok(()) };
         let Some(reader) = self.reader(py)? else { return Ok(()) };
         match plain_reader(&reader) {
-            Some(state) => state.feed(&reader, data),
-            None => call_method1(&reader, intern!(py, "feed_data"), data).map(drop),
+            Some(state) => state.feed(&reader, &data),
+            None => call_method1(&reader, intern!(py, "feed_data"), &data).map(drop),
         }
     }
 
@@ -230,38 +235,8 @@ impl StreamReaderProtocol {
     }
 }
 
-/// Attributes of asyncio's class: `name, set_name => place;` for an object or None, and for a truth value.
-macro_rules! attributes {
-    (objects { $($get:ident, $set:ident => $slot:ident;)* } flags { $($is:ident, $put:ident => $cell:ident;)* }) => {
-        impl StreamReaderProtocol {
-            $(
-                fn $get(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-                    Ok(self.$slot.object(this.py()))
-                }
-
-                fn $set(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-                    put(&self.$slot, value)
-                }
-            )*
-            $(
-                fn $is(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-                    Ok(self.$cell.get())
-                }
-
-                fn $put(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-                    self.$cell.set(value.is_truthy()?);
-                    Ok(())
-                }
-            )*
-
-            fn slots(&self) -> [&Slot; 10] {
-                [$(&self.$slot,)* &self.drain_waiters]
-            }
-        }
-    };
-}
-
 attributes! {
+    StreamReaderProtocol;
     objects {
         loop_attribute, set_loop_attribute => event_loop;
         reader_attribute, set_reader_attribute => reader;
@@ -278,6 +253,25 @@ attributes! {
         rejects_attribute, set_rejects_attribute => rejects;
         paused_attribute, set_paused_attribute => paused;
         lost_attribute, set_lost_attribute => lost;
+    }
+}
+
+impl StreamReaderProtocol {
+    fn slots(&self) -> [&Slot; 10] {
+        let StreamReaderProtocol { event_loop, reader, strong_reader, source_traceback, transport, .. } = self;
+        let StreamReaderProtocol { writer, task, callback, closed, drain_waiters, .. } = self;
+        [
+            event_loop,
+            reader,
+            strong_reader,
+            source_traceback,
+            transport,
+            writer,
+            task,
+            callback,
+            closed,
+            drain_waiters,
+        ]
     }
 }
 
@@ -395,17 +389,17 @@ impl Native for StreamReaderProtocol {
 
     fn members() -> Members {
         let own = members! { StreamReaderProtocol;
+            light {
+                c"data_received" c"Data came." => data_received,
+            }
             bare {
                 c"eof_received" c"The peer sends no more." => eof_received,
                 c"pause_writing" c"The transport wants no more for now." => pause_writing,
                 c"resume_writing" c"The transport takes more again." => resume_writing,
             }
-            one {
+            methods {
                 c"connection_made" c"There is a transport." => connection_made,
                 c"connection_lost" c"The transport is closed." => connection_lost,
-                c"data_received" c"Data came." => data_received,
-            }
-            methods {
                 c"_get_close_waiter" c"The future that is done when the transport is closed." => close_waiter,
             }
             attributes {

@@ -32,7 +32,7 @@ use crate::futures::{Future, exact_outcome, loop_or_current};
 use crate::outcome::State;
 use crate::streams::buffer::Buffer;
 use crate::streams::reading::{Reading, Request};
-use crate::streams::{Class, arguments};
+use crate::streams::{Class, arguments, attributes};
 use crate::support;
 
 /// `ferrio.StreamReader`.
@@ -203,10 +203,6 @@ impl StreamReader {
         Ok(())
     }
 
-    fn exception(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.exception.object(this.py()))
-    }
-
     fn set_exception(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
         let [Some(exception)] = args.bind("set_exception", ["exc"], 1)? else { return Ok(None) };
         if !self.is_plain() {
@@ -323,60 +319,20 @@ impl StreamReader {
         self.limit_object.set(value.clone());
         Ok(())
     }
+}
 
-    fn loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.event_loop.object(this.py()))
+attributes! {
+    StreamReader;
+    objects {
+        loop_attribute, set_loop_attribute => event_loop;
+        waiter_attribute, set_waiter_attribute => waiter;
+        exception, set_exception_attribute => exception;
+        transport_attribute, set_transport_attribute => transport;
+        source_attribute, set_source_attribute => source_traceback;
     }
-
-    fn set_loop_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.event_loop.set(value.clone());
-        Ok(())
-    }
-
-    fn waiter_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.waiter.object(this.py()))
-    }
-
-    fn set_waiter_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        put(&self.waiter, value)
-    }
-
-    fn set_exception_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        put(&self.exception, value)
-    }
-
-    fn transport_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.transport.object(this.py()))
-    }
-
-    fn set_transport_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        put(&self.transport, value)
-    }
-
-    fn eof_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.eof.get())
-    }
-
-    fn set_eof_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.eof.set(value.is_truthy()?);
-        Ok(())
-    }
-
-    fn paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.paused.get())
-    }
-
-    fn set_paused_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.paused.set(value.is_truthy()?);
-        Ok(())
-    }
-
-    fn source_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.source_traceback.object(this.py()))
-    }
-
-    fn set_source_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        put(&self.source_traceback, value)
+    flags {
+        eof_attribute, set_eof_attribute => eof;
+        paused_attribute, set_paused_attribute => paused;
     }
 }
 
@@ -389,12 +345,6 @@ fn is_usual(separator: &Bound<'_, PyAny>) -> bool {
         Ok(all) => all.iter().all(|one| usual(&one)),
         Err(_) => usual(separator),
     }
-}
-
-/// Sets an attribute of which None is no value.
-pub(crate) fn put(slot: &Slot, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    drop(slot.replace((!value.is_none()).then(|| value.clone().into())));
-    Ok(())
 }
 
 /// A pending future of any loop.

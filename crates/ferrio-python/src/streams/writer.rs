@@ -20,8 +20,8 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
 use crate::streams::draining::Draining;
-use crate::streams::reader::{self, pending, put};
-use crate::streams::{Class, arguments};
+use crate::streams::reader::{self, pending};
+use crate::streams::{Class, arguments, attributes, put};
 use crate::transports::Stream;
 
 /// `ferrio.StreamWriter`.
@@ -140,30 +140,6 @@ impl StreamWriter {
         self.set(value)
     }
 
-    fn protocol_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol.object(this.py()))
-    }
-
-    fn set_protocol_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        put(&self.protocol, value)
-    }
-
-    fn reader_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.reader.object(this.py()))
-    }
-
-    fn set_reader_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        put(&self.reader, value)
-    }
-
-    fn loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.event_loop.object(this.py()))
-    }
-
-    fn set_loop_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        put(&self.event_loop, value)
-    }
-
     /// A future that is done, made when somebody asks for it.
     fn complete_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let py = this.py();
@@ -174,17 +150,24 @@ impl StreamWriter {
             future.call_method1(intern!(py, "set_result"), (py.None(),))?;
             self.complete.set(future);
         }
-        Ok(self.complete.object(py))
-    }
-
-    fn set_complete_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        put(&self.complete, value)
+        self.bare_complete_attribute(this)
     }
 
     fn slots(&self) -> [&Slot; 5] {
         let StreamWriter { transport, protocol, reader, event_loop, complete, .. } = self;
         [transport, protocol, reader, event_loop, complete]
     }
+}
+
+attributes! {
+    StreamWriter;
+    objects {
+        protocol_attribute, set_protocol_attribute => protocol;
+        reader_attribute, set_reader_attribute => reader;
+        loop_attribute, set_loop_attribute => event_loop;
+        bare_complete_attribute, set_complete_attribute => complete;
+    }
+    flags {}
 }
 
 impl Constructed for StreamWriter {
