@@ -3,9 +3,9 @@
     python tests/fuzz_streams.py --seconds 60        # seeds 0, 1, 2, ... until the time is up
     python tests/fuzz_streams.py --seed 17           # one script again; prints it where the two differ
 
-A script feeds a reader with bytes of a small alphabet in random cuts, starts reads of every kind, also wrong ones, cancels
-them, ends or fails the stream, and looks at private attributes. After each step the loop turns until nothing
-more can happen; then results, errors, texts and what the transport was told must be the same.
+A script feeds a reader with bytes of a small alphabet in random cuts, starts reads of every kind, also wrong ones,
+cancels them, ends or fails the stream, and looks at private attributes. After each step the loop turns until
+nothing more can happen; then results, errors, texts and what the transport was told must be the same.
 """
 
 import argparse
