@@ -58,9 +58,9 @@ __all__ = [
     "open_connection",
     "open_unix_connection",
     "run",
-    "subprocess",
     "start_server",
     "start_unix_server",
+    "subprocess",
     "uninstall",
 ]
 __all__ += [name for name in asyncio.__all__ if name not in __all__]

@@ -7,7 +7,6 @@ Python files, or answer to names that libraries read on asyncio's objects; neith
 import asyncio
 from asyncio.transports import _FlowControlMixin
 from collections.abc import Callable, Coroutine, Generator, Iterable
-from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
 from socket import _Address, socket
 from traceback import StackSummary
@@ -23,10 +22,10 @@ __all__ = [
     "Handle",
     "ReadPipeTransport",
     "SocketTransport",
-    "Task",
     "StreamReader",
     "StreamReaderProtocol",
     "StreamWriter",
+    "Task",
     "TimerHandle",
     "WorkQueue",
     "WritePipeTransport",

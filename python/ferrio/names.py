@@ -17,6 +17,15 @@ from typing import Any, NamedTuple
 
 OWN: Mapping[str, tuple[str, ...]] = {
     "futures": ("Future",),
+    "streams": (
+        "StreamReader",
+        "StreamReaderProtocol",
+        "StreamWriter",
+        "open_connection",
+        "open_unix_connection",
+        "start_server",
+        "start_unix_server",
+    ),
     "tasks": ("Task",),
 }
 

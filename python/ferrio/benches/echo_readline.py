@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 
-from benches.harness.bench import Bench
-from benches.harness.row import ROUND_TRIPS, Figures, Row
-from benches.harness.servers import BACKLOG
+from .harness.bench import Bench
+from .harness.row import ROUND_TRIPS, Figures, Row
+from .harness.servers import BACKLOG
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
