@@ -537,7 +537,9 @@ class StreamWriter:
         loop: asyncio.AbstractEventLoop,
     ) -> None: ...
     @property
-    def transport(self) -> asyncio.WriteTransport: ...
+    def transport(self) -> asyncio.WriteTransport:
+        """What it writes to."""
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write data; what does not fit now is written later."""
 
