@@ -28,6 +28,7 @@ from asyncio import (
     format_helpers,
     selector_events,
     sslproto,
+    streams,
     tasks,
     transports,
     trsock,
@@ -134,6 +135,11 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
         "(loop, app_protocol, sslcontext, waiter, server_side=False, server_hostname=None, "
         "call_connection_made=True, ssl_handshake_timeout=None, ssl_shutdown_timeout=None)"
     ),
+    (streams.FlowControlMixin, "_drain_helper"): "(self)",
+    (streams.StreamReader, "_maybe_resume_transport"): "(self)",
+    (streams.StreamReader, "_wait_for_data"): "(self, func_name)",
+    (streams.StreamReader, "_wakeup_waiter"): "(self)",
+    (streams.StreamReaderProtocol, "_get_close_waiter"): "(self, stream)",
     (transports, "_FlowControlMixin"): "(extra=None, loop=None)",
     (trsock, "TransportSocket"): "(sock: socket.socket)",
     (unix_events, "_UnixSubprocessTransport"): (
@@ -173,6 +179,9 @@ ATTRIBUTES = {
     (tasks, "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"),
     (selector_events._SelectorSocketTransport, "_sendfile_compatible"),
     (selector_events._SelectorSocketTransport, "_start_tls_compatible"),
+    (streams, "_DEFAULT_LIMIT"),
+    (streams.StreamReader, "_source_traceback"),
+    (streams.StreamReaderProtocol, "_stream_reader"),
     (transports.BaseTransport, "_extra"),
     (transports._FlowControlMixin, "_protocol_paused"),
 }
@@ -191,6 +200,20 @@ INSTANCES = {
     selector_events._SelectorSocketTransport: {"_eof"},
     selector_events._SelectorTransport: {"_closing", "_loop", "_protocol", "_server", "_sock", "_sock_fd"},
     sslproto.SSLProtocol: {"_app_transport"},
+    streams.FlowControlMixin: {"_connection_lost", "_drain_waiters", "_loop", "_paused"},
+    streams.StreamReader: {"_buffer", "_eof", "_exception", "_limit", "_loop", "_paused", "_transport", "_waiter"},
+    streams.StreamReaderProtocol: {
+        "_client_connected_cb",
+        "_closed",
+        "_over_ssl",
+        "_reject_connection",
+        "_stream_reader_wr",
+        "_stream_writer",
+        "_strong_reader",
+        "_task",
+        "_transport",
+    },
+    streams.StreamWriter: {"_complete_fut", "_loop", "_protocol", "_reader", "_transport"},
     unix_events._UnixReadPipeTransport: {"_closing", "_fileno", "_pipe"},
     unix_events._UnixWritePipeTransport: {"_closing", "_fileno", "_pipe"},
 }

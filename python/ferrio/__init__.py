@@ -24,6 +24,15 @@ from .limits import RateLimiter
 from .locks import Barrier, BoundedSemaphore, BrokenBarrierError, Condition, Event, Lock, Semaphore
 from .queues import LifoQueue, PriorityQueue, Queue, QueueEmpty, QueueFull, QueueShutDown
 from .runners import Runner, run
+from .streams import (
+    StreamReader,
+    StreamReaderProtocol,
+    StreamWriter,
+    open_connection,
+    open_unix_connection,
+    start_server,
+    start_unix_server,
+)
 from .taskgroups import TaskGroup
 from .tasks import create_task, ensure_future, gather, shield, show_native_tasks, sleep, wait, wait_for
 from .timeouts import Timeout, timeout, timeout_at
@@ -53,6 +62,9 @@ __all__ = [
     "RateLimiter",
     "Runner",
     "Semaphore",
+    "StreamReader",
+    "StreamReaderProtocol",
+    "StreamWriter",
     "Task",
     "TaskGroup",
     "Timeout",
@@ -64,9 +76,13 @@ __all__ = [
     "gather",
     "install",
     "new_event_loop",
+    "open_connection",
+    "open_unix_connection",
     "run",
     "shield",
     "sleep",
+    "start_server",
+    "start_unix_server",
     "subprocess",
     "timeout",
     "timeout_at",

@@ -36,6 +36,15 @@ from .queues import (
     QueueShutDown as QueueShutDown,
 )
 from .runners import Runner as Runner, run as run
+from .streams import (
+    StreamReader as StreamReader,
+    StreamReaderProtocol as StreamReaderProtocol,
+    StreamWriter as StreamWriter,
+    open_connection as open_connection,
+    open_unix_connection as open_unix_connection,
+    start_server as start_server,
+    start_unix_server as start_unix_server,
+)
 from .unix_events import Loop as Loop
 
 EventLoop = Loop
@@ -69,9 +78,6 @@ from asyncio import (
     SelectorEventLoop as SelectorEventLoop,
     SendfileNotAvailableError as SendfileNotAvailableError,
     Server as Server,
-    StreamReader as StreamReader,
-    StreamReaderProtocol as StreamReaderProtocol,
-    StreamWriter as StreamWriter,
     SubprocessProtocol as SubprocessProtocol,
     SubprocessTransport as SubprocessTransport,
     TaskGroup as TaskGroup,
@@ -101,16 +107,12 @@ from asyncio import (
     iscoroutine as iscoroutine,
     iscoroutinefunction as iscoroutinefunction,
     isfuture as isfuture,
-    open_connection as open_connection,
-    open_unix_connection as open_unix_connection,
     run_coroutine_threadsafe as run_coroutine_threadsafe,
     set_child_watcher as set_child_watcher,
     set_event_loop as set_event_loop,
     set_event_loop_policy as set_event_loop_policy,
     shield as shield,
     sleep as sleep,
-    start_server as start_server,
-    start_unix_server as start_unix_server,
     timeout as timeout,
     timeout_at as timeout_at,
     to_thread as to_thread,

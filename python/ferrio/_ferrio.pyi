@@ -12,9 +12,8 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextvars import Context
 from socket import _Address, socket
 from traceback import StackSummary
-from types import GenericAlias
-from types import TracebackType
-from typing import Any, Generic, Literal, TypeVar, type_check_only
+from types import GenericAlias, TracebackType
+from typing import Any, Generic, Literal, Self, SupportsIndex, TypeVar, type_check_only
 
 from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
 from typing_extensions import TypeVarTuple, disjoint_base
@@ -31,6 +30,9 @@ __all__ = [
     "ReadPipeTransport",
     "Semaphore",
     "SocketTransport",
+    "StreamReader",
+    "StreamReaderProtocol",
+    "StreamWriter",
     "Task",
     "TimerHandle",
     "WorkQueue",
@@ -611,3 +613,145 @@ class DatagramTransport(_Reading, _Flow, _Transport, _FlowControlMixin, asyncio.
 
     def sendto(self, data: bytes | bytearray | memoryview, addr: _Address | None = None) -> None:
         """Send one packet."""
+
+@disjoint_base
+class StreamReader:
+    """The native part of ferrio.StreamReader."""
+
+    _size: int
+    _buffer: bytearray
+    _limit: int
+    _loop: asyncio.AbstractEventLoop
+    _waiter: asyncio.Future[None] | None
+    _exception: Exception | None
+    _transport: asyncio.BaseTransport | None
+    _eof: bool
+    _paused: bool
+    _source_traceback: StackSummary | None
+
+    def __init__(self, limit: int = 65536, loop: asyncio.AbstractEventLoop | None = None) -> None: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Coroutine[Any, Any, bytes]: ...
+    def exception(self) -> Exception | None:
+        """What was given to set_exception(), or None."""
+
+    def set_exception(self, exc: Exception) -> None:
+        """Raise an exception in whoever reads."""
+
+    def set_transport(self, transport: asyncio.BaseTransport) -> None:
+        """Set the transport to pause when too much comes."""
+
+    def feed_eof(self) -> None:
+        """No more data will come."""
+
+    def at_eof(self) -> bool:
+        """Whether everything was read and no more will come."""
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        """Put data at the end of the buffer."""
+
+    def read(self, n: int = -1) -> Coroutine[Any, Any, bytes]:
+        """Read up to n bytes, or everything up to the end. A coroutine."""
+
+    def readline(self) -> Coroutine[Any, Any, bytes]:
+        """Read a line, with its newline. A coroutine."""
+
+    def readexactly(self, n: int) -> Coroutine[Any, Any, bytes]:
+        """Read exactly n bytes. A coroutine."""
+
+    def readuntil(
+        self, separator: bytes | bytearray | memoryview | tuple[bytes | bytearray | memoryview, ...] = b"\n"
+    ) -> Coroutine[Any, Any, bytes]:
+        """Read up to a separator, or the first of several in a tuple, and that. A coroutine."""
+
+@disjoint_base
+class StreamWriter:
+    """The native part of ferrio.StreamWriter."""
+
+    _transport: Any
+    _protocol: Any
+    _reader: asyncio.StreamReader | None
+    _loop: asyncio.AbstractEventLoop
+    _complete_fut: asyncio.Future[None]
+
+    def __init__(
+        self,
+        transport: asyncio.BaseTransport,
+        protocol: asyncio.BaseProtocol,
+        reader: asyncio.StreamReader | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None: ...
+    @property
+    def transport(self) -> asyncio.WriteTransport:
+        """What it writes to."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write data; what does not fit now is written later."""
+
+    def writelines(self, data: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Write several pieces of data."""
+
+    def write_eof(self) -> None:
+        """Write no more, after what was written."""
+
+    def can_write_eof(self) -> bool:
+        """Whether write_eof() can be called."""
+
+    def close(self) -> None:
+        """Close the transport, after what was written."""
+
+    def is_closing(self) -> bool:
+        """Whether it is closing or closed."""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What the transport knows about itself."""
+
+    def drain(self) -> Coroutine[Any, Any, None]:
+        """Wait until there is room for more. A coroutine."""
+
+@disjoint_base
+class StreamReaderProtocol:
+    """The native part of ferrio.StreamReaderProtocol."""
+
+    _loop: asyncio.AbstractEventLoop
+    _stream_reader_wr: Any
+    _strong_reader: asyncio.StreamReader | None
+    _source_traceback: StackSummary | None
+    _transport: Any
+    _stream_writer: asyncio.StreamWriter | None
+    _task: asyncio.Task[Any] | None
+    _client_connected_cb: Callable[..., Any] | None
+    _closed: asyncio.Future[None]
+    _drain_waiters: Any
+    _over_ssl: bool
+    _reject_connection: bool
+    _paused: bool
+    _connection_lost: bool
+
+    def __init__(
+        self,
+        stream_reader: asyncio.StreamReader | None,
+        client_connected_cb: Callable[..., Any] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None: ...
+    def __del__(self) -> None: ...
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """There is a transport."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The transport is closed."""
+
+    def data_received(self, data: bytes) -> None:
+        """Data came."""
+
+    def eof_received(self) -> bool:
+        """The peer sends no more."""
+
+    def pause_writing(self) -> None:
+        """The transport wants no more for now."""
+
+    def resume_writing(self) -> None:
+        """The transport takes more again."""
+
+    def _get_close_waiter(self, stream: asyncio.StreamWriter) -> asyncio.Future[None]:
+        """The future that is done when the transport is closed."""

@@ -27,11 +27,12 @@ from asyncio import (
     timeouts,
     trsock,
 )
+from asyncio.coroutines import iscoroutine
 from asyncio.futures import Future as _Future  # asyncio's own, whatever is installed later
 from asyncio.log import logger
 from typing import Any
 
-__all__ = ("BufferedProtocol",)
+__all__ = ("BufferedProtocol", "iscoroutine")
 
 
 def caller() -> traceback.StackSummary:
@@ -327,3 +328,32 @@ def refuse_task(group: Any, coro: Any) -> None:
         over = group._exiting and not group._tasks
         reason = "is finished" if over else "is shutting down"
     raise RuntimeError(f"TaskGroup {group!r} {reason}")
+def stream_rejected(protocol: Any, transport: asyncio.Transport) -> None:
+    """Report a connection that comes for a stream which was collected meanwhile, and close it."""
+    context = {
+        "message": "An open stream was garbage collected prior to establishing network connection; "
+        'call "stream.close()" explicitly.'
+    }
+    if protocol._source_traceback:
+        context["source_traceback"] = protocol._source_traceback
+    protocol._loop.call_exception_handler(context)
+    transport.abort()
+
+
+def watch_client(loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, task: asyncio.Task[Any]) -> None:
+    """Close the connection of a server's task that is cancelled or fails, and report what it raised."""
+
+    def done(task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            message = "Unhandled exception in client_connected_cb"
+            loop.call_exception_handler({"message": message, "exception": error, "transport": transport})
+        if error is not None or task.cancelled():
+            transport.close()
+
+    task.add_done_callback(done)
+
+
+def log_writing(protocol: asyncio.BaseProtocol, what: str) -> None:
+    """Debug mode: a protocol is told to pause or resume writing."""
+    logger.debug("%r %s writing", protocol, what)

@@ -62,3 +62,27 @@ pub(crate) fn cancelled_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     CLASS.import(py, "asyncio.exceptions", "CancelledError")
 }
+
+/// One of asyncio's own exceptions, with any arguments.
+pub(crate) fn make_asyncio_error<'py>(
+    py: Python<'py>,
+    name: &Bound<'py, PyString>,
+    arguments: impl pyo3::call::PyCallArgs<'py>,
+) -> PyErr {
+    let made =
+        py.import(intern!(py, "asyncio.exceptions")).and_then(|module| module.call_method1(name, arguments));
+    match made {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
+/// Whether `error` is the one of asyncio's exceptions that `name` says.
+pub(crate) fn is_asyncio_error<'py>(
+    py: Python<'py>,
+    error: &PyErr,
+    name: &Bound<'py, PyString>,
+) -> PyResult<bool> {
+    let class = py.import(intern!(py, "asyncio.exceptions"))?.getattr(name)?;
+    Ok(error.is_instance(py, &class))
+}

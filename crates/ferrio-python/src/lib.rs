@@ -36,6 +36,7 @@ mod server;
 mod sleep;
 mod sockets;
 mod step;
+mod streams;
 mod support;
 mod task_factory;
 mod taskgroups;
@@ -72,6 +73,11 @@ mod _ferrio {
     use crate::server::Listener;
     use crate::sleep::{Sleep, sleep};
     use crate::step::Wakeup;
+    use crate::streams::draining::Draining;
+    use crate::streams::protocol::StreamReaderProtocol;
+    use crate::streams::reader::StreamReader;
+    use crate::streams::reading::Reading;
+    use crate::streams::writer::StreamWriter;
     use crate::taskgroups::TaskGroup;
     use crate::tasks::{Task, create_task, eager_task_factory};
     use crate::threads::{Job, WorkQueue};
@@ -108,12 +114,16 @@ mod _ferrio {
         module.add("WorkQueue", type_object::<WorkQueue>(py)?)?;
         create::<Listener>(&py.get_type::<PyAny>(), &[])?;
         create::<Operation>(&py.get_type::<PyAny>(), &[])?;
+        create::<StreamReader>(&py.get_type::<PyAny>(), &[])?;
+        create::<StreamWriter>(&py.get_type::<PyAny>(), &[])?;
+        create::<StreamReaderProtocol>(&py.get_type::<PyAny>(), &[])?;
+        create::<Reading>(&py.get_type::<PyAny>(), &[])?;
+        create::<Draining>(&py.get_type::<PyAny>(), &[])?;
+        module.add("StreamReader", type_object::<StreamReader>(py)?)?;
+        module.add("StreamWriter", type_object::<StreamWriter>(py)?)?;
+        module.add("StreamReaderProtocol", type_object::<StreamReaderProtocol>(py)?)?;
         create::<Wait>(&py.get_type::<PyAny>(), &[])?;
         create::<Finished>(&py.get_type::<PyAny>(), &[])?;
-        let coroutine = py.import("collections.abc")?.getattr("Coroutine")?;
-        coroutine.call_method1("register", (type_object::<Operation>(py)?,))?;
-        coroutine.call_method1("register", (type_object::<Wait>(py)?,))?;
-        coroutine.call_method1("register", (type_object::<Finished>(py)?,))?;
         create::<Lock>(&py.get_type::<PyAny>(), &[])?;
         create::<Condition>(&py.get_type::<PyAny>(), &[])?;
         module.add("Condition", type_object::<Condition>(py)?)?;
@@ -137,6 +147,10 @@ mod _ferrio {
         create::<TaskGroup>(&py.get_type::<PyAny>(), &[])?;
         let coroutines = [
             type_object::<Operation>(py)?,
+            type_object::<Wait>(py)?,
+            type_object::<Finished>(py)?,
+            type_object::<Reading>(py)?,
+            type_object::<Draining>(py)?,
             type_object::<Sleep>(py)?,
             type_object::<WaitFor>(py)?,
             type_object::<TimeoutStep>(py)?,

@@ -24,8 +24,9 @@ use crate::ffi::word::{Io, Turn, Word};
 use crate::rare::{Item, Rare};
 use crate::scratch::{SCRATCH, with_scratch};
 use crate::sockets::Ends;
-use crate::support;
+use crate::streams::protocol::Destination;
 use crate::transports::Stream;
+use crate::{streams, support};
 
 /// A read of more than this is followed by one straight into a `bytes` of about its size. Smaller ones are copied out of
 /// the thread's scratch buffer, which costs less than allocating for the worst case and shrinking.
@@ -55,12 +56,22 @@ impl AsRef<[u8]> for Chunk {
     }
 }
 
+/// How a protocol takes data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    /// As `bytes`.
+    Bytes,
+    /// In a buffer of its own: a `BufferedProtocol`.
+    Buffer,
+    /// In the buffer of its stream's reader, without being called.
+    Stream,
+}
+
 /// See the module.
 pub(crate) struct PyProtocol<C> {
     event_loop: RefCell<Option<Py<PyAny>>>,
     protocol: RefCell<Option<Py<PyAny>>>,
-    /// Whether the protocol is a `BufferedProtocol`.
-    buffered: Cell<bool>,
+    takes: Cell<Takes>,
     /// Bytes of the last read: what comes next is often as much.
     last_read: Cell<u32>,
     context: Ref,
@@ -81,7 +92,7 @@ impl<C> PyProtocol<C> {
         let this = PyProtocol {
             event_loop: RefCell::new(Some(event_loop.clone().unbind())),
             protocol: RefCell::default(),
-            buffered: Cell::new(false),
+            takes: Cell::new(Takes::Bytes),
             last_read: Cell::new(0),
             context: copy_context(event_loop.py())?,
             server: RefCell::new(server),
@@ -98,8 +109,13 @@ impl<C> PyProtocol<C> {
     /// Puts `protocol` in the place of the former one.
     pub(crate) fn set(&self, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = protocol.py();
-        let class = support::helper(py, intern!(py, "BufferedProtocol"))?;
-        self.buffered.set(protocol.is_instance(&class)?);
+        self.takes.set(if streams::protocol::is_plain(protocol) {
+            Takes::Stream
+        } else if protocol.is_instance(&support::helper(py, intern!(py, "BufferedProtocol"))?)? {
+            Takes::Buffer
+        } else {
+            Takes::Bytes
+        });
         let old = self.protocol.replace(Some(protocol.clone().unbind()));
         drop(old);
         Ok(())
@@ -235,6 +251,32 @@ impl<C: Door> PyProtocol<C> {
         self.last_read.set(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
+    /// Straight into a reader's buffer.
+    fn receive_stream(
+        &self,
+        this: &Bound<'_, PyAny>,
+        channel: &impl Channel,
+    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+        let py = this.py();
+        let destination = self.protocol(py).as_ref().and_then(Destination::of);
+        let Some((object, reader)) = destination.as_ref().and_then(Destination::parts) else {
+            return self.receive_data(this, channel);
+        };
+        let last = self.last_read.get() as usize;
+        let room = (last > LARGE).then(|| room_after(last));
+        let failed = |error| fatal(this, error, C::READ_FAILED);
+        let count = match reader.receive(object, room, |buffer| channel.read(buffer)).map_err(failed)? {
+            Ok(0) => return Ok(Received::End),
+            Ok(count) => count,
+            Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
+        };
+        self.remember(count);
+        match reader.received(object) {
+            Ok(()) => Ok(Received::Data),
+            Err(error) => C::callback_failed(this, error, "data_received").map(|()| Received::Data),
+        }
+    }
+
     fn receive_into(
         &self,
         this: &Bound<'_, PyAny>,
@@ -291,7 +333,11 @@ impl<C: Door> Protocol for PyProtocol<C> {
         this: Self::Cx<'_>,
         channel: &impl Channel,
     ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
-        if self.buffered.get() { self.receive_into(this, channel) } else { self.receive_data(this, channel) }
+        match self.takes.get() {
+            Takes::Bytes => self.receive_data(this, channel),
+            Takes::Buffer => self.receive_into(this, channel),
+            Takes::Stream => self.receive_stream(this, channel),
+        }
     }
 
     fn eof_received(&self, this: Self::Cx<'_>) -> Result<bool, Fault<PyErr, Py<PyAny>>> {

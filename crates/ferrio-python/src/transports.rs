@@ -66,7 +66,8 @@ impl<C: Door> Stream<C> {
         self.write_object(this, &data)
     }
 
-    fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// `write`, with the argument at hand.
+    pub(crate) fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(bytes) = data.cast_exact::<PyBytes>() {
             return self
                 .write_bytes(this, bytes.as_bytes(), || Ok(Chunk::Shared(Exported::new(data, false)?)));

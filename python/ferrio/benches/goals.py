@@ -40,6 +40,7 @@ GOALS = (
     Goal("echo_*k_x8.cpu", "uvloop", at_least=1.0),
     Goal("echo_sock_*", "uvloop", at_least=1.5),
     Goal("echo_streams_*", "uvloop", at_least=1.25),
+    Goal("echo_read*", "uvloop", at_least=2.5),
     Goal("echo_unix_*", "uvloop", at_least=1.1),
     Goal("echo_udp_*", "uvloop", at_least=1.1),
     Goal("echo_*k_x64", "uvloop", at_least=1.25),

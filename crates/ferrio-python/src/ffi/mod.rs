@@ -9,6 +9,8 @@
 //! * `coroutine`: native coroutines
 //! * `function`: native functions that pass for coroutine functions
 //! * `loop_slots`: making a loop
+//! * `object`: native types that Python code makes and derives from
+//! * `received`: bytes that arrived and were not read yet
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are, and which one is current
 //! * `stop`: how a native coroutine returns a value
@@ -30,6 +32,8 @@ pub(crate) mod function;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
+pub(crate) mod object;
+pub(crate) mod received;
 pub(crate) mod reference;
 pub(crate) mod registry;
 pub(crate) mod stop;

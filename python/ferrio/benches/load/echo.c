@@ -109,6 +109,15 @@ static void run(struct echo *echo) {
     }
 }
 
+/* Lines of 64 bytes; what is left is one less, and the last one is empty. */
+static void compose(char *message, size_t size, const char *form) {
+    bool lines = !strcmp(form, "lines");
+    for (size_t i = 0; i < size; i++) {
+        if (lines) message[i] = i % 64 == 63 || i + 2 >= size ? '\n' : (char)('a' + i % 26);
+        else message[i] = (char)(i * 31 + i / 251);
+    }
+}
+
 static int by_value(const void *left, const void *right) {
     float a = *(const float *)left, b = *(const float *)right;
     return (a > b) - (a < b);
@@ -121,7 +130,7 @@ void run_echo(const struct options *options) {
     echo.samples = malloc(MAX_SAMPLES * sizeof *echo.samples);
     echo.connections = calloc((size_t)options->connections, sizeof *echo.connections);
     if (!echo.message || !echo.scratch || !echo.samples || !echo.connections) die("malloc");
-    for (size_t i = 0; i < options->size; i++) echo.message[i] = (char)(i * 31 + i / 251);
+    compose(echo.message, options->size, options->form);
     start(&echo);
     run(&echo);
     char extra[128] = "";

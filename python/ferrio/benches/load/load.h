@@ -21,6 +21,7 @@ struct options {
     const char *target; /* tcp:PORT, udp:PORT or unix:PATH; the host is always 127.0.0.1 */
     int connections;
     size_t size;
+    const char *form; /* of a message: bytes, or lines, of which the last is empty */
     double warmup;
     double seconds;
     pid_t server;

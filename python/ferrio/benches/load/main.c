@@ -30,6 +30,7 @@ static void parse(struct options *options, int argc, char **argv) {
         if (!strcmp(key, "to")) options->target = value;
         else if (!strcmp(key, "connections")) options->connections = atoi(value);
         else if (!strcmp(key, "size")) options->size = (size_t)atol(value);
+        else if (!strcmp(key, "form")) options->form = value;
         else if (!strcmp(key, "warmup")) options->warmup = atof(value);
         else if (!strcmp(key, "seconds")) options->seconds = atof(value);
         else if (!strcmp(key, "server")) options->server = (pid_t)atoi(value);
@@ -56,7 +57,7 @@ static void bound_process(const struct options *options) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.connections = 1, .size = 1024, .seconds = 0.5, .cpu = -1};
+    struct options options = {.connections = 1, .size = 1024, .form = "bytes", .seconds = 0.5, .cpu = -1};
     if (argc < 2) die("usage: load MODE to=TARGET server=PID [key=value...]");
     options.mode = argv[1];
     parse(&options, argc, argv);

@@ -1,0 +1,123 @@
+//! Native types that Python code makes and derives from: `__new__`, `__init__`, `__del__`, asynchronous iteration.
+//!
+//! A class of this kind is a base of the Python class that stands for asyncio's, in front of asyncio's own, so that
+//! whatever is not native is asyncio's and `isinstance` holds.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use pyo3::Borrowed;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::heap_type::{Native, alloc_raw, state};
+use super::members::{Members, entry, light_entry};
+
+/// The state of a type that is made by calling it.
+pub(crate) trait Constructed: Native + Default {
+    /// `__init__`.
+    fn init(
+        &self,
+        this: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        names: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()>;
+}
+
+/// The state of a type with a finalizer.
+pub(crate) trait Finalized: Native {
+    /// `__del__`.
+    fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
+}
+
+/// The state of an asynchronous iterator.
+pub(crate) trait AsyncIterator: Native {
+    /// `__anext__`: an awaitable.
+    fn next<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+}
+
+pub(crate) fn constructed_slots<T: Constructed>() -> Members {
+    Members::default().slot(ffi::Py_tp_init, init::<T> as ffi::initproc as *mut c_void)
+}
+
+pub(crate) fn finalized_slots<T: Finalized>() -> Members {
+    Members::default().slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void)
+}
+
+pub(crate) fn async_iterator_slots<T: AsyncIterator>() -> Members {
+    Members::default()
+        .slot(ffi::Py_am_aiter, itself as ffi::unaryfunc as *mut c_void)
+        .slot(ffi::Py_am_anext, next::<T> as ffi::unaryfunc as *mut c_void)
+}
+
+/// `__new__`: an object that was not initialised yet.
+// SAFETY: called by CPython only, as its slot promises.
+pub(crate) unsafe extern "C" fn new<T: Constructed>(
+    class: *mut ffi::PyTypeObject,
+    _: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    entry(
+        // SAFETY: CPython calls this with a class derived from ours.
+        |py| unsafe { alloc_raw(py, class, T::default()) }.map(Bound::into_ptr),
+        ptr::null_mut(),
+    )
+}
+
+// SAFETY: called by CPython only, as its slot promises.
+unsafe extern "C" fn init<T: Constructed>(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    names: *mut ffi::PyObject,
+) -> c_int {
+    entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type, a tuple, and a dict or null.
+            let (state, this, args, names) = unsafe {
+                let args = Borrowed::from_ptr(py, args).cast_unchecked::<PyTuple>();
+                let names =
+                    Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
+                (state::<T>(this), Borrowed::from_ptr(py, this), args, names)
+            };
+            state.init(&this, &args, names.as_deref()).map(|()| 0)
+        },
+        -1,
+    )
+}
+
+// SAFETY: called by CPython only, as its slot promises.
+unsafe extern "C" fn finalize<T: Finalized>(this: *mut ffi::PyObject) {
+    entry(
+        |py| {
+            let pending = PyErr::take(py);
+            // SAFETY: CPython calls this slot with an object of our type.
+            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+            if let Err(error) = state.finalize(&this) {
+                error.write_unraisable(py, Some(&this));
+            }
+            if let Some(error) = pending {
+                error.restore(py);
+            }
+            Ok(())
+        },
+        (),
+    );
+}
+
+// SAFETY: called by CPython only, as its slot promises.
+unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a live object, attached.
+    unsafe { ffi::Py_NewRef(this) }
+}
+
+unsafe extern "C" fn next<T: AsyncIterator>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    light_entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type.
+            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+            state.next(&this).map(Bound::into_ptr)
+        },
+        ptr::null_mut(),
+    )
+}
