@@ -34,13 +34,25 @@ __all__ = [
     "StreamReaderProtocol",
     "StreamWriter",
     "Task",
+    "TaskGroup",
+    "Timeout",
     "TimerHandle",
+    "Waiting",
     "WorkQueue",
     "WritePipeTransport",
     "__version__",
     "_tasks",
+    "create_task",
+    "eager_task_factory",
+    "ensure_future",
+    "gather",
     "rust_round_trip",
     "rust_sleep",
+    "shield",
+    "sleep",
+    "timeout",
+    "timeout_at",
+    "wait_for",
 ]
 
 _T = TypeVar("_T")
@@ -181,14 +193,14 @@ class Semaphore:
 class Queue(Generic[_T]):
     """A queue for tasks: the native part."""
 
+    @classmethod
+    def __class_getitem__(cls, type: Any, /) -> GenericAlias: ...
     _loop: asyncio.AbstractEventLoop | None
     _maxsize: int
     _queue: Any
     _unfinished_tasks: int
     _is_shutdown: bool
     @property
-    @classmethod
-    def __class_getitem__(cls, args: Any, /) -> GenericAlias: ...
     def _finished(self) -> asyncio.Event: ...
     @property
     def _getters(self) -> deque[asyncio.Future[Any]]: ...

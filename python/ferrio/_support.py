@@ -328,6 +328,8 @@ def refuse_task(group: Any, coro: Any) -> None:
         over = group._exiting and not group._tasks
         reason = "is finished" if over else "is shutting down"
     raise RuntimeError(f"TaskGroup {group!r} {reason}")
+
+
 def stream_rejected(protocol: Any, transport: asyncio.Transport) -> None:
     """Report a connection that comes for a stream which was collected meanwhile, and close it."""
     context = {

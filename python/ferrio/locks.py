@@ -54,7 +54,7 @@ class BoundedSemaphore(Semaphore, locks.BoundedSemaphore):  # type: ignore[misc]
         self._start(value, True, plain)
 
 
-class Condition(_ferrio.Condition, locks.Condition, metaclass=abc.ABCMeta):
+class Condition(_ferrio.Condition, locks.Condition, metaclass=abc.ABCMeta):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Tasks wait under a lock until another task notifies them."""
 
     _lock: asyncio.Lock

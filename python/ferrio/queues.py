@@ -36,10 +36,10 @@ _CALLED = (
 
 
 # So that it can be a base with a parameter, as asyncio's can.
-_ferrio.Queue.__class_getitem__ = classmethod(GenericAlias)  # type: ignore[attr-defined]
+setattr(_ferrio.Queue, "__class_getitem__", classmethod(GenericAlias))  # noqa: B010  # a method to type checkers
 
 
-class Queue(_ferrio.Queue[_T], queues.Queue[_T], metaclass=abc.ABCMeta):
+class Queue(_ferrio.Queue[_T], queues.Queue[_T], metaclass=abc.ABCMeta):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A queue between tasks, first in first out. With `maxsize` above 0, `put()` waits while it is full."""
 
     _order = 0
@@ -59,7 +59,7 @@ class PriorityQueue(Queue[_T], queues.PriorityQueue[_T]):  # type: ignore[type-v
     _order = 1
 
 
-class LifoQueue(Queue[_T], queues.LifoQueue[_T]):
+class LifoQueue(Queue[_T], queues.LifoQueue[_T]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A queue whose newest item comes out first."""
 
     _order = 2

@@ -70,7 +70,7 @@ class StreamReaderProtocol(_ferrio.StreamReaderProtocol, streams.StreamReaderPro
     """Feeds a reader: StreamReaderProtocol(stream_reader, client_connected_cb=None, loop=None)."""
 
 
-class StreamWriter(_ferrio.StreamWriter, streams.StreamWriter, metaclass=_Covering):
+class StreamWriter(_ferrio.StreamWriter, streams.StreamWriter, metaclass=_Covering):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Writes to a transport: StreamWriter(transport, protocol, reader, loop)."""
 
 

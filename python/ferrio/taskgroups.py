@@ -7,7 +7,7 @@ what happens when something goes wrong. Differences between releases are asyncio
 from __future__ import annotations
 
 import sys
-from asyncio import CancelledError, Future, Task, current_task, events
+from asyncio import CancelledError, Task, current_task, events
 from types import TracebackType
 from typing import Any
 
@@ -112,7 +112,7 @@ class TaskGroup(_ferrio.TaskGroup):
         while self._tasks:
             if self._on_completed_fut is None:
                 self._on_completed_fut = loop.create_future()
-            completed: Future[bool] = self._on_completed_fut
+            completed: Any = self._on_completed_fut
             try:
                 await completed
             except CancelledError as again:

@@ -19,12 +19,12 @@ from typing import Any
 from . import _ferrio
 from ._ferrio import Task, Waiting, _tasks, create_task, ensure_future, gather, shield, sleep
 
-__all__ = ("Task", "create_task", "ensure_future", "gather", "shield", "show_native_tasks", "sleep", "wait", "wait_for")
+__all__ = ["Task", "create_task", "ensure_future", "gather", "shield", "show_native_tasks", "sleep", "wait", "wait_for"]
 
 if sys.version_info >= (3, 12):
     from ._ferrio import eager_task_factory as eager_task_factory
 
-    __all__ += ("eager_task_factory",)
+    __all__ += ["eager_task_factory"]
 
 wait_for = _ferrio.wait_for if sys.version_info >= (3, 12) else tasks.wait_for
 

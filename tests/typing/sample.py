@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import socket
+import tempfile
 from collections.abc import Callable
 from typing import Any, assert_type, cast
 
@@ -150,6 +151,60 @@ async def tasks() -> int:
     return result
 
 
+async def combined() -> int:
+    """What runs several things, and what they use between them."""
+    first, second = await ferrio.gather(answer(), ferrio.create_task(answer()))
+    assert_type((first, second), tuple[int, int])
+    done, pending = await ferrio.wait([ferrio.ensure_future(answer())], timeout=1)
+    assert_type(pending, set[asyncio.Task[int]])
+    async with ferrio.timeout(5) as limit, ferrio.timeout_at(asyncio.get_running_loop().time() + 5):
+        assert isinstance(limit, ferrio.Timeout)
+        assert_type(await ferrio.wait_for(ferrio.shield(answer()), 1), int)
+    async with ferrio.TaskGroup() as group:
+        waiting = group.create_task(ferrio.sleep(0, "slept"))
+    assert_type(waiting.result(), str)
+    return first + second + len(done)
+
+
+async def synchronised() -> int:
+    """Locks and queues."""
+    queues = [ferrio.Queue[int](), ferrio.LifoQueue[int](), ferrio.PriorityQueue[int](1)]
+    for queue in queues:
+        queue.put_nowait(1)
+    async with ferrio.Lock(), ferrio.Semaphore(2), ferrio.BoundedSemaphore(), ferrio.Condition() as nothing:
+        assert_type(nothing, None)
+        total = sum([await queue.get() for queue in queues])
+    event = ferrio.Event()
+    event.set()
+    assert await event.wait()
+    return total + await ferrio.Barrier(1).wait()
+
+
+async def streams(path: str) -> bytes:
+    """Servers and clients with streams, over TCP and a Unix socket."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readline())
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    answers: list[bytes] = []
+    server = await ferrio.start_server(serve, "127.0.0.1", 0)
+    unix = await ferrio.start_unix_server(serve, path)
+    async with server, unix:
+        host, port = cast(tuple[str, int], server.sockets[0].getsockname())
+        for opening in (ferrio.open_connection(host, port), ferrio.open_unix_connection(path)):
+            reader, writer = await opening
+            assert isinstance(reader, ferrio.StreamReader) and isinstance(writer, ferrio.StreamWriter)
+            assert issubclass(ferrio.StreamReaderProtocol, asyncio.Protocol)
+            writer.write(b"line\n")
+            answers.append(await reader.read())
+            writer.close()
+            await writer.wait_closed()
+    return b"".join(answers)
+
+
 async def main() -> list[object]:
     return [await callbacks(), await transports(), await datagrams(), await sockets()]
 
@@ -158,6 +213,10 @@ def factories() -> None:
     """Each way to have asyncio make ferrio's loops."""
     with ferrio.Runner(debug=True) as own:
         assert_type(own.run(tasks()), int)
+        assert own.run(combined()) == 85
+        assert own.run(synchronised()) == 3
+        with tempfile.TemporaryDirectory() as folder:
+            assert own.run(streams(f"{folder}/socket")) == b"line\nline\n"
     own_loop = ferrio.EventLoop()
     own_loop.close()
     factory: Callable[[], asyncio.AbstractEventLoop] = ferrio.new_event_loop

@@ -76,7 +76,7 @@ impl TaskGroup {
             let refuse = support::helper(py, intern!(py, "refuse_task"))?;
             return refuse.call1((this, coroutine)).map(Bound::unbind);
         };
-        let name = name.filter(|name| !name.is_none()).map(|name| name.to_owned());
+        let name = name.filter(|name| !name.is_none()).map(pyo3::Borrowed::to_owned);
         let context = context.filter(|context| !context.is_none());
         let task = spawn(&event_loop, &coroutine, name, context.as_deref())?;
         let done = match exact_outcome(&task) {

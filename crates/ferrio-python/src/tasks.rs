@@ -419,13 +419,13 @@ pub(crate) fn cancel_future(future: &Bound<'_, PyAny>, message: Option<&Bound<'_
 
 /// As asyncio judges what is none of the interpreter's own coroutines, nor of ours.
 pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static JUDGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     if is_native_coroutine(object)
         || try_state::<Sleep>(object).is_some()
         || try_state::<WaitFor>(object).is_some()
     {
         return Ok(true);
     }
-    static JUDGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = object.py();
     let judge = JUDGE
         .get_or_try_init(py, || py.import("asyncio.coroutines")?.getattr("iscoroutine").map(Bound::unbind))?;
@@ -440,7 +440,7 @@ pub(crate) fn eager_task_factory<'py>(py: Python<'py>, args: Args<'_, 'py>) -> P
         return Err(missing("eager_task_factory", "coro"));
     };
     let event_loop = loop_or_current(py, Some(event_loop.to_owned()))?;
-    let name = name.map(|name| name.to_owned());
+    let name = name.map(pyo3::Borrowed::to_owned);
     Task::create(&event_loop, &coroutine, Options { name, context: context.as_deref(), eager: true })
 }
 
@@ -467,7 +467,7 @@ pub(crate) fn create_task<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult
     else {
         return Err(missing("create_task", "coro"));
     };
-    let name = name.filter(|name| !name.is_none()).map(|name| name.to_owned());
+    let name = name.filter(|name| !name.is_none()).map(pyo3::Borrowed::to_owned);
     let context = context.filter(|context| !context.is_none());
     spawn(&running_loop(py)?, &coroutine, name, context.as_deref())
 }

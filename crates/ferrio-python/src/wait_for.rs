@@ -108,7 +108,7 @@ impl WaitFor {
         let Some(timeout) = self.limit.take() else { return Ok(()) };
         let timeout = timeout.into_bound(py);
         match try_state::<Timeout>(&timeout) {
-            Some(state) => state.exit(py, error.map(|error| error.as_any())),
+            Some(state) => state.exit(py, error.map(pyo3::Bound::as_any)),
             None => Ok(()),
         }
     }

@@ -368,7 +368,7 @@ pub(crate) fn plain_number(object: &Bound<'_, PyAny>) -> Option<f64> {
             return None;
         }
         let value = ffi::PyLong_AsDouble(object.as_ptr());
-        if value == -1.0 && !ffi::PyErr_Occurred().is_null() {
+        if !ffi::PyErr_Occurred().is_null() {
             ffi::PyErr_Clear();
             return None;
         }

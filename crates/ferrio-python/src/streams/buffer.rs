@@ -51,12 +51,11 @@ impl Buffer {
 
     /// Puts `data` at the end.
     pub(crate) fn append(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
-        match self.shared(py) {
-            Some(shared) => shared.call_method1("extend", (PyBytes::new(py, data),)).map(drop),
-            None => {
-                self.own(|received| received.append(data));
-                Ok(())
-            }
+        if let Some(shared) = self.shared(py) {
+            shared.call_method1("extend", (PyBytes::new(py, data),)).map(drop)
+        } else {
+            self.own(|received| received.append(data));
+            Ok(())
         }
     }
 
@@ -101,15 +100,12 @@ impl Buffer {
 
     /// Forgets the first `count` bytes.
     pub(crate) fn discard(&self, py: Python<'_>, count: usize) -> PyResult<()> {
-        match self.shared(py) {
-            Some(shared) => {
-                let count = count.min(shared.len()?);
-                shared.cast_into::<PyByteArray>()?.cast_into::<PySequence>()?.del_slice(0, count)
-            }
-            None => {
-                self.own(|received| received.discard(count));
-                Ok(())
-            }
+        if let Some(shared) = self.shared(py) {
+            let count = count.min(shared.len()?);
+            shared.cast_into::<PyByteArray>()?.cast_into::<PySequence>()?.del_slice(0, count)
+        } else {
+            self.own(|received| received.discard(count));
+            Ok(())
         }
     }
 

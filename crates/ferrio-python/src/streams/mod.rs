@@ -45,7 +45,7 @@ pub(crate) fn arguments<'py, const N: usize>(
     for (place, value) in bound.iter_mut().zip(args.iter()) {
         *place = Some(value);
     }
-    for (name, value) in names.into_iter().flat_map(|names| names.iter()) {
+    for (name, value) in names.into_iter().flat_map(pyo3::types::PyDictMethods::iter) {
         let Some(place) = parameters.iter().position(|parameter| name.eq(parameter).unwrap_or(false)) else {
             let text = format!("{class}.__init__() got an unexpected keyword argument '{name}'");
             return Err(PyTypeError::new_err(text));

@@ -8,6 +8,8 @@
 //!
 //! At most one coroutine waits at a time, on the future `waiter`. Everything asyncio's class keeps in attributes is an
 //! attribute here, so that what derives from it finds it.
+//!
+//! Over 500 lines because that is one class with many members.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -249,14 +251,13 @@ impl StreamReader {
         if !data.is_truthy()? {
             return Ok(());
         }
-        match Exported::new(data, false) {
-            Ok(exported) => self.buffer.append(py, exported.as_ref())?,
-            Err(_) => {
-                // Numbers, say.
-                let bytes = PyByteArray::new(py, b"");
-                bytes.call_method1(intern!(py, "extend"), (data,))?;
-                self.buffer.append(py, &bytes.to_vec())?;
-            }
+        if let Ok(exported) = Exported::new(data, false) {
+            self.buffer.append(py, exported.as_ref())?;
+        } else {
+            // Numbers, say.
+            let bytes = PyByteArray::new(py, b"");
+            bytes.call_method1(intern!(py, "extend"), (data,))?;
+            self.buffer.append(py, &bytes.to_vec())?;
         }
         self.received(this)
     }

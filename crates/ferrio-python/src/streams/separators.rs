@@ -113,7 +113,7 @@ fn position(data: &[u8], byte: u8) -> Option<usize> {
     const BLOCK: usize = 32;
     let (blocks, rest) = data.as_chunks::<BLOCK>();
     for (index, block) in blocks.iter().enumerate() {
-        if block.iter().fold(false, |found, candidate| found | (*candidate == byte)) {
+        if block.iter().fold(0, |found, candidate| found | u8::from(*candidate == byte)) != 0 {
             let within = block.iter().position(|candidate| *candidate == byte)?;
             return Some(index * BLOCK + within);
         }
