@@ -201,7 +201,7 @@ def test_options_need_a_loop_of_ferrios():
 def test_install_gives_every_loop_one(policy):
     async def main():
         loop = asyncio.get_running_loop()
-        return loop._watchdog is not None, loop._kept_tasks is not None, loop.allows_nested()
+        return loop._watchdog is not None, loop._keeps_tasks, loop.allows_nested()
 
     ferrio.install(watchdog=60, keep_tasks=True)
     assert asyncio.run(main()) == (True, True, False)
