@@ -8,7 +8,7 @@ MACOS   := aarch64-apple-darwin
 
 BIN     := $(abspath $(VENV))/bin
 CRATES  := --workspace --exclude ferrio-python
-CONFORM := --loop ferrio.new_event_loop --tasks ferrio.Task --futures ferrio.Future --api asyncio.tasks
+CONFORM := --loop ferrio.new_event_loop --tasks ferrio.Task --futures ferrio.Future --api asyncio.tasks --install ferrio.install
 EXPECT  := tests/conformance/expected_failures.txt
 # What `make examples` runs has libraries of its own, and does not ask which poller there is.
 CORE    := --ignore tests/examples --ignore tests/docs

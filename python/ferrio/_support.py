@@ -27,6 +27,7 @@ from asyncio import (
     timeouts,
     trsock,
 )
+from asyncio import futures as _futures
 from asyncio.coroutines import iscoroutine
 from asyncio.futures import Future as _Future  # asyncio's own, whatever is installed later
 from asyncio.log import logger
@@ -197,6 +198,12 @@ task_print_stack = base_tasks._task_print_stack
 def create_task(loop: Any, *args: Any, **names: Any) -> asyncio.Task[Any]:
     """A task made by the loop's task factory, which releases call in ways of their own."""
     return base_events.BaseEventLoop.create_task(loop, *args, **names)
+
+
+def convert_exception(error: BaseException) -> BaseException:
+    """What a call on a thread raised, as asyncio hands it on."""
+    converted: BaseException = _futures._convert_future_exc(error)  # type: ignore[attr-defined]  # private
+    return converted
 
 
 def keep_task(loop: Any, task: asyncio.Task[Any]) -> None:

@@ -13,22 +13,15 @@ from .blocks import ROOT
 
 REFERENCE = "\n".join(page.read_text() for page in sorted((ROOT / "docs/reference").glob("*.md")))
 DOCUMENTED = re.findall(r"^::: (\S+)$", REFERENCE, re.M)
-SOURCES = (
-    "unix_events.py",
-    "resolver.py",
-    "keeping.py",
-    "nested.py",
-    "watchdog.py",
-    "events.py",
-    "runners.py",
-    "limits.py",
-)
+LOOP = ("unix_events.py", "resolver.py", "keeping.py", "nested.py", "watchdog.py")
+SOURCES = (*LOOP, "events.py", "runners.py", "limits.py")
 
 
 def public(path: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     """Each public function and method of a file of the package; of a property, what reads it."""
     tree = ast.parse((ROOT / "python/ferrio" / path).read_text())
-    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    bodies = [tree.body, *(node.body for node in classes)]
     for node in (node for body in bodies for node in body):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
             continue

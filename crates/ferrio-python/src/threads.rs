@@ -15,6 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi as raw;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
@@ -26,6 +27,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::futures::{Future, exact_outcome};
+use crate::support;
 
 /// See the module.
 #[derive(Default)]
@@ -304,7 +306,9 @@ impl Io for Job {
         if !self.failed.get() {
             return outcome.finish(&future, &result);
         }
-        match outcome.fail(&future, &result) {
+        // concurrent.futures has errors of its own for what asyncio calls the same.
+        let error = support::helper(py, intern!(py, "convert_exception"))?.call1((result,))?;
+        match outcome.fail(&future, &error) {
             // A StopIteration, where the running release has no way to hand it on.
             Err(error) => outcome.fail(&future, error.value(py)),
             Ok(()) => Ok(()),
