@@ -11,6 +11,7 @@ import pytest
 from cli_commands import execute, ferrio
 from ferrio import benches
 from ferrio.benches.harness.catalogue import ROWS
+from ferrio.benches.harness.runner import START, SUITE, run_once
 from ferrio.cli.bench import TELLING
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the suite measures with Linux's clocks and epoll")
@@ -51,16 +52,37 @@ def test_without_a_compiler_the_other_rows_are_measured(tmp_path):
 def test_rows_that_claim_to_need_no_client_need_none(row):
     """In the measuring process there is no client to start: a row that tried would fail."""
     from ferrio.benches.harness.contenders import Contender
-    from ferrio.benches.harness.runner import run_once
     from ferrio.benches.run import Options, settings_of
 
-    if row == "scaling_timers":
-        pytest.skip("takes a million timers and has no connection")
+    if row in ("scaling_timers", "scaling_tasks"):
+        pytest.skip("takes hundreds of thousands of timers and has no connection")
     settings = settings_of(Options(quick=True), "")
     answer = run_once(
         next(each for each in ROWS if each.name == row), Contender("ferrio", "ferrio", sys.executable, ""), settings
     )
     assert answer.get("figures"), answer
+
+
+@pytest.mark.parametrize(
+    ("loop", "task", "name"),
+    [("ferrio", "ferrio", "ferrio"), ("ferrio-loop", "ferrio", "asyncio"), ("ferrio-stock", "asyncio", "asyncio"),
+     ("asyncio", "asyncio", "asyncio")],
+)  # fmt: skip
+def test_whose_tasks_a_row_finds(loop, task, name, tmp_path):
+    """What is measured as ferrio is what `ferrio run` gives; a peer has asyncio's own, and so has the loop alone."""
+    program = f"""
+async def nothing():
+    pass
+from benches.harness.contenders import new_event_loop
+import asyncio
+stock, loop = asyncio.Task, new_event_loop({loop!r})
+made = loop.create_task(nothing())
+loop.run_until_complete(made)
+print(*("asyncio" if each is stock else "ferrio" for each in (type(made), asyncio.Task)))
+"""
+    program = START.replace("\nfrom benches.harness.child import main\nmain()\n", program)
+    done = execute([sys.executable, "-P", "-c", program, str(SUITE)], cwd=tmp_path)
+    assert (done.stdout, done.stderr) == (f"{task} {name}\n", "")
 
 
 def test_the_suite_runs_as_a_package_of_its_own_from_a_checkout(tmp_path):
@@ -71,8 +93,6 @@ def test_the_suite_runs_as_a_package_of_its_own_from_a_checkout(tmp_path):
 
 
 def test_the_measuring_process_of_another_loop_does_not_import_ferrio(tmp_path):
-    from ferrio.benches.harness.runner import START, SUITE
-
     program = START.replace("\nmain()\n", "\nprint('ferrio' in sys.modules)\n")
     done = subprocess.run([sys.executable, "-P", "-c", program, str(SUITE)], capture_output=True, text=True,
                           timeout=30, env=dict(os.environ), cwd=tmp_path)  # fmt: skip

@@ -7,29 +7,20 @@ kernel's own socket memory, the same for every loop, is not in it.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .harness.bench import Bench
+from .harness.memory import held
 from .harness.row import Figures, Metric, Row
 
 FIRST = 100
-
-
-def memory(name: str) -> int:
-    """Bytes of this process, by the kernel's name of the figure."""
-    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"no {name} in smaps_rollup")
 
 
 def measure(bench: Bench) -> Figures:
     total = bench.connections(bench.scaled(10_000, 2_000))
     crowd = bench.crowd(total)
     crowd.grow(FIRST)
-    before = {name: memory(name) for name in ("Pss", "Rss")}
+    before = {name: held(name) for name in ("Pss", "Rss")}
     crowd.grow(total)
-    grown = {name: memory(name) - before[name] for name in before}
+    grown = {name: held(name) - before[name] for name in before}
     return {"pss": grown["Pss"] / (total - FIRST), "rss": grown["Rss"] / (total - FIRST)}
 
 

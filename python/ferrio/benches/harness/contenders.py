@@ -2,6 +2,13 @@
 
 A contender is a loop and the interpreter that has it, so that two builds of one loop can be compared:
 `before=ferrio@/path/to/another/python`. Availability and version are asked of that interpreter, never here.
+
+ferrio is more than a loop, so its process is set up as `ferrio run` does it, and what a row takes from asyncio is
+ferrio's; every other loop has asyncio's own tasks, locks and queues. Three variants of ferrio tell what is whose:
+
+    ferrio         installed, and its loop keeps tasks: as with `ferrio run`
+    ferrio-loop    its loop with its tasks and futures, the rest is asyncio's: as with a loop_factory
+    ferrio-stock   its loop alone: asyncio's tasks, too, as those have which a program makes by itself
 """
 
 from __future__ import annotations
@@ -10,9 +17,12 @@ import asyncio
 import importlib
 import subprocess
 import sys
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
+from typing import Any
 
 LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "asyncio")
+VARIANTS = ("ferrio-loop", "ferrio-stock")
 SUBJECT = "ferrio"
 
 _PROBE = """
@@ -37,9 +47,17 @@ class Contender:
     version: str
 
 
+def package_of(name: str) -> str:
+    """What is imported for that loop."""
+    return name.partition("-")[0] if name in VARIANTS else name
+
+
 def new_event_loop(name: str) -> asyncio.AbstractEventLoop:
-    """A loop of that package, as its own documentation says to make one."""
-    loop: asyncio.AbstractEventLoop = importlib.import_module(name).new_event_loop()
+    """A loop of that package, as its own documentation says to make one, and the process prepared for it.
+
+    Once a process, before a row looks anything up in asyncio.
+    """
+    loop: asyncio.AbstractEventLoop = _MAKERS.get(name, _plain)(importlib.import_module(package_of(name)))
     return loop
 
 
@@ -57,10 +75,38 @@ def find(specifications: list[str]) -> tuple[list[Contender], dict[str, str]]:
     for text in specifications:
         label, loop, python = parse(text)
         # -P: never from the current folder, which the measuring process does not see.
-        command = [python, "-P", "-c", _PROBE, loop]
+        command = [python, "-P", "-c", _PROBE, package_of(loop)]
         probe = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         if probe.returncode == 0:
             found.append(Contender(label, loop, python, probe.stdout.strip()))
         else:
             missing[label] = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
     return found, missing
+
+
+def _plain(package: Any) -> asyncio.AbstractEventLoop:
+    loop: asyncio.AbstractEventLoop = package.new_event_loop()
+    return loop
+
+
+def _installed(ferrio: Any) -> asyncio.AbstractEventLoop:
+    ferrio.install(keep_tasks=True)
+    return asyncio.new_event_loop()
+
+
+def _with_stock_tasks(ferrio: Any) -> asyncio.AbstractEventLoop:
+    loop = _plain(ferrio)
+    loop.set_task_factory(_stock_task)
+    return loop
+
+
+def _stock_task(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **options: Any
+) -> asyncio.Future[Any]:
+    return asyncio.Task(coroutine, loop=loop, **options)
+
+
+_MAKERS: dict[str, Callable[[Any], asyncio.AbstractEventLoop]] = {
+    "ferrio": _installed,
+    "ferrio-stock": _with_stock_tasks,
+}

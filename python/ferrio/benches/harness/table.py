@@ -13,7 +13,7 @@ from .row import Metric, Row
 from .runner import Result
 from .statistics import Ratio, Summary, compare, summarise
 
-WIDTH = {"line": 25, "unit": 9, "loop": 23, "best": 18}
+WIDTH = {"line": 27, "unit": 9, "loop": 23, "best": 22}
 
 BLURRED = 0.25
 """A server that waited longer for a CPU has no rate to compare: the same loop twice came out 2.3 x apart."""
