@@ -1,7 +1,7 @@
 """The story of asyncio in less than half a minute, told by the clock: `make demo`.
 
 First the same waits four ways: one after the other, with threads, on stock asyncio, on ferrio. Then bursts of
-thousands of tasks, in which the loop itself is what costs: there, and only there, loops differ. Each burst runs on
+thousands of tasks, in which asyncio itself is what costs: there, and only there, the two differ. Each burst runs on
 both loops in alternating order, several rounds, and the median counts. In a terminal there is a live progress bar;
 in a file or a pipe, plain text. Needs rich, and ferrio for the comparison, whichever loop runs the program itself.
 
@@ -12,6 +12,7 @@ in a file or a pipe, plain text. Needs rich, and ferrio for the comparison, whic
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
 import os
@@ -20,7 +21,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 import ferrio
@@ -47,10 +48,9 @@ MESSAGE = b"x" * 1024
 WIDEST = 100  # columns
 STYLES = {"asyncio": "cyan", "ferrio": "green"}
 
-Loop = Callable[[], asyncio.AbstractEventLoop]
 Tick = Callable[[], None]
 Work = Callable[[], Coroutine[Any, Any, float]]
-LOOPS: dict[str, Loop] = {"asyncio": asyncio.SelectorEventLoop, "ferrio": ferrio.new_event_loop}
+LOOPS = ("asyncio", "ferrio")
 
 
 def main(console: Console | None = None) -> None:
@@ -58,7 +58,7 @@ def main(console: Console | None = None) -> None:
     screen = Screen(console or Console(highlight=False))
     begin = time.perf_counter()
     versions = f"Python {sys.version.split()[0]}, ferrio {ferrio.__version__}, {os.cpu_count()} CPUs"
-    screen.title(f"asyncio, and ferrio, the same loop in Rust ({versions})")
+    screen.title(f"asyncio, and ferrio, the same in Rust ({versions})")
     waiting(screen)
     screen.title("2. Work")
     screen.tell(
@@ -95,8 +95,8 @@ def waiting(screen: Screen) -> None:
     ways: dict[str, Callable[[Tick], None]] = {
         "in turn": lambda tick: wait_in_turn(delays, tick),
         f"{WAITS} threads": lambda tick: wait_in_threads(delays, tick),
-        "asyncio": lambda tick: wait_on_a_loop(delays, tick, LOOPS["asyncio"]),
-        "ferrio": lambda tick: wait_on_a_loop(delays, tick, LOOPS["ferrio"]),
+        "asyncio": lambda tick: wait_on_a_loop(delays, tick, "asyncio"),
+        "ferrio": lambda tick: wait_on_a_loop(delays, tick, "ferrio"),
     }
     times = {}
     for name, way in ways.items():
@@ -127,7 +127,7 @@ def wait_in_threads(delays: Iterable[float], tick: Tick) -> None:
         thread.join()
 
 
-def wait_on_a_loop(delays: Iterable[float], tick: Tick, make: Loop) -> None:
+def wait_on_a_loop(delays: Iterable[float], tick: Tick, name: str) -> None:
     async def wait(delay: float) -> None:
         await asyncio.sleep(delay)
         tick()
@@ -135,8 +135,19 @@ def wait_on_a_loop(delays: Iterable[float], tick: Tick, make: Loop) -> None:
     async def wait_for_all() -> None:
         await asyncio.gather(*(wait(delay) for delay in delays))
 
-    with asyncio.Runner(loop_factory=make) as runner:
+    with running(name) as runner:
         runner.run(wait_for_all())
+
+
+@contextlib.contextmanager
+def running(name: str) -> Iterator[asyncio.Runner]:
+    """A runner on stock asyncio, or on ferrio as `ferrio run` installs it: loop, tasks, sleeps and all."""
+    ferrio.uninstall()  # `ferrio run demo.py` has installed it
+    if name == "ferrio":
+        ferrio.install()
+    with asyncio.Runner() as runner:
+        yield runner
+    ferrio.uninstall()
 
 
 # Part two: bursts.
@@ -149,7 +160,7 @@ def burst(screen: Screen, tick: Tick, title: str, work: Work, meaning: str) -> f
         # Who goes first alternates, so that a machine that warms up or tires favours nobody.
         for name in sorted(LOOPS, reverse=number % 2 == 1):
             gc.collect()  # what one leaves is not collected at the cost of the next
-            with asyncio.Runner(loop_factory=LOOPS[name]) as runner:
+            with running(name) as runner:
                 times[name].append(runner.run(work()))
             tick()
     medians = {name: statistics.median(measured) for name, measured in times.items()}
