@@ -117,13 +117,25 @@ pub(crate) fn entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) 
     let run = |py: Python<'_>| guarded(py, body, failed);
     // SAFETY: CPython calls us with its lock held. While it finalises, pyo3 refuses to count us in, and need not.
     unsafe {
-        #[cfg(Py_3_13)]
-        if ffi::Py_IsFinalizing() != 0 {
+        if is_ending() {
             return run(Python::assume_attached());
         }
-        let _ = Python::assume_attached();
     }
     Python::attach(run)
+}
+
+/// Whether the interpreter is on its way out. Objects of ours die even then.
+#[cfg(Py_3_13)]
+fn is_ending() -> bool {
+    // SAFETY: may be asked at any time.
+    unsafe { ffi::Py_IsFinalizing() != 0 }
+}
+
+/// Before Python 3.13 the interpreter calls itself uninitialised when it begins to end.
+#[cfg(not(Py_3_13))]
+fn is_ending() -> bool {
+    // SAFETY: may be asked at any time.
+    unsafe { ffi::Py_IsInitialized() == 0 }
 }
 
 /// As `entry`, for methods that run for every callback and drop no `Py`: pyo3 need not count them in, which takes
