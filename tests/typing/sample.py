@@ -174,6 +174,7 @@ async def synchronised() -> int:
     async with ferrio.Lock(), ferrio.Semaphore(2), ferrio.BoundedSemaphore(), ferrio.Condition() as nothing:
         assert_type(nothing, None)
         total = sum([await queue.get() for queue in queues])
+    assert issubclass(ferrio.QueueShutDown, Exception)
     event = ferrio.Event()
     event.set()
     assert await event.wait()
