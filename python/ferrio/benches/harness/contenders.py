@@ -103,7 +103,7 @@ def _with_stock_tasks(ferrio: Any) -> asyncio.AbstractEventLoop:
 def _stock_task(
     loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **options: Any
 ) -> asyncio.Future[Any]:
-    return asyncio.Task(coroutine, loop=loop, **options)
+    return asyncio.Task(coroutine, loop=loop, **options)  # pyright: ignore[reportArgumentType]  # who hands over a generator hears of it
 
 
 _MAKERS: dict[str, Callable[[Any], asyncio.AbstractEventLoop]] = {
