@@ -17,7 +17,7 @@ import asyncio
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,10 +100,8 @@ def _with_stock_tasks(ferrio: Any) -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _stock_task(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **options: Any
-) -> asyncio.Future[Any]:
-    return asyncio.Task(coroutine, loop=loop, **options)  # pyright: ignore[reportArgumentType]  # who hands over a generator hears of it
+def _stock_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Future[Any]:
+    return asyncio.Task(coroutine, loop=loop, **options)
 
 
 _MAKERS: dict[str, Callable[[Any], asyncio.AbstractEventLoop]] = {
