@@ -15,8 +15,8 @@ use pyo3::types::{PyDict, PyDictMethods, PyTuple};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::{self, Awaitable, step, stopped};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, alloc_untracked, track, try_state, type_object};
-use crate::ffi::loop_slots::new_default;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object::{self, Constructed, Finalized, Shown};
 use crate::ffi::reference::{Ref, Slot};
 use crate::gather::Gathering;
 use crate::outcome::{Outcome, last_words};
@@ -215,6 +215,13 @@ impl Awaitable for Future {
         &self.outcome
     }
 
+    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.outcome.alive(this.py())?;
+        FutureIterator::create(this)
+    }
+}
+
+impl Constructed for Future {
     fn init(
         &self,
         this: &Bound<'_, PyAny>,
@@ -227,17 +234,16 @@ impl Awaitable for Future {
         let [event_loop] = keywords("Future", names, ["loop"])?;
         self.outcome.init(&loop_or_current(this.py(), event_loop)?)
     }
+}
 
+impl Shown for Future {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.outcome.alive(this.py())?;
         support::helper(this.py(), intern!(this.py(), "future_repr"))?.call1((this,))
     }
+}
 
-    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.outcome.alive(this.py())?;
-        FutureIterator::create(this)
-    }
-
+impl Finalized for Future {
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         never_retrieved(this, &self.outcome)
     }
@@ -249,7 +255,7 @@ impl Native for Future {
         c"Future(*, loop=None)\n--\n\nA result that is not there yet. Made by loop.create_future().";
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
-    const NEW: Option<raw::newfunc> = Some(new_default::<Future>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<Future>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

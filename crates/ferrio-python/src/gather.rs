@@ -18,6 +18,7 @@ use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
 use crate::ffi::members::{Members, members};
+use crate::ffi::object::{Constructed, Finalized, Shown};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::futures::{
@@ -335,6 +336,12 @@ impl Awaitable for Gathering {
         &self.outcome
     }
 
+    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        FutureIterator::create(this)
+    }
+}
+
+impl Constructed for Gathering {
     fn init(
         &self,
         _: &Bound<'_, PyAny>,
@@ -343,15 +350,15 @@ impl Awaitable for Gathering {
     ) -> PyResult<()> {
         Err(PyTypeError::new_err("made by gather()"))
     }
+}
 
+impl Shown for Gathering {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         support::helper(this.py(), intern!(this.py(), "future_repr"))?.call1((this,))
     }
+}
 
-    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        FutureIterator::create(this)
-    }
-
+impl Finalized for Gathering {
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         never_retrieved(this, &self.outcome)
     }

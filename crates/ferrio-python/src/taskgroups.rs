@@ -14,8 +14,8 @@ use pyo3::types::{PyBool, PySet};
 use crate::children::{Due, Parent, turn, watch};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor};
-use crate::ffi::loop_slots::new_default;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object;
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::futures::exact_outcome;
@@ -185,7 +185,7 @@ impl Io for TaskGroup {
 impl Native for TaskGroup {
     const NAME: &'static CStr = c"ferrio._ferrio.TaskGroup";
     const DOC: &'static CStr = c"The native part of a task group.";
-    const NEW: Option<raw::newfunc> = Some(new_default::<TaskGroup>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<TaskGroup>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

@@ -18,8 +18,8 @@ use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
 use crate::ffi::call::{copy_context, in_context, is_native_coroutine};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
-use crate::ffi::loop_slots::new_default;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object::{self, Constructed, Finalized, Shown};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::registry::{self, Entry};
 use crate::futures::{
@@ -279,6 +279,13 @@ impl Awaitable for Task {
         &self.outcome
     }
 
+    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.outcome.alive(this.py())?;
+        FutureIterator::create(this)
+    }
+}
+
+impl Constructed for Task {
     fn init(
         &self,
         this: &Bound<'_, PyAny>,
@@ -300,17 +307,16 @@ impl Awaitable for Task {
         let eager = eager.is_some_and(|eager| eager.is_truthy().unwrap_or(false));
         self.begin(this, &event_loop, &coroutine, Options { name, context: context.as_ref(), eager })
     }
+}
 
+impl Shown for Task {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.outcome.alive(this.py())?;
         support::helper(this.py(), intern!(this.py(), "task_repr"))?.call1((this,))
     }
+}
 
-    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.outcome.alive(this.py())?;
-        FutureIterator::create(this)
-    }
-
+impl Finalized for Task {
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         // A report may keep it alive; that does not make it one of the tasks again.
         self.entry.delist();
@@ -333,7 +339,7 @@ impl Native for Task {
     const DOC: &'static CStr = TASK_DOC;
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
-    const NEW: Option<raw::newfunc> = Some(new_default::<Task>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

@@ -22,8 +22,8 @@ use pyo3::types::{PyList, PyTuple};
 use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
-use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::futures::{Future, exact_outcome};
@@ -173,7 +173,7 @@ fn crowded_object(py: Python<'_>, crowded: bool) -> Bound<'_, PyAny> {
 impl Native for WorkQueue {
     const NAME: &'static CStr = c"ferrio._ferrio.WorkQueue";
     const DOC: &'static CStr = c"What the loop's own threads take their work from.";
-    const NEW: Option<raw::newfunc> = Some(loop_slots::new_default::<WorkQueue>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<WorkQueue>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

@@ -24,11 +24,10 @@ use crate::base_events::BaseLoop;
 use crate::exceptions::cancelled_class;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::plain_number;
-use crate::ffi::construct::{Construct, construct_slots};
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
-use crate::ffi::loop_slots::new_default;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object::{self, Constructed, Shown};
 use crate::ffi::reference::Slot;
 use crate::ffi::registry;
 use crate::ffi::word::{Turn, Word};
@@ -275,7 +274,7 @@ fn exact_task<'a>(task: &'a Bound<'_, PyAny>) -> Option<&'a Task> {
     (task.get_type_ptr() == Task::place().object()).then(|| try_state::<Task>(task)).flatten()
 }
 
-impl Construct for Timeout {
+impl Constructed for Timeout {
     fn init(
         &self,
         _: &Bound<'_, PyAny>,
@@ -289,7 +288,9 @@ impl Construct for Timeout {
         drop(self.when.replace((!when.is_none()).then(|| when.into())));
         Ok(())
     }
+}
 
+impl Shown for Timeout {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
         let stage = self.stage.get();
@@ -303,7 +304,7 @@ impl Native for Timeout {
     const DOC: &'static CStr =
         c"Cancels what runs in an `async with` block when its time is over. Made by timeout().";
     const KEPT: usize = 64;
-    const NEW: Option<raw::newfunc> = Some(new_default::<Timeout>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<Timeout>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();
@@ -311,7 +312,7 @@ impl Native for Timeout {
     }
 
     fn members() -> Members {
-        construct_slots::<Timeout>().and(members! { Timeout;
+        object::constructed_slots::<Timeout>().and(object::shown_slots::<Timeout>()).and(members! { Timeout;
             bare {
                 c"when" c"The time at which it ends, or None." => when,
                 c"expired" c"Whether its time was over." => expired,

@@ -14,10 +14,9 @@ use pyo3::types::{PyDict, PySet, PyTuple};
 
 use crate::children::{ChildDone, Due, Parent, turn, watch};
 use crate::ffi::args::{Args, missing};
-use crate::ffi::construct::{Construct, construct_slots};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track};
-use crate::ffi::loop_slots::new_default;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object::{self, Constructed, Shown};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::futures::exact_outcome;
@@ -107,7 +106,7 @@ impl Waiting {
     }
 }
 
-impl Construct for Waiting {
+impl Constructed for Waiting {
     fn init(
         &self,
         this: &Bound<'_, PyAny>,
@@ -125,7 +124,9 @@ impl Construct for Waiting {
         self.waiter.set(waiter);
         self.all(this.py())?.iter().try_for_each(|future| self.watch(this, future))
     }
+}
 
+impl Shown for Waiting {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         Ok(pyo3::types::PyString::new(this.py(), "<Waiting>").into_any())
     }
@@ -174,7 +175,7 @@ impl Io for Waiting {
 impl Native for Waiting {
     const NAME: &'static CStr = c"ferrio._ferrio.Waiting";
     const DOC: &'static CStr = c"Completes a future when enough others are done.";
-    const NEW: Option<raw::newfunc> = Some(new_default::<Waiting>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<Waiting>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();
@@ -182,7 +183,7 @@ impl Native for Waiting {
     }
 
     fn members() -> Members {
-        construct_slots::<Waiting>().and(members! { Waiting;
+        object::constructed_slots::<Waiting>().and(object::shown_slots::<Waiting>()).and(members! { Waiting;
             bare {
                 c"release" c"Complete the future now." => release,
                 c"end" c"Stop watching, and return two sets: the futures that are done, and the others." => end,

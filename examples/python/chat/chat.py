@@ -129,7 +129,10 @@ async def chat(request: web.Request) -> web.WebSocketResponse:
     if origin is not None and urlsplit(origin).netloc != request.host:
         raise web.HTTPForbidden(text="This chat is for its own page only.")  # not for any page a browser has open
     socket = web.WebSocketResponse(heartbeat=20, timeout=1, max_msg_size=8192)
-    await socket.prepare(request)
+    try:
+        await socket.prepare(request)
+    except ConnectionResetError:
+        return socket  # it has hung up already
     if request.transport is None:
         return socket  # it has hung up already
     connected, room = request.app[CONNECTED], request.app[ROOM]

@@ -200,7 +200,10 @@ async def play(request: web.Request) -> web.WebSocketResponse:
     if origin is not None and urlsplit(origin).netloc != request.host:
         raise web.HTTPForbidden(text="This game is for its own page only.")  # not for any page a browser has open
     socket = web.WebSocketResponse(heartbeat=20, timeout=1, max_msg_size=1024)
-    await socket.prepare(request)
+    try:
+        await socket.prepare(request)
+    except ConnectionResetError:
+        return socket  # it has hung up already
     if request.transport is None:
         return socket  # it has hung up already
     game, client = request.app[GAME], Client(request, socket)

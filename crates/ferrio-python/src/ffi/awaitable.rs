@@ -4,7 +4,7 @@
 //! with its result once it is done. `iter(future)`, which programs may drive by hand, is an object of its own with
 //! `send`, `throw` and `close`.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::ptr;
 
 use pyo3::Borrowed;
@@ -13,78 +13,31 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
-use super::heap_type::{Native, state};
+use super::heap_type::state;
 use super::members::{Members, entry, light_entry};
+use super::object::{Constructed, Finalized, Shown, constructed_slots, finalized_slots, shown_slots};
 use crate::futures::FutureIterator;
 use crate::outcome::Outcome;
 
 /// The state of a type of futures.
-pub(crate) trait Awaitable: Native {
+pub(crate) trait Awaitable: Constructed + Shown + Finalized {
     /// What it is about.
     fn outcome(&self) -> &Outcome;
 
-    /// `__init__`.
-    fn init(
-        &self,
-        this: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        names: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()>;
-
-    /// `__repr__`.
-    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
-
     /// `__iter__`.
     fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
-
-    /// `__del__`.
-    fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
 }
 
 /// Everything such a type needs besides its methods.
 pub(crate) fn awaitable_slots<T: Awaitable>() -> Members {
     Members::default()
-        .slot(ffi::Py_tp_init, init::<T> as ffi::initproc as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr::<T> as ffi::reprfunc as *mut c_void)
+        .and(constructed_slots::<T>())
+        .and(shown_slots::<T>())
+        .and(finalized_slots::<T>())
         .slot(ffi::Py_am_await, awaited::<T> as ffi::unaryfunc as *mut c_void)
         .slot(ffi::Py_tp_iter, iterator::<T> as ffi::getiterfunc as *mut c_void)
         .slot(ffi::Py_tp_iternext, next::<T> as ffi::iternextfunc as *mut c_void)
-        .slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void)
-}
-
-// SAFETY: called by CPython only, as its slot promises.
-unsafe extern "C" fn init<T: Awaitable>(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    names: *mut ffi::PyObject,
-) -> c_int {
-    entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type, a tuple, and a dict or null.
-            let (state, this, args, names) = unsafe {
-                let args = Borrowed::from_ptr(py, args).cast_unchecked::<PyTuple>();
-                let names =
-                    Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
-                (state::<T>(this), Borrowed::from_ptr(py, this), args, names)
-            };
-            state.init(&this, &args, names.as_deref()).map(|()| 0)
-        },
-        -1,
-    )
-}
-
-// SAFETY: called by CPython only, as its slot promises.
-unsafe extern "C" fn repr<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type.
-            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            state.repr(&this).map(Bound::into_ptr)
-        },
-        ptr::null_mut(),
-    )
 }
 
 // SAFETY: called by CPython only, as its slot promises.
@@ -127,25 +80,6 @@ unsafe extern "C" fn next<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::P
     )
 }
 
-// SAFETY: called by CPython only, as its slot promises.
-unsafe extern "C" fn finalize<T: Awaitable>(this: *mut ffi::PyObject) {
-    entry(
-        |py| {
-            let pending = PyErr::take(py);
-            // SAFETY: CPython calls this slot with an object of our type.
-            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            if let Err(error) = state.finalize(&this) {
-                error.write_unraisable(py, Some(&this));
-            }
-            if let Some(error) = pending {
-                error.restore(py);
-            }
-            Ok(())
-        },
-        (),
-    );
-}
-
 /// One step of awaiting: the future itself while it is pending, then nothing, which ends the iterator with its result.
 pub(crate) fn step<'py>(outcome: &Outcome, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = this.py();
@@ -169,7 +103,7 @@ pub(crate) fn stop_with(value: &Bound<'_, PyAny>) {
     #[cfg(Py_3_12)]
     raise_stop(value);
     #[cfg(not(Py_3_12))]
-    if value.is_instance_of::<PyTuple>() || value.is_instance_of::<PyBaseException>() {
+    if value.is_instance_of::<pyo3::types::PyTuple>() || value.is_instance_of::<PyBaseException>() {
         // It would be taken for the arguments, or for the exception itself.
         PyStopIteration::new_err((value.clone().unbind(),)).restore(value.py());
     } else {

@@ -1,4 +1,4 @@
-//! `__new__` of native types that Python code makes: a loop, and what begins empty.
+//! `BaseLoop.__new__`: making a loop.
 
 use std::ptr;
 
@@ -6,7 +6,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::{Borrowed, intern};
 
-use super::heap_type::{Native, alloc_raw};
+use super::heap_type::alloc_raw;
 use super::members::entry;
 use crate::base_events::BaseLoop;
 
@@ -28,20 +28,6 @@ pub(crate) unsafe extern "C" fn new_base_loop(
             // SAFETY: as above.
             unsafe { alloc_raw(py, class, state) }.map(Bound::into_ptr)
         },
-        ptr::null_mut(),
-    )
-}
-
-/// `T.__new__` for a type that begins empty, whatever its `__init__` takes.
-// SAFETY: called by CPython only, as its slot or table promises.
-pub(crate) unsafe extern "C" fn new_default<T: Native + Default>(
-    class: *mut ffi::PyTypeObject,
-    _: *mut ffi::PyObject,
-    _: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    entry(
-        // SAFETY: CPython calls this with a class derived from ours.
-        |py| unsafe { alloc_raw(py, class, T::default()) }.map(Bound::into_ptr),
         ptr::null_mut(),
     )
 }

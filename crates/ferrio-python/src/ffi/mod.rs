@@ -5,7 +5,6 @@
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `awaitable`: what native futures have as types
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
-//! * `construct`: making native objects from Python
 //! * `coroutine`: native coroutines
 //! * `function`: native functions that pass for coroutine functions
 //! * `loop_slots`: making a loop
@@ -26,7 +25,6 @@
 pub(crate) mod args;
 pub(crate) mod awaitable;
 pub(crate) mod call;
-pub(crate) mod construct;
 pub(crate) mod coroutine;
 pub(crate) mod function;
 pub(crate) mod heap_type;

@@ -1,4 +1,5 @@
-//! Native types that Python code makes and derives from: `__new__`, `__init__`, `__del__`, asynchronous iteration.
+//! Native types that Python code makes and derives from: `__new__`, `__init__`, `__repr__`, `__del__`,
+//! asynchronous iteration.
 //!
 //! A class of this kind is a base of the Python class that stands for asyncio's, in front of asyncio's own, so that
 //! whatever is not native is asyncio's and `isinstance` holds.
@@ -15,7 +16,7 @@ use super::heap_type::{Native, alloc_raw, state};
 use super::members::{Members, entry, light_entry};
 
 /// The state of a type that is made by calling it.
-pub(crate) trait Constructed: Native + Default {
+pub(crate) trait Constructed: Native {
     /// `__init__`.
     fn init(
         &self,
@@ -23,6 +24,12 @@ pub(crate) trait Constructed: Native + Default {
         args: &Bound<'_, PyTuple>,
         names: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()>;
+}
+
+/// The state of a type with a `repr` of its own.
+pub(crate) trait Shown: Native {
+    /// `__repr__`.
+    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
 }
 
 /// The state of a type with a finalizer.
@@ -41,6 +48,10 @@ pub(crate) fn constructed_slots<T: Constructed>() -> Members {
     Members::default().slot(ffi::Py_tp_init, init::<T> as ffi::initproc as *mut c_void)
 }
 
+pub(crate) fn shown_slots<T: Shown>() -> Members {
+    Members::default().slot(ffi::Py_tp_repr, repr::<T> as ffi::reprfunc as *mut c_void)
+}
+
 pub(crate) fn finalized_slots<T: Finalized>() -> Members {
     Members::default().slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void)
 }
@@ -51,9 +62,9 @@ pub(crate) fn async_iterator_slots<T: AsyncIterator>() -> Members {
         .slot(ffi::Py_am_anext, next::<T> as ffi::unaryfunc as *mut c_void)
 }
 
-/// `__new__`: an object that was not initialised yet.
+/// `__new__`: an object that was not initialised yet, whatever its `__init__` takes.
 // SAFETY: called by CPython only, as its slot promises.
-pub(crate) unsafe extern "C" fn new<T: Constructed>(
+pub(crate) unsafe extern "C" fn new<T: Native + Default>(
     class: *mut ffi::PyTypeObject,
     _: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
@@ -83,6 +94,18 @@ unsafe extern "C" fn init<T: Constructed>(
             state.init(&this, &args, names.as_deref()).map(|()| 0)
         },
         -1,
+    )
+}
+
+// SAFETY: called by CPython only, as its slot promises.
+unsafe extern "C" fn repr<T: Shown>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type.
+            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+            state.repr(&this).map(Bound::into_ptr)
+        },
+        ptr::null_mut(),
     )
 }
 

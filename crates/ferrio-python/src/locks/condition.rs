@@ -23,8 +23,8 @@ use super::yes;
 use crate::exceptions::is_cancelled;
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object;
 use crate::ffi::reference::Slot;
 
 /// The state of a condition.
@@ -231,7 +231,7 @@ impl HasCommon for Condition {
 impl Native for Condition {
     const NAME: &'static CStr = c"ferrio._ferrio.Condition";
     const DOC: &'static CStr = c"A condition for tasks: the native part.";
-    const NEW: Option<raw::newfunc> = Some(loop_slots::new_default::<Condition>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<Condition>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

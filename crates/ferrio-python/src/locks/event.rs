@@ -11,8 +11,8 @@ use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
 use super::yes;
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object;
 
 /// The state of an event.
 #[derive(Default)]
@@ -99,7 +99,7 @@ impl HasCommon for Event {
 impl Native for Event {
     const NAME: &'static CStr = c"ferrio._ferrio.Event";
     const DOC: &'static CStr = c"A flag that tasks wait for: the native part.";
-    const NEW: Option<raw::newfunc> = Some(loop_slots::new_default::<Event>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<Event>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

@@ -13,8 +13,8 @@ use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
 use super::{enter_by_method, none, yes};
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object;
 
 /// The state of a lock.
 #[derive(Default)]
@@ -133,7 +133,7 @@ impl HasCommon for Lock {
 impl Native for Lock {
     const NAME: &'static CStr = c"ferrio._ferrio.Lock";
     const DOC: &'static CStr = c"A lock for tasks: the native part.";
-    const NEW: Option<raw::newfunc> = Some(loop_slots::new_default::<Lock>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<Lock>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

@@ -15,8 +15,8 @@ use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
 use super::{enter_by_method, none, truth, yes};
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object;
 
 /// The state of a semaphore, bounded or not.
 pub(crate) struct Semaphore {
@@ -174,7 +174,7 @@ impl HasCommon for Semaphore {
 impl Native for Semaphore {
     const NAME: &'static CStr = c"ferrio._ferrio.Semaphore";
     const DOC: &'static CStr = c"A semaphore for tasks: the native part.";
-    const NEW: Option<raw::newfunc> = Some(loop_slots::new_default::<Semaphore>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<Semaphore>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

@@ -20,8 +20,8 @@ use pyo3::{IntoPyObjectExt, intern};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::call_method1;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object;
 use crate::ffi::reference::{Ref, Slot};
 use crate::locks::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
 use crate::locks::{Event, none};
@@ -430,7 +430,7 @@ impl HasCommon for Queue {
 impl Native for Queue {
     const NAME: &'static CStr = c"ferrio._ferrio.Queue";
     const DOC: &'static CStr = c"A queue for tasks: the native part.";
-    const NEW: Option<raw::newfunc> = Some(loop_slots::new_default::<Queue>);
+    const NEW: Option<raw::newfunc> = Some(object::new::<Queue>);
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();
