@@ -98,11 +98,11 @@ def test_only_blocking_makes_everybody_wait(loop):
     async def story(open_stream, session):
         stream = await open_stream()
         for how in ("await", "thread"):
-            work = asyncio.create_task(session.post(f"/work/{how}"))
+            work = asyncio.create_task(session.post(f"/job/{how}"))
             await stream.until(lambda sample: sample["working"] == 1)
             assert (await work).status == 204
         await stream.until(lambda sample: sample["working"] == 0)
-        assert (await session.post("/work/block")).status == 204
+        assert (await session.post("/job/block")).status == 204
         seen = await stream.until(lambda sample: sample["late_ms"] >= 190)  # 300 less the rest of a period
         assert all(sample["working"] == 0 for sample in seen)
 
@@ -111,8 +111,8 @@ def test_only_blocking_makes_everybody_wait(loop):
 
 def test_there_is_no_other_work(loop):
     async def story(_open_stream, session):
-        assert (await session.post("/work/harder")).status == 404
-        assert (await session.get("/work/block")).status == 405
+        assert (await session.post("/job/harder")).status == 404
+        assert (await session.get("/job/block")).status == 405
 
     watch(loop, True, story)
 

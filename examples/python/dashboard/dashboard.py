@@ -150,7 +150,7 @@ async def end_streams(app: web.Application) -> None:
 def make_app() -> web.Application:
     app = web.Application()
     app[MONITOR] = Monitor()
-    app.add_routes([web.get("/", page), web.get("/events", events), web.post("/work/{how:block|await|thread}", work)])
+    app.add_routes([web.get("/", page), web.get("/events", events), web.post("/job/{how:block|await|thread}", work)])
     app.cleanup_ctx.append(sampling)
     app.on_shutdown.append(end_streams)
     return app
