@@ -123,7 +123,7 @@ async def page(_request: web.Request) -> web.FileResponse:
     return web.FileResponse(PAGE)
 
 
-async def chat(request: web.Request) -> web.WebSocketResponse:
+async def chat(request: web.Request) -> web.StreamResponse:
     """One connection, from the handshake to the end."""
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.host:
@@ -132,7 +132,7 @@ async def chat(request: web.Request) -> web.WebSocketResponse:
     try:
         await socket.prepare(request)
     except ConnectionResetError:
-        return socket  # it has hung up already
+        return web.Response()  # it has hung up already: nobody gets this
     if request.transport is None:
         return socket  # it has hung up already
     connected, room = request.app[CONNECTED], request.app[ROOM]

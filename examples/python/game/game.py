@@ -194,7 +194,7 @@ async def page(_request: web.Request) -> web.FileResponse:
     return web.FileResponse(PAGE)
 
 
-async def play(request: web.Request) -> web.WebSocketResponse:
+async def play(request: web.Request) -> web.StreamResponse:
     """One connection, from the handshake to the end."""
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.host:
@@ -203,7 +203,7 @@ async def play(request: web.Request) -> web.WebSocketResponse:
     try:
         await socket.prepare(request)
     except ConnectionResetError:
-        return socket  # it has hung up already
+        return web.Response()  # it has hung up already: nobody gets this
     if request.transport is None:
         return socket  # it has hung up already
     game, client = request.app[GAME], Client(request, socket)
