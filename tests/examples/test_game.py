@@ -257,7 +257,7 @@ def test_the_page(loop):
                 await page.wait_for("document.getElementById('problem').innerText.startsWith('This name is too long')")
                 await page.evaluate("document.getElementById('name').value = ''")
                 await join(page, "<i>Eve</i>")
-                await page.wait_for(f"me !== null && {me}")
+                await page.wait_for(f"me !== null && now !== null && {me}")
                 assert (await page.text("#scores")).split() == ["<i>Eve</i>", "0"]
                 assert await page.evaluate("document.querySelectorAll('#scores span i').length") == 0
                 await page.evaluate("pictured = document.getElementById('field').toDataURL()")
