@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any, assert_type, cast
@@ -162,6 +163,8 @@ async def combined() -> int:
         assert_type(await ferrio.wait_for(ferrio.shield(answer()), 1), int)
     async with ferrio.TaskGroup() as group:
         waiting = group.create_task(ferrio.sleep(0, "slept"))
+    if sys.version_info >= (3, 12):
+        asyncio.get_running_loop().set_task_factory(ferrio.eager_task_factory)
     assert_type(waiting.result(), str)
     return first + second + len(done)
 
