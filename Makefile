@@ -75,7 +75,7 @@ soak: venv ## 500 loops that open, fail and close everything, on each poller; th
 	FERRIO_POLLER=poll $(BIN)/python tests/soak.py --loop ferrio --cycles 500
 	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak.py --loop ferrio --cycles 100
 
-wheels: ## the wheel of PYTHON as it is published (fat LTO), in dist/; then tried in an environment that has nothing else
+wheels: ## the wheel of PYTHON as it is published (fat LTO, profile-guided), in dist/; then tried in an environment that has nothing else
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
 	@mkdir -p dist && cp "$(VENV)-dist"/wheels/*.whl dist/
 	@scripts/try_wheel.sh "$(PYTHON)" dist

@@ -3,7 +3,7 @@
 #
 #   scripts/venv.sh PYTHON VENV release   ferrio built with optimisations and installed, with the test requirements
 #   scripts/venv.sh PYTHON VENV dev       debug build, editable
-#   scripts/venv.sh PYTHON VENV dist      ferrio as it is published (fat LTO), and installed; the wheel stays in VENV/wheels
+#   scripts/venv.sh PYTHON VENV dist      ferrio as it is published (scripts/dist.sh), and installed; the wheel stays in VENV/wheels
 #   scripts/venv.sh PYTHON VENV peers     the loops that benchmarks compare with (benches/requirements.txt)
 #   scripts/venv.sh PYTHON VENV demo      the extra "demo" of pyproject.toml; ferrio is left alone
 #   scripts/venv.sh PYTHON VENV examples  what examples/ needs (examples/requirements.txt); ferrio is left alone
@@ -24,9 +24,9 @@ esac
 sum() { cat "$@" | cksum; }
 
 sources() {
-    find crates python Cargo.toml Cargo.lock pyproject.toml -type f \
+    find crates python Cargo.toml Cargo.lock pyproject.toml scripts/dist.sh scripts/train.py -type f \
         \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.py' -o -name '*.pyi' -o -name py.typed \
-        -o -name '*.[ch]' -o -name '*.md' \) \
+        -o -name '*.[ch]' -o -name '*.md' -o -name dist.sh \) \
         -exec cksum {} + | sort | cksum
 }
 
@@ -91,6 +91,9 @@ rm -f "$venv/.state-ferrio"
 if [ "$mode" = dev ]; then
     echo "venv: building ferrio (debug, editable) for $venv"
     VIRTUAL_ENV=${bin%/bin} "$bin/maturin" develop
+elif [ "$mode" = dist ]; then
+    echo "venv: building ferrio for $venv (dist)"
+    scripts/dist.sh "$venv"
 else
     echo "venv: building ferrio for $venv ($mode)"
     rm -rf "$venv/wheels"

@@ -40,6 +40,7 @@ __all__ = [
     "Waiting",
     "WorkQueue",
     "WritePipeTransport",
+    "__build__",
     "__version__",
     "_tasks",
     "create_task",
@@ -61,6 +62,7 @@ _Ts = TypeVarTuple("_Ts")
 _ReadPipe = TypeVar("_ReadPipe", bound=ReadPipeTransport)
 _WritePipe = TypeVar("_WritePipe", bound=WritePipeTransport)
 
+__build__: str
 __version__: str
 
 def rust_round_trip(address: str, data: bytes) -> asyncio.Future[bytes]:

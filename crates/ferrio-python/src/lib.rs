@@ -49,6 +49,13 @@ mod wait;
 mod wait_for;
 mod waiters;
 
+/// How this was built, for reports; scripts/dist.sh names its builds.
+const BUILD: &str = match option_env!("FERRIO_BUILD") {
+    Some(build) => build,
+    None if cfg!(debug_assertions) => "debug",
+    None => "release",
+};
+
 /// ferrio's native part; `import ferrio` is the way in.
 #[pyo3::pymodule(gil_used = true)]
 mod _ferrio {
@@ -185,6 +192,7 @@ mod _ferrio {
         module.add("Future", type_object::<Future>(py)?)?;
         module.add("Task", type_object::<Task>(py)?)?;
         module.add("BaseLoop", type_object::<BaseLoop>(py)?)?;
+        module.add("__build__", super::BUILD)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

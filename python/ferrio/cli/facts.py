@@ -19,6 +19,7 @@ import warnings
 
 import ferrio
 
+from .._ferrio import __build__
 from .probe import kernel_features
 
 Facts = dict[str, dict[str, str]]
@@ -62,6 +63,7 @@ def versions() -> dict[str, str]:
     libc = " ".join(platform.libc_ver())
     return {
         "ferrio": ferrio.__version__,
+        "build": __build__,
         "ferrio's folder": os.path.dirname(ferrio.__file__),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "executable": sys.executable,

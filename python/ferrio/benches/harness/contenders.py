@@ -31,7 +31,8 @@ name = sys.argv[1]
 module = importlib.import_module(name)
 module.new_event_loop().close()
 try:
-    print("stock" if name == "asyncio" else importlib.metadata.version(name))
+    version = "stock" if name == "asyncio" else importlib.metadata.version(name)
+    print(f"{version} ({module._ferrio.__build__})" if name == "ferrio" else version)
 except importlib.metadata.PackageNotFoundError:
     print(getattr(module, "__version__", "of unknown version"))
 """
