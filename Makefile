@@ -17,7 +17,7 @@ CORE    := --ignore tests/examples --ignore tests/docs
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test engine-test check conformance ecosystem examples soak wheels bench plots docs fmt clean
+.PHONY: help venv dev demo test engine-test sanitize miri check conformance ecosystem examples soak wheels bench plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,14 @@ engine-test: ## the Rust tests alone, on both pollers
 	@scripts/require.sh cargo cc
 	cargo test $(CRATES)
 	FERRIO_POLLER=poll cargo test $(CRATES)
+
+sanitize: ## pytest on an AddressSanitizer build of the extension, leaks included (gcc, Linux)
+	@scripts/sanitize.sh "$(PYTHON)" "$(VENV)"
+
+# What needs descriptors is left out; src/reactor/miri.rs says why.
+miri: ## the engine's tests under Miri, which sees undefined behaviour and data races (a nightly Rust; about 4 minutes)
+	@scripts/require.sh miri
+	cargo +nightly miri test --package ferrio-engine --lib --tests --target-dir target/miri
 
 check: venv ## formatting, lints, types, docs, house rules; no tests
 	@scripts/require.sh rustfmt clippy
