@@ -35,7 +35,7 @@ from .streams import (
     start_unix_server,
 )
 from .taskgroups import TaskGroup
-from .tasks import create_task, ensure_future, gather, shield, show_native_tasks, sleep, wait, wait_for
+from .tasks import as_completed, create_task, ensure_future, gather, shield, show_native_tasks, sleep, wait, wait_for
 from .timeouts import Timeout, timeout, timeout_at
 from .unix_events import Loop
 
@@ -74,6 +74,7 @@ __all__ = [
     "Timeout",
     "TimerHandle",
     "__version__",
+    "as_completed",
     "create_task",
     "ensure_future",
     "exceptions",

@@ -31,6 +31,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "taskgroups": ("TaskGroup",),
     "tasks": (
         "Task",
+        "as_completed",
         "create_task",
         "eager_task_factory",
         "ensure_future",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any, assert_type, cast
@@ -163,6 +164,11 @@ async def combined() -> int:
     async with ferrio.TaskGroup() as group:
         waiting = group.create_task(ferrio.sleep(0, "slept"))
     assert_type(waiting.result(), str)
+    for answered in ferrio.as_completed([answer()], timeout=1):
+        assert_type(await answered, int)
+    if sys.version_info >= (3, 12):
+        eager = ferrio.eager_task_factory(asyncio.get_running_loop(), answer())
+        assert_type(await eager, int)
     return first + second + len(done)
 
 
