@@ -17,7 +17,7 @@ CORE    := --ignore tests/examples --ignore tests/docs
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test engine-test check conformance ecosystem examples soak wheels bench plots docs fmt clean
+.PHONY: help venv dev demo test engine-test sanitize miri check conformance ecosystem examples soak wheels bench plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,14 @@ engine-test: ## the Rust tests alone, on both pollers
 	@scripts/require.sh cargo cc
 	cargo test $(CRATES)
 	FERRIO_POLLER=poll cargo test $(CRATES)
+
+sanitize: ## pytest on an AddressSanitizer build of the extension, leaks included (gcc, Linux)
+	@scripts/sanitize.sh "$(PYTHON)" "$(VENV)"
+
+# What needs descriptors is left out; src/reactor/miri.rs says why.
+miri: ## the engine's tests under Miri, which sees undefined behaviour and data races (a nightly Rust; about 4 minutes)
+	@scripts/require.sh miri
+	cargo +nightly miri test --package ferrio-engine --lib --tests --target-dir target/miri
 
 check: venv ## formatting, lints, types, docs, house rules; no tests
 	@scripts/require.sh rustfmt clippy
@@ -70,10 +78,11 @@ examples: venv ## every program of examples/, on both loops, and every command o
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" examples
 	$(BIN)/python -m pytest -rs tests/examples tests/docs
 
-soak: venv ## 500 loops that open, fail and close everything, on each poller; then once more with every warning an error
+soak: venv ## 500 loops that open, fail and close everything, on each poller and with warnings; then 10^6 tasks and the like
 	$(BIN)/python tests/soak.py --loop ferrio --cycles 500
 	FERRIO_POLLER=poll $(BIN)/python tests/soak.py --loop ferrio --cycles 500
 	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak.py --loop ferrio --cycles 100
+	$(BIN)/python tests/soak_tasks.py --loop ferrio --count 1000000
 
 wheels: ## the wheel of PYTHON as it is published (fat LTO, profile-guided), in dist/; then tried in an environment that has nothing else
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist

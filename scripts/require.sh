@@ -14,6 +14,8 @@ for tool in "$@"; do
         lacks "Rust 1.88 or later: install it with rustup (https://rustup.rs), then open a new shell" ;;
     rustfmt) cargo fmt --version >/dev/null 2>&1 || lacks "rustfmt: rustup component add rustfmt" ;;
     clippy) cargo clippy --version >/dev/null 2>&1 || lacks "clippy: rustup component add clippy" ;;
+    miri) cargo +nightly miri --version >/dev/null 2>&1 ||
+        lacks "Miri: rustup toolchain install nightly --component miri --component rust-src" ;;
     cc) command -v cc >/dev/null 2>&1 ||
         lacks "a C compiler to link with: apt-get install gcc libc6-dev, dnf install gcc, or xcode-select --install" ;;
     python)

@@ -3,6 +3,7 @@
 #
 #   scripts/venv.sh PYTHON VENV release   ferrio built with optimisations and installed, with the test requirements
 #   scripts/venv.sh PYTHON VENV dev       debug build, editable
+#   scripts/venv.sh PYTHON VENV asan      the release build with AddressSanitizer in the extension (scripts/sanitize.sh)
 #   scripts/venv.sh PYTHON VENV dist      ferrio as it is published (scripts/dist.sh), and installed; the wheel stays in VENV/wheels
 #   scripts/venv.sh PYTHON VENV peers     the loops that benchmarks compare with (benches/requirements.txt)
 #   scripts/venv.sh PYTHON VENV demo      the extra "demo" of pyproject.toml; ferrio is left alone
@@ -97,7 +98,14 @@ elif [ "$mode" = dist ]; then
 else
     echo "venv: building ferrio for $venv ($mode)"
     rm -rf "$venv/wheels"
-    "$bin/maturin" build --profile "$mode" --interpreter "$bin/python" --out "$venv/wheels"
+    if [ "$mode" = asan ]; then
+        # With a target named, build scripts and macros are left as they are: the compiler has to load them.
+        set -- --profile release --target "$(rustc -vV | sed -n 's/^host: //p')" --target-dir target/asan
+        export RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zsanitizer=address -Cforce-frame-pointers=yes -Cdebug-assertions=yes'
+    else
+        set -- --profile "$mode"
+    fi
+    "$bin/maturin" build "$@" --interpreter "$bin/python" --out "$venv/wheels"
     "$bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$venv"/wheels/*.whl
 fi
 keep ferrio "$mode $(sources)"

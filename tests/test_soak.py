@@ -1,4 +1,4 @@
-"""The soak program, run short: it passes on both implementations, and notices what it is there for."""
+"""The soak programs, run short: they pass on both implementations, and notice what they are there for."""
 
 import os
 import subprocess
@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 SOAK = Path(__file__).with_name("soak.py")
+TASKS = Path(__file__).with_name("soak_tasks.py")
 
 
 def soak(loop, cycles, *flags, **environment):
+    return program(SOAK, "--loop", loop, "--cycles", str(cycles), flags=flags, **environment)
+
+
+def program(path, *arguments, flags=(), **environment):
     return subprocess.run(
-        [sys.executable, *flags, SOAK, "--loop", loop, "--cycles", str(cycles), "--seconds", "40"],
+        [sys.executable, *flags, path, *arguments, "--seconds", "40"],
         capture_output=True,
         text=True,
         timeout=90,
@@ -52,5 +57,39 @@ def test_the_program_notices(tmp_path, name):
         f"def new_event_loop():\n    {wrong}\n    return asyncio.new_event_loop()\n"
     )
     done = soak("ferrio", 20, "-W", "always", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert complaint in done.stderr
+
+
+def test_tasks_and_their_like_leave_nothing_behind(aio):
+    done = program(TASKS, "--loop", aio.__name__, "--count", "20000")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{aio.__name__}: 20000 cancellations: memory " in done.stdout
+
+
+TASK_LEAKS = {
+    "memory": ("kept.append(bytearray(1024))", "tasks: memory grew by "),
+    "objects": (
+        "kept.append(self.create_future())",
+        " futures are left, such as <Future pending",
+    ),
+    "error": ("asyncio.log.logger.error('bad')", "logged: bad"),
+}
+
+
+@pytest.mark.parametrize("name", TASK_LEAKS)
+def test_the_program_of_tasks_notices(tmp_path, name):
+    """A stand-in named ferrio whose loop does one thing wrong for each task it makes."""
+    wrong, complaint = TASK_LEAKS[name]
+    (tmp_path / "ferrio.py").write_text(
+        "import asyncio\n"
+        "from asyncio import *\n"
+        "kept = []\n"
+        "class Loop(asyncio.SelectorEventLoop):\n"
+        f"    def create_task(self, *args, **kwargs):\n        {wrong}\n"
+        "        return super().create_task(*args, **kwargs)\n"
+        "new_event_loop = Loop\n"
+    )
+    done = program(TASKS, "--loop", "ferrio", "--count", "10000", PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert complaint in done.stderr

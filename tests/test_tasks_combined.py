@@ -206,6 +206,50 @@ async def test_wait_checks_what_it_is_given(loop, aio):
     with pytest.raises(TypeError, match="Passing coroutines is forbidden"):
         await aio.wait([coroutine])
     coroutine.close()
+    with pytest.raises(TypeError, match="takes 1 positional argument but 2 were given"):
+        aio.wait([future], 1)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'fs'"):
+        aio.wait(timeout=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'loop'"):
+        aio.wait([future], loop=loop)
+
+
+@on_loop
+async def test_wait_takes_what_can_be_iterated(loop, aio):
+    done = loop.create_future()
+    done.set_result(1)
+    for futures in ((done, done), {done: 1}, frozenset([done]), (done for _ in range(2))):
+        assert await aio.wait(futures, return_when="FIRST_COMPLETED") == ({done}, set())
+    with pytest.raises(TypeError, match="not iterable"):
+        await aio.wait(1)
+
+
+@on_loop
+async def test_a_wait_that_nobody_awaits_warns(loop, aio):
+    with pytest.warns(RuntimeWarning, match="coroutine 'wait' was never awaited"):
+        aio.wait([])
+        gc.collect()
+    unbegun = aio.wait([])
+    unbegun.close()
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+        await unbegun
+
+
+@on_loop
+async def test_a_wait_with_a_time_leaves_no_timer(loop, aio):
+    timers = []
+
+    def call_later(delay, callback, *args):
+        timers.append(type(loop).call_later(loop, delay, callback, *args))
+        return timers[-1]
+
+    loop.call_later = call_later
+    await aio.wait([aio.create_task(returning(1))], timeout=3600)
+    waiting = aio.create_task(aio.wait([loop.create_future()], timeout=3600))
+    await aio.sleep(0)
+    waiting.cancel()
+    await aio.wait([waiting])
+    assert [timer.cancelled() for timer in timers] == [True, True]
 
 
 @on_loop
@@ -351,7 +395,9 @@ def test_they_pass_for_functions(aio, name):
     assert not asyncio.iscoroutinefunction(getattr(aio, name))
 
 
-@pytest.mark.parametrize("name", ["create_task", "gather", "shield", "sleep", "timeout", "timeout_at", "wait_for"])
+@pytest.mark.parametrize(
+    "name", ["create_task", "gather", "shield", "sleep", "timeout", "timeout_at", "wait", "wait_for"]
+)
 def test_they_show_what_they_are(aio, name):
     ours, theirs = getattr(aio, name), getattr(asyncio, name)
     assert inspect.signature(ours) == inspect.signature(theirs)

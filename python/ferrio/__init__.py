@@ -12,6 +12,7 @@ are. Public names that ferrio has not got itself are asyncio's.
 """
 
 import asyncio
+import sys
 
 # Exactly asyncio.__all__ of the Python that runs.
 from asyncio import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
@@ -34,9 +35,12 @@ from .streams import (
     start_unix_server,
 )
 from .taskgroups import TaskGroup
-from .tasks import create_task, ensure_future, gather, shield, show_native_tasks, sleep, wait, wait_for
+from .tasks import as_completed, create_task, ensure_future, gather, shield, show_native_tasks, sleep, wait, wait_for
 from .timeouts import Timeout, timeout, timeout_at
 from .unix_events import Loop
+
+if sys.version_info >= (3, 12):
+    from .tasks import eager_task_factory as eager_task_factory
 
 EventLoop = Loop  # as asyncio calls its best loop from Python 3.13 on
 
@@ -70,6 +74,7 @@ __all__ = [
     "Timeout",
     "TimerHandle",
     "__version__",
+    "as_completed",
     "create_task",
     "ensure_future",
     "exceptions",

@@ -20,6 +20,7 @@ from typing_extensions import TypeVarTuple, disjoint_base
 
 __all__ = [
     "BaseLoop",
+    "Completions",
     "Condition",
     "DatagramTransport",
     "Event",
@@ -37,7 +38,6 @@ __all__ = [
     "TaskGroup",
     "Timeout",
     "TimerHandle",
-    "Waiting",
     "WorkQueue",
     "WritePipeTransport",
     "__build__",
@@ -53,6 +53,7 @@ __all__ = [
     "sleep",
     "timeout",
     "timeout_at",
+    "wait",
     "wait_for",
 ]
 
@@ -96,6 +97,7 @@ shield = asyncio.shield
 sleep = asyncio.sleep
 timeout = asyncio.timeout
 timeout_at = asyncio.timeout_at
+wait = asyncio.wait
 wait_for = asyncio.wait_for
 if sys.version_info >= (3, 12):
     eager_task_factory = asyncio.eager_task_factory
@@ -103,15 +105,19 @@ if sys.version_info >= (3, 12):
 Timeout = asyncio.Timeout
 
 @disjoint_base
-class Waiting:
-    """Completes a future when enough others are done."""
+class Completions:
+    """Gives what becomes of futures, in the order in which they are done."""
 
-    def __init__(self, futures: set[Any], waiter: asyncio.Future[None], return_when: str, /) -> None: ...
-    def release(self) -> None:
-        """Complete the future now."""
+    def __init__(self, futures: set[asyncio.Future[Any]], /) -> None: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Coroutine[Any, Any, Any]: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Coroutine[Any, Any, Any]: ...
+    def expire(self) -> None:
+        """The time is over: what is not done raises TimeoutError."""
 
-    def end(self) -> tuple[set[Any], set[Any]]:
-        """Stop watching, and return two sets: the futures that are done, and the others."""
+    def limit(self, timer: asyncio.TimerHandle, /) -> None:
+        """Take the timer that will call expire(), to cancel it when all are done."""
 
 @disjoint_base
 class TaskGroup:

@@ -250,7 +250,7 @@ def thrown(
 _originals: dict[str, Any] = {
     name: getattr(module, name)
     for module, names in {
-        tasks: ("create_task", "eager_task_factory", "ensure_future", "gather", "shield", "sleep", "wait_for"),
+        tasks: ("create_task", "eager_task_factory", "ensure_future", "gather", "shield", "sleep", "wait", "wait_for"),
         timeouts: ("timeout", "timeout_at"),
     }.items()
     for name in names

@@ -28,7 +28,20 @@ OWN: Mapping[str, tuple[str, ...]] = {
         "start_server",
         "start_unix_server",
     ),
-    "tasks": ("Task",),
+    "taskgroups": ("TaskGroup",),
+    "tasks": (
+        "Task",
+        "as_completed",
+        "create_task",
+        "eager_task_factory",
+        "ensure_future",
+        "gather",
+        "shield",
+        "sleep",
+        "wait",
+        "wait_for",
+    ),
+    "timeouts": ("Timeout", "timeout", "timeout_at"),
 }
 
 

@@ -1,8 +1,8 @@
 """Tasks: what starts and combines them, and how `asyncio.all_tasks()` gets to see native ones.
 
-Native: `create_task`, `ensure_future`, `eager_task_factory`, `gather`, `shield`, `sleep` and, where it makes no task
-of its own (Python 3.12), `wait_for`. `wait` checks here what it is given, once a call; what it does per future is
-native. What runs once per thread or per program (`run_coroutine_threadsafe`, `all_tasks`) stays asyncio's.
+Native: `create_task`, `ensure_future`, `eager_task_factory`, `gather`, `shield`, `sleep`, `wait` and, where it makes
+no task of its own (Python 3.12), `wait_for`. `as_completed` checks here what it is given, once a call; what it does
+per future is native. `run_coroutine_threadsafe` and `all_tasks` stay asyncio's: ARCHITECTURE.md has the reasons.
 
 asyncio keeps a weak reference to every task in one weak set. Native tasks are in a table of their own instead, which
 costs them a word. So the set's own store is replaced, once, by one that also iterates over the native ones.
@@ -10,6 +10,7 @@ costs them a word. So the set's own store is replaced, once, by one that also it
 
 from __future__ import annotations
 
+import inspect
 import sys
 import weakref
 from asyncio import coroutines, events, futures, tasks
@@ -17,9 +18,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import _ferrio
-from ._ferrio import Task, Waiting, _tasks, create_task, ensure_future, gather, shield, sleep
+from ._ferrio import Completions, Task, _tasks, create_task, ensure_future, gather, shield, sleep, wait
 
-__all__ = ["Task", "create_task", "ensure_future", "gather", "shield", "show_native_tasks", "sleep", "wait", "wait_for"]
+__all__ = [
+    "Task",
+    "as_completed",
+    "create_task",
+    "ensure_future",
+    "gather",
+    "shield",
+    "show_native_tasks",
+    "sleep",
+    "wait",
+    "wait_for",
+]
 
 if sys.version_info >= (3, 12):
     from ._ferrio import eager_task_factory as eager_task_factory
@@ -28,36 +40,39 @@ if sys.version_info >= (3, 12):
 
 wait_for = _ferrio.wait_for if sys.version_info >= (3, 12) else tasks.wait_for
 
-_MODES = (tasks.FIRST_COMPLETED, tasks.FIRST_EXCEPTION, tasks.ALL_COMPLETED)
+
+if sys.version_info >= (3, 13):
+
+    def as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
+        """Iterate over what becomes of awaitables, in the order in which they are done.
+
+        A plain iterator gives coroutines, one for each, which give a result, raise an exception, or raise TimeoutError
+        when the time is over. An asynchronous iterator gives the futures themselves.
+        """
+        if inspect.isawaitable(fs):
+            raise TypeError(f"expects an iterable of awaitables, not {type(fs).__name__}")
+        return _completions(fs, timeout)
+
+else:
+
+    def as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
+        """Iterate over what becomes of awaitables, in the order in which they are done.
+
+        Gives coroutines, one for each, which give a result, raise an exception, or raise TimeoutError when the time is
+        over. A generator, as asyncio's is in this release: nothing is started before the first step.
+        """
+        if futures.isfuture(fs) or coroutines.iscoroutine(fs):
+            raise TypeError(f"expect an iterable of futures, not {type(fs).__name__}")
+        yield from _completions(fs, timeout)
 
 
-async def wait(
-    fs: Iterable[Any], *, timeout: float | None = None, return_when: str = tasks.ALL_COMPLETED
-) -> tuple[set[Any], set[Any]]:
-    """Wait for futures and tasks: for all, the first, or the first that fails. Gives the done and the pending ones.
-
-    Does not raise TimeoutError: what is not done when the time is over is in the second set.
-    """
-    if futures.isfuture(fs) or coroutines.iscoroutine(fs):
-        raise TypeError(f"expect a list of futures, not {type(fs).__name__}")
-    if not fs:
-        raise ValueError("Set of Tasks/Futures is empty.")
-    if return_when not in _MODES:
-        raise ValueError(f"Invalid return_when value: {return_when}")
-    watched = set(fs)
-    if any(coroutines.iscoroutine(each) for each in watched):
-        raise TypeError("Passing coroutines is forbidden, use tasks explicitly.")
-    loop = events.get_running_loop()
-    waiter = loop.create_future()
-    waiting = Waiting(watched, waiter, return_when)
-    timer = None if timeout is None else loop.call_later(timeout, waiting.release)
-    try:
-        await waiter
-    finally:
-        if timer is not None:
-            timer.cancel()
-        answer = waiting.end()
-    return answer
+def _completions(fs: Iterable[Any], timeout: float | None) -> Completions:
+    loop = events.get_event_loop()
+    todo = {ensure_future(each, loop=loop) for each in set(fs)}
+    completions = Completions(todo)
+    if todo and timeout is not None:
+        completions.limit(loop.call_later(timeout, completions.expire))
+    return completions
 
 
 class _WithNativeTasks(set[Any]):

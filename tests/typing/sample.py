@@ -166,6 +166,11 @@ async def combined() -> int:
     if sys.version_info >= (3, 12):
         asyncio.get_running_loop().set_task_factory(ferrio.eager_task_factory)
     assert_type(waiting.result(), str)
+    for answered in ferrio.as_completed([answer()], timeout=1):
+        assert_type(await answered, int)
+    if sys.version_info >= (3, 12):
+        eager = ferrio.eager_task_factory(asyncio.get_running_loop(), answer())
+        assert_type(await eager, int)
     return first + second + len(done)
 
 

@@ -229,6 +229,7 @@ impl<T> Drop for Sender<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::times;
     use std::sync::mpsc;
 
     #[test]
@@ -252,7 +253,7 @@ mod tests {
     fn a_job_that_meets_an_ending_thread_is_run_all_the_same() {
         let pool = Pool::new("test", 1);
         let (sender, results) = mpsc::channel();
-        for n in 0..1_200 {
+        for n in 0..times(1_200) as u64 {
             let sender = sender.clone();
             pool.submit(move || sender.send(n).unwrap()).unwrap();
             assert_eq!(results.recv_timeout(Duration::from_secs(5)), Ok(n));

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use common::{Door, Word};
+use common::{Door, Word, times};
 use ferrio_engine::{Core, Direction, sleep};
 
 /// Runs when dropped.
@@ -46,6 +46,7 @@ fn dropping_a_task_cancels_it() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it watches a descriptor")]
 fn closing_drops_whatever_the_loop_holds() {
     let door = Door::new();
     let drops = Rc::new(Cell::new(0));
@@ -147,7 +148,7 @@ fn a_loop_dropped_without_closing_drops_a_task_that_was_posted() {
 /// A wake-up takes two steps, marking the task and posting it, and the loop may be closed between them.
 #[test]
 fn a_wake_up_that_races_with_closing_leaks_nothing() {
-    for round in 0..400 {
+    for round in 0..times(400) {
         let door = Door::new();
         let drops = Rc::new(Cell::new(0));
         let wakers: Vec<_> = (0..16)

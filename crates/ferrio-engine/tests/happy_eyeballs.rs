@@ -1,5 +1,6 @@
 //! Happy Eyeballs with a connector of its own on a virtual clock: exactly when each attempt starts, who wins, and that
 //! nothing of the others stays open. The order of addresses is tested beside the code.
+#![cfg(not(miri))]
 
 mod common;
 

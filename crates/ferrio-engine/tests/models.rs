@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use common::Random;
+use common::{Random, times};
 use ferrio_engine::ready::Ready;
 use ferrio_engine::timers::Timers;
 use ferrio_engine::{Time, Timed};
 
-const SEEDS: u64 = 24;
-const OPERATIONS: usize = 2_000;
+const SEEDS: u64 = times(24) as u64;
+const OPERATIONS: usize = times(2_000);
 
 #[derive(Clone)]
 struct Item {

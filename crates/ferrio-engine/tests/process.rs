@@ -1,4 +1,5 @@
 //! Child processes: pipes, statuses, signals, many at once, and no zombies, whatever happens to the handle.
+#![cfg(not(miri))]
 
 mod common;
 

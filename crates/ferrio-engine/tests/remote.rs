@@ -8,12 +8,12 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Door, Word};
+use common::{Door, Word, times};
 
 #[test]
 fn posts_from_many_threads_are_in_order_per_thread_and_none_is_lost() {
     const THREADS: usize = 8;
-    const POSTS: usize = 2_000;
+    const POSTS: usize = times(2_000);
     let door = Door::new();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let threads: Vec<_> = (0..THREADS)
@@ -60,7 +60,7 @@ fn every_post_wakes_a_sleeping_loop() {
             }));
         }
     });
-    for round in 1..=3_000 {
+    for round in 1..=times(3_000) {
         ask.send(round).unwrap();
         door.run_until(|| seen.load(Ordering::SeqCst) == round);
     }
@@ -88,7 +88,7 @@ fn ringing_ends_a_wait() {
 #[test]
 fn wake_ups_from_many_foreign_threads_all_arrive() {
     const THREADS: usize = 4;
-    const WAKES: usize = 3_000;
+    const WAKES: usize = times(3_000);
     #[derive(Default)]
     struct Shared {
         waker: Mutex<Option<Waker>>,

@@ -1,4 +1,5 @@
 //! Signals as a stream. Signals belong to the process, so each test has one of its own and files of their own run apart.
+#![cfg(not(miri))]
 
 mod common;
 

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use common::Random;
+use common::{Random, times};
 use ferrio_engine::sync::{Event, Ledger, Lock, Semaphore, Standing, Ticket, WaitQueue, Waiter};
 
 /// A Rust future that waits: what its `Waker` is, with how it stands.
@@ -177,11 +177,11 @@ fn a_queue_tells_one_getter_an_item() {
 
 #[test]
 fn the_queue_against_a_list() {
-    for seed in 0..24 {
+    for seed in 0..times(24) as u64 {
         let mut random = Random::new(seed);
         let queue = WaitQueue::default();
         let mut model: VecDeque<(Ticket, Sleeper)> = VecDeque::new();
-        for _ in 0..2_000 {
+        for _ in 0..times(2_000) {
             match random.below(6) {
                 0 | 1 => {
                     let sleeper = Sleeper::idle();

@@ -1,5 +1,6 @@
 //! Watching descriptors: steady and once, both directions, what is closed and reused behind the loop's back, and what
 //! cannot be watched at all.
+#![cfg(not(miri))]
 
 mod common;
 

@@ -19,6 +19,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::base_events;
+use crate::completions::Completions;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::call::{child_done_slots, copy_context};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
@@ -75,6 +76,8 @@ macro_rules! dispatch {
         } else if let Some($state) = try_state::<TaskGroup>($parent) {
             $body
         } else if let Some($state) = try_state::<Waiting>($parent) {
+            $body
+        } else if let Some($state) = try_state::<Completions>($parent) {
             $body
         } else if let Some($state) = try_state::<Shield>($parent) {
             $body
@@ -136,6 +139,32 @@ pub(crate) fn watch(parent: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyRe
             child.call_method1(intern!(child.py(), "add_done_callback"), (callback,)).map(drop)
         }
     }
+}
+
+/// As `watch`; with the one callback kept in `callback`, by which futures that are not ours are let go of again.
+pub(crate) fn watch_by(parent: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>, callback: &Slot) -> PyResult<()> {
+    if exact_outcome(child).is_some_and(Outcome::is_pending) {
+        return watch(parent, child);
+    }
+    if callback.is_empty() {
+        callback.set(ChildDone::create(parent)?);
+    }
+    let py = child.py();
+    child.call_method1(intern!(py, "add_done_callback"), (callback.bind(py),)).map(drop)
+}
+
+/// Undoes `watch_by`. A child that is done may have its turn still.
+pub(crate) fn unwatch(
+    parent: &Bound<'_, PyAny>,
+    child: &Bound<'_, PyAny>,
+    callback: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    if let Some(outcome) = exact_outcome(child) {
+        outcome.remove_parent(parent);
+    } else if let Some(callback) = callback {
+        child.call_method1(intern!(child.py(), "remove_done_callback"), (callback,))?;
+    }
+    Ok(())
 }
 
 /// What a parent is as a callback.

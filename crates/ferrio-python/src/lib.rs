@@ -12,6 +12,7 @@
 mod alarm;
 mod base_events;
 mod children;
+mod completions;
 mod datagrams;
 mod doors;
 mod events;
@@ -67,6 +68,7 @@ mod _ferrio {
     use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};
 
     use crate::children::ChildDone;
+    use crate::completions::Completions;
     use crate::datagrams::DatagramTransport;
     use crate::events::{Handle, TimerHandle};
     use crate::ffi::function::Function;
@@ -90,7 +92,7 @@ mod _ferrio {
     use crate::threads::{Job, WorkQueue};
     use crate::timeouts::{Timeout, TimeoutStep, timeout, timeout_at};
     use crate::transports::Stream;
-    use crate::wait::{Shield, Waiting, shield};
+    use crate::wait::{Shield, Waiting, shield, wait};
     use crate::wait_for::{WaitFor, wait_for};
 
     #[pymodule_export]
@@ -176,7 +178,9 @@ mod _ferrio {
         module.add("timeout", Function::create(py, "timeout", false, timeout)?)?;
         module.add("timeout_at", Function::create(py, "timeout_at", false, timeout_at)?)?;
         module.add("shield", Function::create(py, "shield", false, shield)?)?;
-        module.add("Waiting", type_object::<Waiting>(py)?)?;
+        module.add("wait", Function::create(py, "wait", true, wait)?)?;
+        create::<Completions>(&py.get_type::<PyAny>(), &[])?;
+        module.add("Completions", type_object::<Completions>(py)?)?;
         module.add("Timeout", type_object::<Timeout>(py)?)?;
         module.add("TaskGroup", type_object::<TaskGroup>(py)?)?;
         create::<DatagramTransport>(&flow_control, &[&base("DatagramTransport")?])?;

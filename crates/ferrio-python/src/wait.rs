@@ -1,27 +1,31 @@
-//! `Waiting` and `Shield`: what `wait()` and `shield()` keep per future.
+//! `wait()` and `shield()`.
 //!
-//! Both are parents of futures (`children`). A `Waiting` counts, and completes a future of its own when enough are done;
-//! asyncio's checks and the answer's two sets are in `ferrio.tasks`. A `Shield` hands what becomes of the inner future
-//! to the outer one, and lets go of the inner one when the outer one is done first.
+//! What they keep are parents of futures (`children`). A `Waiting` counts, and completes a future of its own when enough
+//! are done, for which the coroutine waits that `wait()` gives. A `Shield` hands what becomes of the inner future to the
+//! outer one, and lets go of the inner one when the outer one is done first.
 
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use pyo3::ffi as raw;
+use ferrio_engine::sync::Ticket;
+use pyo3::Borrowed;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PySet, PyTuple};
+use pyo3::types::{PySet, PyString, PyTuple};
 
-use crate::children::{ChildDone, Due, Parent, turn, watch};
+use crate::children::{Due, Parent, turn, unwatch, watch, watch_by};
 use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
 use crate::ffi::members::{Members, members};
-use crate::ffi::object::{self, Constructed, Shown};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::futures::exact_outcome;
+use crate::futures::{Future, exact_outcome};
 use crate::gather::{future_for, is_done, loop_of, verdict};
-use crate::outcome::Outcome;
+use crate::locks::wait::{Steps, Wait, Went};
+use crate::outcome::{Outcome, direct};
+use crate::task_factory::running_loop;
+use crate::tasks::is_coroutine;
 
 /// When a `Waiting` has seen enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,11 +36,15 @@ enum Enough {
     FirstFailure,
 }
 
-/// `Waiting(futures, waiter, return_when)`: completes `waiter` when enough of the set are done.
+/// What one call of `wait()` keeps.
 #[repr(C)]
 pub(crate) struct Waiting {
     head: Head,
+    /// What it was given; once it has begun, the set of the futures.
     futures: Slot,
+    /// The time limit it was given; once it has begun, the timer.
+    limit: Slot,
+    return_when: Slot,
     waiter: Slot,
     /// The callback of futures that are not ours.
     callback: Slot,
@@ -45,37 +53,96 @@ pub(crate) struct Waiting {
     due: Due,
 }
 
-impl Default for Waiting {
-    fn default() -> Self {
-        Waiting {
-            head: Head::new::<Self>(),
-            futures: Slot::default(),
-            waiter: Slot::default(),
-            callback: Slot::default(),
-            enough: Cell::default(),
-            left: Cell::new(0),
-            due: Due::default(),
-        }
+/// `wait(fs, *, timeout=None, return_when=ALL_COMPLETED)`.
+pub(crate) fn wait<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let given = args.positional().len();
+    if given > 1 {
+        return Err(PyTypeError::new_err(format!(
+            "wait() takes 1 positional argument but {given} were given"
+        )));
     }
+    let [Some(futures), limit, return_when] = args.bind("wait", ["fs", "timeout", "return_when"], 1)? else {
+        return Err(missing("wait", "fs"));
+    };
+    let slot = |given: Option<Borrowed<'_, 'py, PyAny>>| {
+        given.map_or_else(Slot::default, |given| Slot::new(given.to_owned().into()))
+    };
+    let state = Waiting {
+        head: Head::new::<Waiting>(),
+        futures: slot(Some(futures)),
+        limit: slot(limit.filter(|limit| !limit.is_none())),
+        return_when: slot(return_when),
+        waiter: Slot::default(),
+        callback: Slot::default(),
+        enough: Cell::default(),
+        left: Cell::new(0),
+        due: Due::default(),
+    };
+    let this = alloc_untracked(py, state)?;
+    track(&this);
+    Ok(Wait::create(&this, &STEPS, None)?.into_bound(py))
+}
+
+static STEPS: Steps = Steps {
+    name: c"wait",
+    begin: |_, target| waiting(target)?.begin(target),
+    resume: |_, target| waiting(target)?.end(target).map(Went::Done),
+    leave: |_, target, _| waiting(target)?.end(target).map(drop),
+    thrown: None,
+};
+
+fn waiting<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Waiting> {
+    try_state::<Waiting>(target).ok_or_else(|| PyTypeError::new_err("not a wait()"))
 }
 
 impl Waiting {
-    fn all<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        match self.futures.bind(py) {
-            Some(futures) => Ok(futures.cast::<PySet>()?.iter().collect()),
-            None => Ok(Vec::new()),
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+        let py = this.py();
+        let futures = self.checked(py)?;
+        let event_loop = running_loop(py)?;
+        let waiter = match direct(&event_loop) {
+            Some(_) => Future::create(&event_loop)?,
+            None => event_loop.call_method0(intern!(py, "create_future"))?,
+        };
+        self.left.set(futures.len());
+        self.futures.set(futures.clone());
+        self.waiter.set(waiter.clone());
+        if let Some(limit) = self.limit.take() {
+            let release = this.getattr(intern!(py, "release"))?;
+            let limit = limit.into_bound(py);
+            self.limit.set(event_loop.call_method1(intern!(py, "call_later"), (limit, release))?);
         }
+        futures.iter().try_for_each(|future| watch_by(this, &future, &self.callback))?;
+        Ok(Went::Waits(waiter, Ticket::default()))
     }
 
-    fn watch(&self, this: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = this.py();
-        if exact_outcome(future).is_some_and(Outcome::is_pending) {
-            return watch(this, future);
+    /// The set of the futures, and when there are enough of them, if all is as it should be.
+    fn checked<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PySet>> {
+        let given =
+            self.futures.take().map_or_else(|| py.None().into_bound(py), |given| given.into_bound(py));
+        if exact_outcome(&given).is_some() || is_future(&given)? || is_coroutine(&given)? {
+            let class = given.get_type();
+            return Err(PyTypeError::new_err(format!("expect a list of futures, not {}", class.name()?)));
         }
-        if self.callback.is_empty() {
-            self.callback.set(ChildDone::create(this)?);
+        if !given.is_truthy()? {
+            return Err(PyValueError::new_err("Set of Tasks/Futures is empty."));
         }
-        future.call_method1(intern!(py, "add_done_callback"), (self.callback.bind(py),)).map(drop)
+        self.enough.set(match self.return_when.take() {
+            None => Enough::All,
+            Some(return_when) => Enough::named(&return_when.into_bound(py))?,
+        });
+        let futures = py.get_type::<PySet>().call1((given,))?.cast_into::<PySet>()?;
+        for future in &futures {
+            if exact_outcome(&future).is_none() && is_coroutine(&future)? {
+                let text = "Passing coroutines is forbidden, use tasks explicitly.";
+                return Err(PyTypeError::new_err(text));
+            }
+        }
+        Ok(futures)
+    }
+
+    fn slots(&self) -> [&Slot; 5] {
+        [&self.futures, &self.limit, &self.return_when, &self.waiter, &self.callback]
     }
 
     /// Enough, or too late.
@@ -90,46 +157,43 @@ impl Waiting {
     }
 
     /// Ends it: nobody tells it anything any more. The futures that are done, and those that are not.
-    fn end(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    fn end<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
+        if let Some(timer) = self.limit.take() {
+            timer.into_bound(py).call_method0(intern!(py, "cancel"))?;
+        }
         let (done, pending) = (PySet::empty(py)?, PySet::empty(py)?);
         let callback = self.callback.take().map(|callback| callback.into_bound(py));
-        for future in self.all(py)? {
-            if let Some(outcome) = exact_outcome(&future) {
-                outcome.remove_parent(this);
-            } else if let Some(callback) = &callback {
-                future.call_method1(intern!(py, "remove_done_callback"), (callback,))?;
-            }
+        let futures = self.futures.take().map(|futures| futures.into_bound(py).cast_into::<PySet>());
+        for future in futures.transpose()?.iter().flatten() {
+            unwatch(this, &future, callback.as_ref())?;
             if is_done(&future)? { done.add(future)? } else { pending.add(future)? }
         }
-        Ok(PyTuple::new(py, [done, pending])?.into_any().unbind())
+        Ok(PyTuple::new(py, [done, pending])?.into_any())
     }
 }
 
-impl Constructed for Waiting {
-    fn init(
-        &self,
-        this: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        _: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
-        let (futures, waiter, enough): (Bound<'_, PySet>, Bound<'_, PyAny>, String) = args.extract()?;
-        self.enough.set(match enough.as_str() {
-            "FIRST_COMPLETED" => Enough::First,
-            "FIRST_EXCEPTION" => Enough::FirstFailure,
-            _ => Enough::All,
-        });
-        self.left.set(futures.len());
-        self.futures.set(futures);
-        self.waiter.set(waiter);
-        self.all(this.py())?.iter().try_for_each(|future| self.watch(this, future))
+impl Enough {
+    fn named(return_when: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = return_when.py();
+        let names: [(&Bound<'_, PyString>, Enough); 3] = [
+            (intern!(py, "ALL_COMPLETED"), Enough::All),
+            (intern!(py, "FIRST_COMPLETED"), Enough::First),
+            (intern!(py, "FIRST_EXCEPTION"), Enough::FirstFailure),
+        ];
+        for (name, enough) in names {
+            if return_when.is(name) || return_when.eq(name)? {
+                return Ok(enough);
+            }
+        }
+        Err(PyValueError::new_err(format!("Invalid return_when value: {}", return_when.str()?)))
     }
 }
 
-impl Shown for Waiting {
-    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(pyo3::types::PyString::new(this.py(), "<Waiting>").into_any())
-    }
+/// What asyncio takes for a future.
+fn is_future(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let name = intern!(object.py(), "_asyncio_future_blocking");
+    Ok(object.get_type().hasattr(name)? && !object.getattr(name)?.is_none())
 }
 
 impl Parent for Waiting {
@@ -174,8 +238,8 @@ impl Io for Waiting {
 
 impl Native for Waiting {
     const NAME: &'static CStr = c"ferrio._ferrio.Waiting";
-    const DOC: &'static CStr = c"Completes a future when enough others are done.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<Waiting>);
+    const DOC: &'static CStr = c"What wait() keeps.";
+    const KEPT: usize = 64;
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();
@@ -183,25 +247,24 @@ impl Native for Waiting {
     }
 
     fn members() -> Members {
-        object::constructed_slots::<Waiting>().and(object::shown_slots::<Waiting>()).and(members! { Waiting;
+        members! { Waiting;
             bare {
-                c"release" c"Complete the future now." => release,
-                c"end" c"Stop watching, and return two sets: the futures that are done, and the others." => end,
+                c"release" c"The time is over." => release,
             }
             methods {}
             attributes {}
-        })
+        }
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.futures, &self.waiter, &self.callback] {
+        for slot in self.slots() {
             visitor.raw(slot.as_ptr());
         }
         self.due.traverse(visitor);
     }
 
     fn clear(&self) {
-        for slot in [&self.futures, &self.waiter, &self.callback] {
+        for slot in self.slots() {
             drop(slot.take());
         }
         self.due.clear();

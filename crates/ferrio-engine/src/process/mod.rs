@@ -231,5 +231,5 @@ fn lost(id: u32, cause: Option<i32>) -> io::Error {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(miri)))]
 mod tests;

@@ -3,7 +3,7 @@
 //! Owns the registry (per descriptor: who listens to which direction, and what the kernel was told) and the choice of
 //! the poller. Knows no words, no transports and no tasks: a listener is either "the loop's own" or a `Waker`.
 //!
-//! What a poller is, is a contract of names, kept by `epoll`, `poll` and `kqueue`:
+//! What a poller is, is a contract of names, kept by `epoll`, `poll` and `kqueue`, and by `miri` as far as it goes:
 //!
 //! | name | what it does |
 //! |---|---|
@@ -15,10 +15,12 @@
 //!
 //! All are level-triggered. An error or hang-up is reported in each direction that was armed, as asyncio's selectors do.
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
 mod epoll;
 #[cfg(target_vendor = "apple")]
 mod kqueue;
+#[cfg(miri)]
+mod miri;
 mod notify;
 mod poll;
 mod registry;
@@ -28,10 +30,12 @@ use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
 use epoll::Epoll as Native;
 #[cfg(target_vendor = "apple")]
 use kqueue::Kqueue as Native;
+#[cfg(miri)]
+use miri::Spin as Native;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 use poll::Poll as Native;
 

@@ -21,7 +21,12 @@ use std::time::{Duration, Instant};
 use ferrio_engine::{Clock, Direction, Handle, Loop, Plan, Runnable, Time, Timed};
 
 /// How long a test may take, with room for a busy machine.
-const WATCHDOG: Duration = Duration::from_secs(30);
+const WATCHDOG: Duration = Duration::from_secs(if cfg!(miri) { 3_600 } else { 30 });
+
+/// How often to do something: `count` times, or a sixteenth of that under Miri, which takes a thousand times as long.
+pub(crate) const fn times(count: usize) -> usize {
+    if cfg!(miri) { count.div_ceil(16) } else { count }
+}
 
 type Call = Box<dyn FnMut(&Door) + Send>;
 

@@ -1,5 +1,5 @@
 //! Native types that Python code makes and derives from: `__new__`, `__init__`, `__repr__`, `__del__`,
-//! asynchronous iteration.
+//! iteration, asynchronous iteration.
 //!
 //! A class of this kind is a base of the Python class that stands for asyncio's, in front of asyncio's own, so that
 //! whatever is not native is asyncio's and `isinstance` holds.
@@ -38,6 +38,12 @@ pub(crate) trait Finalized: Native {
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
 }
 
+/// The state of an iterator.
+pub(crate) trait Iterates: Native {
+    /// `__next__`; `None` at the end.
+    fn next<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>>;
+}
+
 /// The state of an asynchronous iterator.
 pub(crate) trait AsyncIterator: Native {
     /// `__anext__`: an awaitable.
@@ -54,6 +60,12 @@ pub(crate) fn shown_slots<T: Shown>() -> Members {
 
 pub(crate) fn finalized_slots<T: Finalized>() -> Members {
     Members::default().slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void)
+}
+
+pub(crate) fn iterator_slots<T: Iterates>() -> Members {
+    Members::default()
+        .slot(ffi::Py_tp_iter, itself as ffi::unaryfunc as *mut c_void)
+        .slot(ffi::Py_tp_iternext, following::<T> as ffi::iternextfunc as *mut c_void)
 }
 
 pub(crate) fn async_iterator_slots<T: AsyncIterator>() -> Members {
@@ -132,6 +144,18 @@ unsafe extern "C" fn finalize<T: Finalized>(this: *mut ffi::PyObject) {
 unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: a live object, attached.
     unsafe { ffi::Py_NewRef(this) }
+}
+
+// SAFETY: called by CPython only, as its slot promises.
+unsafe extern "C" fn following<T: Iterates>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    light_entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type.
+            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+            Ok(state.next(&this)?.map_or(ptr::null_mut(), Bound::into_ptr))
+        },
+        ptr::null_mut(),
+    )
 }
 
 unsafe extern "C" fn next<T: AsyncIterator>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
