@@ -25,4 +25,4 @@ def measure(bench: Bench) -> Figures:
     return per_operation(bench.load("churn", tcp_server(bench.loop, Hangup), connections=32))
 
 
-ROWS = (Row("connection_rate", METRICS, measure, loaded=True),)
+ROWS = (Row("connection_rate", METRICS, measure, loaded=True, bare="hangup"),)

@@ -38,4 +38,4 @@ def measure(bench: Bench) -> Figures:
     return figures
 
 
-ROWS = (Row("echo_sock_1k_x64", ROUND_TRIPS, measure, loaded=True),)
+ROWS = (Row("echo_sock_1k_x64", ROUND_TRIPS, measure, loaded=True, bare="echo"),)

@@ -29,4 +29,4 @@ def measure(bench: Bench) -> Figures:
     return bench.round_trips(f"tcp:{port}", size=1024, connections=64)
 
 
-ROWS = (Row("echo_streams_1k_x64", ROUND_TRIPS, measure, loaded=True),)
+ROWS = (Row("echo_streams_1k_x64", ROUND_TRIPS, measure, loaded=True, bare="echo"),)

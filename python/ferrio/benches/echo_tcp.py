@@ -24,6 +24,7 @@ ROWS = tuple(
         ROUND_TRIPS,
         partial(measure, size=size * 1024, connections=connections),
         loaded=True,
+        bare="echo",
     )
     for size in (1, 10, 100)
     for connections in (1, 8, 64)

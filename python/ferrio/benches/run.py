@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .harness import client, contenders, lifetime, table
+from .harness import build, contenders, lifetime, table
 from .harness.bench import Settings
 from .harness.catalogue import select
 from .harness.contenders import LOOPS, SUBJECT, Contender
@@ -24,6 +24,9 @@ from .harness.runner import Result, measure_all
 
 DISTURBED = 0.1
 """Some waiting is the load client's own doing: on a quiet machine with two CPUs it is under this share."""
+
+
+NO_CLIENT = build.Client("", "none", "no row needs it")
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,14 @@ def run(options: Options) -> None:
     """Measure, print the table as it grows, write the files that were asked for."""
     began = time.monotonic()
     rows = select(options.rows)
-    found, missing = contenders.find(options.loops.split(","))
+    client, left_out = client_for(rows)
+    found, missing = contenders.find(options.loops.split(","), client.lacks)
     if not found:
         reasons = "; ".join(f"{label}: {reason}" for label, reason in missing.items())
         raise SystemExit(f"None of the loops can be imported. {reasons}")
-    rows, settings, left_out = prepare(rows, options)
-    head = heading(found, missing, conditions(options, settings))
+    rows = [row for row in rows if not (row.loaded and not client.path) and not (row.paced and client.lacks)]
+    settings = settings_of(options, client)
+    head = heading(found, missing, client.made_of, conditions(options, settings))
     try:
         write(options, measure(options, settings, rows, found, head, left_out))
     except KeyboardInterrupt:
@@ -62,17 +67,18 @@ def run(options: Options) -> None:
     print(f"\n{time.monotonic() - began:.0f} s")
 
 
-def prepare(rows: list[Row], options: Options) -> tuple[list[Row], Settings, list[str]]:
-    """The rows that can be measured, the settings they get, and a line about those that cannot."""
-    loaded = [row.name for row in rows if row.loaded]
+def client_for(rows: list[Row]) -> tuple[build.Client, list[str]]:
+    """The client that these rows need, and a line about those that it cannot load."""
+    if not any(row.loaded or row.bare for row in rows):
+        return NO_CLIENT, []
     try:
-        return rows, settings_of(options, str(client.build()) if loaded else ""), []
-    except client.NotBuilt as error:
-        kept = [row for row in rows if not row.loaded]
-        return kept, settings_of(options, ""), [f"left out: {', '.join(loaded)}: {error}"]
+        client, rest = build.client(), [row.name for row in rows if row.paced]
+    except build.NotBuilt as error:
+        client, rest = replace(NO_CLIENT, lacks=str(error)), [row.name for row in rows if row.loaded]
+    return client, [f"left out: {', '.join(rest)}: {client.lacks}"] if rest and client.lacks else []
 
 
-def settings_of(options: Options, load_client: str) -> Settings:
+def settings_of(options: Options, client: build.Client) -> Settings:
     cpus: tuple[int | None, int | None] = (None, None)
     if options.pin:
         allowed = sorted(os.sched_getaffinity(0))
@@ -83,7 +89,7 @@ def settings_of(options: Options, load_client: str) -> Settings:
         warmup=0.05 if options.quick else 0.1,
         seconds=0.12 if options.quick else 0.4,
         quick=options.quick,
-        client=load_client,
+        client=client.path,
         server_cpu=cpus[0],
         client_cpu=cpus[1],
         file_limit=lifetime.raise_file_limit(),
@@ -103,6 +109,7 @@ def remarks(row: Row, results: dict[str, Result]) -> list[str]:
     """What has to be said below the table about a row."""
     said = []
     for label, result in results.items():
+        # Empty: a limit that was never to be measured.
         reasons = [f"{label} does not have it ({result.unsupported})"] if result.unsupported else []
         reasons += [f"{label} failed: {problem}" for problem in dict.fromkeys(result.problems)]
         reasons += [f"{label}: {note}" for note in result.notes]

@@ -36,6 +36,8 @@ class Bench:
 
     loop: asyncio.AbstractEventLoop
     settings: Settings
+    stand_in: str = ""
+    """The bare server that is measured in this process's place; nobody then talks to the loop."""
     notes: list[str] = field(default_factory=list)
 
     def window(self) -> Window:
@@ -57,6 +59,14 @@ class Bench:
         """Run the loop until the client has measured it; figures of the window as the client reports them."""
         settings = self.settings
         options = {"to": to, "warmup": settings.warmup, "seconds": settings.seconds, **options}
+        if not self.stand_in:
+            return self._loaded(mode, options)
+        bare = client.Bare(settings.client, self.stand_in, settings.server_cpu, to)
+        with bare as target:
+            return self._loaded(mode, {**options, "to": target, "server": bare.pid})
+
+    def _loaded(self, mode: str, options: client.Options) -> Figures:
+        settings = self.settings
         process = client.start(settings.client, mode, settings.client_cpu, options)
         answers: list[tuple[Figures, str]] = []
 
@@ -67,6 +77,17 @@ class Bench:
         threading.Thread(target=wait, daemon=True).start()
         self.loop.run_forever()
         figures, reason = answers[0] if answers else ({}, "the loop stopped by itself")
+        client.finish(process)
+        if reason:
+            raise RuntimeError(reason)
+        return figures
+
+    def alone(self, mode: str) -> Figures:
+        """What the client measures without any server."""
+        settings = self.settings
+        options: client.Options = {"warmup": settings.warmup, "seconds": settings.seconds, "server": 0}
+        process = client.start(settings.client, mode, settings.server_cpu, options)
+        figures, reason = client.report(process)
         client.finish(process)
         if reason:
             raise RuntimeError(reason)

@@ -23,9 +23,12 @@ def measure(specification: dict[str, Any]) -> dict[str, Any]:
     if settings.server_cpu is not None:
         os.sched_setaffinity(0, {settings.server_cpu})
     row = row_named(specification["row"])
+    is_limit = specification["loop"] == contenders.LIMIT
+    if is_limit and not row.bare:
+        return {"unsupported": ""}
     loop = contenders.new_event_loop(specification["loop"])
     asyncio.set_event_loop(loop)
-    bench = Bench(loop, settings)
+    bench = Bench(loop, settings, row.bare if is_limit else "")
     try:
         figures = row.measure(bench)
     except NotImplementedError as error:

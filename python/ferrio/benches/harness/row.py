@@ -28,13 +28,17 @@ class Metric:
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. `rounds` bounds the rounds of a slow one; `loaded` rows need the load client."""
+    """One measurement. `rounds` bounds the rounds of a slow one; `loaded` rows need the load client, `paced` ones its
+    fixed rate, which the client in C has not. `bare` is what stands in for the loop to tell the kernel's limit.
+    """
 
     name: str
     metrics: tuple[Metric, ...]
     measure: Callable[[Bench], Figures]
     rounds: int | None = None
     loaded: bool = False
+    paced: bool = False
+    bare: str = ""
 
 
 RATE = (Metric("rate", "op/s"),)
