@@ -18,12 +18,15 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a row. `key` names it in the figures; the line's name is the row's plus `suffix`."""
+    """One figure of a row. `key` names it in the figures; the line's name is the row's plus `suffix`. `is_spoiled`: by
+    other programs on the machine, which a rate or a latency is, and CPU time is not.
+    """
 
     key: str
     unit: str
     suffix: str = ""
     higher_is_better: bool = True
+    is_spoiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,10 @@ class Row:
 
 RATE = (Metric("rate", "op/s"),)
 ROUND_TRIPS = (
-    Metric("rate", "rt/s"),
+    Metric("rate", "rt/s", is_spoiled=True),
     Metric("cpu", "us/rt", ".cpu", higher_is_better=False),
 )
 BULK = (
-    Metric("rate", "MiB/s"),
+    Metric("rate", "MiB/s", is_spoiled=True),
     Metric("cpu", "us/MiB", ".cpu", higher_is_better=False),
 )

@@ -75,7 +75,7 @@ def _line(row: Row, metric: Metric, results: dict[str, Result], subject: str | N
             cells[label] = Cell(None, "failed" if result.unsupported is None else "-")
             continue
         ratio = None if label == subject else compare(own, figures, metric.higher_is_better)
-        if ratio and subject and metric.key == "rate" and _too_busy(result, results[subject]):
+        if ratio and subject and metric.is_spoiled and _too_busy(result, results[subject]):
             ratio = ratio.blurred()
         cells[label] = Cell(summarise(figures), "", ratio)
     name = row.name + metric.suffix
