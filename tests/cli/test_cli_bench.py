@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cli_commands import execute, ferrio
 from ferrio import benches
+from ferrio.benches.harness import profiling
 from ferrio.benches.harness.build import CRATE, cargo_name
 from ferrio.benches.harness.catalogue import ROWS, row_named
 from ferrio.benches.harness.runner import START, SUITE, Result, run_once
@@ -120,3 +121,29 @@ def test_the_measuring_process_of_another_loop_does_not_import_ferrio(tmp_path):
     done = subprocess.run([sys.executable, "-P", "-c", program, str(SUITE)], capture_output=True, text=True,
                           timeout=30, env=dict(os.environ), cwd=tmp_path)  # fmt: skip
     assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+@in_checkout
+def test_a_profile_divides_the_time_of_an_operation(tmp_path):
+    """All of it: the parts are shares of one whole, of the loop's process and of the bare server alike."""
+    asked = ("--rows", "echo_1k_x8,call_soon", "--loops", "ferrio,epoll", "--rounds", "1", "--seconds", "0.5")
+    done = execute([sys.executable, "-m", "benches.profile", *asked, "--json", str(tmp_path / "profile.json")],
+                   cwd=Path(__file__).resolve().parents[2])  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads((tmp_path / "profile.json").read_text())
+    assert {row: list(report[row]) for row in report} == {"call_soon": ["ferrio"], "echo_1k_x8": ["ferrio", "epoll"]}
+    for profile in [each for row in report.values() for each in row.values()]:
+        assert profile["us"] > 0
+        assert sum(share for part, share in profile.items() if part != "us" and "/" not in part) == pytest.approx(1)
+
+
+def test_without_perf_the_kernel_s_own_account_divides_it(monkeypatch):
+    monkeypatch.setattr(profiling, "has_perf", lambda: False)
+    busy = "import os\nprint(flush=True)\nwhile sum(os.times()[:2]) < 0.5: os.getppid()\nprint()"
+    shares: dict[str, float] = {}
+    with subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with profiling.watched(process.pid, shares):
+            process.stdout.readline()
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # still in /proc
+    assert list(shares) == ["kernel", "user"] and sum(shares.values()) == pytest.approx(1)

@@ -7,11 +7,13 @@ read until the client is done, then stops the loop. Must not know any row.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import client
+from . import client, profiling
 from .crowd import Crowd
 from .row import Figures
 from .window import Window
@@ -28,6 +30,7 @@ class Settings:
     server_cpu: int | None = None
     client_cpu: int | None = None
     file_limit: int = 1024
+    profile: bool = False
 
 
 @dataclass
@@ -39,6 +42,8 @@ class Bench:
     stand_in: str = ""
     """The bare server that is measured in this process's place; nobody then talks to the loop."""
     notes: list[str] = field(default_factory=list)
+    shares: Figures = field(default_factory=dict)
+    """Where the CPU time went, if it is to be told (profiling.py)."""
 
     def window(self) -> Window:
         """The measuring window, for a row without a load client."""
@@ -60,12 +65,20 @@ class Bench:
         settings = self.settings
         options = {"to": to, "warmup": settings.warmup, "seconds": settings.seconds, **options}
         if not self.stand_in:
-            return self._loaded(mode, options)
+            return self._loaded(mode, options, os.getpid())
         bare = client.Bare(settings.client, self.stand_in, settings.server_cpu, to)
         with bare as target:
-            return self._loaded(mode, {**options, "to": target, "server": bare.pid})
+            return self._loaded(mode, {**options, "to": target}, bare.pid)
 
-    def _loaded(self, mode: str, options: client.Options) -> Figures:
+    def watched(self, process: int) -> AbstractContextManager[None]:
+        """While it lasts, that process is profiled, if it is to be."""
+        return profiling.watched(process, self.shares) if self.settings.profile else nullcontext()
+
+    def _loaded(self, mode: str, options: client.Options, server: int) -> Figures:
+        with self.watched(server):
+            return self._measured(mode, {**options, "server": server})
+
+    def _measured(self, mode: str, options: client.Options) -> Figures:
         settings = self.settings
         process = client.start(settings.client, mode, settings.client_cpu, options)
         answers: list[tuple[Figures, str]] = []
