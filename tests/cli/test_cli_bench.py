@@ -6,16 +6,19 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cli_commands import execute, ferrio
 from ferrio import benches
-from ferrio.benches.harness import profiling
+from ferrio.benches.harness import build, profiling
 from ferrio.benches.harness.build import CRATE, cargo_name
 from ferrio.benches.harness.catalogue import ROWS, row_named
+from ferrio.benches.harness.contenders import Contender
 from ferrio.benches.harness.runner import START, SUITE, Result, run_once
 from ferrio.benches.harness.table import lines_of
+from ferrio.benches.run import NO_CLIENT, Options, settings_of, without_packages
 from ferrio.cli.bench import TELLING
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the suite measures with Linux's clocks and epoll")
@@ -75,9 +78,6 @@ def test_in_a_checkout_the_client_is_rust_and_the_bare_server_a_limit_but_no_pee
 @pytest.mark.parametrize("row", [row.name for row in ROWS if not row.loaded])
 def test_rows_that_claim_to_need_no_client_need_none(row):
     """In the measuring process there is no client to start: a row that tried would fail."""
-    from ferrio.benches.harness.contenders import Contender
-    from ferrio.benches.run import NO_CLIENT, Options, settings_of
-
     if row in ("scaling_timers", "scaling_tasks"):
         pytest.skip("takes hundreds of thousands of timers and has no connection")
     settings = settings_of(Options(quick=True), NO_CLIENT)
@@ -121,6 +121,25 @@ def test_the_measuring_process_of_another_loop_does_not_import_ferrio(tmp_path):
     done = subprocess.run([sys.executable, "-P", "-c", program, str(SUITE)], capture_output=True, text=True,
                           timeout=30, env=dict(os.environ), cwd=tmp_path)  # fmt: skip
     assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+def test_a_row_whose_package_is_not_there_is_left_out_and_named():
+    rows = [replace(row_named("call_soon"), needs=needs) for needs in ((), ("json",), ("json", "no_such_package"))]
+    kept, said = without_packages(rows[:2])
+    assert (kept, said) == (rows[:2], [])
+    kept, (line,) = without_packages(rows[2:])
+    assert kept == [] and line.startswith("left out: call_soon: needs no_such_package; ")
+
+
+@in_checkout
+@pytest.mark.parametrize("loop", ["ferrio", "asyncio"])
+@pytest.mark.parametrize("name", [row.name for row in ROWS if row.rust])
+def test_rows_that_only_the_client_in_rust_can_load(name, loop):
+    for package in row_named(name).needs:
+        pytest.importorskip(package)
+    settings = settings_of(Options(quick=True), build.client())
+    answer = run_once(row_named(name), Contender(loop, loop, sys.executable, ""), settings)
+    assert answer.get("figures") and not answer["notes"], answer
 
 
 @in_checkout

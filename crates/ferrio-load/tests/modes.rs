@@ -63,11 +63,12 @@ fn number(report: &str, key: &str) -> f64 {
 
 #[test]
 fn every_load_counts_against_its_server() {
-    let loads: [(&str, &str, &[&str]); 8] = [
+    let loads: [(&str, &str, &[&str]); 9] = [
         ("echo", "echo", &["connections=8"]),
         ("echo", "echo", &["connections=3", "size=300000"]),
         ("echo", "echo", &["form=lines", "warmup=0.01"]),
         ("echo", "echo", &["connections=4", "rate=2000"]),
+        ("http", "echo", &["connections=2", "form=http"]),
         ("datagrams", "echo", &["connections=8"]),
         ("source", "sink", &[]),
         ("sink", "source", &[]),
@@ -127,14 +128,18 @@ fn a_wrong_answer_ends_the_run() {
     let (report, said) = load("echo", &target, &server, &["size=100"]);
     assert_eq!(report, "");
     assert!(said.contains("more came back") || said.contains("differs"), "{said}");
+    let (server, target) = serve("http");
+    let (_, said) = load("echo", &target, &server, &["form=websocket"]);
+    assert!(said.contains("does not speak WebSocket"), "{said}");
 }
 
 #[test]
 fn mistakes_are_named() {
-    let mistakes: [(&str, &[&str], &str); 5] = [
+    let mistakes: [(&str, &[&str], &str); 6] = [
         ("eecho", &[], "an unknown mode: eecho"),
         ("echo", &["sise=1"], "an unknown option: sise"),
         ("echo", &["size=x"], "size=x: invalid digit"),
+        ("echo", &["to=tcp:1", "form=x"], "form=x: neither"),
         ("echo", &["to=http:80"], "to=http:80: neither"),
         ("serve", &["kind=x"], "kind=x: no such server"),
     ];

@@ -10,6 +10,8 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -52,19 +54,32 @@ def run(options: Options) -> None:
     """Measure, print the table as it grows, write the files that were asked for."""
     began = time.monotonic()
     rows = select(options.rows)
-    client, left_out = client_for(rows)
+    rows, left_out = without_packages(rows)
+    client, unloaded = client_for(rows)
     found, missing = contenders.find(options.loops.split(","), client.lacks)
     if not found:
         reasons = "; ".join(f"{label}: {reason}" for label, reason in missing.items())
         raise SystemExit(f"None of the loops can be imported. {reasons}")
-    rows = [row for row in rows if not (row.loaded and not client.path) and not (row.paced and client.lacks)]
+    rows = [row for row in rows if not (row.loaded and not client.path) and not (row.rust and client.lacks)]
     settings = settings_of(options, client)
-    head = heading(found, missing, client.made_of, conditions(options, settings))
+    packages = {name: version(name) for row in rows for name in row.needs}
+    head = heading(found, missing, client.made_of, packages, conditions(options, settings))
     try:
-        write(options, measure(options, settings, rows, found, head, left_out))
+        write(options, measure(options, settings, rows, found, head, left_out + unloaded))
     except KeyboardInterrupt:
         raise SystemExit("\ninterrupted: nothing written") from None
     print(f"\n{time.monotonic() - began:.0f} s")
+
+
+def without_packages(rows: list[Row]) -> tuple[list[Row], list[str]]:
+    """The rows whose packages are there, and lines about the others."""
+    lacking = {row.name: [name for name in row.needs if find_spec(name) is None] for row in rows}
+    said = [
+        f"left out: {row}: needs {', '.join(names)}; benches/requirements.txt has all"
+        for row, names in lacking.items()
+        if names
+    ]
+    return [row for row in rows if not lacking[row.name]], said
 
 
 def client_for(rows: list[Row]) -> tuple[build.Client, list[str]]:
@@ -72,7 +87,7 @@ def client_for(rows: list[Row]) -> tuple[build.Client, list[str]]:
     if not any(row.loaded or row.bare for row in rows):
         return NO_CLIENT, []
     try:
-        client, rest = build.client(), [row.name for row in rows if row.paced]
+        client, rest = build.client(), [row.name for row in rows if row.rust]
     except build.NotBuilt as error:
         client, rest = replace(NO_CLIENT, lacks=str(error)), [row.name for row in rows if row.loaded]
     return client, [f"left out: {', '.join(rest)}: {client.lacks}"] if rest and client.lacks else []

@@ -1,5 +1,5 @@
 //! One connection of the echo load: at most one message under way, the first echo compared byte by byte.
-//! Knows the socket and the message; when a message is due, and what a round trip counts for, is echo.rs's.
+//! Knows the socket and the exchange; when a message is due, and what a round trip counts for, is echo.rs's.
 
 use std::os::fd::OwnedFd;
 
@@ -7,6 +7,7 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
+use super::exchange::{Exchange, Reply, answer_length};
 use super::failure::{Named, Outcome, failed};
 
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Connection {
     place: u64,
     sent: usize,
     got: usize,
+    /// Of an HTTP answer, what came so far: its length is not known before.
+    begun: Vec<u8>,
     is_verified: bool,
     wants_write: bool,
 }
@@ -34,19 +37,21 @@ impl Connection {
             place,
             sent: 0,
             got: 0,
+            begun: Vec::new(),
             is_verified: false,
             wants_write: false,
         })
     }
 
     /// Begins a round trip that counts from `asked`.
-    pub(crate) fn ask(&mut self, poll: &OwnedFd, message: &[u8], asked: u64) -> Outcome {
+    pub(crate) fn ask(&mut self, poll: &OwnedFd, exchange: &Exchange, asked: u64) -> Outcome {
         (self.sent, self.got, self.asked, self.is_busy) = (0, 0, asked, true);
-        self.push(poll, message)
+        self.push(poll, exchange)
     }
 
     /// Sends what the socket takes, and waits for room if it did not take all.
-    pub(crate) fn push(&mut self, poll: &OwnedFd, message: &[u8]) -> Outcome {
+    pub(crate) fn push(&mut self, poll: &OwnedFd, exchange: &Exchange) -> Outcome {
+        let message = &exchange.request;
         while self.sent < message.len() {
             match send(&self.socket, &message[self.sent..], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(sent) => self.sent += sent,
@@ -68,25 +73,51 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes what arrived, which is a part of the echo, whatever the pieces; true when the round trip is complete.
-    pub(crate) fn pull(&mut self, scratch: &mut [u8], message: &[u8]) -> Outcome<bool> {
+    /// Takes what arrived, which is a part of the reply, whatever the pieces; true when the round trip is complete.
+    pub(crate) fn pull(&mut self, scratch: &mut [u8], exchange: &Exchange) -> Outcome<bool> {
         let piece = match recv(&self.socket, &mut *scratch, RecvFlags::DONTWAIT) {
             Ok((_, 0)) => return failed("the server closed an echo connection"),
             Ok((_, length)) => &scratch[..length],
             Err(Errno::AGAIN) => return Ok(false),
             error => return error.map(|_| false).named("the echo connection"),
         };
-        let Some(expected) = message.get(self.got..self.got + piece.len()).filter(|_| self.is_busy) else {
+        if !self.is_busy {
+            return failed("more came back than was sent");
+        }
+        self.is_busy = !match &exchange.reply {
+            Reply::Exactly(expected) => self.compare(piece, expected)?,
+            Reply::Http => self.measure(piece)?,
+        };
+        Ok(!self.is_busy)
+    }
+
+    /// Whether it is the whole of what was expected. Compared the first time, then only counted.
+    fn compare(&mut self, piece: &[u8], expected: &[u8]) -> Outcome<bool> {
+        let Some(part) = expected.get(self.got..self.got + piece.len()) else {
             return failed("more came back than was sent");
         };
-        if !self.is_verified && piece != expected {
+        if !self.is_verified && piece != part {
             return failed("the echo differs from what was sent");
         }
         self.got += piece.len();
-        if self.got < message.len() {
-            return Ok(false);
+        let is_complete = self.got == expected.len();
+        self.is_verified |= is_complete;
+        Ok(is_complete)
+    }
+
+    /// Whether it is the whole of the answer.
+    fn measure(&mut self, piece: &[u8]) -> Outcome<bool> {
+        if self.begun.is_empty() && answer_length(piece)? == Some(piece.len()) {
+            return Ok(true);
         }
-        (self.is_verified, self.is_busy) = (true, false);
-        Ok(true)
+        self.begun.extend_from_slice(piece);
+        match answer_length(&self.begun)? {
+            Some(length) if length < self.begun.len() => failed("more came back than an answer"),
+            Some(length) if length == self.begun.len() => {
+                self.begun.clear();
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 }

@@ -11,9 +11,9 @@ use rustix::event::{Timespec, epoll};
 use rustix::thread::sched_yield;
 
 use super::connection::Connection;
+use super::exchange::Exchange;
 use super::failure::{Named, Outcome, failed};
 use super::histogram::Histogram;
-use super::message::compose;
 use super::options::Options;
 use super::pace::Pace;
 use super::target::{Target, close_hard};
@@ -28,7 +28,7 @@ const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 struct Echo {
     poll: OwnedFd,
     is_datagram: bool,
-    message: Vec<u8>,
+    exchange: Exchange,
     scratch: Vec<u8>,
     connections: Vec<Connection>,
     latencies: Histogram,
@@ -59,14 +59,17 @@ impl Echo {
             return failed("rate= is for connections: a lost datagram would stop its socket");
         }
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC).named("epoll_create")?;
+        let exchange = Exchange::new(&options.form, options.size)?;
         let mut connections = Vec::with_capacity(options.connections);
         for place in 0..options.connections {
-            connections.push(Connection::new(target.dial(None)?, &poll, place as u64)?);
+            let socket = target.dial(None)?;
+            exchange.open(&socket)?;
+            connections.push(Connection::new(socket, &poll, place as u64)?);
         }
         Ok(Echo {
             poll,
             is_datagram: target.is_datagram(),
-            message: compose(options.size, options.lines),
+            exchange,
             scratch: vec![0; SCRATCH],
             pace: (options.rate > 0.0).then(|| Pace::new(options.rate, connections.len(), now())),
             connections,
@@ -107,9 +110,9 @@ impl Echo {
             return failed("an event of no connection");
         };
         if flags.contains(epoll::EventFlags::OUT) {
-            connection.push(&self.poll, &self.message)?;
+            connection.push(&self.poll, &self.exchange)?;
         }
-        if flags == epoll::EventFlags::OUT || !connection.pull(&mut self.scratch, &self.message)? {
+        if flags == epoll::EventFlags::OUT || !connection.pull(&mut self.scratch, &self.exchange)? {
             return Ok(());
         }
         let time = now();
@@ -120,9 +123,9 @@ impl Echo {
             }
         }
         match &mut self.pace {
-            None => connection.ask(&self.poll, &self.message, time),
+            None => connection.ask(&self.poll, &self.exchange, time),
             Some(schedule) => match schedule.next(place) {
-                Some(intended) => connection.ask(&self.poll, &self.message, intended),
+                Some(intended) => connection.ask(&self.poll, &self.exchange, intended),
                 None => Ok(()),
             },
         }
@@ -135,7 +138,7 @@ impl Echo {
             if connection.is_busy {
                 pace.postpone(place, intended);
             } else {
-                connection.ask(&self.poll, &self.message, intended)?;
+                connection.ask(&self.poll, &self.exchange, intended)?;
             }
         }
         Ok(())
@@ -154,8 +157,8 @@ impl Echo {
     }
 
     fn ask_all(&mut self, time: u64) -> Outcome {
-        let Echo { connections, poll, message, .. } = self;
-        connections.iter_mut().try_for_each(|connection| connection.ask(poll, message, time))
+        let Echo { connections, poll, exchange, .. } = self;
+        connections.iter_mut().try_for_each(|connection| connection.ask(poll, exchange, time))
     }
 
     /// At a rate, whatever was meant for the window and has no answer is at least as late as it is old.

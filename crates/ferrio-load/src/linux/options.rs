@@ -13,8 +13,8 @@ pub(crate) struct Options {
     pub(crate) kind: String,
     pub(crate) connections: usize,
     pub(crate) size: usize,
-    /// Of a message: bytes, or lines, of which the last is empty.
-    pub(crate) lines: bool,
+    /// Of a round trip: bytes, lines, http or websocket (exchange.rs).
+    pub(crate) form: String,
     pub(crate) warmup: f64,
     pub(crate) seconds: f64,
     /// Requests a second over all connections; 0: as fast as the answers come.
@@ -33,7 +33,7 @@ impl Options {
             kind: String::new(),
             connections: 1,
             size: 1024,
-            lines: false,
+            form: "bytes".to_owned(),
             warmup: 0.0,
             seconds: 0.5,
             rate: 0.0,
@@ -56,7 +56,7 @@ impl Options {
             "kind" => value.clone_into(&mut self.kind),
             "connections" => self.connections = number(key, value)?,
             "size" => self.size = number(key, value)?,
-            "form" => self.lines = value == "lines",
+            "form" => value.clone_into(&mut self.form),
             "warmup" => self.warmup = number(key, value)?,
             "seconds" => self.seconds = number(key, value)?,
             "rate" => self.rate = number(key, value)?,

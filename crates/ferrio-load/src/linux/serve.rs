@@ -21,6 +21,7 @@ const BACKLOG: i32 = 4096;
 pub(crate) fn run(options: &Options) -> Outcome {
     match options.kind.as_str() {
         "echo" => serve_echo::run(listener(options)?, Work::Echo),
+        "http" => serve_echo::run(listener(options)?, Work::Answer),
         "source" => serve_echo::run(listener(options)?, Work::Send),
         "sink" => serve_echo::run(listener(options)?, Work::Drop),
         "hangup" => serve_echo::run(listener(options)?, Work::HangUp),

@@ -14,11 +14,15 @@ use super::serve::accepted;
 const EVENTS: usize = 256;
 const PIECE: usize = 256 * 1024;
 const ACCEPTS: usize = 64;
+const ANSWER: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     /// What comes in goes out again.
     Echo,
+    /// What comes in is taken for a request, and answered the same each time.
+    Answer,
     /// Pieces of 256 KiB as fast as the socket takes them.
     Send,
     /// What comes in is dropped.
@@ -63,6 +67,7 @@ impl Server {
         let is_alive = match self.work {
             Work::Echo if peer.unsent.is_empty() => peer.echo(&self.poll, &mut self.scratch),
             Work::Echo => peer.flush(&self.poll),
+            Work::Answer => matches!(peer.take(&mut self.scratch), Some(1..)) && peer.push(ANSWER),
             Work::Send => peer.push(&self.scratch),
             Work::Drop | Work::HangUp => matches!(peer.take(&mut self.scratch), Some(1..)),
         };

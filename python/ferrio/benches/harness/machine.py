@@ -31,8 +31,10 @@ def interpreter() -> str:
     return f"{platform.python_implementation()} {platform.python_version()} ({build})"
 
 
-def heading(contenders: list[Contender], missing: dict[str, str], client: str, conditions: str) -> list[str]:
-    """The lines above the table; `client`: what loads the servers."""
+def heading(
+    contenders: list[Contender], missing: dict[str, str], client: str, packages: dict[str, str], conditions: str
+) -> list[str]:
+    """The lines above the table; `client`: what loads the servers; `packages`: what the rows need, with its version."""
     load = os.getloadavg()[0]
     columns = (f"{each.label} {each.version}" for each in contenders)
     lines = [
@@ -41,6 +43,7 @@ def heading(contenders: list[Contender], missing: dict[str, str], client: str, c
         f"python:     {interpreter()}, garbage collection as by default {gc.get_threshold()}",
         f"client:     {client}",
         f"loops:      {', '.join(columns)}",
+        *([f"packages:   {', '.join(f'{name} {version}' for name, version in packages.items())}"] if packages else []),
         f"conditions: {conditions}",
     ]
     if load > 0.5 * (os.cpu_count() or 1):

@@ -31,8 +31,9 @@ class Metric:
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. `rounds` bounds the rounds of a slow one; `loaded` rows need the load client, `paced` ones its
-    fixed rate, which the client in C has not. `bare` is what stands in for the loop to tell the kernel's limit.
+    """One measurement. `rounds` bounds the rounds of a slow one; `loaded` rows need the load client, `rust` ones what
+    only the one in Rust can do. `needs` names the packages without which there is nothing to measure. `bare` is what
+    stands in for the loop to tell the kernel's limit.
     """
 
     name: str
@@ -40,7 +41,8 @@ class Row:
     measure: Callable[[Bench], Figures]
     rounds: int | None = None
     loaded: bool = False
-    paced: bool = False
+    rust: bool = False
+    needs: tuple[str, ...] = ()
     bare: str = ""
 
 
