@@ -28,6 +28,9 @@ DISTURBED = 0.1
 """Some waiting is the load client's own doing: on a quiet machine with two CPUs it is under this share."""
 
 
+SATURATED, AHEAD = 0.9, 0.1
+"""A client that works for so large a share of the time, and so much more than its server, is what limits the rate."""
+
 NO_CLIENT = build.Client("", "none", "no row needs it")
 
 
@@ -145,6 +148,19 @@ def disturbance(raw: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def saturation(rows: list[Row], raw: dict[str, dict[str, Any]]) -> list[str]:
+    """A line about the rates that the client could not drive any higher: the server had time left."""
+    said = []
+    for row in rows:
+        for loop, result in raw[row.name].items() if any(each.key == "rate" for each in row.metrics) else ():
+            rounds = [figures for figures in result["rounds"].values() if "client_busy" in figures]
+            shares = [(figures["client_busy"], figures["server_busy"]) for figures in rounds]
+            client, server = (median(each) for each in zip(*shares, strict=True)) if shares else (0.0, 0.0)
+            if client > SATURATED and client - server > AHEAD:
+                said.append(f"{row.name} on {loop}")
+    return [f"the client, not the server, limits the rate of: {', '.join(said)}; read .cpu"] if said else []
+
+
 def measure(
     options: Options, settings: Settings, rows: list[Row], found: list[Contender], head: list[str], said: list[str]
 ) -> dict[str, Any]:
@@ -160,7 +176,7 @@ def measure(
             markdown.append(table.markdown(line))
         said = said + remarks(row, results)
         raw[row.name] = {label: asdict(result) for label, result in results.items()}
-    said = said + disturbance(raw)
+    said = said + disturbance(raw) + saturation(rows, raw)
     if said:
         print("", *said, sep="\n")
     return {"head": head, "remarks": said, "rows": raw, "markdown": "\n".join(markdown)}

@@ -17,7 +17,7 @@ from .harness.row import Figures, Metric, Row
 DELAY = 0.001
 STEPS = 1000
 """Of a loop that does nothing: about 10 us."""
-FIRINGS = 1000
+FIRINGS = 500
 
 
 def measure(bench: Bench) -> Figures:

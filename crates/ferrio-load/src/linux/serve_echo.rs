@@ -68,7 +68,7 @@ impl Server {
             Work::Echo if peer.unsent.is_empty() => peer.echo(&self.poll, &mut self.scratch),
             Work::Echo => peer.flush(&self.poll),
             Work::Answer => matches!(peer.take(&mut self.scratch), Some(1..)) && peer.push(ANSWER),
-            Work::Send => peer.push(&self.scratch),
+            Work::Send => peer.push_all(&self.scratch),
             Work::Drop | Work::HangUp => matches!(peer.take(&mut self.scratch), Some(1..)),
         };
         if !is_alive {
@@ -106,6 +106,16 @@ impl Peer {
         self.unsent.drain(..sent);
         !self.unsent.is_empty()
             || epoll::modify(poll, &self.socket, name(&self.socket), EventFlags::IN).is_ok()
+    }
+
+    /// As much as the socket takes, at once: the receiver is then woken once for all of it.
+    fn push_all(&self, piece: &[u8]) -> bool {
+        loop {
+            match self.give(piece) {
+                Some(sent) if sent == piece.len() => {}
+                given => return given.is_some(),
+            }
+        }
     }
 
     fn push(&self, piece: &[u8]) -> bool {

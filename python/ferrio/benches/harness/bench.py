@@ -117,13 +117,17 @@ class Bench:
 
 
 def per_operation(answer: Figures) -> Figures:
-    """Of a client's report: rate, CPU microseconds an operation, share of the time that others took."""
+    """Of a client's report: rate, CPU microseconds an operation; shares of the time that others took from the server,
+    and that server and client were at work (the client in C does not tell).
+    """
     if not answer["count"]:
         raise RuntimeError("nothing happened in the window")
     return {
         "rate": answer["count"] / answer["seconds"],
         "cpu": answer["cpu_seconds"] / answer["count"] * 1e6,
         "disturbed": answer["waited"] / answer["seconds"],
+        "server_busy": answer["cpu_seconds"] / answer["seconds"],
+        "client_busy": answer.get("client_seconds", 0.0) / answer["seconds"],
     }
 
 
