@@ -4,6 +4,7 @@ PYTHON  ?= python3
 VENV    ?= .venv
 JOBS    ?= 2
 BENCH   ?=
+UPDATE  ?=
 MACOS   := aarch64-apple-darwin
 
 BIN     := $(abspath $(VENV))/bin
@@ -17,7 +18,7 @@ CORE    := --ignore tests/examples --ignore tests/docs
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test engine-test sanitize miri check conformance ecosystem examples soak wheels bench plots docs fmt clean
+.PHONY: help venv dev demo test engine-test sanitize miri check instructions conformance ecosystem examples soak wheels bench plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +52,7 @@ miri: ## the engine's tests under Miri, which sees undefined behaviour and data 
 	@scripts/require.sh miri
 	cargo +nightly miri test --package ferrio-engine --lib --tests --target-dir target/miri
 
-check: venv ## formatting, lints, types, docs, house rules; no tests
+check: venv ## formatting, lints, types, docs, house rules, instruction counts of the hot paths; no tests
 	@scripts/require.sh rustfmt clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -64,6 +65,7 @@ check: venv ## formatting, lints, types, docs, house rules; no tests
 	$(BIN)/pyright --pythonpath $(BIN)/python python/ferrio tests/typing/sample.py
 	$(BIN)/stubtest ferrio
 	$(BIN)/python scripts/check_house.py
+	@$(MAKE) --no-print-directory instructions
 
 conformance: venv ## CPython's own asyncio tests on ferrio (about 2 minutes)
 	$(BIN)/python tests/conformance/cpython_asyncio.py $(CONFORM) --jobs $(JOBS) --expected-failures $(EXPECT)
@@ -93,6 +95,9 @@ bench: ## measure the published build, with BENCH as arguments ("--rows 'echo_*'
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
 	"$(VENV)-dist"/bin/python -m benches $(BENCH)
+
+instructions: venv ## instruction counts of the hot paths against benches/instructions.toml; UPDATE=--update writes it
+	$(BIN)/python -m benches.instructions $(UPDATE)
 
 plots: venv ## charts and tables of docs/ and README.md, from docs/assets/benches.json
 	$(BIN)/python scripts/docs_figures.py

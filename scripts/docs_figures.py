@@ -27,14 +27,21 @@ NOTHING = "\u2013"  # a dash: no figure
 MARKS = re.compile(r"(<!-- measured: begin -->\n).*?(\n<!-- measured: end -->)", re.S)
 NOTE = "ferrio against stock asyncio; right of 1 is better; whiskers: lowest and highest round"
 
-# Chart: its title and which lines it shows.
+# Chart: its title and which lines it shows. One that shows none, because nobody measured them yet, is not made.
 CHARTS = {
     "callbacks": (
         "Callbacks and timers",
         r"call_soon|call_soon_chain|threadsafe_\w+|timer_\w+|due_batch|chain_250_idle",
     ),
+    "tasks": (
+        "Tasks and what is above them",
+        r"task_\w+|future_\w+|create_task|gather_\w+|queue_\w+|semaphore_\w+|lock_\w+|event_\w+|timeout|wait_for|sleeps_\w+"
+        r"|to_thread\w*|run_in_executor|async_tree_\w+",
+    ),
     "echo-cpu": ("Servers: CPU time per round trip", r"echo_\w+\.cpu|connection_rate\.cpu"),
     "echo-rate": ("Servers: what the client sees", r"echo_\w+|connection_rate|bulk_\w+"),
+    "web": ("HTTP and WebSocket: CPU time per request", r"(http|websocket)_\w+\.cpu|http_aiohttp_client"),
+    "latency": ("Latency at 10,000 requests a second, and a timer's jitter", r"(latency|timer_jitter)_\w+\.p\d+"),
     "other": ("Children, memory, and cost in a crowd", r"spawn|spawn\.stall|idle_memory|scaling_\w+(\.\w+)?"),
 }
 # What the README shows: the good, the even and the bad.
@@ -79,9 +86,8 @@ def made(report: dict[str, Any]) -> dict[Path, str]:
             found = lines_of(row, results, SUBJECT)
             lines += found
             spreads |= {line.name: spread(metric, results) for line, metric in zip(found, row.metrics, strict=True)}
-    files = {
-        ASSETS / f"{key}.svg": chart(key, title, pattern, lines, spreads) for key, (title, pattern) in CHARTS.items()
-    }
+    drawn = {key: chart(key, title, pattern, lines, spreads) for key, (title, pattern) in CHARTS.items()}
+    files = {ASSETS / f"{key}.svg": text for key, text in drawn.items() if text}
     files[ASSETS / "benches.md"] = f"{table(lines)}\n\n{heading(report)}\n"
     readme = ROOT / "README.md"
     short = table([line for line in lines if line.name in TELLING])
@@ -110,7 +116,7 @@ def chart(key: str, title: str, pattern: str, lines: list[Line], spreads: dict[s
         ratio, ends = line.cells[STOCK].ratio, spreads[line.name]
         if ratio and ends and re.fullmatch(pattern, line.name):
             shown.append(Bar(line.name, ratio.value, *ends, ratio.verdict()))
-    return bars(key, title, NOTE, shown)
+    return bars(key, title, NOTE, shown) if shown else ""
 
 
 def table(lines: list[Line]) -> str:

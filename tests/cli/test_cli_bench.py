@@ -2,20 +2,31 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cli_commands import execute, ferrio
 from ferrio import benches
-from ferrio.benches.harness.catalogue import ROWS
-from ferrio.benches.harness.runner import START, SUITE, run_once
+from ferrio.benches.harness import build, profiling
+from ferrio.benches.harness.build import CRATE, cargo_name
+from ferrio.benches.harness.catalogue import ROWS, row_named
+from ferrio.benches.harness.contenders import Contender
+from ferrio.benches.harness.runner import START, SUITE, Result, run_once
+from ferrio.benches.harness.table import lines_of
+from ferrio.benches.run import NO_CLIENT, Options, settings_of, without_packages
 from ferrio.cli.bench import TELLING
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the suite measures with Linux's clocks and epoll")
-needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="the load client is C")
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="this load client is C")
+in_checkout = pytest.mark.skipif(
+    not CRATE.exists() or shutil.which(cargo_name()) is None,
+    reason="the client in Rust is built in a checkout by cargo",
+)
 ONCE = ("--quick", "--rounds", "1", "--loops", "ferrio,asyncio")
 
 
@@ -27,9 +38,10 @@ def test_list_names_every_row_and_the_short_run_is_made_of_them(tmp_path):
 
 @needs_compiler
 def test_rows_with_and_without_a_client_and_both_files(tmp_path):
+    """With the client that an installed ferrio has."""
     before = set(Path(benches.__file__).parent.rglob("*.[!p]*"))
     done = ferrio("bench", "call_soon", "echo_1k_x8", *ONCE, "--json", "table.json", "--markdown", "table.md",
-                  cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))  # fmt: skip
+                  cwd=tmp_path, CARGO="no-such-cargo", XDG_CACHE_HOME=str(tmp_path / "cache"))  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     rows = json.loads((tmp_path / "table.json").read_text())["rows"]
     assert list(rows) == ["call_soon", "echo_1k_x8"]
@@ -40,7 +52,7 @@ def test_rows_with_and_without_a_client_and_both_files(tmp_path):
 
 
 def test_without_a_compiler_the_other_rows_are_measured(tmp_path):
-    done = ferrio("bench", "call_soon", "echo_1k_*", *ONCE, cwd=tmp_path, CC="no-such-compiler",
+    done = ferrio("bench", "call_soon", "echo_1k_*", *ONCE, cwd=tmp_path, CC="no-such-compiler", CARGO="no-such-cargo",
                   XDG_CACHE_HOME=str(tmp_path))  # fmt: skip
     assert done.returncode == 0
     assert "\ncall_soon  " in done.stdout
@@ -48,15 +60,27 @@ def test_without_a_compiler_the_other_rows_are_measured(tmp_path):
     assert said.endswith("there is no no-such-compiler: install gcc or clang, or set CC") and "echo_1k_x64" in said
 
 
+@in_checkout
+def test_in_a_checkout_the_client_is_rust_and_the_bare_server_a_limit_but_no_peer(tmp_path):
+    """Beside a row that it has none for, there is none; a goal says what the limit reaches against its peer."""
+    done = ferrio("bench", "to_thread", "call_soon", "echo_unix*", "echo_udp*", "bulk*", "connection_rate", "--quick",
+                  "--rounds", "2", "--loops", "ferrio,asyncio,epoll", "--json", "table.json", cwd=tmp_path)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert re.search(r"^client: +Rust, cargo ", done.stdout, re.M) and "failed" not in done.stdout
+    rows = json.loads((tmp_path / "table.json").read_text())["rows"]
+    assert {row for row in rows if not rows[row]["epoll"]["rounds"]} == {"call_soon"}
+    results = {loop: Result({int(number): each for number, each in raw["rounds"].items()})
+               for loop, raw in rows["bulk_send"].items()}  # fmt: skip
+    line = lines_of(row_named("bulk_send"), results, "ferrio")[0]
+    assert (line.best, line.ceiling) == ("asyncio", None)  # its goal is against uvloop, which was not measured
+
+
 @pytest.mark.parametrize("row", [row.name for row in ROWS if not row.loaded])
 def test_rows_that_claim_to_need_no_client_need_none(row):
     """In the measuring process there is no client to start: a row that tried would fail."""
-    from ferrio.benches.harness.contenders import Contender
-    from ferrio.benches.run import Options, settings_of
-
     if row in ("scaling_timers", "scaling_tasks"):
         pytest.skip("takes hundreds of thousands of timers and has no connection")
-    settings = settings_of(Options(quick=True), "")
+    settings = settings_of(Options(quick=True), NO_CLIENT)
     answer = run_once(
         next(each for each in ROWS if each.name == row), Contender("ferrio", "ferrio", sys.executable, ""), settings
     )
@@ -97,3 +121,48 @@ def test_the_measuring_process_of_another_loop_does_not_import_ferrio(tmp_path):
     done = subprocess.run([sys.executable, "-P", "-c", program, str(SUITE)], capture_output=True, text=True,
                           timeout=30, env=dict(os.environ), cwd=tmp_path)  # fmt: skip
     assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+def test_a_row_whose_package_is_not_there_is_left_out_and_named():
+    rows = [replace(row_named("call_soon"), needs=needs) for needs in ((), ("json",), ("json", "no_such_package"))]
+    kept, said = without_packages(rows[:2])
+    assert (kept, said) == (rows[:2], [])
+    kept, (line,) = without_packages(rows[2:])
+    assert kept == [] and line.startswith("left out: call_soon: needs no_such_package; ")
+
+
+@in_checkout
+@pytest.mark.parametrize("loop", ["ferrio", "asyncio"])
+@pytest.mark.parametrize("name", [row.name for row in ROWS if row.rust])
+def test_rows_that_only_the_client_in_rust_can_load(name, loop):
+    for package in row_named(name).needs:
+        pytest.importorskip(package)
+    settings = settings_of(Options(quick=True), build.client())
+    answer = run_once(row_named(name), Contender(loop, loop, sys.executable, ""), settings)
+    assert answer.get("figures") and not answer["notes"], answer
+
+
+@in_checkout
+def test_a_profile_divides_the_time_of_an_operation(tmp_path):
+    """All of it: the parts are shares of one whole, of the loop's process and of the bare server alike."""
+    asked = ("--rows", "echo_1k_x8,call_soon", "--loops", "ferrio,epoll", "--rounds", "1", "--seconds", "0.5")
+    done = execute([sys.executable, "-m", "benches.profile", *asked, "--json", str(tmp_path / "profile.json")],
+                   cwd=Path(__file__).resolve().parents[2])  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads((tmp_path / "profile.json").read_text())
+    assert {row: list(report[row]) for row in report} == {"call_soon": ["ferrio"], "echo_1k_x8": ["ferrio", "epoll"]}
+    for profile in [each for row in report.values() for each in row.values()]:
+        assert profile["us"] > 0
+        assert sum(share for part, share in profile.items() if part != "us" and "/" not in part) == pytest.approx(1)
+
+
+def test_without_perf_the_kernel_s_own_account_divides_it(monkeypatch):
+    monkeypatch.setattr(profiling, "has_perf", lambda: False)
+    busy = "import os\nprint(flush=True)\nwhile sum(os.times()[:2]) < 0.5: os.getppid()\nprint()"
+    shares: dict[str, float] = {}
+    with subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with profiling.watched(process.pid, shares):
+            process.stdout.readline()
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # still in /proc
+    assert list(shares) == ["kernel", "user"] and sum(shares.values()) == pytest.approx(1)

@@ -62,6 +62,6 @@ def measure_receive(bench: Bench) -> Figures:
 
 
 ROWS = (
-    Row("bulk_send", BULK, measure_send, loaded=True),
-    Row("bulk_receive", BULK, measure_receive, loaded=True),
+    Row("bulk_send", BULK, measure_send, loaded=True, bare="source"),
+    Row("bulk_receive", BULK, measure_receive, loaded=True, bare="sink"),
 )

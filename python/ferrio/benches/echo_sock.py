@@ -1,7 +1,7 @@
 """What does an echo cost that is written with loop.sock_recv and loop.sock_sendall, one task per
 connection?
 
-1 KiB over 64 connections; the server accepts with loop.sock_accept. Every wait is a future and a task step,
+1, 10 and 100 KiB over 64 connections; the server accepts with loop.sock_accept. Every wait is a future and a task step,
 so this asks about those as much as about sockets.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 
 from .harness.bench import Bench
 from .harness.row import ROUND_TRIPS, Figures, Row
@@ -29,13 +30,16 @@ async def accept(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> No
         tasks.add(loop.create_task(serve(loop, connection)))
 
 
-def measure(bench: Bench) -> Figures:
+def measure(bench: Bench, size: int) -> Figures:
     listener, target = listening_socket()
     accepting = bench.loop.create_task(accept(bench.loop, listener))
-    figures = bench.round_trips(target, size=1024, connections=64)
+    figures = bench.round_trips(target, size=size, connections=64)
     if accepting.done():
         accepting.result()
     return figures
 
 
-ROWS = (Row("echo_sock_1k_x64", ROUND_TRIPS, measure, loaded=True),)
+ROWS = tuple(
+    Row(f"echo_sock_{size}k_x64", ROUND_TRIPS, partial(measure, size=size * 1024), loaded=True, bare="echo")
+    for size in (1, 10, 100)
+)

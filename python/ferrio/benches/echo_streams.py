@@ -1,12 +1,13 @@
 """What does an echo cost that is written with asyncio.start_server, StreamReader and StreamWriter?
 
-1 KiB over 64 connections: read, write, drain. asyncio.start_server is looked up when it is called, so a
+1, 10 and 100 KiB over 64 connections: read, write, drain. asyncio.start_server is looked up when it is called, so a
 package that replaces it on import (rsloop does) is measured as it ships.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from .harness.bench import Bench
 from .harness.row import ROUND_TRIPS, Figures, Row
@@ -23,10 +24,13 @@ async def listen() -> asyncio.Server:
     return await asyncio.start_server(serve, "127.0.0.1", 0, backlog=BACKLOG)
 
 
-def measure(bench: Bench) -> Figures:
+def measure(bench: Bench, size: int) -> Figures:
     server = bench.loop.run_until_complete(listen())
     port = server.sockets[0].getsockname()[1]
-    return bench.round_trips(f"tcp:{port}", size=1024, connections=64)
+    return bench.round_trips(f"tcp:{port}", size=size, connections=64)
 
 
-ROWS = (Row("echo_streams_1k_x64", ROUND_TRIPS, measure, loaded=True),)
+ROWS = tuple(
+    Row(f"echo_streams_{size}k_x64", ROUND_TRIPS, partial(measure, size=size * 1024), loaded=True, bare="echo")
+    for size in (1, 10, 100)
+)

@@ -30,4 +30,4 @@ def measure(bench: Bench) -> Figures:
     return bench.round_trips(f"udp:{port}", size=1024, connections=64)
 
 
-ROWS = (Row("echo_udp_1k_x64", ROUND_TRIPS, measure, loaded=True),)
+ROWS = (Row("echo_udp_1k_x64", ROUND_TRIPS, measure, loaded=True, bare="datagrams"),)

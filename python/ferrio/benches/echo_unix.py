@@ -21,4 +21,4 @@ def measure(bench: Bench) -> Figures:
         return bench.round_trips(f"unix:{path}", size=1024, connections=64)
 
 
-ROWS = (Row("echo_unix_1k_x64", ROUND_TRIPS, measure, loaded=True),)
+ROWS = (Row("echo_unix_1k_x64", ROUND_TRIPS, measure, loaded=True, bare="echo"),)

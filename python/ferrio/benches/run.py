@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .harness import client, contenders, lifetime, table
+from .harness import build, contenders, lifetime, table
 from .harness.bench import Settings
 from .harness.catalogue import select
 from .harness.contenders import LOOPS, SUBJECT, Contender
@@ -24,6 +26,12 @@ from .harness.runner import Result, measure_all
 
 DISTURBED = 0.1
 """Some waiting is the load client's own doing: on a quiet machine with two CPUs it is under this share."""
+
+
+SATURATED, AHEAD = 0.9, 0.1
+"""A client that works for so large a share of the time, and so much more than its server, is what limits the rate."""
+
+NO_CLIENT = build.Client("", "none", "no row needs it")
 
 
 @dataclass(frozen=True)
@@ -49,30 +57,46 @@ def run(options: Options) -> None:
     """Measure, print the table as it grows, write the files that were asked for."""
     began = time.monotonic()
     rows = select(options.rows)
-    found, missing = contenders.find(options.loops.split(","))
+    rows, left_out = without_packages(rows)
+    client, unloaded = client_for(rows)
+    found, missing = contenders.find(options.loops.split(","), client.lacks)
     if not found:
         reasons = "; ".join(f"{label}: {reason}" for label, reason in missing.items())
         raise SystemExit(f"None of the loops can be imported. {reasons}")
-    rows, settings, left_out = prepare(rows, options)
-    head = heading(found, missing, conditions(options, settings))
+    rows = [row for row in rows if not (row.loaded and not client.path) and not (row.rust and client.lacks)]
+    settings = settings_of(options, client)
+    packages = {name: version(name) for row in rows for name in row.needs}
+    head = heading(found, missing, client.made_of, packages, conditions(options, settings))
     try:
-        write(options, measure(options, settings, rows, found, head, left_out))
+        write(options, measure(options, settings, rows, found, head, left_out + unloaded))
     except KeyboardInterrupt:
         raise SystemExit("\ninterrupted: nothing written") from None
     print(f"\n{time.monotonic() - began:.0f} s")
 
 
-def prepare(rows: list[Row], options: Options) -> tuple[list[Row], Settings, list[str]]:
-    """The rows that can be measured, the settings they get, and a line about those that cannot."""
-    loaded = [row.name for row in rows if row.loaded]
+def without_packages(rows: list[Row]) -> tuple[list[Row], list[str]]:
+    """The rows whose packages are there, and lines about the others."""
+    lacking = {row.name: [name for name in row.needs if find_spec(name) is None] for row in rows}
+    said = [
+        f"left out: {row}: needs {', '.join(names)}; benches/requirements.txt has all"
+        for row, names in lacking.items()
+        if names
+    ]
+    return [row for row in rows if not lacking[row.name]], said
+
+
+def client_for(rows: list[Row]) -> tuple[build.Client, list[str]]:
+    """The client that these rows need, and a line about those that it cannot load."""
+    if not any(row.loaded or row.bare for row in rows):
+        return NO_CLIENT, []
     try:
-        return rows, settings_of(options, str(client.build()) if loaded else ""), []
-    except client.NotBuilt as error:
-        kept = [row for row in rows if not row.loaded]
-        return kept, settings_of(options, ""), [f"left out: {', '.join(loaded)}: {error}"]
+        client, rest = build.client(), [row.name for row in rows if row.rust]
+    except build.NotBuilt as error:
+        client, rest = replace(NO_CLIENT, lacks=str(error)), [row.name for row in rows if row.loaded]
+    return client, [f"left out: {', '.join(rest)}: {client.lacks}"] if rest and client.lacks else []
 
 
-def settings_of(options: Options, load_client: str) -> Settings:
+def settings_of(options: Options, client: build.Client) -> Settings:
     cpus: tuple[int | None, int | None] = (None, None)
     if options.pin:
         allowed = sorted(os.sched_getaffinity(0))
@@ -83,7 +107,7 @@ def settings_of(options: Options, load_client: str) -> Settings:
         warmup=0.05 if options.quick else 0.1,
         seconds=0.12 if options.quick else 0.4,
         quick=options.quick,
-        client=load_client,
+        client=client.path,
         server_cpu=cpus[0],
         client_cpu=cpus[1],
         file_limit=lifetime.raise_file_limit(),
@@ -103,6 +127,7 @@ def remarks(row: Row, results: dict[str, Result]) -> list[str]:
     """What has to be said below the table about a row."""
     said = []
     for label, result in results.items():
+        # Empty: a limit that was never to be measured.
         reasons = [f"{label} does not have it ({result.unsupported})"] if result.unsupported else []
         reasons += [f"{label} failed: {problem}" for problem in dict.fromkeys(result.problems)]
         reasons += [f"{label}: {note}" for note in result.notes]
@@ -123,6 +148,19 @@ def disturbance(raw: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def saturation(rows: list[Row], raw: dict[str, dict[str, Any]]) -> list[str]:
+    """A line about the rates that the client could not drive any higher: the server had time left."""
+    said = []
+    for row in rows:
+        for loop, result in raw[row.name].items() if any(each.key == "rate" for each in row.metrics) else ():
+            rounds = [figures for figures in result["rounds"].values() if "client_busy" in figures]
+            shares = [(figures["client_busy"], figures["server_busy"]) for figures in rounds]
+            client, server = (median(each) for each in zip(*shares, strict=True)) if shares else (0.0, 0.0)
+            if client > SATURATED and client - server > AHEAD:
+                said.append(f"{row.name} on {loop}")
+    return [f"the client, not the server, limits the rate of: {', '.join(said)}; read .cpu"] if said else []
+
+
 def measure(
     options: Options, settings: Settings, rows: list[Row], found: list[Contender], head: list[str], said: list[str]
 ) -> dict[str, Any]:
@@ -138,7 +176,7 @@ def measure(
             markdown.append(table.markdown(line))
         said = said + remarks(row, results)
         raw[row.name] = {label: asdict(result) for label, result in results.items()}
-    said = said + disturbance(raw)
+    said = said + disturbance(raw) + saturation(rows, raw)
     if said:
         print("", *said, sep="\n")
     return {"head": head, "remarks": said, "rows": raw, "markdown": "\n".join(markdown)}

@@ -7,11 +7,13 @@ read until the client is done, then stops the loop. Must not know any row.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import client
+from . import client, profiling
 from .crowd import Crowd
 from .row import Figures
 from .window import Window
@@ -28,6 +30,7 @@ class Settings:
     server_cpu: int | None = None
     client_cpu: int | None = None
     file_limit: int = 1024
+    profile: bool = False
 
 
 @dataclass
@@ -36,7 +39,11 @@ class Bench:
 
     loop: asyncio.AbstractEventLoop
     settings: Settings
+    stand_in: str = ""
+    """The bare server that is measured in this process's place; nobody then talks to the loop."""
     notes: list[str] = field(default_factory=list)
+    shares: Figures = field(default_factory=dict)
+    """Where the CPU time went, if it is to be told (profiling.py)."""
 
     def window(self) -> Window:
         """The measuring window, for a row without a load client."""
@@ -57,6 +64,22 @@ class Bench:
         """Run the loop until the client has measured it; figures of the window as the client reports them."""
         settings = self.settings
         options = {"to": to, "warmup": settings.warmup, "seconds": settings.seconds, **options}
+        if not self.stand_in:
+            return self._loaded(mode, options, os.getpid())
+        bare = client.Bare(settings.client, self.stand_in, settings.server_cpu, to)
+        with bare as target:
+            return self._loaded(mode, {**options, "to": target}, bare.pid)
+
+    def watched(self, process: int) -> AbstractContextManager[None]:
+        """While it lasts, that process is profiled, if it is to be."""
+        return profiling.watched(process, self.shares) if self.settings.profile else nullcontext()
+
+    def _loaded(self, mode: str, options: client.Options, server: int) -> Figures:
+        with self.watched(server):
+            return self._measured(mode, {**options, "server": server})
+
+    def _measured(self, mode: str, options: client.Options) -> Figures:
+        settings = self.settings
         process = client.start(settings.client, mode, settings.client_cpu, options)
         answers: list[tuple[Figures, str]] = []
 
@@ -67,6 +90,17 @@ class Bench:
         threading.Thread(target=wait, daemon=True).start()
         self.loop.run_forever()
         figures, reason = answers[0] if answers else ({}, "the loop stopped by itself")
+        client.finish(process)
+        if reason:
+            raise RuntimeError(reason)
+        return figures
+
+    def alone(self, mode: str) -> Figures:
+        """What the client measures without any server."""
+        settings = self.settings
+        options: client.Options = {"warmup": settings.warmup, "seconds": settings.seconds, "server": 0}
+        process = client.start(settings.client, mode, settings.server_cpu, options)
+        figures, reason = client.report(process)
         client.finish(process)
         if reason:
             raise RuntimeError(reason)
@@ -83,13 +117,17 @@ class Bench:
 
 
 def per_operation(answer: Figures) -> Figures:
-    """Of a client's report: rate, CPU microseconds an operation, share of the time that others took."""
+    """Of a client's report: rate, CPU microseconds an operation; shares of the time that others took from the server,
+    and that server and client were at work (the client in C does not tell).
+    """
     if not answer["count"]:
         raise RuntimeError("nothing happened in the window")
     return {
         "rate": answer["count"] / answer["seconds"],
         "cpu": answer["cpu_seconds"] / answer["count"] * 1e6,
         "disturbed": answer["waited"] / answer["seconds"],
+        "server_busy": answer["cpu_seconds"] / answer["seconds"],
+        "client_busy": answer.get("client_seconds", 0.0) / answer["seconds"],
     }
 
 

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from . import contenders, lifetime
@@ -23,14 +24,19 @@ def measure(specification: dict[str, Any]) -> dict[str, Any]:
     if settings.server_cpu is not None:
         os.sched_setaffinity(0, {settings.server_cpu})
     row = row_named(specification["row"])
+    is_limit = specification["loop"] == contenders.LIMIT
+    if is_limit and not row.bare:
+        return {"unsupported": ""}
     loop = contenders.new_event_loop(specification["loop"])
     asyncio.set_event_loop(loop)
-    bench = Bench(loop, settings)
+    bench = Bench(loop, settings, row.bare if is_limit else "")
     try:
-        figures = row.measure(bench)
+        # A row with a client has its server watched while the client is there, which may be another process.
+        with nullcontext() if row.loaded else bench.watched(os.getpid()):
+            figures = row.measure(bench)
     except NotImplementedError as error:
         return {"unsupported": str(error) or "not implemented"}
-    return {"figures": figures, "notes": bench.notes}
+    return {"figures": figures | bench.shares, "notes": bench.notes}
 
 
 def season_heap() -> None:

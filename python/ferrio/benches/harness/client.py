@@ -1,68 +1,23 @@
-"""The native load client: built with the system's C compiler on first use, started for one measurement.
+"""The native load client at work: started for one measurement by the process that measures, and gone with it.
 
-Compiled into the user's cache folder, under a name made of the sources' hash, so that a stale one is never used. It
-is started by the server's process (and dies with it), after the server listens.
+Its server listens before it starts. The same program, built from Rust, is also the bare server (`Bare`), which takes
+the place of the loop under test: what it reaches under the same load is the kernel's limit. Must not know any row.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
-from pathlib import Path
 
-SOURCES = Path(__file__).resolve().parents[1] / "load"
-
-
-class NotBuilt(Exception):
-    """There can be no load client; the text says why, and what to do."""
+Options = dict[str, str | int | float]
 
 
-def compiler() -> str:
-    """The C compiler: $CC, or cc."""
-    wanted = os.environ.get("CC", "cc")
-    found = shutil.which(wanted)
-    if found is None:
-        raise NotBuilt(f"the load client needs a C compiler, and there is no {wanted}: install gcc or clang, or set CC")
-    return found
-
-
-def cache() -> Path:
-    """Where it is kept: $XDG_CACHE_HOME/ferrio, ~/.cache/ferrio by default."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(home) if os.path.isabs(home) else Path.home() / ".cache") / "ferrio"
-
-
-def build() -> Path:
-    """The load client's path; compiles it if its sources changed. Raises NotBuilt."""
-    files = sorted(SOURCES.glob("*.[ch]"))
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
-    binary = cache() / f"load-{digest}"
-    if not binary.exists():
-        _compile([str(file) for file in files if file.suffix == ".c"], binary)
-    return binary
-
-
-def _compile(units: list[str], binary: Path) -> None:
-    command = [compiler(), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-o"]
-    unfinished = binary.with_suffix(f".{os.getpid()}")
-    try:
-        binary.parent.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([*command, str(unfinished), *units], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            unfinished.replace(binary)
-            return
-    except OSError as error:
-        raise NotBuilt(f"the load client cannot be kept in {binary.parent}: {error}; set XDG_CACHE_HOME") from None
-    reason = next((line for line in done.stderr.splitlines() if "error" in line), f"status {done.returncode}")
-    raise NotBuilt(f"the load client does not compile: {reason}; install the C library's headers, or set CC")
-
-
-def start(binary: str, mode: str, cpu: int | None, options: dict[str, str | int | float]) -> subprocess.Popen[str]:
-    """Start the client against this process."""
-    options = {"server": os.getpid(), "cpu": -1 if cpu is None else cpu, **options}
+def start(binary: str, mode: str, cpu: int | None, options: Options) -> subprocess.Popen[str]:
+    """Start the client against this process, unless `options` names another server."""
+    options = {"server": os.getpid(), "parent": os.getpid(), **options}
+    if cpu is not None:
+        options["cpu"] = cpu
     command = [binary, mode, *(f"{key}={value}" for key, value in options.items())]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
@@ -81,3 +36,26 @@ def report(process: subprocess.Popen[str]) -> tuple[dict[str, float], str]:
 def finish(process: subprocess.Popen[str]) -> None:
     """Let the client close its connections, which it holds until now, and go."""
     process.communicate()
+
+
+class Bare:
+    """A bare server of that kind, as long as the `with` lasts. `to` is the target of the server it stands in for."""
+
+    def __init__(self, binary: str, kind: str, cpu: int | None, to: str) -> None:
+        options: Options = {"kind": kind}
+        if to.startswith("unix:"):
+            options["to"] = f"{to}-bare"
+        self._process = start(binary, "serve", cpu, options)
+        self.pid = self._process.pid
+
+    def __enter__(self) -> str:
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        target = self._process.stdout.readline().strip()
+        if not target:
+            raise RuntimeError(self._process.stderr.read().strip() or "the bare server died")
+        return target
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()

@@ -9,6 +9,8 @@ ferrio's; every other loop has asyncio's own tasks, locks and queues. Three vari
     ferrio         installed, and its loop keeps tasks: as with `ferrio run`
     ferrio-loop    its loop with its tasks and futures, the rest is asyncio's: as with a loop_factory
     ferrio-stock   its loop alone: asyncio's tasks, too, as those have which a program makes by itself
+
+`epoll` is not a loop and no peer, but the limit: a bare server in Rust, which the same client loads.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "asyncio")
+LIMIT = "epoll"
+LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "asyncio", LIMIT)
 VARIANTS = ("ferrio-loop", "ferrio-stock")
 SUBJECT = "ferrio"
 
@@ -50,6 +53,8 @@ class Contender:
 
 def package_of(name: str) -> str:
     """What is imported for that loop."""
+    if name == LIMIT:
+        return "asyncio"
     return name.partition("-")[0] if name in VARIANTS else name
 
 
@@ -69,12 +74,18 @@ def parse(text: str) -> tuple[str, str, str]:
     return (label if equals else loop), loop, python or sys.executable
 
 
-def find(specifications: list[str]) -> tuple[list[Contender], dict[str, str]]:
-    """The contenders that can be imported, and why the others cannot."""
+def find(specifications: list[str], no_limit: str = "") -> tuple[list[Contender], dict[str, str]]:
+    """The contenders that can be imported, and why the others cannot; `no_limit`: why there is no bare server."""
     found: list[Contender] = []
     missing: dict[str, str] = {}
     for text in specifications:
         label, loop, python = parse(text)
+        if loop == LIMIT:
+            if no_limit:
+                missing[label] = no_limit
+            else:
+                found.append(Contender(label, loop, python, "bare, in Rust"))
+            continue
         # -P: never from the current folder, which the measuring process does not see.
         command = [python, "-P", "-c", _PROBE, package_of(loop)]
         probe = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

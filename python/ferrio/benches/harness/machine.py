@@ -5,11 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import platform
-import subprocess
 import sysconfig
 from pathlib import Path
 
-from . import client
 from .contenders import Contender
 
 
@@ -33,25 +31,19 @@ def interpreter() -> str:
     return f"{platform.python_implementation()} {platform.python_version()} ({build})"
 
 
-def compiler() -> str:
-    """What the load client is compiled by, or `none`."""
-    try:
-        version = subprocess.run([client.compiler(), "--version"], capture_output=True, text=True, check=False)
-    except client.NotBuilt:
-        return "none"
-    return f"native, {(version.stdout.splitlines() or ['unknown'])[0]}"
-
-
-def heading(contenders: list[Contender], missing: dict[str, str], conditions: str) -> list[str]:
-    """The lines above the table."""
+def heading(
+    contenders: list[Contender], missing: dict[str, str], client: str, packages: dict[str, str], conditions: str
+) -> list[str]:
+    """The lines above the table; `client`: what loads the servers; `packages`: what the rows need, with its version."""
     load = os.getloadavg()[0]
     columns = (f"{each.label} {each.version}" for each in contenders)
     lines = [
         f"machine:    {processor()}, {os.cpu_count()} CPUs, load {load:.2f} before the start",
         f"system:     {platform.system()} {platform.release()}, {' '.join(platform.libc_ver())}",
         f"python:     {interpreter()}, garbage collection as by default {gc.get_threshold()}",
-        f"client:     {compiler()}",
+        f"client:     {client}",
         f"loops:      {', '.join(columns)}",
+        *([f"packages:   {', '.join(f'{name} {version}' for name, version in packages.items())}"] if packages else []),
         f"conditions: {conditions}",
     ]
     if load > 0.5 * (os.cpu_count() or 1):

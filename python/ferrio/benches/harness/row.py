@@ -18,31 +18,40 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a row. `key` names it in the figures; the line's name is the row's plus `suffix`."""
+    """One figure of a row. `key` names it in the figures; the line's name is the row's plus `suffix`. `is_spoiled`: by
+    other programs on the machine, which a rate or a latency is, and CPU time is not.
+    """
 
     key: str
     unit: str
     suffix: str = ""
     higher_is_better: bool = True
+    is_spoiled: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. `rounds` bounds the rounds of a slow one; `loaded` rows need the load client."""
+    """One measurement. `rounds` bounds the rounds of a slow one; `loaded` rows need the load client, `rust` ones what
+    only the one in Rust can do. `needs` names the packages without which there is nothing to measure. `bare` is what
+    stands in for the loop to tell the kernel's limit.
+    """
 
     name: str
     metrics: tuple[Metric, ...]
     measure: Callable[[Bench], Figures]
     rounds: int | None = None
     loaded: bool = False
+    rust: bool = False
+    needs: tuple[str, ...] = ()
+    bare: str = ""
 
 
 RATE = (Metric("rate", "op/s"),)
 ROUND_TRIPS = (
-    Metric("rate", "rt/s"),
+    Metric("rate", "rt/s", is_spoiled=True),
     Metric("cpu", "us/rt", ".cpu", higher_is_better=False),
 )
 BULK = (
-    Metric("rate", "MiB/s"),
+    Metric("rate", "MiB/s", is_spoiled=True),
     Metric("cpu", "us/MiB", ".cpu", higher_is_better=False),
 )

@@ -30,6 +30,9 @@ def tcp_server(loop: asyncio.AbstractEventLoop, factory: Callable[[], asyncio.Pr
 
 def listening_socket() -> tuple[socket.socket, str]:
     """A non-blocking listening socket and its target, for servers that accept by themselves."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+    # The protocol is named, as getaddrinfo() names it: asyncio sets TCP_NODELAY on connections of such sockets only.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener, f"tcp:{listener.getsockname()[1]}"

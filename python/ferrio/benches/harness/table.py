@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..goals import BEST, ITSELF, Goal, goal_of
+from .contenders import LIMIT
 from .row import Metric, Row
 from .runner import Result
 from .statistics import Ratio, Summary, compare, summarise
@@ -44,6 +45,8 @@ class Line:
     best: str | None
     goal: Goal | None
     state: str
+    ceiling: Ratio | None = None
+    """What the limit reaches against the goal's peer: a goal above it cannot be met."""
 
 
 def number(value: float) -> str:
@@ -69,16 +72,16 @@ def _line(row: Row, metric: Metric, results: dict[str, Result], subject: str | N
     for label, result in results.items():
         figures = result.figures(metric.key)
         if not figures:
-            cells[label] = Cell(None, "-" if result.unsupported else "failed")
+            cells[label] = Cell(None, "failed" if result.unsupported is None else "-")
             continue
         ratio = None if label == subject else compare(own, figures, metric.higher_is_better)
-        if ratio and subject and metric.key == "rate" and _too_busy(result, results[subject]):
+        if ratio and subject and metric.is_spoiled and _too_busy(result, results[subject]):
             ratio = ratio.blurred()
         cells[label] = Cell(summarise(figures), "", ratio)
     name = row.name + metric.suffix
     best, goal = _best(cells, subject, metric.higher_is_better), goal_of(name)
     state = _state(cells, subject, best, goal) if subject else ""
-    return Line(name, metric.unit, cells, best, goal, state)
+    return Line(name, metric.unit, cells, best, goal, state, _ceiling(metric, results, best, goal))
 
 
 def _too_busy(*results: Result) -> bool:
@@ -86,7 +89,8 @@ def _too_busy(*results: Result) -> bool:
 
 
 def _best(cells: dict[str, Cell], subject: str | None, higher_is_better: bool) -> str | None:
-    peers = {label: cell.summary.median for label, cell in cells.items() if cell.summary and label != subject}
+    rivals = cells.keys() - {subject, LIMIT}
+    peers = {label: cell.summary.median for label, cell in cells.items() if cell.summary and label in rivals}
     if not peers:
         return None
     return (max if higher_is_better else min)(peers, key=lambda label: peers[label])
@@ -100,11 +104,23 @@ def _state(cells: dict[str, Cell], subject: str | None, best: str | None, goal: 
         summary, limit = cells[subject].summary, goal.at_most or 0.0
         assert summary is not None
         return "met" if summary.median <= limit else "near" if summary.lowest <= limit else "MISSED"
-    peer = best if goal.against == BEST else goal.against
+    peer = _peer(best, goal)
     ratio = cells[peer].ratio if peer in cells else None
     if ratio is None or ratio.is_open():
         return "open" if ratio else ""
     return "met" if ratio.value >= goal.at_least else "MISSED" if ratio.trails(goal.at_least) else "near"
+
+
+def _ceiling(metric: Metric, results: dict[str, Result], best: str | None, goal: Goal | None) -> Ratio | None:
+    peer = _peer(best, goal) if goal else None
+    if peer not in results or LIMIT not in results:
+        return None
+    limit, figures = results[LIMIT].figures(metric.key), results[peer].figures(metric.key)
+    return compare(limit, figures, metric.higher_is_better)
+
+
+def _peer(best: str | None, goal: Goal) -> str | None:
+    return best if goal.against == BEST else goal.against
 
 
 def terminal_head(labels: list[str], goals: bool) -> str:
@@ -147,4 +163,7 @@ def _best_text(line: Line) -> str:
 
 
 def _goal_text(line: Line) -> str:
-    return f"{line.goal}  {line.state}".strip() if line.goal else ""
+    if not line.goal:
+        return ""
+    limit = f"; {LIMIT} {line.ceiling.value:.2f}x" if line.ceiling else ""
+    return f"{line.goal}  {line.state}{limit}".strip()

@@ -1,5 +1,6 @@
 /* The load client: one thread, one epoll set, loopback only, bounded in time; what every mode shares.
  *
+ * It is the fallback where the client of crates/ferrio-load cannot be built, and keeps to what it needs.
  * It is C so that the load never runs on the loop under test, nor under its interpreter lock.
  * It measures the server from outside: CPU time is the server process's own CPU clock (user + system,
  * all threads: what getrusage would tell inside), read at both ends of the same window as the count,
@@ -24,7 +25,8 @@ struct options {
     const char *form; /* of a message: bytes, or lines, of which the last is empty */
     double warmup;
     double seconds;
-    pid_t server;
+    pid_t server; /* whose CPU time is measured */
+    pid_t parent; /* who started this process */
     int cpu; /* -1: wherever the kernel likes */
 };
 

@@ -34,6 +34,7 @@ static void parse(struct options *options, int argc, char **argv) {
         else if (!strcmp(key, "warmup")) options->warmup = atof(value);
         else if (!strcmp(key, "seconds")) options->seconds = atof(value);
         else if (!strcmp(key, "server")) options->server = (pid_t)atoi(value);
+        else if (!strcmp(key, "parent")) options->parent = (pid_t)atoi(value);
         else if (!strcmp(key, "cpu")) options->cpu = atoi(value);
         else die("an unknown option");
     }
@@ -41,7 +42,7 @@ static void parse(struct options *options, int argc, char **argv) {
 
 static void bound_process(const struct options *options) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != options->server) die("the parent is not the server: already gone?");
+    if (getppid() != options->parent) die("the parent is not who was announced: already gone?");
     alarm(HARD_LIMIT_SECONDS);
     signal(SIGPIPE, SIG_IGN);
     struct rlimit files;
@@ -58,7 +59,7 @@ static void bound_process(const struct options *options) {
 
 int main(int argc, char **argv) {
     struct options options = {.connections = 1, .size = 1024, .form = "bytes", .seconds = 0.5, .cpu = -1};
-    if (argc < 2) die("usage: load MODE to=TARGET server=PID [key=value...]");
+    if (argc < 2) die("usage: load MODE to=TARGET server=PID parent=PID [key=value...]");
     options.mode = argv[1];
     parse(&options, argc, argv);
     bound_process(&options);

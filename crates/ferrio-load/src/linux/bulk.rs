@@ -1,0 +1,40 @@
+//! One connection, one direction, as fast as it goes: `source` sends to the server, `sink` reads from it.
+//! Blocking calls of 256 KiB; a peer that stalls for five seconds (the socket's time-out) ends the run.
+
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use super::failure::{Named, Outcome, failed};
+use super::options::Options;
+use super::target::{Target, close_hard};
+use super::window::{Window, now};
+
+const PIECE: usize = 256 * 1024;
+
+pub(crate) fn transmit(options: &Options) -> Outcome {
+    transfer(options, true)
+}
+
+pub(crate) fn receive(options: &Options) -> Outcome {
+    transfer(options, false)
+}
+
+fn transfer(options: &Options, sending: bool) -> Outcome {
+    let socket = Target::parse(&options.to)?.dial(None)?;
+    let mut piece = vec![b'x'; PIECE];
+    let mut window = Window::new(options);
+    while !window.is_over(now())? {
+        let moved = if sending {
+            send(&socket, &piece, SendFlags::NOSIGNAL)
+        } else {
+            recv(&socket, &mut piece[..], RecvFlags::empty()).map(|(_, length)| length)
+        }
+        .named("the bulk transfer")?;
+        if moved == 0 {
+            return failed("the bulk transfer broke off");
+        }
+        window.count += moved as u64;
+    }
+    window.print("")?;
+    close_hard(socket);
+    Ok(())
+}

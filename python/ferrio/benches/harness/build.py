@@ -1,0 +1,104 @@
+"""Where the load client comes from: built by cargo in a checkout, else by the system's C compiler, on first use.
+
+The Rust client (crates/ferrio-load) can do all; its sources are not part of the wheel. The C client (load/) is, and
+keeps to what it needs: no fixed rates, no bare servers. It goes into the user's cache folder, under a name made of the
+sources' hash, so that a stale one is never used. Must not know how a client is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parents[1] / "load"
+CRATE = Path(__file__).resolve().parents[4] / "crates" / "ferrio-load" / "Cargo.toml"
+
+
+class NotBuilt(Exception):
+    """There can be no load client; the text says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client that is there. `lacks` says why it cannot do all, or nothing."""
+
+    path: str
+    made_of: str
+    lacks: str = ""
+
+
+def client() -> Client:
+    """The best client that can be had here. Raises NotBuilt."""
+    try:
+        return Client(_by_cargo(), f"Rust, {_version(cargo_name(), '--version')}")
+    except NotBuilt as error:
+        return Client(str(_by_compiler()), f"C, {_version(compiler(), '--version')}", str(error))
+
+
+def cargo_name() -> str:
+    """$CARGO, or cargo."""
+    return os.environ.get("CARGO", "cargo")
+
+
+def compiler() -> str:
+    """The C compiler: $CC, or cc."""
+    wanted = os.environ.get("CC", "cc")
+    found = shutil.which(wanted)
+    if found is None:
+        raise NotBuilt(f"the load client needs a C compiler, and there is no {wanted}: install gcc or clang, or set CC")
+    return found
+
+
+def cache() -> Path:
+    """Where the C client is kept: $XDG_CACHE_HOME/ferrio, ~/.cache/ferrio by default."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(home) if os.path.isabs(home) else Path.home() / ".cache") / "ferrio"
+
+
+def _by_cargo() -> str:
+    if not CRATE.exists():
+        raise NotBuilt("it takes the client in Rust, which is built in a checkout of ferrio")
+    if shutil.which(cargo_name()) is None:
+        raise NotBuilt(f"it takes the client in Rust, and there is no {cargo_name()}")
+    command = [cargo_name(), "build", "--release", "--locked", "--message-format=json", f"--manifest-path={CRATE}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    made = (json.loads(line).get("executable") for line in done.stdout.splitlines() if line.startswith("{"))
+    path = next((each for each in made if each), None)
+    if done.returncode != 0 or path is None:
+        reason = next((line for line in done.stderr.splitlines() if "error" in line), f"status {done.returncode}")
+        raise NotBuilt(f"it takes the client in Rust, which does not build: {reason}")
+    return str(path)
+
+
+def _by_compiler() -> Path:
+    files = sorted(SOURCES.glob("*.[ch]"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    binary = cache() / f"load-{digest}"
+    if not binary.exists():
+        _compile([str(file) for file in files if file.suffix == ".c"], binary)
+    return binary
+
+
+def _compile(units: list[str], binary: Path) -> None:
+    command = [compiler(), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-o"]
+    unfinished = binary.with_suffix(f".{os.getpid()}")
+    try:
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run([*command, str(unfinished), *units], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            unfinished.replace(binary)
+            return
+    except OSError as error:
+        raise NotBuilt(f"the load client cannot be kept in {binary.parent}: {error}; set XDG_CACHE_HOME") from None
+    reason = next((line for line in done.stderr.splitlines() if "error" in line), f"status {done.returncode}")
+    raise NotBuilt(f"the load client does not compile: {reason}; install the C library's headers, or set CC")
+
+
+def _version(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout.splitlines() or ["of unknown version"])[0]
