@@ -73,25 +73,41 @@ class TaskGroup(_ferrio.TaskGroup):
         trace: TracebackType | None,
     ) -> None:
         del trace
+        loop: Any = self._loop
         try:
-            await self._leave(kind, error)
+            cancellation = self._begin_to_leave(kind, error)
+            while self._tasks:  # however often the parent is cancelled meanwhile
+                self._on_completed_fut = completed = self._on_completed_fut or loop.create_future()
+                try:
+                    await completed
+                except CancelledError as again:
+                    if not self._aborting:
+                        cancellation = again
+                        self._abort()
+                self._on_completed_fut = None
+            self._end(kind, error, cancellation)
         finally:
             # No cycle of frames and exceptions is left behind.
-            kind = error = None
+            kind = error = cancellation = None
             self._parent_task = self._errors = self._base_error = None
 
-    async def _leave(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
+    def _begin_to_leave(self, kind: type[BaseException] | None, error: BaseException | None) -> BaseException | None:
+        """What the block was left with; the cancellation to pass on."""
         self._exiting = True
         if _ends_the_program(error) and self._base_error is None:
             self._base_error = error
         cancellation = error if _is_cancellation(kind) else None
+        if not _EXACT:
+            cancellation = self._uncancel_parent(cancellation)
+        if kind is not None and not self._aborting:
+            self._abort()
+        return cancellation
+
+    def _end(
+        self, kind: type[BaseException] | None, error: BaseException | None, cancellation: BaseException | None
+    ) -> None:
+        """All tasks are done: raises what has to be raised."""
         try:
-            if not _EXACT:
-                cancellation = self._uncancel_parent(cancellation)
-            if kind is not None and not self._aborting:
-                self._abort()
-            if self._tasks:
-                cancellation = await self._wait(cancellation)
             if self._base_error is not None:
                 raise self._base_error
             if _EXACT:
@@ -105,22 +121,6 @@ class TaskGroup(_ferrio.TaskGroup):
                 raise BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors) from None
         finally:
             cancellation = error = None
-
-    async def _wait(self, cancellation: BaseException | None) -> BaseException | None:
-        """Wait for all tasks, however often the parent is cancelled meanwhile; the cancellation to pass on."""
-        loop: Any = self._loop
-        while self._tasks:
-            if self._on_completed_fut is None:
-                self._on_completed_fut = loop.create_future()
-            completed: Any = self._on_completed_fut
-            try:
-                await completed
-            except CancelledError as again:
-                if not self._aborting:
-                    cancellation = again
-                    self._abort()
-            self._on_completed_fut = None
-        return cancellation
 
     def _uncancel_parent(self, cancellation: BaseException | None) -> BaseException | None:
         """Take our own request to cancel the parent back: if it was the only one, nothing is passed on."""
