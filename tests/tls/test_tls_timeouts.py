@@ -103,10 +103,10 @@ async def test_wait_for(loop, certificates):
 
 
 @on_loop
-async def test_a_time_out_does_not_outlive_the_handshake(loop, certificates, version):
-    """Short ones for the handshake, and connections that live longer."""
+async def test_a_time_out_does_not_outlive_the_handshake(loop, certificates):
+    """Short ones for the handshake, and a connection that lives longer."""
     options = {"ssl_handshake_timeout": 1}
-    async with linked(loop, certificates.both_sides(version), server=Echo, at_server=options, **options) as (near, far):
+    async with linked(loop, certificates.both_sides(), server=Echo, at_server=options, **options) as (near, _):
         await answered(near)
         await asyncio.sleep(1.1)
         await answered(near)
