@@ -70,10 +70,12 @@ examples: venv ## every program of examples/, on both loops, and every command o
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" examples
 	$(BIN)/python -m pytest -rs tests/examples tests/docs
 
-soak: venv ## 500 loops that open, fail and close everything, on each poller; then once more with every warning an error
+soak: venv ## 500 loops that open, fail and close everything, and 10,000 TLS handshakes that fail; then with warnings as errors
 	$(BIN)/python tests/soak.py --loop ferrio --cycles 500
 	FERRIO_POLLER=poll $(BIN)/python tests/soak.py --loop ferrio --cycles 500
+	$(BIN)/python tests/soak_tls.py --loop ferrio --connections 10000
 	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak.py --loop ferrio --cycles 100
+	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak_tls.py --loop ferrio --connections 1000
 
 wheels: ## the wheel of PYTHON as it is published (fat LTO), in dist/; then tried in an environment that has nothing else
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
