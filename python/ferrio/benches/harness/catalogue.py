@@ -40,6 +40,10 @@ from .. import (
     timer_cancel,
     timer_rearm,
     timer_rounds,
+    tls_bulk,
+    tls_echo,
+    tls_handshakes,
+    tls_idle_memory,
     to_thread,
 )
 from .row import Row
@@ -78,6 +82,10 @@ ROWS: tuple[Row, ...] = (
     *connection_rate.ROWS,
     *spawn.ROWS,
     *idle_memory.ROWS,
+    *tls_echo.ROWS,
+    *tls_bulk.ROWS,
+    *tls_handshakes.ROWS,
+    *tls_idle_memory.ROWS,
     *scaling_timers.ROWS,
     *scaling_connections.ROWS,
     *scaling_tasks.ROWS,

@@ -9,6 +9,8 @@ ferrio's; every other loop has asyncio's own tasks, locks and queues. Three vari
     ferrio         installed, and its loop keeps tasks: as with `ferrio run`
     ferrio-loop    its loop with its tasks and futures, the rest is asyncio's: as with a loop_factory
     ferrio-stock   its loop alone: asyncio's tasks, too, as those have which a program makes by itself
+
+And one of uvloop, which is the closest rival in TLS: `uvloop+aiofastnet`, patched as aiofastnet documents it.
 """
 
 from __future__ import annotations
@@ -23,13 +25,15 @@ from typing import Any
 
 LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "asyncio")
 VARIANTS = ("ferrio-loop", "ferrio-stock")
+PATCHED = "uvloop+aiofastnet"
 SUBJECT = "ferrio"
 
 _PROBE = """
 import importlib, importlib.metadata, sys
 name = sys.argv[1]
 module = importlib.import_module(name)
-module.new_event_loop().close()
+make = getattr(module, "new_event_loop", None) or module.loop_factory()
+make().close()
 try:
     print("stock" if name == "asyncio" else importlib.metadata.version(name))
 except importlib.metadata.PackageNotFoundError:
@@ -49,6 +53,8 @@ class Contender:
 
 def package_of(name: str) -> str:
     """What is imported for that loop."""
+    if name == PATCHED:
+        return "aiofastnet"
     return name.partition("-")[0] if name in VARIANTS else name
 
 
@@ -100,6 +106,11 @@ def _with_stock_tasks(ferrio: Any) -> asyncio.AbstractEventLoop:
     return loop
 
 
+def _patched(aiofastnet: Any) -> asyncio.AbstractEventLoop:
+    loop: asyncio.AbstractEventLoop = aiofastnet.loop_factory(importlib.import_module("uvloop").new_event_loop)()
+    return loop
+
+
 def _stock_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Future[Any]:
     return asyncio.Task(coroutine, loop=loop, **options)
 
@@ -107,4 +118,5 @@ def _stock_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any)
 _MAKERS: dict[str, Callable[[Any], asyncio.AbstractEventLoop]] = {
     "ferrio": _installed,
     "ferrio-stock": _with_stock_tasks,
+    PATCHED: _patched,
 }
