@@ -80,10 +80,12 @@ examples: venv ## every program of examples/, on both loops, and every command o
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" examples
 	$(BIN)/python -m pytest -rs tests/examples tests/docs
 
-soak: venv ## 500 loops that open, fail and close everything, on each poller and with warnings; then 10^6 tasks and the like
+soak: venv ## 500 loops that open, fail and close everything, 10,000 TLS handshakes that fail, with warnings too; 10^6 tasks and the like
 	$(BIN)/python tests/soak.py --loop ferrio --cycles 500
 	FERRIO_POLLER=poll $(BIN)/python tests/soak.py --loop ferrio --cycles 500
+	$(BIN)/python tests/soak_tls.py --loop ferrio --connections 10000
 	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak.py --loop ferrio --cycles 100
+	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak_tls.py --loop ferrio --connections 1000
 	$(BIN)/python tests/soak_tasks.py --loop ferrio --count 1000000
 
 wheels: ## the wheel of PYTHON as it is published (fat LTO, profile-guided), in dist/; then tried in an environment that has nothing else

@@ -16,7 +16,7 @@ class Application:
     """The server's handlers, and what they saw."""
 
     def __init__(self):
-        self.peers = []
+        self.peers, self.versions = [], []
         self.gone = asyncio.Event()
         self.app = web.Application(client_max_size=2**30)
         self.app.add_routes(
@@ -32,6 +32,8 @@ class Application:
 
     async def hello(self, request):
         self.peers.append(request.transport.get_extra_info("peername"))
+        if request.secure:
+            self.versions.append(request.transport.get_extra_info("ssl_object").version())
         return web.json_response({"hello": request.query.get("name", "world"), "secure": request.secure})
 
     async def count(self, request):
@@ -194,6 +196,55 @@ def test_tls(run, server_tls, client_tls):
                 assert await response.read() == BLOCK * 20
             with pytest.raises(aiohttp.ClientConnectorCertificateError):
                 await session.get("/hello", ssl=ssl.create_default_context())
+
+    run(case())
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_mutual_tls(run, authority, server_tls, client_tls, version):
+    """A client shows its certificate; one without is refused, and the server goes on."""
+    server_tls.minimum_version = server_tls.maximum_version = version
+    authority.configure_trust(server_tls)
+    server_tls.verify_mode = ssl.CERT_REQUIRED
+    known = ssl.create_default_context()
+    authority.configure_trust(known)
+    authority.issue_cert("client@example.org").configure_cert(known)
+
+    async def case():
+        async with served(server_tls, known) as (application, session):
+            with pytest.raises(aiohttp.ClientError):
+                await session.get("/hello", ssl=client_tls)
+            async with session.get("/hello") as response:
+                assert (await response.json())["secure"]
+            assert application.versions == [version.name.replace("_", ".")]
+            async with session.post("/count", data=BLOCK * 100) as response:
+                assert (await response.json())["total"] == 100 * len(BLOCK)
+            async with session.ws_connect("/websocket") as socket:
+                await socket.send_bytes(BLOCK * 4)
+                assert await socket.receive_bytes() == BLOCK * 4
+
+    run(case())
+
+
+def test_a_certificate_for_another_name(run, authority, client_tls):
+    other = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("elsewhere.example").configure_cert(other)
+
+    async def case():
+        async with served(other, client_tls) as (_, session):
+            with pytest.raises(aiohttp.ClientConnectorCertificateError, match="Hostname mismatch"):
+                await session.get("/hello")
+
+    run(case())
+
+
+def test_tls_to_a_server_without(run, client_tls):
+    async def case():
+        async with served(None, client_tls) as (_, session):
+            url = str(session._base_url).replace("http:", "https:")
+            async with aiohttp.ClientSession() as other:
+                with pytest.raises(aiohttp.ClientConnectorSSLError):
+                    await other.get(url, ssl=client_tls)
 
     run(case())
 

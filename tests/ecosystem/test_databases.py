@@ -6,6 +6,7 @@ import glob
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -47,16 +48,21 @@ def redis_path():
 
 
 @pytest.fixture(scope="module")
-def postgres_folder():
+def postgres(authority):
+    """A PostgreSQL server: the folder of its socket, and its port on the loopback interface, where it speaks TLS."""
     found = shutil.which("initdb") or max(glob.glob("/usr/lib/postgresql/*/bin/initdb"), default=None)
     if not found:
         pytest.skip("there is no PostgreSQL server")
     user = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}  # it refuses to be root
     with tempfile.TemporaryDirectory() as folder:
+        certificate = f"{folder}/server.pem"
+        authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+        os.chmod(certificate, 0o600)
         if user:
             shutil.chown(folder, **user)
+            shutil.chown(certificate, **user)
         options = {"cwd": folder, "env": {**os.environ, "TZ": "UTC"}, **user}
-        data = f"{folder}/data"
+        data, port = f"{folder}/data", free_port()
         subprocess.run(
             [found, "-D", data, "-A", "trust", "-U", "tester", "-N"],
             check=True,
@@ -64,9 +70,16 @@ def postgres_folder():
             **options,
         )
         server = os.path.join(os.path.dirname(found), "postgres")
-        command = [server, "-D", data, "-k", folder, "-c", "listen_addresses=", "-F"]
-        with started(command, f"{folder}/.s.PGSQL.5432", **options):
-            yield folder
+        tls = ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={certificate}"]
+        listen = ["-k", folder, "-c", "listen_addresses=127.0.0.1", "-p", str(port)]
+        with started([server, "-D", data, *listen, *tls, "-F"], f"{folder}/.s.PGSQL.{port}", **options):
+            yield folder, port
+
+
+def free_port():
+    """One that was free a moment ago: the server has no way to choose, and to tell."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def test_redis(run, redis_path):
@@ -97,11 +110,11 @@ def test_redis(run, redis_path):
     run(case())
 
 
-def test_asyncpg(run, postgres_folder):
+def test_asyncpg(run, postgres):
     asyncpg = pytest.importorskip("asyncpg", reason="asyncpg is not installed: make ecosystem")
 
     async def case():
-        where = {"host": postgres_folder, "user": "tester", "database": "postgres"}
+        where = {"host": postgres[0], "port": postgres[1], "user": "tester", "database": "postgres"}
         async with asyncpg.create_pool(**where, min_size=2, max_size=5) as pool:
             await pool.execute("create table if not exists things (number integer, name text)")
             await pool.execute("truncate things")
@@ -125,5 +138,30 @@ def test_asyncpg(run, postgres_folder):
                 assert await connection.fetchval("select 1") == 1
                 with pytest.raises(asyncpg.UndefinedTableError):
                     await connection.execute("select * from nothing")
+
+    run(case())
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_asyncpg_over_tls(run, postgres, client_tls, version):
+    """asyncpg asks the server in the clear, then turns the connection into TLS: start_tls on a connection in use."""
+    asyncpg = pytest.importorskip("asyncpg", reason="asyncpg is not installed: make ecosystem")
+    client_tls.minimum_version = client_tls.maximum_version = version
+
+    async def case():
+        where = {"host": "127.0.0.1", "port": postgres[1], "user": "tester", "database": "postgres"}
+        async with asyncpg.create_pool(**where, ssl=client_tls, min_size=2, max_size=5) as pool:
+            query = "select version from pg_stat_ssl where pid = pg_backend_pid()"
+            assert await pool.fetchval(query) == version.name.replace("_", ".")
+            numbers = await asyncio.gather(*[pool.fetch("select generate_series(1, 2000)") for _ in range(30)])
+            assert all([row[0] for row in rows] == list(range(1, 2001)) for rows in numbers)
+            assert await pool.fetchval("select repeat('x', 3000000)") == "x" * 3_000_000
+            assert await pool.fetchval("select length($1)", "y" * 3_000_000) == 3_000_000
+            async with pool.acquire() as connection:
+                with pytest.raises(asyncio.TimeoutError):
+                    await connection.execute("select pg_sleep(10)", timeout=0.05)
+                assert await connection.fetchval("select 1") == 1
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await asyncpg.connect(**where, ssl=ssl.create_default_context())
 
     run(case())

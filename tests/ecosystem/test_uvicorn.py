@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -122,6 +123,41 @@ def test_many_requests_at_once(run):
             paths = [f"/{kind}/{number}" for number in range(60) for kind in ("async", "sync")]
             answers = await asyncio.gather(*map(client.get, paths))
             assert [answer.json()["twice"] for answer in answers] == [2 * (i // 2) for i in range(120)]
+
+    run(case())
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+def test_certificates(run, http, authority, client_tls, tmp_path):
+    """Served by TLS, to httpx and to curl; whoever does not trust the certificate gets nothing, and does no harm."""
+    certificate, trusted = tmp_path / "server.pem", tmp_path / "authority.pem"
+    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    authority.cert_pem.write_to_path(str(trusted))
+
+    async def fetch(port, *arguments):
+        url = f"https://127.0.0.1:{port}/async/21"
+        process = await asyncio.create_subprocess_exec(
+            "curl", "-sS", "--max-time", "10", *arguments, url, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        return (await process.communicate())[0], process.returncode
+
+    async def case():
+        async with served(application([]), http=http, ssl_certfile=certificate) as plain:
+            port = plain.base_url.port
+            url = f"https://127.0.0.1:{port}"
+            async with httpx.AsyncClient(base_url=url, trust_env=False, verify=client_tls) as client:
+                assert (await client.get("/async/21")).json() == {"twice": 42}
+                assert (await client.post("/length", content=bytes(3_000_000))).json() == {"length": 3_000_000}
+                streamed = await client.get("/stream")
+                assert streamed.content == b"".join(f"{number},".encode() * 2000 for number in range(50))
+            async with httpx.AsyncClient(base_url=url, trust_env=False) as stranger:
+                with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+                    await stranger.get("/async/21")
+            with pytest.raises(httpx.TransportError):
+                await plain.get("/async/21")  # HTTP in the clear
+            if shutil.which("curl"):
+                assert await fetch(port, "--cacert", trusted) == (b'{"twice":42}', 0)
+                assert await fetch(port) == (b"", 60)
 
     run(case())
 

@@ -64,6 +64,13 @@ GOALS = (
     Goal("echo_1*k_x64.cpu", "uvloop", at_least=1.25),
     Goal("bulk_*", "uvloop", at_least=1.1),
     Goal("idle_memory", "uvloop", at_least=2.0),
+    # What a user sees, against uvloop; what it costs the server, against the closest rival.
+    Goal("tls_echo_1k_x64", "uvloop", at_least=1.5),
+    Goal("tls_echo_1k_x64.cpu", "uvloop+aiofastnet", at_least=1.0),
+    Goal("tls_echo_1k_x1*", "uvloop", at_least=1.0),
+    Goal("tls_bulk_*", "uvloop", at_least=1.3),
+    Goal("tls_handshakes*", "uvloop", at_least=1.2),
+    Goal("tls_idle_memory", "uvloop", at_least=2.0),
     Goal("scaling_tasks.*", ITSELF, at_most=1.3),
     Goal("scaling_*", ITSELF, at_most=1.5),
 )

@@ -11,6 +11,7 @@ ferrio's; every other loop has asyncio's own tasks, locks and queues. Three vari
     ferrio-stock   its loop alone: asyncio's tasks, too, as those have which a program makes by itself
 
 `epoll` is not a loop and no peer, but the limit: a bare server in Rust, which the same client loads.
+And one of uvloop, which is the closest rival in TLS: `uvloop+aiofastnet`, patched as aiofastnet documents it.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ from typing import Any
 LIMIT = "epoll"
 LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "asyncio", LIMIT)
 VARIANTS = ("ferrio-loop", "ferrio-stock")
+PATCHED = "uvloop+aiofastnet"
 SUBJECT = "ferrio"
 
 _PROBE = """
 import importlib, importlib.metadata, sys
 name = sys.argv[1]
 module = importlib.import_module(name)
-module.new_event_loop().close()
+make = getattr(module, "new_event_loop", None) or module.loop_factory()
+make().close()
 try:
     version = "stock" if name == "asyncio" else importlib.metadata.version(name)
     print(f"{version} ({module._ferrio.__build__})" if name == "ferrio" else version)
@@ -55,6 +58,8 @@ def package_of(name: str) -> str:
     """What is imported for that loop."""
     if name == LIMIT:
         return "asyncio"
+    if name == PATCHED:
+        return "aiofastnet"
     return name.partition("-")[0] if name in VARIANTS else name
 
 
@@ -112,6 +117,11 @@ def _with_stock_tasks(ferrio: Any) -> asyncio.AbstractEventLoop:
     return loop
 
 
+def _patched(aiofastnet: Any) -> asyncio.AbstractEventLoop:
+    loop: asyncio.AbstractEventLoop = aiofastnet.loop_factory(importlib.import_module("uvloop").new_event_loop)()
+    return loop
+
+
 def _stock_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Future[Any]:
     return asyncio.Task(coroutine, loop=loop, **options)
 
@@ -119,4 +129,5 @@ def _stock_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any)
 _MAKERS: dict[str, Callable[[Any], asyncio.AbstractEventLoop]] = {
     "ferrio": _installed,
     "ferrio-stock": _with_stock_tasks,
+    PATCHED: _patched,
 }

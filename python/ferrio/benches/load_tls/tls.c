@@ -1,0 +1,393 @@
+/* The load client of the TLS rows: one thread, one epoll set, loopback only, bounded in time.
+ *
+ * Options, windows and what is printed are those of the plain client; the modes are echo, source, sink, churn and hold.
+ * OpenSSL is loaded when it starts, by the prototypes below, which have not changed since 1.1: so neither its headers nor
+ * a package for developers are needed. The server's certificate is not verified, and keys are agreed on over P-256, its
+ * fastest group: what is measured is the server, and its client must not be what everybody waits for.
+ * Must not outlive its parent or its time limit, and must not talk to anything but this machine. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* OpenSSL */
+
+typedef struct ssl_st SSL;
+typedef struct ssl_ctx_st SSL_CTX;
+enum { WANT_READ = 2, WANT_WRITE = 3, ZERO_RETURN = 6 };
+enum { CTRL_MODE = 33, CTRL_READ_AHEAD = 41, CTRL_GROUPS = 92, MODE_PARTIAL_MOVING = 3, MODE_AUTO_RETRY = 4 };
+
+static struct {
+    const void *(*TLS_client_method)(void);
+    SSL_CTX *(*SSL_CTX_new)(const void *);
+    long (*SSL_CTX_ctrl)(SSL_CTX *, int, long, void *);
+    void (*SSL_CTX_set_default_read_buffer_len)(SSL_CTX *, size_t);
+    SSL *(*SSL_new)(SSL_CTX *);
+    int (*SSL_set_fd)(SSL *, int);
+    int (*SSL_connect)(SSL *);
+    int (*SSL_read)(SSL *, void *, int);
+    int (*SSL_write)(SSL *, const void *, int);
+    int (*SSL_pending)(const SSL *);
+    int (*SSL_shutdown)(SSL *);
+    int (*SSL_get_error)(const SSL *, int);
+    void (*SSL_free)(SSL *);
+} tls;
+
+static SSL_CTX *context;
+
+static void die(const char *what) {
+    fprintf(stderr, "TLS load client: %s (%s)\n", what, strerror(errno));
+    exit(1);
+}
+
+static void load_openssl(void) {
+    void *library = dlopen("libssl.so.3", RTLD_NOW);
+    if (!library) library = dlopen("libssl.so.1.1", RTLD_NOW);
+    if (!library) die("there is no libssl.so.3 and no libssl.so.1.1: install OpenSSL");
+#define FIND(name) \
+    if (!(*(void **)&tls.name = dlsym(library, #name))) die("libssl has no " #name)
+    FIND(TLS_client_method);
+    FIND(SSL_CTX_new);
+    FIND(SSL_CTX_ctrl);
+    FIND(SSL_CTX_set_default_read_buffer_len);
+    FIND(SSL_new);
+    FIND(SSL_set_fd);
+    FIND(SSL_connect);
+    FIND(SSL_read);
+    FIND(SSL_write);
+    FIND(SSL_pending);
+    FIND(SSL_shutdown);
+    FIND(SSL_get_error);
+    FIND(SSL_free);
+    context = tls.SSL_CTX_new(tls.TLS_client_method());
+    if (!context) die("SSL_CTX_new");
+    tls.SSL_CTX_ctrl(context, CTRL_MODE, MODE_PARTIAL_MOVING | MODE_AUTO_RETRY, NULL);
+    tls.SSL_CTX_ctrl(context, CTRL_READ_AHEAD, 1, NULL);
+    tls.SSL_CTX_ctrl(context, CTRL_GROUPS, 0, "P-256");
+}
+
+/* Options and window */
+
+static struct {
+    const char *mode;
+    int port, connections, cpu;
+    size_t size;
+    double warmup, seconds;
+    pid_t server;
+} options = {.connections = 1, .size = 1024, .seconds = 0.5, .cpu = -1};
+
+static struct {
+    double opens, closes, started, stopped, cpu_started, cpu_stopped, waited;
+    uint64_t count;
+    clockid_t clock;
+} window;
+
+static const unsigned HARD_LIMIT_SECONDS = 90;
+
+static double read_clock(clockid_t clock) {
+    struct timespec time;
+    if (clock_gettime(clock, &time)) die("clock_gettime");
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static double now(void) { return read_clock(CLOCK_MONOTONIC); }
+
+/* Options that it does not know are another client's. */
+static void parse(int argc, char **argv) {
+    for (int i = 2; i < argc; i++) {
+        char *value = strchr(argv[i], '=');
+        if (!value) die("an argument without '='");
+        *value++ = '\0';
+        const char *key = argv[i];
+        if (!strcmp(key, "to")) options.port = atoi(value + strcspn(value, ":") + 1);
+        else if (!strcmp(key, "connections")) options.connections = atoi(value);
+        else if (!strcmp(key, "size")) options.size = (size_t)atol(value);
+        else if (!strcmp(key, "warmup")) options.warmup = atof(value);
+        else if (!strcmp(key, "seconds")) options.seconds = atof(value);
+        else if (!strcmp(key, "server")) options.server = (pid_t)atoi(value);
+        else if (!strcmp(key, "cpu")) options.cpu = atoi(value);
+    }
+}
+
+static void bound_process(void) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != options.server) die("the parent is not the server: already gone?");
+    alarm(HARD_LIMIT_SECONDS);
+    signal(SIGPIPE, SIG_IGN);
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (options.cpu < 0) return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(options.cpu, &set);
+    if (sched_setaffinity(0, sizeof set, &set)) die("sched_setaffinity");
+}
+
+static double server_waited(void) {
+    char path[64];
+    unsigned long long ran = 0, waited = 0;
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)options.server);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    if (fscanf(file, "%llu %llu", &ran, &waited) != 2) waited = 0;
+    fclose(file);
+    return (double)waited * 1e-9;
+}
+
+static void window_init(void) {
+    window.opens = now() + options.warmup;
+    if (clock_getcpuclockid(options.server, &window.clock)) die("clock_getcpuclockid");
+}
+
+/* To be asked before counting; opens and closes the window, true once it is closed. */
+static bool window_over(void) {
+    double time = now();
+    if (!(window.started > 0)) {
+        if (time < window.opens) return false;
+        window.started = time;
+        window.waited = server_waited();
+        window.closes = time + options.seconds;
+        window.cpu_started = read_clock(window.clock);
+        window.count = 0;
+        return false;
+    }
+    if (time < window.closes) return false;
+    window.stopped = time;
+    window.waited = server_waited() - window.waited;
+    window.cpu_stopped = read_clock(window.clock);
+    return true;
+}
+
+/* Prints the result, then holds every connection until standard input ends. */
+static void window_print(void) {
+    printf("{\"count\": %llu, \"seconds\": %.9f, \"cpu_seconds\": %.9f, \"waited\": %.9f}\n",
+           (unsigned long long)window.count, window.stopped - window.started, window.cpu_stopped - window.cpu_started,
+           window.waited);
+    fflush(stdout);
+    while (getchar() != EOF) continue;
+}
+
+/* Connections */
+
+struct connection {
+    int fd;
+    SSL *ssl;
+    enum { SHAKING, ASKING, CLOSING } state;
+    size_t got;
+    bool verified;
+};
+
+static int dial(void) {
+    static unsigned dialled;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    if (fd < 0) die("socket");
+    struct sockaddr_in source = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+    /* One address has about 28,000 ports towards one server port. */
+    source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + dialled++ / 10000 % 200);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons((uint16_t)options.port);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&source, sizeof source)) die("bind");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    struct timeval patience = {.tv_sec = 5};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to)) die("connect");
+    return fd;
+}
+
+static void open_connection(struct connection *connection) {
+    connection->fd = dial();
+    connection->ssl = tls.SSL_new(context);
+    if (!connection->ssl || tls.SSL_set_fd(connection->ssl, connection->fd) != 1) die("SSL_new");
+    connection->state = SHAKING;
+    connection->got = 0;
+    connection->verified = false;
+}
+
+static void open_secured(struct connection *connection) {
+    open_connection(connection);
+    if (tls.SSL_connect(connection->ssl) != 1) die("the handshake failed");
+}
+
+/* Resets instead of closing, so that no TIME_WAIT is left behind for the next run. */
+static void close_hard(struct connection *connection) {
+    struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    tls.SSL_free(connection->ssl);
+    close(connection->fd);
+}
+
+static void watch(int poll, struct connection *connection) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    if (epoll_ctl(poll, EPOLL_CTL_ADD, connection->fd, &event)) die("epoll_ctl");
+}
+
+static char *filled(size_t size) {
+    char *data = malloc(size);
+    if (!data) die("malloc");
+    for (size_t i = 0; i < size; i++) data[i] = (char)(i * 31 + i / 251);
+    return data;
+}
+
+/* Modes */
+
+static void ask(struct connection *connection, const char *message) {
+    connection->got = 0;
+    if (tls.SSL_write(connection->ssl, message, (int)options.size) != (int)options.size) die("SSL_write");
+}
+
+/* Sockets block, and a message that began to arrive will arrive: a read never waits for anything but the server. */
+static void pull(struct connection *connection, const char *message, char *scratch) {
+    do {
+        int n = tls.SSL_read(connection->ssl, scratch, (int)(options.size - connection->got));
+        if (n <= 0) die("the server closed an echo connection");
+        if (!connection->verified && memcmp(scratch, message + connection->got, (size_t)n))
+            die("the echo differs from what was sent");
+        connection->got += (size_t)n;
+    } while (connection->got < options.size && tls.SSL_pending(connection->ssl));
+    if (connection->got < options.size) return;
+    connection->verified = true;
+    window.count++;
+    ask(connection, message);
+}
+
+static void run_echo(struct connection *connections) {
+    char *message = filled(options.size), *scratch = filled(options.size);
+    int poll = epoll_create1(EPOLL_CLOEXEC);
+    for (int i = 0; i < options.connections; i++) {
+        open_secured(&connections[i]);
+        watch(poll, &connections[i]);
+    }
+    window_init();
+    for (int i = 0; i < options.connections; i++) ask(&connections[i], message);
+    struct epoll_event events[256];
+    while (!window_over()) {
+        int ready = epoll_wait(poll, events, 256, 5000);
+        if (ready == 0) die("the server stopped answering");
+        for (int i = 0; i < ready; i++) pull(events[i].data.ptr, message, scratch);
+    }
+    window_print();
+}
+
+static void run_bulk(struct connection *connection, bool sending) {
+    enum { PIECE = 256 * 1024 };
+    char *piece = filled(PIECE);
+    tls.SSL_CTX_set_default_read_buffer_len(context, PIECE);
+    open_secured(connection);
+    window_init();
+    while (!window_over()) {
+        int n = sending ? tls.SSL_write(connection->ssl, piece, PIECE) : tls.SSL_read(connection->ssl, piece, PIECE);
+        if (n <= 0) die("the bulk transfer broke off");
+        window.count += (uint64_t)n;
+    }
+    window_print();
+}
+
+/* True if the call is to be repeated when there is something to read. */
+static bool waits(struct connection *connection, int result) {
+    if (result > 0) return false;
+    int error = tls.SSL_get_error(connection->ssl, result);
+    if (error == WANT_READ) return true;
+    if (error == WANT_WRITE) die("a full buffer, with so little to send");
+    if (error != ZERO_RETURN || connection->state != CLOSING) die("a connection failed");
+    return false;
+}
+
+/* Handshake, one byte and its echo, close_notify both ways. True when the connection is through with all of it. */
+static bool advance(struct connection *connection) {
+    char byte = 'x';
+    if (connection->state == SHAKING) {
+        if (waits(connection, tls.SSL_connect(connection->ssl))) return false;
+        if (tls.SSL_write(connection->ssl, &byte, 1) != 1) die("SSL_write");
+        connection->state = ASKING;
+    }
+    if (connection->state == ASKING) {
+        if (waits(connection, tls.SSL_read(connection->ssl, &byte, 1))) return false;
+        tls.SSL_shutdown(connection->ssl);
+        connection->state = CLOSING;
+    }
+    return !waits(connection, tls.SSL_read(connection->ssl, &byte, 1));
+}
+
+static void begin(int poll, struct connection *connection) {
+    open_connection(connection);
+    if (fcntl(connection->fd, F_SETFL, O_NONBLOCK)) die("fcntl");
+    watch(poll, connection);
+    advance(connection);
+}
+
+static void run_churn(struct connection *connections) {
+    int poll = epoll_create1(EPOLL_CLOEXEC);
+    window_init();
+    for (int i = 0; i < options.connections; i++) begin(poll, &connections[i]);
+    struct epoll_event events[64];
+    while (!window_over()) {
+        int ready = epoll_wait(poll, events, 64, 5000);
+        if (ready == 0) die("the server stopped answering");
+        for (int i = 0; i < ready; i++) {
+            struct connection *connection = events[i].data.ptr;
+            if (!advance(connection)) continue;
+            close_hard(connection);
+            window.count++;
+            begin(poll, connection);
+        }
+    }
+    window_print();
+}
+
+/* Every line on standard input is a number, the total to have open from then on; each has had an echo. */
+static void run_hold(struct connection *connections) {
+    char *message = filled(options.size), *scratch = filled(options.size), line[32];
+    int open = 0;
+    while (fgets(line, sizeof line, stdin)) {
+        int total = atoi(line);
+        if (total > options.connections) die("asked to hold more than was announced");
+        for (; open < total; open++) {
+            open_secured(&connections[open]);
+            ask(&connections[open], message);
+            size_t got = 0;
+            while (got < options.size) {
+                int n = tls.SSL_read(connections[open].ssl, scratch, (int)(options.size - got));
+                if (n <= 0) die("the server closed a connection");
+                got += (size_t)n;
+            }
+        }
+        puts("held");
+        fflush(stdout);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) die("usage: tls MODE to=tcp:PORT server=PID [key=value...]");
+    options.mode = argv[1];
+    parse(argc, argv);
+    bound_process();
+    load_openssl();
+    struct connection *connections = calloc((size_t)options.connections, sizeof *connections);
+    if (!connections) die("malloc");
+    if (!strcmp(options.mode, "echo")) run_echo(connections);
+    else if (!strcmp(options.mode, "source")) run_bulk(connections, true);
+    else if (!strcmp(options.mode, "sink")) run_bulk(connections, false);
+    else if (!strcmp(options.mode, "churn")) run_churn(connections);
+    else if (!strcmp(options.mode, "hold")) run_hold(connections);
+    else die("an unknown mode");
+}
