@@ -36,6 +36,7 @@ mod selector_events;
 mod server;
 mod sleep;
 mod sockets;
+mod sslproto;
 mod step;
 mod streams;
 mod support;
@@ -82,6 +83,7 @@ mod _ferrio {
     use crate::queues::Queue;
     use crate::server::Listener;
     use crate::sleep::{Sleep, sleep};
+    use crate::sslproto::SslTransport;
     use crate::step::Wakeup;
     use crate::streams::draining::Draining;
     use crate::streams::protocol::StreamReaderProtocol;
@@ -100,6 +102,8 @@ mod _ferrio {
     use crate::ffi::registry::all;
     #[pymodule_export]
     use crate::rust_futures::{rust_round_trip, rust_sleep};
+    #[pymodule_export]
+    use crate::sslproto::proof::direct_tls;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -188,6 +192,8 @@ mod _ferrio {
         create::<DatagramTransport>(&flow_control, &[&base("DatagramTransport")?])?;
         module.add("DatagramTransport", type_object::<DatagramTransport>(py)?)?;
         create::<Stream<Socket>>(&flow_control, &[])?;
+        create::<SslTransport>(&flow_control, &[])?;
+        module.add("SSLTransport", type_object::<SslTransport>(py)?)?;
         create::<Stream<ReadPipe>>(&base("ReadTransport")?, &[])?;
         create::<Stream<WritePipe>>(&flow_control, &[])?;
         module.add("SocketTransport", type_object::<Stream<Socket>>(py)?)?;

@@ -4,13 +4,15 @@
 //! * `members`: their methods and attributes
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `awaitable`: what native futures have as types
-//! * `call`: calling a callable in a context, bytes read from a descriptor, signals
+//! * `buffers`: memory that Rust and Python share for a moment
+//! * `call`: calling a callable in a context, methods, signals
 //! * `coroutine`: native coroutines
 //! * `coroutine_method`: native methods that say that what they return is to be awaited
 //! * `function`: native functions that pass for coroutine functions
 //! * `loop_slots`: making a loop
 //! * `object`: native types that Python code makes and derives from
 //! * `received`: bytes that arrived and were not read yet
+//! * `openssl`: OpenSSL itself, as the interpreter has it
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are, and which one is current
 //! * `stop`: how a native coroutine returns a value
@@ -25,6 +27,7 @@
 
 pub(crate) mod args;
 pub(crate) mod awaitable;
+pub(crate) mod buffers;
 pub(crate) mod call;
 pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
@@ -33,6 +36,7 @@ pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
 pub(crate) mod object;
+pub(crate) mod openssl;
 pub(crate) mod received;
 pub(crate) mod reference;
 pub(crate) mod registry;
