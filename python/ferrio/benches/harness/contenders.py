@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LIMIT = "epoll"
-LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "asyncio", LIMIT)
+LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "zuvloop", "asyncio", LIMIT)
 VARIANTS = ("ferrio-loop", "ferrio-stock")
 SUBJECT = "ferrio"
 
