@@ -22,7 +22,10 @@ def arguments() -> argparse.Namespace:
         "--loops", default=usual.loops, metavar="A,B", help="[LABEL=]LOOP[@PYTHON],...; default %(default)s"
     )
     parser.add_argument("--subject", default=usual.subject, metavar="LABEL", help="the loop that ratios are of")
-    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="rounds of each row; 5, or 3 with --quick")
+    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="rounds of each row; 4, or 3 with --quick")
+    parser.add_argument(
+        "--seconds", type=float, default=0.0, metavar="N", help="of a window; 0.2, or 0.12 with --quick"
+    )
     parser.add_argument("--quick", action="store_true", help="short windows and small crowds: a look, not evidence")
     parser.add_argument("--pin", action="store_true", help="server on the first CPU, client on the second")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round")

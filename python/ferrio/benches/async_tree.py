@@ -90,7 +90,7 @@ WORKLOADS = ("none", "io", "memoization", "cpu_io_mixed")
 NODES: tuple[tuple[str, Node], ...] = (("", by_gather), ("_tg", by_group))
 
 ROWS = tuple(
-    Row(f"async_tree_{leaf}{suffix}", METRICS, partial(measure, node=node, leaf=leaf), rounds=3)
+    Row(f"async_tree_{leaf}{suffix}", METRICS, partial(measure, node=node, leaf=leaf), rounds=2)
     for suffix, node in NODES
     for leaf in WORKLOADS
 )

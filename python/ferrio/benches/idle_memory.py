@@ -26,4 +26,4 @@ def measure(bench: Bench) -> Figures:
 
 METRICS = (Metric("pss", "B/conn", higher_is_better=False),)
 
-ROWS = (Row("idle_memory", METRICS, measure, rounds=3, loaded=True),)
+ROWS = (Row("idle_memory", METRICS, measure, rounds=2, loaded=True),)

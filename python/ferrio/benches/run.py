@@ -36,12 +36,13 @@ NO_CLIENT = build.Client("", "none", "no row needs it")
 
 @dataclass(frozen=True)
 class Options:
-    """What a command line may decide. `rounds` of 0: as `quick` has it; `goals`: judge by goals.py, too."""
+    """What a command line may decide. `rounds` and `seconds` of 0: as `quick` has it; `goals`: judge by goals.py."""
 
     rows: str = "*"
     loops: str = ",".join(LOOPS)
     subject: str = SUBJECT
     rounds: int = 0
+    seconds: float = 0.0
     quick: bool = False
     pin: bool = False
     goals: bool = True
@@ -50,7 +51,7 @@ class Options:
 
     def how_often(self) -> int:
         """Rounds of each row."""
-        return self.rounds or (3 if self.quick else 5)
+        return self.rounds or (3 if self.quick else 4)
 
 
 def run(options: Options) -> None:
@@ -105,7 +106,7 @@ def settings_of(options: Options, client: build.Client) -> Settings:
         cpus = (allowed[0], allowed[1])
     return Settings(
         warmup=0.05 if options.quick else 0.1,
-        seconds=0.12 if options.quick else 0.4,
+        seconds=options.seconds or (0.12 if options.quick else 0.2),
         quick=options.quick,
         client=client.path,
         server_cpu=cpus[0],

@@ -46,6 +46,6 @@ def measure(bench: Bench, wait: Callable[[], Coroutine[Any, Any, None]]) -> Figu
 METRICS = (Metric("pss", "B/task", higher_is_better=False),)
 
 ROWS = (
-    Row("task_memory_pending", METRICS, partial(measure, wait=pending), rounds=3),
-    Row("task_memory_asleep", METRICS, partial(measure, wait=asleep), rounds=3),
+    Row("task_memory_pending", METRICS, partial(measure, wait=pending), rounds=2),
+    Row("task_memory_asleep", METRICS, partial(measure, wait=asleep), rounds=2),
 )

@@ -94,11 +94,11 @@ BENCH = Command(
     "Compare the event loops that are installed, on this machine",
     ("[ROW...] [OPTIONS]",),
     "Without arguments: a few telling rows in short windows, about ten seconds for each loop. With rows (shell\n"
-    "patterns, 'echo_*'): these, in full windows, 5 rounds. Loops that are not installed are left out:\n"
+    "patterns, 'echo_*'): these, in full windows, 4 rounds. Loops that are not installed are left out:\n"
     "pip install uvloop rloop rsloop",
     (
         Option("--quick", "Short windows and small crowds, 3 rounds: a look, not evidence."),
-        Option("--full", "The whole table in full windows, 5 rounds: about two minutes for each loop."),
+        Option("--full", "The whole table in full windows, 4 rounds: about four minutes for each loop."),
         Option(
             "--loops",
             "Loops to compare, [LABEL=]LOOP[@PYTHON],...; all that are installed by default.",

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LIMIT = "epoll"
-LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "asyncio", LIMIT)
+LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "zuvloop", "asyncio", LIMIT)
 VARIANTS = ("ferrio-loop", "ferrio-stock")
 PATCHED = "uvloop+aiofastnet"
 SUBJECT = "ferrio"

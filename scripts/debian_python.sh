@@ -1,0 +1,40 @@
+#!/bin/sh
+# Puts a newer CPython than this machine has into a folder, with its own C library, from a newer suite of Debian.
+#
+#   scripts/debian_python.sh FOLDER [VERSION [SUITE]]      3.14 of forky by default
+#
+# Prints the interpreter's path: for `make bench PYTHON=...`, `make test PYTHON=... VENV=.venv-3.14`, and in tables as
+# `ferrio@PATH`. Nothing of the system changes: packages are unpacked, not installed, and the interpreter's machine code
+# is pointed at the folder's C library. The folder must stay where it is; removing it removes everything. Needs root
+# for debootstrap, about 600 MB, and debootstrap and patchelf (apt-get install debootstrap patchelf).
+set -eu
+if [ $# -lt 1 ]; then
+    sed -n '2,4s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+fi
+version=${2:-3.14} suite=${3:-forky} mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+for tool in debootstrap patchelf dpkg-deb; do
+    command -v $tool >/dev/null || { echo "it takes $tool: apt-get install debootstrap patchelf dpkg" >&2; exit 1; }
+done
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+python=$folder/usr/bin/python$version
+
+if [ ! -e "$folder/.unpacked" ]; then
+    # A suite younger than this debootstrap is made as sid is.
+    script=/usr/share/debootstrap/scripts/$suite
+    [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
+    wanted=python$version-venv,python$version-dev,libpython$version-testsuite,ca-certificates
+    debootstrap --foreign --variant=minbase --include="$wanted" "$suite" "$folder" "$mirror" "$script" >&2
+    for package in "$folder"/var/cache/apt/archives/*.deb; do dpkg-deb -x "$package" "$folder"; done
+    libraries=$folder/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")
+    loader=$(find "$folder/usr/lib64/" "$libraries/" -maxdepth 1 -name 'ld-linux*.so.*' | head -n 1)
+    # Not --set-rpath alone: only the older tag is also asked for what extension modules need.
+    patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$libraries" "$python"
+    # Else it would take this system's pip, which is older than it.
+    find "$folder/usr/lib/python$version" -name '_sysconfigdata*.py' -exec \
+        sed -i "s|'/usr/share/python-wheels|'$folder/usr/share/python-wheels|" {} +
+    touch "$folder/.unpacked"
+fi
+"$python" -c 'import ssl, venv, sysconfig, test.test_asyncio' >&2
+echo "$python"
