@@ -83,7 +83,7 @@ def test_the_program_of_tasks_notices(tmp_path, name):
     wrong, complaint = TASK_LEAKS[name]
     (tmp_path / "ferrio.py").write_text(
         "import asyncio\n"
-        "from asyncio import *\n"
+        "from asyncio import *\nfrom asyncio import TaskGroup\n"
         "kept = []\n"
         "class Loop(asyncio.SelectorEventLoop):\n"
         f"    def create_task(self, *args, **kwargs):\n        {wrong}\n"

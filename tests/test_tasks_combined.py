@@ -218,7 +218,7 @@ async def test_wait_checks_what_it_is_given(loop, aio):
 async def test_wait_takes_what_can_be_iterated(loop, aio):
     done = loop.create_future()
     done.set_result(1)
-    for futures in ((done, done), {done: 1}, frozenset([done]), (done for _ in range(2))):
+    for futures in ((done, done), {done: 1}, frozenset([done]), iter([done, done])):
         assert await aio.wait(futures, return_when="FIRST_COMPLETED") == ({done}, set())
     with pytest.raises(TypeError, match="not iterable"):
         await aio.wait(1)

@@ -71,6 +71,7 @@ mod _ferrio {
     use crate::completions::Completions;
     use crate::datagrams::DatagramTransport;
     use crate::events::{Handle, TimerHandle};
+    use crate::ffi::coroutine_method::CoroutineMethod;
     use crate::ffi::function::Function;
     use crate::ffi::heap_type::{create, set_metaclass, type_object};
     use crate::futures::{Future, FutureIterator};
@@ -164,6 +165,7 @@ mod _ferrio {
             type_object::<WaitFor>(py)?,
             type_object::<TimeoutStep>(py)?,
         ];
+        mark_coroutine_methods(py)?;
         let abstract_coroutine = py.import("collections.abc")?.getattr("Coroutine")?;
         for class in coroutines {
             abstract_coroutine.call_method1("register", (class,))?;
@@ -198,5 +200,22 @@ mod _ferrio {
         module.add("BaseLoop", type_object::<BaseLoop>(py)?)?;
         module.add("__build__", super::BUILD)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// The methods that pass for coroutine functions.
+    fn mark_coroutine_methods(py: Python<'_>) -> PyResult<()> {
+        // Not those of which a program does millions: `ffi::coroutine_method` says why.
+        let coroutine_methods: [(_, &[&str]); 5] = [
+            (type_object::<BaseLoop>(py)?, &["sock_recv", "sock_recv_into", "sock_sendall"]),
+            (type_object::<Condition>(py)?, &["wait"]),
+            (type_object::<Queue>(py)?, &["join"]),
+            (type_object::<StreamReader>(py)?, &["read", "readexactly", "readline", "readuntil"]),
+            (type_object::<StreamWriter>(py)?, &["drain"]),
+        ];
+        create::<CoroutineMethod>(&py.get_type::<PyAny>(), &[])?;
+        for (class, names) in &coroutine_methods {
+            CoroutineMethod::mark(class, names)?;
+        }
+        Ok(())
     }
 }

@@ -5,7 +5,6 @@
 //! the standard library knows such a function, the signature of the original, and a call that makes no tuple.
 
 use std::ffi::{CStr, c_void};
-use std::mem::offset_of;
 use std::ptr;
 
 use pyo3::exceptions::PyAttributeError;
@@ -146,19 +145,7 @@ impl Native for Function {
                 c"_is_coroutine_marker" => marker;
             }
         };
-        let offset = Self::place().offset() + offset_of!(Function, vectorcall).cast_signed();
-        let member = ffi::PyMemberDef {
-            name: c"__vectorcalloffset__".as_ptr(),
-            type_code: ffi::Py_T_PYSSIZET,
-            offset,
-            flags: ffi::Py_READONLY,
-            doc: ptr::null(),
-        };
-        // Copied by CPython when it makes the type; ends in an entry of zeroes.
-        let table = vec![member, ffi::PyMemberDef::default()].leak();
-        own.slot(ffi::Py_tp_members, table.as_mut_ptr().cast())
-            .slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as ffi::ternaryfunc as *mut c_void)
-            .slot(ffi::Py_tp_repr, repr as ffi::reprfunc as *mut c_void)
+        own.vectorcall::<Function>().slot(ffi::Py_tp_repr, repr as ffi::reprfunc as *mut c_void)
     }
 
     fn traverse(&self, _: &mut Visitor<'_>) {}

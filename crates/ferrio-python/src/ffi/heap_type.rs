@@ -40,6 +40,8 @@ pub(crate) trait Native: Sized + 'static {
     const BASE_OWNS: bool = false;
     /// Whether instances are called by way of a function that their `__vectorcalloffset__` member points to.
     const VECTORCALL: bool = false;
+    /// Whether the interpreter may call an instance, found in a class, with the object first instead of binding it.
+    const METHOD_DESCRIPTOR: bool = false;
     /// Where the type is kept once made.
     fn place() -> &'static Place;
     /// Its methods and attributes.
@@ -156,6 +158,7 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyT
     let mut members = T::members();
     members.methods.push(ffi::PyMethodDef::zeroed());
     members.attributes.push(ffi::PyGetSetDef::default());
+    members.fields.push(ffi::PyMemberDef::default());
     // Method and attribute tables are referred to by the type, which lives as long as the process.
     let mut slots = members.slots;
     slots.extend([
@@ -163,6 +166,7 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyT
         slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
         slot(ffi::Py_tp_clear, clear::<T> as ffi::inquiry as *mut c_void),
         slot(ffi::Py_tp_methods, members.methods.leak().as_mut_ptr().cast()),
+        slot(ffi::Py_tp_members, members.fields.as_mut_ptr().cast()),
         slot(ffi::Py_tp_getset, members.attributes.leak().as_mut_ptr().cast()),
     ]);
     if !T::DOC.is_empty() {
@@ -173,6 +177,7 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyT
     let instantiation = if T::NEW.is_some() { 0 } else { ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION };
     let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC | instantiation;
     let flags = if T::VECTORCALL { flags | ffi::Py_TPFLAGS_HAVE_VECTORCALL } else { flags };
+    let flags = if T::METHOD_DESCRIPTOR { flags | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR } else { flags };
     #[expect(clippy::cast_possible_truncation, reason = "sizes of some hundred bytes, flags below 2^32")]
     let mut spec = ffi::PyType_Spec {
         name: T::NAME.as_ptr(),

@@ -21,6 +21,8 @@ use super::heap_type::{Native, state};
 pub(crate) struct Members {
     pub(super) methods: Vec<ffi::PyMethodDef>,
     pub(super) attributes: Vec<ffi::PyGetSetDef>,
+    /// Copied by CPython when it makes the type.
+    pub(super) fields: Vec<ffi::PyMemberDef>,
     pub(super) slots: Vec<ffi::PyType_Slot>,
 }
 
@@ -88,8 +90,21 @@ impl Members {
     pub(crate) fn and(mut self, other: Members) -> Self {
         self.methods.extend(other.methods);
         self.attributes.extend(other.attributes);
+        self.fields.extend(other.fields);
         self.slots.extend(other.slots);
         self
+    }
+
+    /// An object of the type is called by the vectorcall function with which its state begins.
+    pub(crate) fn vectorcall<T: Native>(mut self) -> Self {
+        self.fields.push(ffi::PyMemberDef {
+            name: c"__vectorcalloffset__".as_ptr(),
+            type_code: ffi::Py_T_PYSSIZET,
+            offset: T::place().offset(),
+            flags: ffi::Py_READONLY,
+            doc: ptr::null(),
+        });
+        self.slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as ffi::ternaryfunc as *mut c_void)
     }
 
     pub(crate) fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {

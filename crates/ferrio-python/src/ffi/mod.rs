@@ -6,6 +6,7 @@
 //! * `awaitable`: what native futures have as types
 //! * `call`: calling a callable in a context, bytes read from a descriptor, signals
 //! * `coroutine`: native coroutines
+//! * `coroutine_method`: native methods that say that what they return is to be awaited
 //! * `function`: native functions that pass for coroutine functions
 //! * `loop_slots`: making a loop
 //! * `object`: native types that Python code makes and derives from
@@ -26,6 +27,7 @@ pub(crate) mod args;
 pub(crate) mod awaitable;
 pub(crate) mod call;
 pub(crate) mod coroutine;
+pub(crate) mod coroutine_method;
 pub(crate) mod function;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
