@@ -127,7 +127,7 @@ unsafe extern "C" fn send<T: Coroutine>(
 ) -> *mut ffi::PyObject {
     let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| resume(state, this).map(Bound::unbind);
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<T, Py<PyAny>>(this, values, positional, names, body) }
+    unsafe { method::<false, T, Py<PyAny>>(this, values, positional, names, body) }
 }
 
 unsafe extern "C" fn throw<T: Coroutine>(
@@ -152,7 +152,7 @@ unsafe extern "C" fn throw<T: Coroutine>(
         answer(state.throw(this, error)).map(Bound::unbind)
     };
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<T, Py<PyAny>>(this, values, positional, names, body) }
+    unsafe { method::<false, T, Py<PyAny>>(this, values, positional, names, body) }
 }
 
 unsafe extern "C" fn close<T: Coroutine>(
@@ -163,7 +163,7 @@ unsafe extern "C" fn close<T: Coroutine>(
 ) -> *mut ffi::PyObject {
     let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| state.close(this);
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<T, ()>(this, values, positional, names, body) }
+    unsafe { method::<false, T, ()>(this, values, positional, names, body) }
 }
 
 /// One step for callers that want `StopIteration`.

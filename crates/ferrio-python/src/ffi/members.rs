@@ -224,36 +224,24 @@ unsafe fn call<'py, T: Native, A: Answer>(
     body(state, &this, args).map(|answer| answer.answer(py))
 }
 
+/// `light_entry` where `LIGHT`, else `entry`.
+#[inline]
+fn enter<const LIGHT: bool, R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
+    if LIGHT { light_entry(body, failed) } else { entry(body, failed) }
+}
+
 /// The body of a method's trampoline.
 ///
 /// # Safety
 /// Called by CPython for a method of the type of `T`.
-pub(crate) unsafe fn method<T: Native, A: Answer>(
+pub(crate) unsafe fn method<const LIGHT: bool, T: Native, A: Answer>(
     this: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
 ) -> *mut ffi::PyObject {
-    entry(
-        // SAFETY: the caller's promise.
-        |py| unsafe { call(py, this, Args::new(py, values, positional, names), body) },
-        ptr::null_mut(),
-    )
-}
-
-/// As `method`, by way of `light_entry`.
-///
-/// # Safety
-/// As `method`.
-pub(crate) unsafe fn light_method<T: Native, A: Answer>(
-    this: *mut ffi::PyObject,
-    values: *const *mut ffi::PyObject,
-    positional: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
-) -> *mut ffi::PyObject {
-    light_entry(
+    enter::<LIGHT, _>(
         // SAFETY: the caller's promise.
         |py| unsafe { call(py, this, Args::new(py, values, positional, names), body) },
         ptr::null_mut(),
@@ -264,12 +252,12 @@ pub(crate) unsafe fn light_method<T: Native, A: Answer>(
 ///
 /// # Safety
 /// Called by CPython for a method of the type of `T`.
-pub(crate) unsafe fn one_method<T: Native, A: Answer>(
+pub(crate) unsafe fn one_method<const LIGHT: bool, T: Native, A: Answer>(
     this: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, &Bound<'py, PyAny>) -> PyResult<A>,
 ) -> *mut ffi::PyObject {
-    entry(
+    enter::<LIGHT, _>(
         |py| {
             // SAFETY: the descriptor checked the type of `this`; `value` is an object.
             let (this, value, state) =
@@ -284,49 +272,11 @@ pub(crate) unsafe fn one_method<T: Native, A: Answer>(
 ///
 /// # Safety
 /// Called by CPython for an attribute of the type of `T`.
-pub(crate) unsafe fn getter<T: Native, A: Answer>(
+pub(crate) unsafe fn getter<const LIGHT: bool, T: Native, A: Answer>(
     this: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>) -> PyResult<A>,
 ) -> *mut ffi::PyObject {
-    entry(
-        |py| {
-            // SAFETY: the descriptor checked the type of `this`.
-            let (this, state) = unsafe { (Borrowed::from_ptr(py, this), state(this)) };
-            body(state, &this).map(|answer| answer.answer(py))
-        },
-        ptr::null_mut(),
-    )
-}
-
-/// As `one_method`, by way of `light_entry`.
-///
-/// # Safety
-/// Called by CPython for a method of the type of `T`.
-pub(crate) unsafe fn light_one<T: Native, A: Answer>(
-    this: *mut ffi::PyObject,
-    value: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, &Bound<'py, PyAny>) -> PyResult<A>,
-) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: the descriptor checked the type of `this`; `value` is an object.
-            let (this, value, state) =
-                unsafe { (Borrowed::from_ptr(py, this), Borrowed::from_ptr(py, value), state(this)) };
-            body(state, &this, &value).map(|answer| answer.answer(py))
-        },
-        ptr::null_mut(),
-    )
-}
-
-/// As `getter`, by way of `light_entry`.
-///
-/// # Safety
-/// Called by CPython for an attribute of the type of `T`.
-pub(crate) unsafe fn light_getter<T: Native, A: Answer>(
-    this: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>) -> PyResult<A>,
-) -> *mut ffi::PyObject {
-    light_entry(
+    enter::<LIGHT, _>(
         |py| {
             // SAFETY: the descriptor checked the type of `this`.
             let (this, state) = unsafe { (Borrowed::from_ptr(py, this), state(this)) };
@@ -369,98 +319,91 @@ macro_rules! members {
     ) => {{
         use $crate::ffi::members::{self, Members};
         Members::default()
-            $($(.method($light_name, $light_doc, {
-                // SAFETY: called by CPython only, as its slot or table promises.
-                #[allow(unsafe_code)]
-                unsafe extern "C" fn call(
-                    this: *mut pyo3::ffi::PyObject,
-                    values: *const *mut pyo3::ffi::PyObject,
-                    positional: pyo3::ffi::Py_ssize_t,
-                    names: *mut pyo3::ffi::PyObject,
-                ) -> *mut pyo3::ffi::PyObject {
-                    // SAFETY: CPython calls this for a method of the type of `$state`.
-                    unsafe {
-                        members::light_method::<$state, _>(this, values, positional, names, <$state>::$light_method)
-                    }
-                }
-                call
-            }))*)?
-            $($(.bare_method($light_bare_name, $light_bare_doc, {
-                // SAFETY: called by CPython only, as its slot or table promises.
-                #[allow(unsafe_code)]
-                unsafe extern "C" fn call(
-                    this: *mut pyo3::ffi::PyObject,
-                    _: *mut pyo3::ffi::PyObject,
-                ) -> *mut pyo3::ffi::PyObject {
-                    // SAFETY: CPython calls this for a method of the type of `$state`.
-                    unsafe { members::light_getter::<$state, _>(this, <$state>::$light_bare_method) }
-                }
-                call
-            }))*)?
-            $($(.one_method($light_one_name, $light_one_doc, {
-                // SAFETY: called by CPython only, as its slot or table promises.
-                #[allow(unsafe_code)]
-                unsafe extern "C" fn call(
-                    this: *mut pyo3::ffi::PyObject,
-                    value: *mut pyo3::ffi::PyObject,
-                ) -> *mut pyo3::ffi::PyObject {
-                    // SAFETY: CPython calls this for a method of the type of `$state`.
-                    unsafe { members::light_one::<$state, _>(this, value, <$state>::$light_one_method) }
-                }
-                call
-            }))*)?
-            $($(.bare_method($bare_name, $bare_doc, {
-                // SAFETY: called by CPython only, as its slot or table promises.
-                #[allow(unsafe_code)]
-                unsafe extern "C" fn call(
-                    this: *mut pyo3::ffi::PyObject,
-                    _: *mut pyo3::ffi::PyObject,
-                ) -> *mut pyo3::ffi::PyObject {
-                    // SAFETY: CPython calls this for a method of the type of `$state`.
-                    unsafe { members::getter::<$state, _>(this, <$state>::$bare_method) }
-                }
-                call
-            }))*)?
-            $($(.one_method($one_name, $one_doc, {
-                // SAFETY: called by CPython only, as its slot or table promises.
-                #[allow(unsafe_code)]
-                unsafe extern "C" fn call(
-                    this: *mut pyo3::ffi::PyObject,
-                    value: *mut pyo3::ffi::PyObject,
-                ) -> *mut pyo3::ffi::PyObject {
-                    // SAFETY: CPython calls this for a method of the type of `$state`.
-                    unsafe { members::one_method::<$state, _>(this, value, <$state>::$one_method) }
-                }
-                call
-            }))*)?
-            $(.method($name, $doc, {
-                // SAFETY: called by CPython only, as its slot or table promises.
-                #[allow(unsafe_code)]
-                unsafe extern "C" fn call(
-                    this: *mut pyo3::ffi::PyObject,
-                    values: *const *mut pyo3::ffi::PyObject,
-                    positional: pyo3::ffi::Py_ssize_t,
-                    names: *mut pyo3::ffi::PyObject,
-                ) -> *mut pyo3::ffi::PyObject {
-                    // SAFETY: CPython calls this for a method of the type of `$state`.
-                    unsafe { members::method::<$state, _>(this, values, positional, names, <$state>::$method) }
-                }
-                call
-            }))*
-            $(.attribute($attribute, {
-                #[allow(unsafe_code)]
-                unsafe extern "C" fn get(
-                    this: *mut pyo3::ffi::PyObject,
-                    _: *mut std::ffi::c_void,
-                ) -> *mut pyo3::ffi::PyObject {
-                    // SAFETY: CPython calls this for an attribute of the type of `$state`.
-                    unsafe { members::getter::<$state, _>(this, <$state>::$get) }
-                }
-                get
-            }, $crate::ffi::members::setter_of!($state $(, $set)?)))*
+            $($(.method($light_name, $light_doc, members::fast_of!($state, true, $light_method)))*)?
+            $($(.bare_method($light_bare_name, $light_bare_doc, members::bare_of!($state, true, $light_bare_method)))*)?
+            $($(.one_method($light_one_name, $light_one_doc, members::one_of!($state, true, $light_one_method)))*)?
+            $($(.bare_method($bare_name, $bare_doc, members::bare_of!($state, false, $bare_method)))*)?
+            $($(.one_method($one_name, $one_doc, members::one_of!($state, false, $one_method)))*)?
+            $(.method($name, $doc, members::fast_of!($state, false, $method)))*
+            $(.attribute($attribute, members::getter_of!($state, $get), members::setter_of!($state $(, $set)?)))*
     }};
 }
 
+/// The trampoline of a method that takes arguments.
+macro_rules! fast_of {
+    ($state:ty, $light:literal, $method:ident) => {{
+        // SAFETY: called by CPython only, as its slot or table promises.
+        #[allow(unsafe_code)]
+        unsafe extern "C" fn call(
+            this: *mut pyo3::ffi::PyObject,
+            values: *const *mut pyo3::ffi::PyObject,
+            positional: pyo3::ffi::Py_ssize_t,
+            names: *mut pyo3::ffi::PyObject,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: CPython calls this for a method of the type of `$state`.
+            unsafe {
+                $crate::ffi::members::method::<$light, $state, _>(
+                    this,
+                    values,
+                    positional,
+                    names,
+                    <$state>::$method,
+                )
+            }
+        }
+        call
+    }};
+}
+
+/// The trampoline of a method that takes one argument.
+macro_rules! one_of {
+    ($state:ty, $light:literal, $method:ident) => {{
+        // SAFETY: called by CPython only, as its slot or table promises.
+        #[allow(unsafe_code)]
+        unsafe extern "C" fn call(
+            this: *mut pyo3::ffi::PyObject,
+            value: *mut pyo3::ffi::PyObject,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: CPython calls this for a method of the type of `$state`.
+            unsafe { $crate::ffi::members::one_method::<$light, $state, _>(this, value, <$state>::$method) }
+        }
+        call
+    }};
+}
+
+/// The trampoline of a method that takes nothing.
+macro_rules! bare_of {
+    ($state:ty, $light:literal, $method:ident) => {{
+        // SAFETY: called by CPython only, as its slot or table promises.
+        #[allow(unsafe_code)]
+        unsafe extern "C" fn call(
+            this: *mut pyo3::ffi::PyObject,
+            _: *mut pyo3::ffi::PyObject,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: CPython calls this for a method of the type of `$state`.
+            unsafe { $crate::ffi::members::getter::<$light, $state, _>(this, <$state>::$method) }
+        }
+        call
+    }};
+}
+
+/// The trampoline of an attribute that is read.
+macro_rules! getter_of {
+    ($state:ty, $get:ident) => {{
+        // SAFETY: called by CPython only, as its slot or table promises.
+        #[allow(unsafe_code)]
+        unsafe extern "C" fn get(
+            this: *mut pyo3::ffi::PyObject,
+            _: *mut std::ffi::c_void,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: CPython calls this for an attribute of the type of `$state`.
+            unsafe { $crate::ffi::members::getter::<false, $state, _>(this, <$state>::$get) }
+        }
+        get
+    }};
+}
+
+/// The trampoline of an attribute that is set, or none.
 macro_rules! setter_of {
     ($state:ty) => {
         None
@@ -480,5 +423,4 @@ macro_rules! setter_of {
     }};
 }
 
-pub(crate) use members;
-pub(crate) use setter_of;
+pub(crate) use {bare_of, fast_of, getter_of, members, one_of, setter_of};

@@ -19,7 +19,7 @@ use pyo3::{IntoPyObjectExt, intern};
 
 use super::lock::Lock;
 use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
-use super::yes;
+use super::{Acquired, yes};
 use crate::exceptions::is_cancelled;
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};

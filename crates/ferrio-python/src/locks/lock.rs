@@ -5,12 +5,10 @@ use std::ffi::CStr;
 use ferrio_engine::sync::{self, Ticket};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi as raw;
-use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::finished::Finished;
-use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
-use super::{enter_by_method, none, yes};
+use super::wait::{Common, HasCommon, Steps, Waiting, Went, futures_of};
+use super::{Acquired, none, yes};
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
@@ -50,35 +48,6 @@ impl Lock {
     fn locked(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         args.bind("locked", [], 0)?;
         Ok(self.inner.is_locked())
-    }
-
-    fn acquire(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("acquire", [], 0)?;
-        Wait::create(this, &ACQUIRE, None)
-    }
-
-    fn release(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        args.bind("release", [], 0)?;
-        self.free()
-    }
-
-    fn enter(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("__aenter__", [], 0)?;
-        if self.common.plain.get() { Wait::create(this, &ENTER, None) } else { enter_by_method(this) }
-    }
-
-    fn exit(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("__aexit__", ["exc_type", "exc", "tb"], 3)?;
-        if self.common.plain.get() {
-            self.free()?;
-        } else {
-            this.call_method0(intern!(this.py(), "release"))?;
-        }
-        Finished::create(this.py())
-    }
-
-    pub(super) fn free(&self) -> PyResult<()> {
-        if self.inner.release()? { Ok(()) } else { Err(PyRuntimeError::new_err("Lock is not acquired.")) }
     }
 
     fn waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -122,6 +91,15 @@ fn begin_lock<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Went<'
 
 fn lock<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Lock> {
     try_state::<Lock>(target).ok_or_else(|| PyTypeError::new_err("not a lock"))
+}
+
+impl Acquired for Lock {
+    const ACQUIRE: &'static Steps = &ACQUIRE;
+    const ENTER: &'static Steps = &ENTER;
+
+    fn free(&self) -> PyResult<()> {
+        if self.inner.release()? { Ok(()) } else { Err(PyRuntimeError::new_err("Lock is not acquired.")) }
+    }
 }
 
 impl HasCommon for Lock {

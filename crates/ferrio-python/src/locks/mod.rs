@@ -23,10 +23,46 @@ pub(crate) use finished::Finished;
 pub(crate) use lock::Lock;
 pub(crate) use semaphore::Semaphore;
 
-use wait::Went;
+use crate::ffi::args::Args;
+use wait::{HasCommon, Steps, Wait, Went};
+
+/// What is acquired and released, by method or by `async with`.
+pub(super) trait Acquired: HasCommon {
+    const ACQUIRE: &'static Steps;
+    const ENTER: &'static Steps;
+
+    /// Gives it back.
+    fn free(&self) -> PyResult<()>;
+
+    fn acquire(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("acquire", [], 0)?;
+        Wait::create(this, Self::ACQUIRE, None)
+    }
+
+    fn release(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        args.bind("release", [], 0)?;
+        self.free()
+    }
+
+    fn enter(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("__aenter__", [], 0)?;
+        let plain = self.common().plain.get();
+        if plain { Wait::create(this, Self::ENTER, None) } else { enter_by_method(this) }
+    }
+
+    fn exit(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("__aexit__", ["exc_type", "exc", "tb"], 3)?;
+        if self.common().plain.get() {
+            self.free()?;
+        } else {
+            this.call_method0(intern!(this.py(), "release"))?;
+        }
+        Finished::create(this.py())
+    }
+}
 
 /// asyncio's own `__aenter__`, which calls `self.acquire()`.
-pub(super) fn enter_by_method(this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+fn enter_by_method(this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     static MIXIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let mixin = MIXIN.import(this.py(), "asyncio.locks", "_ContextManagerMixin")?;
     mixin.call_method1(intern!(this.py(), "__aenter__"), (this,)).map(Bound::unbind)

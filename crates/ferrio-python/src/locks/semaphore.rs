@@ -4,15 +4,14 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use ferrio_engine::sync::{self, Standing, Waiter};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::ffi as raw;
 use pyo3::prelude::*;
 use pyo3::types::PyFloat;
-use pyo3::{IntoPyObjectExt, intern};
 
-use super::finished::Finished;
-use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
-use super::{enter_by_method, none, truth, yes};
+use super::wait::{Common, HasCommon, Steps, Waiting, Went, futures_of};
+use super::{Acquired, none, truth, yes};
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
@@ -50,38 +49,6 @@ impl Semaphore {
     fn locked(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         args.bind("locked", [], 0)?;
         self.inner.is_locked()
-    }
-
-    fn acquire(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("acquire", [], 0)?;
-        Wait::create(this, &ACQUIRE, None)
-    }
-
-    fn release(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        args.bind("release", [], 0)?;
-        self.free()
-    }
-
-    fn enter(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("__aenter__", [], 0)?;
-        if self.common.plain.get() { Wait::create(this, &ENTER, None) } else { enter_by_method(this) }
-    }
-
-    fn exit(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("__aexit__", ["exc_type", "exc", "tb"], 3)?;
-        if self.common.plain.get() {
-            self.free()?;
-        } else {
-            this.call_method0(intern!(this.py(), "release"))?;
-        }
-        Finished::create(this.py())
-    }
-
-    fn free(&self) -> PyResult<()> {
-        if self.bound.get().is_some_and(|bound| self.inner.value() >= bound) {
-            return Err(PyValueError::new_err("BoundedSemaphore released too many times"));
-        }
-        self.inner.release()
     }
 
     fn waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -162,6 +129,18 @@ fn count(value: &Bound<'_, PyAny>) -> PyResult<i64> {
             Ok(if value.gt(0)? { i64::MAX } else { i64::MIN })
         }
         other => other,
+    }
+}
+
+impl Acquired for Semaphore {
+    const ACQUIRE: &'static Steps = &ACQUIRE;
+    const ENTER: &'static Steps = &ENTER;
+
+    fn free(&self) -> PyResult<()> {
+        if self.bound.get().is_some_and(|bound| self.inner.value() >= bound) {
+            return Err(PyValueError::new_err("BoundedSemaphore released too many times"));
+        }
+        self.inner.release()
     }
 }
 
