@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-FUZZ = Path(__file__).parents[1] / "fuzz_tls.py"
+FUZZ = Path(__file__).parents[1] / "fuzz_tls_records.py"
 
 
 def fuzz(*arguments, **environment):

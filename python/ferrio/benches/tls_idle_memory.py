@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from .harness import client, tls
+from .harness import build, client, tls
 from .harness.bench import Bench
 from .harness.memory import held
 from .harness.row import Figures, Metric, Row
@@ -23,7 +23,7 @@ QUIET = 0.5
 def measure(bench: Bench) -> Figures:
     total = bench.connections(bench.scaled(2_000, 500))
     to = tls.server(bench.loop, Echo)
-    crowd = client.start(str(tls.client()), "hold", bench.settings.client_cpu, {"to": to, "connections": total})
+    crowd = client.start(str(build.tls_client()), "hold", bench.settings.client_cpu, {"to": to, "connections": total})
 
     def grow(number: int) -> None:
         """Have the client open that many; on a thread, since the loop has to serve it meanwhile."""

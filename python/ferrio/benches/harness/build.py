@@ -2,7 +2,8 @@
 
 The Rust client (crates/ferrio-load) can do all; its sources are not part of the wheel. The C client (load/) is, and
 keeps to what it needs: no fixed rates, no bare servers. It goes into the user's cache folder, under a name made of the
-sources' hash, so that a stale one is never used. Must not know how a client is used.
+sources' hash, so that a stale one is never used. The client that speaks TLS (load_tls/) is in C everywhere: it loads
+the system's OpenSSL when it runs, so that nothing is needed to build it. Must not know how a client is used.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[1] / "load"
+TLS_SOURCES = SOURCES.with_name("load_tls")
 CRATE = Path(__file__).resolve().parents[4] / "crates" / "ferrio-load" / "Cargo.toml"
 
 
@@ -37,7 +39,12 @@ def client() -> Client:
     try:
         return Client(_by_cargo(), f"Rust, {_version(cargo_name(), '--version')}")
     except NotBuilt as error:
-        return Client(str(_by_compiler()), f"C, {_version(compiler(), '--version')}", str(error))
+        return Client(str(_by_compiler(SOURCES)), f"C, {_version(compiler(), '--version')}", str(error))
+
+
+def tls_client() -> Path:
+    """The client that speaks TLS. Raises NotBuilt."""
+    return _by_compiler(TLS_SOURCES)
 
 
 def cargo_name() -> str:
@@ -75,10 +82,10 @@ def _by_cargo() -> str:
     return str(path)
 
 
-def _by_compiler() -> Path:
-    files = sorted(SOURCES.glob("*.[ch]"))
+def _by_compiler(sources: Path) -> Path:
+    files = sorted(sources.glob("*.[ch]"))
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
-    binary = cache() / f"load-{digest}"
+    binary = cache() / f"{sources.name}-{digest}"
     if not binary.exists():
         _compile([str(file) for file in files if file.suffix == ".c"], binary)
     return binary
@@ -89,7 +96,7 @@ def _compile(units: list[str], binary: Path) -> None:
     unfinished = binary.with_suffix(f".{os.getpid()}")
     try:
         binary.parent.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([*command, str(unfinished), *units], capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, str(unfinished), *units, "-ldl"], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             unfinished.replace(binary)
             return

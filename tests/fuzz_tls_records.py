@@ -1,8 +1,8 @@
 """Has a peer's TLS records cut, merged, doubled, swapped, dropped and corrupted at random, on asyncio and on ferrio.
 
-    python tests/fuzz_tls.py --seconds 600                   # seeds 0, 1, 2, ... until the time is up
-    FERRIO_TLS=bio python tests/fuzz_tls.py --seconds 600    # the other engine
-    python tests/fuzz_tls.py --seed 17                       # one connection again, with what happened in it
+    python tests/fuzz_tls_records.py --seconds 600                   # seeds 0, 1, 2, ... until the time is up
+    FERRIO_TLS=bio python tests/fuzz_tls_records.py --seconds 600    # the other engine
+    python tests/fuzz_tls_records.py --seed 17                       # one connection again, with what happened in it
 
 A connection is drawn from its seed: version, who is the client, what the peer says, which of its records are spoiled,
 from the first of the handshake on, and what the protocol does meanwhile. Keys differ from run to run, so not every byte
