@@ -137,6 +137,11 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
         "(loop, app_protocol, sslcontext, waiter, server_side=False, server_hostname=None, "
         "call_connection_made=True, ssl_handshake_timeout=None, ssl_shutdown_timeout=None)"
     ),
+    (sslproto, "_create_transport_context"): "(server_side, server_hostname)",
+    (sslproto.SSLProtocol, "_check_handshake_timeout"): "(self)",
+    (sslproto.SSLProtocol, "_check_shutdown_timeout"): "(self)",
+    (sslproto._SSLProtocolTransport, "_force_close"): "(self, exc)",
+    (sslproto._SSLProtocolTransport, "_test__append_write_backlog"): "(self, data)",
     (streams.FlowControlMixin, "_drain_helper"): "(self)",
     (streams.StreamReader, "_maybe_resume_transport"): "(self)",
     (streams.StreamReader, "_wait_for_data"): "(self, func_name)",
@@ -181,6 +186,10 @@ ATTRIBUTES = {
     (tasks, "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"),
     (selector_events._SelectorSocketTransport, "_sendfile_compatible"),
     (selector_events._SelectorSocketTransport, "_start_tls_compatible"),
+    (sslproto, "_SSLProtocolTransport"),
+    (sslproto._SSLProtocolTransport, "_protocol_paused"),
+    (sslproto._SSLProtocolTransport, "_sendfile_compatible"),
+    (sslproto._SSLProtocolTransport, "_start_tls_compatible"),
     (streams, "_DEFAULT_LIMIT"),
     (streams.StreamReader, "_source_traceback"),
     (streams.StreamReaderProtocol, "_stream_reader"),
@@ -201,7 +210,8 @@ INSTANCES = {
     selector_events._SelectorDatagramTransport: {"_address"},
     selector_events._SelectorSocketTransport: {"_eof"},
     selector_events._SelectorTransport: {"_closing", "_loop", "_protocol", "_server", "_sock", "_sock_fd"},
-    sslproto.SSLProtocol: {"_app_transport"},
+    sslproto.SSLProtocol: {"_app_protocol", "_app_transport", "_sslcontext", "_sslobj", "_transport"},
+    sslproto._SSLProtocolTransport: {"_closed", "_loop", "_ssl_protocol"},
     streams.FlowControlMixin: {"_connection_lost", "_drain_waiters", "_loop", "_paused"},
     streams.StreamReader: {"_buffer", "_eof", "_exception", "_limit", "_loop", "_paused", "_transport", "_waiter"},
     streams.StreamReaderProtocol: {

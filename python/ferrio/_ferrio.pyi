@@ -28,6 +28,7 @@ __all__ = [
     "Lock",
     "Queue",
     "ReadPipeTransport",
+    "SSLTransport",
     "Semaphore",
     "SocketTransport",
     "StreamReader",
@@ -449,8 +450,27 @@ class BaseLoop:
         server: asyncio.AbstractServer | None,
         backlog: int,
         arguments: tuple[Any, ...],
+        tls: tuple[Any, ...] | None = None,
     ) -> None:
         """Accept connections of sock until _stop_serving()."""
+
+    def _tls(
+        self,
+        cls: type[Any],
+        protocol: asyncio.BaseProtocol,
+        context: Any,
+        waiter: asyncio.Future[None] | None,
+        object: Any,
+        inner: Any,
+        plainly: tuple[bool, ...],
+        incoming: Any,
+        outgoing: Any,
+        known: bool,
+        accepted: bool,
+        handshake: float,
+        shutdown: float,
+    ) -> Any:
+        """A TLS transport of a class, not connected yet."""
 
     def _make_socket_transport(
         self,
@@ -601,6 +621,72 @@ class SocketTransport(_Reading, _Writing, _Stream, _FlowControlMixin):
 
     def _reset_empty_waiter(self) -> None:
         """Undo _make_empty_waiter()."""
+
+@disjoint_base
+class SSLTransport(_Reading, _Flow):
+    """A TLS transport. Made by the loop."""
+
+    _stored_extra: dict[str, Any] | None
+
+    @property
+    def _protocol(self) -> Any: ...
+    @property
+    def _transport(self) -> Any: ...
+    @property
+    def _sslcontext(self) -> Any: ...
+    @property
+    def _sslobj(self) -> Any: ...
+    @property
+    def _established(self) -> bool: ...
+    @property
+    def _protocol_paused(self) -> bool: ...
+    def close(self) -> None:
+        """Close, after what was written."""
+
+    def is_closing(self) -> bool:
+        """Whether it is closing or closed."""
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """The protocol."""
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Set the protocol."""
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        """Write data; what does not fit now is written later."""
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
+        """Write several pieces of data."""
+
+    def pause_writing(self) -> None:
+        """The socket has no room."""
+
+    def resume_writing(self) -> None:
+        """The socket has room again."""
+
+    def get_read_buffer_limits(self) -> tuple[int, int]:
+        """The marks of flow control: low, high."""
+
+    def get_read_buffer_size(self) -> int:
+        """How many bytes wait to be decrypted."""
+
+    def set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set the marks of flow control."""
+
+    def _check_handshake_timeout(self) -> None:
+        """The handshake takes too long."""
+
+    def _check_shutdown_timeout(self) -> None:
+        """Closing takes too long."""
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        """Close at once, for the reason given."""
+
+    def _begin(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake over a transport."""
+
+    def _test__append_write_backlog(self, data: bytes) -> None:
+        """Queue data, for tests."""
 
 @disjoint_base
 class ReadPipeTransport(_Reading, _Stream, asyncio.ReadTransport):

@@ -14,7 +14,7 @@ import asyncio
 import contextvars
 import sys
 import threading
-from asyncio import base_events, constants, events, sslproto
+from asyncio import base_events, constants, events
 from collections.abc import Callable
 from concurrent.futures import Executor
 from socket import socket
@@ -22,7 +22,7 @@ from ssl import SSLContext
 from typing import IO, Any
 
 # Native code uses the first two; imported here, they are there when no file can be opened any more.
-from . import _ferrio, _support, pipes, selector_events  # noqa: F401
+from . import _ferrio, _support, pipes, selector_events, sslproto  # noqa: F401
 from .base_subprocess import ChildProcesses
 from .keeping import KeepsTasks
 from .nested import NestedRuns
@@ -145,8 +145,9 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
     ) -> None:
         timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
         arguments = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
-        if sslcontext is None:
-            self._listen(protocol_factory, sock, server, backlog, arguments)
+        if sslcontext is None or sslproto.is_native():
+            tls = None if sslcontext is None else (sslcontext, *timeouts)
+            self._listen(protocol_factory, sock, server, backlog, arguments, tls)
         else:
             super()._start_serving(*arguments)  # type: ignore[misc]  # private to asyncio, hence without types
 
@@ -164,7 +165,9 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         ssl_handshake_timeout: Any = constants.SSL_HANDSHAKE_TIMEOUT,
         ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
     ) -> asyncio.Transport:
-        ssl_protocol = sslproto.SSLProtocol(
+        transport: asyncio.Transport
+        make = sslproto.make if sslproto.is_native() else sslproto.make_theirs
+        ssl_protocol, transport = make(
             self,
             protocol,
             sslcontext,
@@ -175,7 +178,44 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
             ssl_shutdown_timeout=ssl_shutdown_timeout,
         )
         self._make_socket_transport(rawsock, ssl_protocol, extra=extra, server=server)
-        return ssl_protocol._app_transport
+        return transport
+
+    async def start_tls(
+        self,
+        transport: Any,
+        protocol: asyncio.BaseProtocol,
+        sslcontext: SSLContext,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> asyncio.Transport | None:
+        """Have TLS spoken over a transport from now on, and return the transport that does so."""
+        names: dict[str, Any] = {
+            "server_side": server_side,
+            "server_hostname": server_hostname,
+            "ssl_handshake_timeout": ssl_handshake_timeout,
+            "ssl_shutdown_timeout": ssl_shutdown_timeout,
+        }
+        plain = type(transport) is selector_events.SocketTransport and isinstance(sslcontext, SSLContext)
+        if not plain or not sslproto.is_native():
+            return await super().start_tls(transport, protocol, sslcontext, **names)
+        waiter = self.create_future()
+        secured: sslproto.SSLTransport
+        secured, _ = sslproto.make(self, protocol, sslcontext, waiter, known=True, **names)
+        # Nothing may be received before the handshake begins.
+        transport.pause_reading()
+        transport.set_protocol(secured)
+        steps = self.call_soon(secured._begin, transport), self.call_soon(transport.resume_reading)
+        try:
+            await waiter
+        except BaseException:
+            transport.close()
+            for step in steps:
+                step.cancel()
+            raise
+        return secured
 
     async def _sendfile_native(self, transp: Any, file: IO[bytes], offset: int, count: int | None) -> int:
         number = transp._sock_fd

@@ -405,6 +405,7 @@ impl Native for BaseLoop {
         };
         own.and(BaseLoop::selector_members())
             .and(BaseLoop::server_members())
+            .and(BaseLoop::tls_members())
             .and(BaseLoop::datagram_members())
             .and(BaseLoop::operation_members())
             .and(BaseLoop::task_members())

@@ -13,7 +13,8 @@ use pyo3::types::{PyBytes, PyTuple, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::Args;
-use crate::ffi::call::{Exported, with_python};
+use crate::ffi::buffers::Exported;
+use crate::ffi::call::with_python;
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::{Head, Io, Turn};

@@ -35,6 +35,7 @@ mod selector_events;
 mod server;
 mod sleep;
 mod sockets;
+mod sslproto;
 mod step;
 mod streams;
 mod support;
@@ -72,6 +73,7 @@ mod _ferrio {
     use crate::queues::Queue;
     use crate::server::Listener;
     use crate::sleep::{Sleep, sleep};
+    use crate::sslproto::SslTransport;
     use crate::step::Wakeup;
     use crate::streams::draining::Draining;
     use crate::streams::protocol::StreamReaderProtocol;
@@ -175,6 +177,8 @@ mod _ferrio {
         create::<DatagramTransport>(&flow_control, &[&base("DatagramTransport")?])?;
         module.add("DatagramTransport", type_object::<DatagramTransport>(py)?)?;
         create::<Stream<Socket>>(&flow_control, &[])?;
+        create::<SslTransport>(&flow_control, &[])?;
+        module.add("SSLTransport", type_object::<SslTransport>(py)?)?;
         create::<Stream<ReadPipe>>(&base("ReadTransport")?, &[])?;
         create::<Stream<WritePipe>>(&flow_control, &[])?;
         module.add("SocketTransport", type_object::<Stream<Socket>>(py)?)?;

@@ -3,6 +3,8 @@
 //! Owns what a transport keeps for Python (protocol, loop, context, server, waiters) and every report in asyncio's
 //! wording. All callbacks of one transport run in one copy of the context it was made in. Everything is dropped when
 //! `connection_lost` was called, so that no cycle through a closed transport stays behind.
+//!
+//! Over 500 lines because it is one trait's methods, each with asyncio's report of its failure.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -17,13 +19,15 @@ use pyo3::prelude::*;
 use crate::base_events::BaseLoop;
 use crate::doors::Door;
 use crate::exceptions::{leaves_the_loop, os_error};
-use crate::ffi::call::{Exported, bytes_filled_by, call_method1, copy_context, in_shared_context};
+use crate::ffi::buffers::{Exported, bytes_filled_by, filled};
+use crate::ffi::call::{call_method1, copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Io, Turn, Word};
 use crate::rare::{Item, Rare};
 use crate::scratch::{SCRATCH, with_scratch};
 use crate::sockets::Ends;
+use crate::sslproto::SslTransport;
 use crate::streams::protocol::Destination;
 use crate::transports::Stream;
 use crate::{streams, support};
@@ -58,13 +62,31 @@ impl AsRef<[u8]> for Chunk {
 
 /// How a protocol takes data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Takes {
+pub(crate) enum Takes {
     /// As `bytes`.
     Bytes,
     /// In a buffer of its own: a `BufferedProtocol`.
     Buffer,
     /// In the buffer of its stream's reader, without being called.
     Stream,
+    /// As ciphertext, without a copy: TLS.
+    Tls,
+}
+
+impl Takes {
+    /// How `protocol` does.
+    pub(crate) fn of(protocol: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = protocol.py();
+        Ok(if streams::protocol::is_plain(protocol) {
+            Takes::Stream
+        } else if SslTransport::of(protocol).is_some() {
+            Takes::Tls
+        } else if protocol.is_instance(&support::helper(py, intern!(py, "BufferedProtocol"))?)? {
+            Takes::Buffer
+        } else {
+            Takes::Bytes
+        })
+    }
 }
 
 /// See the module.
@@ -108,14 +130,7 @@ impl<C> PyProtocol<C> {
 
     /// Puts `protocol` in the place of the former one.
     pub(crate) fn set(&self, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = protocol.py();
-        self.takes.set(if streams::protocol::is_plain(protocol) {
-            Takes::Stream
-        } else if protocol.is_instance(&support::helper(py, intern!(py, "BufferedProtocol"))?)? {
-            Takes::Buffer
-        } else {
-            Takes::Bytes
-        });
+        self.takes.set(Takes::of(protocol)?);
         let old = self.protocol.replace(Some(protocol.clone().unbind()));
         drop(old);
         Ok(())
@@ -251,6 +266,39 @@ impl<C: Door> PyProtocol<C> {
         self.last_read.set(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
+    /// Ciphertext, which TLS decrypts while it is there.
+    fn receive_tls(
+        &self,
+        this: &Bound<'_, PyAny>,
+        channel: &impl Channel,
+    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+        let protocol = self.protocol(this.py());
+        let Some((protocol, tls)) = self.tls(protocol.as_ref()) else { return Ok(Received::Nothing) };
+        with_scratch(|space| {
+            let failed = |error: io::Error| fatal(this, os_error(&error), C::READ_FAILED);
+            let ciphertext = match filled(space, |space| channel.read(space)) {
+                Ok([]) => return Ok(Received::End),
+                Ok(ciphertext) => ciphertext,
+                Err(error) => return refused(error).map_err(failed),
+            };
+            match tls.received(protocol, ciphertext) {
+                Ok(()) => Ok(Received::Data),
+                Err(error) => C::callback_failed(this, error, "buffer_updated").map(|()| Received::Data),
+            }
+        })
+    }
+
+    /// The TLS layer that is the protocol, if one is.
+    fn tls<'a, 'py>(
+        &self,
+        protocol: Option<&'a Bound<'py, PyAny>>,
+    ) -> Option<(&'a Bound<'py, PyAny>, &'a SslTransport)> {
+        if self.takes.get() != Takes::Tls {
+            return None;
+        }
+        protocol.and_then(|protocol| Some((protocol, SslTransport::of(protocol)?)))
+    }
+
     /// Straight into a reader's buffer.
     fn receive_stream(
         &self,
@@ -321,7 +369,12 @@ impl<C: Door> Protocol for PyProtocol<C> {
 
     fn connection_made(&self, this: Self::Cx<'_>) -> PyResult<()> {
         let name = intern!(this.py(), "connection_made");
-        match self.call(this.py(), |protocol| call_method1(protocol, name, this)) {
+        let protocol = self.protocol(this.py());
+        let made = match self.tls(protocol.as_ref()) {
+            Some((protocol, tls)) => tls.connection_made(protocol, this).map(|()| None),
+            None => self.call(this.py(), |protocol| call_method1(protocol, name, this)),
+        };
+        match made {
             Err(error) if leaves_the_loop(this.py(), &error) => Err(error),
             Err(error) => self.callback_failed(this, "connection_made", &error),
             Ok(_) => Ok(()),
@@ -337,6 +390,7 @@ impl<C: Door> Protocol for PyProtocol<C> {
             Takes::Bytes => self.receive_data(this, channel),
             Takes::Buffer => self.receive_into(this, channel),
             Takes::Stream => self.receive_stream(this, channel),
+            Takes::Tls => self.receive_tls(this, channel),
         }
     }
 
@@ -346,9 +400,13 @@ impl<C: Door> Protocol for PyProtocol<C> {
             let logged = support::helper(py, intern!(py, "log_eof")).and_then(|helper| helper.call1((this,)));
             logged.map_err(Fault::Escape)?;
         }
-        let answer = self
-            .call(py, |protocol| protocol.call_method0(intern!(py, "eof_received")))
-            .and_then(|answer| answer.map_or(Ok(false), |answer| answer.is_truthy()));
+        let protocol = self.protocol(py);
+        let answer = match self.tls(protocol.as_ref()) {
+            Some((protocol, tls)) => tls.eof_received(protocol),
+            None => self
+                .call(py, |protocol| protocol.call_method0(intern!(py, "eof_received")))
+                .and_then(|answer| answer.map_or(Ok(false), |answer| answer.is_truthy())),
+        };
         match answer {
             Ok(open) => Ok(open),
             Err(error) => C::callback_failed(this, error, "eof_received").map(|()| false),
@@ -377,8 +435,15 @@ impl<C: Door> Protocol for PyProtocol<C> {
     fn connection_lost(&self, this: Self::Cx<'_>, reason: Option<Py<PyAny>>) -> PyResult<()> {
         let py = this.py();
         let name = intern!(py, "connection_lost");
-        let reason = reason.unwrap_or_else(|| py.None());
-        let mut result = match self.call(py, |protocol| call_method1(protocol, name, reason.bind(py))) {
+        let protocol = self.protocol(py);
+        let lost = if let Some((protocol, tls)) = self.tls(protocol.as_ref()) {
+            tls.connection_lost(protocol, reason);
+            Ok(None)
+        } else {
+            let reason = reason.unwrap_or_else(|| py.None());
+            self.call(py, |protocol| call_method1(protocol, name, reason.bind(py)))
+        };
+        let mut result = match lost {
             Err(error) if leaves_the_loop(py, &error) => Err(error),
             Err(error) => self.callback_failed(this, "connection_lost", &error),
             Ok(_) => Ok(()),
@@ -437,10 +502,15 @@ impl<C: Door> PyProtocol<C> {
     }
 }
 
-impl<C> PyProtocol<C> {
+impl<C: Door> PyProtocol<C> {
     fn flow(&self, this: &Bound<'_, PyAny>, method: &str, message: &str) -> PyResult<()> {
         let py = this.py();
-        match self.call(py, |protocol| protocol.call_method0(method)) {
+        let protocol = self.protocol(py);
+        let told = match self.tls(protocol.as_ref()) {
+            Some((protocol, tls)) => tls.room(protocol, method == "resume_writing").map(|()| None),
+            None => self.call(py, |protocol| protocol.call_method0(method)),
+        };
+        match told {
             Ok(_) => Ok(()),
             Err(error) if leaves_the_loop(py, &error) => Err(error),
             Err(error) => {

@@ -1,7 +1,7 @@
 //! `Listener`: accepting connections without a Python frame, a task or a waiter for each.
 //!
 //! Owns nothing of the listening socket, which is the Server's; knows the protocol factory and makes one transport for
-//! each connection. TLS servers accept through asyncio's own code, which needs a task per handshake anyway.
+//! each connection, with a TLS layer above it where the server has a context.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -46,6 +46,8 @@ pub(crate) struct Listener {
     /// What `_start_serving` was called with, to call it again after a pause.
     arguments: Py<PyAny>,
     backlog: usize,
+    /// Context, handshake timeout and shutdown timeout of a server that speaks TLS.
+    tls: Option<Py<PyAny>>,
     active: Cell<bool>,
 }
 
@@ -77,7 +79,11 @@ impl Listener {
     fn connect(&self, py: Python<'_>, connection: OwnedFd, ends: Ends) -> PyResult<()> {
         let event_loop = self.event_loop.bind(py);
         let made = in_context(&copy_context(py)?.bind(py), || {
-            let protocol = self.factory.bind(py).call0()?;
+            let mut protocol = self.factory.bind(py).call0()?;
+            if let Some(tls) = &self.tls {
+                let helper = support::helper(py, intern!(py, "accepted_tls"))?;
+                protocol = helper.call1((event_loop, protocol, tls))?;
+            }
             let server = self.server.as_ref().map(|server| server.clone_ref(py));
             stream(event_loop, Descriptor::owned(connection), ends, &protocol, None, None, server)
         });
@@ -131,6 +137,7 @@ impl Native for Listener {
         visitor.object(self.server.as_ref());
         visitor.raw(self.context.as_ptr());
         visitor.object(Some(&self.arguments));
+        visitor.object(self.tls.as_ref());
     }
 
     /// Its parts are immutable; the loop that holds it drops it.
@@ -151,8 +158,8 @@ impl BaseLoop {
     }
 
     fn listen(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let names = ["protocol_factory", "sock", "server", "backlog", "arguments"];
-        let [Some(factory), Some(socket), Some(server), Some(backlog), Some(arguments)] =
+        let names = ["protocol_factory", "sock", "server", "backlog", "arguments", "tls"];
+        let [Some(factory), Some(socket), Some(server), Some(backlog), Some(arguments), tls] =
             args.bind("_listen", names, names.len())?
         else {
             return Ok(());
@@ -170,6 +177,7 @@ impl BaseLoop {
             context: copy_context(py)?,
             arguments: arguments.to_owned().unbind(),
             backlog: backlog.extract::<i64>().map_or(1, |backlog| usize::try_from(backlog).unwrap_or(1)),
+            tls: some(tls),
             active: Cell::new(true),
         };
         let listener = alloc(&type_object::<Listener>(py)?, listener)?;

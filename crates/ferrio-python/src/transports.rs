@@ -15,7 +15,8 @@ use crate::base_events::BaseLoop;
 use crate::doors::Door;
 use crate::exceptions::os_error;
 use crate::ffi::args::Args;
-use crate::ffi::call::{Exported, with_python};
+use crate::ffi::buffers::Exported;
+use crate::ffi::call::with_python;
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state};
 use crate::ffi::members::Members;
 use crate::ffi::word::{Head, Io, Turn};
@@ -129,6 +130,24 @@ impl<C: Door> Stream<C> {
                 Ok(false)
             }
         }
+    }
+
+    /// Ciphertext. A connection that is lost takes none, without a word: its TLS layer hears of it.
+    pub(crate) fn send(&self, this: &Bound<'_, PyAny>, ciphertext: Chunk) -> PyResult<()> {
+        if self.transport.may_write().is_err() {
+            return Ok(());
+        }
+        self.transport.write_owned(this, ciphertext).map(drop)
+    }
+
+    /// `close`, by who is on top.
+    pub(crate) fn end(&self, this: &Bound<'_, PyAny>) {
+        self.transport.close(this);
+    }
+
+    /// `_force_close`, by who is on top.
+    pub(crate) fn lose(&self, this: &Bound<'_, PyAny>, reason: Option<Py<PyAny>>) {
+        self.transport.lose(this, reason);
     }
 
     pub(crate) fn write_eof(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {

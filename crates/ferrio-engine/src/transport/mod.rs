@@ -4,17 +4,23 @@
 //! * `protocol`: what a door gives a transport to call, and how it is told to watch and to defer
 //! * `stream`: `Transport<C, P>`, the only state machine of reading, writing and closing
 //! * `outgoing`: what could not be written yet; the only flow control there is
+//! * `session`: what encrypts and decrypts; `layer`: the state machine of TLS around one, between transport and protocol
+//!   (`sides`), with what waits to be encrypted (`backlog`)
 //! * `datagram`: the sibling for packets
 //! * `listener`: accepting, one connection a call
 //! * `sys`: what of sockets differs between systems
 //!
 //! None of them knows a loop: watching and deferring are the protocol's, so the same transport runs under any door.
 
+mod backlog;
 mod channel;
 mod datagram;
+mod layer;
 mod listener;
 mod outgoing;
 mod protocol;
+mod session;
+mod sides;
 mod stream;
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "sys/linux.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "sys/portable.rs")]
@@ -22,9 +28,12 @@ mod sys;
 
 pub use channel::{Channel, Descriptor, Kind, ReadPipe, Socket, WritePipe};
 pub use datagram::{Datagrams, PacketProtocol};
+pub use layer::Layer;
 pub use listener::{Accepted, accept};
 pub use outgoing::{Limits, Outgoing};
 pub use protocol::{Fault, Protocol, Received};
+pub use session::{Plain, Progress, Session, read_all};
+pub use sides::{Doing, Later, Patience, Severity, Sides};
 pub use stream::{Refused, Transport};
 
 /// Sends one packet to the address a socket is connected to.

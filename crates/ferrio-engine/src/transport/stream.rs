@@ -201,6 +201,30 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.pause_writing(cx)
     }
 
+    /// Writes a chunk; given back if it was written at once, to be used again.
+    ///
+    /// # Errors
+    /// What a callback wants to leave the loop.
+    pub fn write_owned(&self, cx: P::Cx<'_>, chunk: P::Chunk) -> Result<Option<P::Chunk>, P::Escape> {
+        let mut written = 0;
+        if self.outgoing.is_empty() {
+            let data = chunk.as_ref();
+            match self.channel.write(data) {
+                Ok(count) if count == data.len() => return Ok(Some(chunk)),
+                Ok(count) => written = count,
+                Err(error) if is_try_again(&error) => {}
+                Err(error) => {
+                    self.write_failed(cx, error);
+                    return Ok(None);
+                }
+            }
+            self.room(cx, true);
+        }
+        self.outgoing.push(chunk, written);
+        self.pause_writing(cx)?;
+        Ok(None)
+    }
+
     /// Writes all of `chunks`, in one system call where they fit.
     ///
     /// # Errors

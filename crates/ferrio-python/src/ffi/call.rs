@@ -1,8 +1,7 @@
-//! Calling Python: a callable in a context, signal handlers, bytes filled by a system call.
+//! Calling Python: a callable in a context, a method, a coroutine, signal handlers.
 
 use std::ffi::c_void;
 use std::io;
-use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use pyo3::Borrowed;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString, PyTuple};
+use pyo3::types::{PyString, PyTuple};
 
 use super::heap_type::state;
 use super::members::{Members, entry};
@@ -271,86 +270,6 @@ pub(crate) fn wait_detached(
     })
 }
 
-/// A `bytes` of the length that `fill` reports, at most `capacity`, filled without a copy. `Ok(None)` passes through.
-pub(crate) fn bytes_filled_by<E>(
-    py: Python<'_>,
-    capacity: usize,
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
-) -> PyResult<Result<Bound<'_, PyBytes>, E>> {
-    // SAFETY: ATTACHED. The object is ours alone until it is returned, and `capacity` bytes long.
-    unsafe {
-        let mut object = ffi::PyBytes_FromStringAndSize(ptr::null(), capacity.cast_signed());
-        if object.is_null() {
-            return Err(PyErr::fetch(py));
-        }
-        let data = ffi::PyBytes_AsString(object).cast::<MaybeUninit<u8>>();
-        let filled = match fill(std::slice::from_raw_parts_mut(data, capacity)) {
-            Ok(filled) => filled.min(capacity),
-            Err(error) => {
-                ffi::Py_DECREF(object);
-                return Ok(Err(error));
-            }
-        };
-        if filled < capacity && _PyBytes_Resize(&raw mut object, filled.cast_signed()) != 0 {
-            return Err(PyErr::fetch(py));
-        }
-        Ok(Ok(Bound::from_owned_ptr(py, object).cast_into_unchecked()))
-    }
-}
-
-unsafe extern "C" {
-    /// Part of CPython's documented interface, though pyo3 keeps it to itself.
-    fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
-}
-
-/// The buffer that `object` exports, kept exported until dropped.
-pub(crate) struct Exported {
-    view: Box<ffi::Py_buffer>,
-}
-
-impl Exported {
-    /// The bytes of any object that exports them in one piece.
-    pub(crate) fn new(object: &Bound<'_, PyAny>, writable: bool) -> PyResult<Self> {
-        let mut view = Box::new(ffi::Py_buffer::new());
-        let flags = if writable { ffi::PyBUF_WRITABLE } else { ffi::PyBUF_SIMPLE };
-        // SAFETY: ATTACHED; the view stays where it is until it is released.
-        if unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &raw mut *view, flags) } != 0 {
-            return Err(PyErr::fetch(object.py()));
-        }
-        Ok(Exported { view })
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.view.len.unsigned_abs()
-    }
-
-    /// The bytes, for a system call that fills them. Python code may see them change, as with any writable buffer.
-    pub(crate) fn for_filling(&mut self) -> &mut [MaybeUninit<u8>] {
-        if self.len() == 0 {
-            return &mut [];
-        }
-        // SAFETY: an exported buffer stays valid while exported; writing was asked for in `new` by who calls this.
-        unsafe { std::slice::from_raw_parts_mut(self.view.buf.cast(), self.len()) }
-    }
-}
-
-impl AsRef<[u8]> for Exported {
-    fn as_ref(&self) -> &[u8] {
-        if self.len() == 0 {
-            return &[];
-        }
-        // SAFETY: an exported buffer stays valid while exported, and ATTACHED keeps others from changing it.
-        unsafe { std::slice::from_raw_parts(self.view.buf.cast(), self.len()) }
-    }
-}
-
-impl Drop for Exported {
-    fn drop(&mut self) {
-        // SAFETY: exported in `new`; states that hold one are dropped attached.
-        unsafe { ffi::PyBuffer_Release(&raw mut *self.view) };
-    }
-}
-
 /// Whether it is a coroutine of the interpreter, which needs no further question.
 pub(crate) fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: ATTACHED, a live object.
@@ -468,6 +387,14 @@ pub(crate) fn throw_into<'py>(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Calls `object.name()` without making a bound method.
+pub(crate) fn call_method0<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    vectorcall_method(object.py(), name, &[object.as_ptr()])
 }
 
 /// Calls `object.name(argument)` without making a bound method.

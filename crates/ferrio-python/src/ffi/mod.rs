@@ -4,7 +4,8 @@
 //! * `members`: their methods and attributes
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `awaitable`: what native futures have as types
-//! * `call`: calling a callable in a context, bytes read from a descriptor, signals
+//! * `buffers`: memory that Rust and Python share for a moment
+//! * `call`: calling a callable in a context, methods, signals
 //! * `coroutine`: native coroutines
 //! * `function`: native functions that pass for coroutine functions
 //! * `loop_slots`: making a loop
@@ -24,6 +25,7 @@
 
 pub(crate) mod args;
 pub(crate) mod awaitable;
+pub(crate) mod buffers;
 pub(crate) mod call;
 pub(crate) mod coroutine;
 pub(crate) mod function;

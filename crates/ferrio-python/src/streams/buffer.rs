@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PySequence};
 
-use crate::ffi::call::bytes_filled_by;
+use crate::ffi::buffers::bytes_filled_by;
 use crate::ffi::heap_type::Visitor;
 use crate::ffi::received::Received;
 use crate::ffi::reference::Ref;

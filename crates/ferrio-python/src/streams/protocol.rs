@@ -21,6 +21,7 @@ use crate::ffi::object::{self, Constructed, Finalized};
 use crate::ffi::reference::Slot;
 use crate::futures::{exact_outcome, loop_or_current};
 use crate::outcome::State;
+use crate::sslproto::SslTransport;
 use crate::streams::reader::{StreamReader, pending};
 use crate::streams::{Class, arguments, attributes, put, writer};
 use crate::support;
@@ -305,11 +306,14 @@ fn plain_reader<'a>(reader: &'a Bound<'_, PyAny>) -> Option<&'a StreamReader> {
     try_state::<StreamReader>(reader).filter(|state| state.is_plain())
 }
 
-/// TLS transports say so; those of ours never are.
+/// Other TLS transports say so.
 fn is_over_ssl(transport: &Bound<'_, PyAny>) -> PyResult<bool> {
     if try_state::<Stream<Socket>>(transport).is_some() || try_state::<Stream<ReadPipe>>(transport).is_some()
     {
         return Ok(false);
+    }
+    if try_state::<SslTransport>(transport).is_some() {
+        return Ok(true);
     }
     let context = transport.call_method1(intern!(transport.py(), "get_extra_info"), ("sslcontext",))?;
     Ok(!context.is_none())

@@ -25,7 +25,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyTuple, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::Args;
-use crate::ffi::call::Exported;
+use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, AsyncIterator, Constructed};

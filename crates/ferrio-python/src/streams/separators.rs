@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use crate::ffi::call::Exported;
+use crate::ffi::buffers::Exported;
 
 /// See the module. None of them is empty, and the shortest is first.
 pub(crate) enum Separators {

@@ -19,6 +19,7 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
+use crate::sslproto::{self, SslTransport};
 use crate::streams::draining::Draining;
 use crate::streams::reader::{self, pending};
 use crate::streams::{Class, arguments, attributes, put};
@@ -34,6 +35,7 @@ enum Direct {
     No,
     Socket,
     Pipe,
+    Tls,
 }
 
 /// See the module.
@@ -66,6 +68,9 @@ impl StreamWriter {
             Direct::Pipe => {
                 try_state::<Stream<WritePipe>>(&transport).map_or(Ok(true), |it| it.is_closing(&transport))
             }
+            Direct::Tls => {
+                try_state::<SslTransport>(&transport).map_or(Ok(true), |it| it.is_closing(&transport))
+            }
             Direct::No => transport.call_method0(intern!(py, "is_closing"))?.is_truthy(),
         }
     }
@@ -83,6 +88,8 @@ impl StreamWriter {
             Direct::Socket
         } else if class.is(PIPE.import(py, "ferrio.pipes", "WritePipeTransport")?) {
             Direct::Pipe
+        } else if sslproto::is_plain(transport)? {
+            Direct::Tls
         } else {
             Direct::No
         });
@@ -99,6 +106,9 @@ impl StreamWriter {
                 .map_or(Ok(()), |it| it.write_object(&transport, &data)),
             Direct::Pipe => try_state::<Stream<WritePipe>>(&transport)
                 .map_or(Ok(()), |it| it.write_object(&transport, &data)),
+            Direct::Tls => {
+                try_state::<SslTransport>(&transport).map_or(Ok(()), |it| it.write_object(&transport, &data))
+            }
             Direct::No => transport.call_method1(intern!(py, "write"), (data,)).map(drop),
         }
     }

@@ -1,0 +1,42 @@
+//! Which exceptions of the `ssl` module mean what to a TLS connection, and the texts of asyncio's own.
+
+use ferrio_engine::transport::{Doing, Severity};
+use pyo3::exceptions::PyException;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+/// Whether it only means that the peer has to say something first.
+pub(crate) fn is_again(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
+    static READ: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static SYSTEM: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    Ok(error.is_instance(py, READ.import(py, "ssl", "SSLWantReadError")?)
+        || error.is_instance(py, SYSTEM.import(py, "ssl", "SSLSyscallError")?))
+}
+
+/// How asyncio treats it.
+pub(crate) fn severity(py: Python<'_>, error: &PyErr) -> Severity {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    if !error.is_instance_of::<PyException>(py) {
+        return Severity::Escape;
+    }
+    match CLASS.import(py, "ssl", "SSLError") {
+        Ok(class) if error.is_instance(py, class) => Severity::Tls,
+        _ => Severity::Ordinary,
+    }
+}
+
+/// What the report of an error begins with.
+pub(crate) fn message(py: Python<'_>, error: &PyErr, doing: Doing) -> PyResult<&'static str> {
+    let class = py.import(intern!(py, "ssl"))?.getattr(intern!(py, "CertificateError"))?;
+    Ok(match doing {
+        Doing::Handshake if error.is_instance(py, &class) => {
+            "SSL handshake failed on verifying the certificate"
+        }
+        Doing::Handshake => "SSL handshake failed",
+        Doing::Traffic => "Fatal error on SSL protocol",
+        Doing::Eof => "Error calling eof_received()",
+        Doing::Closing => "Fatal error on transport",
+    })
+}

@@ -1,0 +1,159 @@
+"""`SSLTransport`: the cold half of native TLS, and the choice of what TLS is done by.
+
+What runs per record is native; here is what is done once a connection, or when somebody asks.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import warnings
+from asyncio import constants, sslproto
+from typing import Any
+
+from . import _ferrio
+from ._support import tls_times
+
+# What TLS is done by: asyncio's own protocol, an SSLObject driven natively, or OpenSSL itself.
+ENGINES = ("asyncio", "bio")
+VARIABLE = "FERRIO_TLS"
+
+# What is asked of the SSLObject when somebody wants to know, by the name of the method.
+_ASKED = {"peercert": "getpeercert", "cipher": "cipher", "compression": "compression"}
+
+# The methods that are called for every connection or record, and those of the C object inside which they lead to.
+_DRIVEN = ("do_handshake", "read", "write", "unwrap")
+
+
+def engine() -> str:
+    """The engine that is in force."""
+    asked = os.environ.get(VARIABLE)
+    if asked is None or asked in ENGINES:
+        return asked or ENGINES[-1]
+    raise ValueError(f"{VARIABLE}={asked!r}: no such TLS engine; it is one of {', '.join(ENGINES)}, or not set")
+
+
+def is_native() -> bool:
+    """Whether TLS is native."""
+    return engine() != "asyncio"
+
+
+class SSLTransport(_ferrio.SSLTransport, sslproto._SSLProtocolTransport):  # type: ignore[misc]  # private to asyncio
+    """A TLS connection, in asyncio's terms a `Transport`; to the socket transport below it is the protocol."""
+
+    _start_tls_compatible = True
+    _sendfile_compatible = constants._SendfileMode.FALLBACK
+
+    def __init__(self) -> None:  # made by the loop; asyncio's class would want its own protocol
+        pass
+
+    @property
+    def _ssl_protocol(self) -> Any:  # type: ignore[override]  # asyncio's has an attribute
+        return self
+
+    @property
+    def _app_transport(self) -> Any:
+        return self
+
+    @property
+    def _app_protocol(self) -> Any:
+        return self.get_protocol()
+
+    @property
+    def _extra(self) -> dict[str, Any]:
+        extra = {"sslcontext": self._sslcontext}
+        if self._established:
+            for name in (*_ASKED, "ssl_object"):
+                extra[name] = self.get_extra_info(name)
+        return extra
+
+    def _learn(self) -> None:
+        """After the handshake: the standard library's object answers later as well as now; others are asked now."""
+        if type(self._sslobj) is not ssl.SSLObject:
+            self._stored_extra = {name: getattr(self._sslobj, method)() for name, method in _ASKED.items()}
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return what asyncio's TLS transports know, or what the socket transport below does."""
+        if name == "sslcontext":
+            return self._sslcontext
+        if self._established:
+            if name == "ssl_object":
+                return self._sslobj
+            if name in _ASKED:
+                stored = self._stored_extra
+                if stored is None:
+                    stored = self._stored_extra = {}
+                if name not in stored:
+                    stored[name] = getattr(self._sslobj, _ASKED[name])()
+                return stored[name]
+        below = self._transport
+        return default if below is None else below.get_extra_info(name, default)
+
+    def __repr__(self) -> str:
+        info = [self.__class__.__name__]
+        if self._closed:
+            info.append("closed" if self._transport is None else "closing")
+        if self._transport is not None:
+            info.append(f"over {self._transport!r}")
+        return f"<{' '.join(info)}>"
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if not self._closed:
+            self._closed = True
+            _warn("unclosed transport <asyncio._SSLProtocolTransport object>", ResourceWarning, source=self)
+
+
+def make(
+    loop: Any,
+    protocol: Any,
+    sslcontext: Any,
+    waiter: Any,
+    server_side: bool = False,
+    server_hostname: str | None = None,
+    *,
+    known: bool = False,
+    accepted: bool = False,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
+) -> tuple[Any, Any]:
+    """A protocol for a socket transport, and the transport that it is to `protocol`: one and the same object."""
+    timeouts = tls_times(ssl_handshake_timeout, ssl_shutdown_timeout)
+    if not sslcontext:
+        sslcontext = sslproto._create_transport_context(server_side, server_hostname)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    hostname = server_hostname if server_hostname and not server_side else None
+    sslobj = sslcontext.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=hostname)
+    inner = getattr(sslobj, "_sslobj", None)
+    plainly = _plainly(sslobj) if inner is not None else (False,) * len(_DRIVEN)
+    transport = loop._tls(
+        SSLTransport,
+        protocol,
+        sslcontext,
+        waiter,
+        sslobj,
+        inner,
+        plainly,
+        incoming,
+        outgoing,
+        known,
+        accepted,
+        *timeouts,
+    )
+    return transport, transport
+
+
+def make_theirs(loop: Any, protocol: Any, sslcontext: Any, *args: Any, **names: Any) -> tuple[Any, Any]:
+    """As `make`, of asyncio's own classes."""
+    ssl_protocol = sslproto.SSLProtocol(loop, protocol, sslcontext, *args, **names)
+    return ssl_protocol, ssl_protocol._app_transport
+
+
+def _plainly(sslobj: Any) -> tuple[bool, ...]:
+    """Which methods do no more than call the C object inside: those that no class and no instance replaces."""
+    kind = type(sslobj)
+    if kind is ssl.SSLObject and not (vars(sslobj).keys() - {"_sslobj"}):
+        return (True,) * len(_DRIVEN)
+    if not isinstance(sslobj, ssl.SSLObject):
+        return (False,) * len(_DRIVEN)
+    own = vars(sslobj)
+    return tuple(getattr(kind, name) is getattr(ssl.SSLObject, name) and name not in own for name in _DRIVEN)
