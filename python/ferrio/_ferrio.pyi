@@ -44,6 +44,7 @@ __all__ = [
     "__version__",
     "_tasks",
     "create_task",
+    "direct_tls",
     "eager_task_factory",
     "ensure_future",
     "gather",
@@ -66,6 +67,9 @@ __version__: str
 
 def rust_round_trip(address: str, data: bytes) -> asyncio.Future[bytes]:
     """Connect to a numeric address, send `data`, and return as many bytes as were sent, all in Rust."""
+
+def direct_tls() -> str | None:
+    """Why OpenSSL is not called directly; None if it is."""
 
 def rust_sleep(delay: float) -> asyncio.Future[None]:
     """Sleep for `delay` seconds in Rust."""
@@ -463,8 +467,8 @@ class BaseLoop:
         object: Any,
         inner: Any,
         plainly: tuple[bool, ...],
-        incoming: Any,
-        outgoing: Any,
+        incoming: Any | None,
+        outgoing: Any | None,
         known: bool,
         accepted: bool,
         handshake: float,

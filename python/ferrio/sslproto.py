@@ -15,7 +15,7 @@ from . import _ferrio
 from ._support import tls_times
 
 # What TLS is done by: asyncio's own protocol, an SSLObject driven natively, or OpenSSL itself.
-ENGINES = ("asyncio", "bio")
+ENGINES = ("direct", "bio", "asyncio")
 VARIABLE = "FERRIO_TLS"
 
 # What is asked of the SSLObject when somebody wants to know, by the name of the method.
@@ -25,17 +25,24 @@ _ASKED = {"peercert": "getpeercert", "cipher": "cipher", "compression": "compres
 _DRIVEN = ("do_handshake", "read", "write", "unwrap")
 
 
-def engine() -> str:
-    """The engine that is in force."""
+def engine() -> tuple[str, str]:
+    """The engine that is in force, and why it is."""
     asked = os.environ.get(VARIABLE)
-    if asked is None or asked in ENGINES:
-        return asked or ENGINES[-1]
-    raise ValueError(f"{VARIABLE}={asked!r}: no such TLS engine; it is one of {', '.join(ENGINES)}, or not set")
+    if asked in ("bio", "asyncio"):
+        return asked, f"{VARIABLE}={asked}"
+    if asked is not None and asked != "direct":
+        raise ValueError(f"{VARIABLE}={asked!r}: no such TLS engine; it is one of {', '.join(ENGINES)}, or not set")
+    obstacle = _ferrio.direct_tls()
+    if obstacle is None:
+        return "direct", f"{VARIABLE}=direct" if asked else f"proved on {ssl.OPENSSL_VERSION}"
+    if asked:
+        raise RuntimeError(f"{VARIABLE}=direct: OpenSSL cannot be called directly: {obstacle}; unset the variable")
+    return "bio", obstacle
 
 
 def is_native() -> bool:
     """Whether TLS is native."""
-    return engine() != "asyncio"
+    return engine()[0] != "asyncio"
 
 
 class SSLTransport(_ferrio.SSLTransport, sslproto._SSLProtocolTransport):  # type: ignore[misc]  # private to asyncio
@@ -120,9 +127,11 @@ def make(
     timeouts = tls_times(ssl_handshake_timeout, ssl_shutdown_timeout)
     if not sslcontext:
         sslcontext = sslproto._create_transport_context(server_side, server_hostname)
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    direct = engine()[0] == "direct" and _can_be_direct(sslcontext)
+    # An object that is driven directly gets a BIO of ours instead, before anything is written to these.
+    bios = _UNUSED if direct else (ssl.MemoryBIO(), ssl.MemoryBIO())
     hostname = server_hostname if server_hostname and not server_side else None
-    sslobj = sslcontext.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=hostname)
+    sslobj = sslcontext.wrap_bio(*bios, server_side=server_side, server_hostname=hostname)
     inner = getattr(sslobj, "_sslobj", None)
     plainly = _plainly(sslobj) if inner is not None else (False,) * len(_DRIVEN)
     transport = loop._tls(
@@ -133,8 +142,7 @@ def make(
         sslobj,
         inner,
         plainly,
-        incoming,
-        outgoing,
+        *((None, None) if direct else bios),
         known,
         accepted,
         *timeouts,
@@ -148,12 +156,29 @@ def make_theirs(loop: Any, protocol: Any, sslcontext: Any, *args: Any, **names: 
     return ssl_protocol, ssl_protocol._app_transport
 
 
+def _can_be_direct(sslcontext: Any) -> bool:
+    """Whether the records of the context's objects go through the C object inside, and nobody looks on."""
+    kind = getattr(sslcontext, "sslobject_class", None)
+    return (
+        type(sslcontext).wrap_bio is ssl.SSLContext.wrap_bio
+        and isinstance(kind, type)
+        and issubclass(kind, ssl.SSLObject)
+        and kind._create.__func__ is ssl.SSLObject._create.__func__  # type: ignore[attr-defined]
+        and kind.read is ssl.SSLObject.read
+        and kind.write is ssl.SSLObject.write
+        and sslcontext._msg_callback is None
+    )
+
+
 def _plainly(sslobj: Any) -> tuple[bool, ...]:
     """Which methods do no more than call the C object inside: those that no class and no instance replaces."""
-    kind = type(sslobj)
-    if kind is ssl.SSLObject and not (vars(sslobj).keys() - {"_sslobj"}):
+    kind, own = type(sslobj), vars(sslobj)
+    if kind is ssl.SSLObject and len(own) == 1:
         return (True,) * len(_DRIVEN)
     if not isinstance(sslobj, ssl.SSLObject):
         return (False,) * len(_DRIVEN)
-    own = vars(sslobj)
     return tuple(getattr(kind, name) is getattr(ssl.SSLObject, name) and name not in own for name in _DRIVEN)
+
+
+# For objects whose BIOs are replaced: nothing is ever written to these.
+_UNUSED = (ssl.MemoryBIO(), ssl.MemoryBIO())

@@ -19,6 +19,7 @@ use crate::ffi::buffers::Exported;
 use crate::ffi::call::with_python;
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state};
 use crate::ffi::members::Members;
+use crate::ffi::openssl::recycle;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::protocols::{Chunk, PyProtocol, fatal};
 use crate::rare::Item;
@@ -137,7 +138,10 @@ impl<C: Door> Stream<C> {
         if self.transport.may_write().is_err() {
             return Ok(());
         }
-        self.transport.write_owned(this, ciphertext).map(drop)
+        if let Some(Chunk::Copied(memory)) = self.transport.write_owned(this, ciphertext)? {
+            recycle(memory);
+        }
+        Ok(())
     }
 
     /// `close`, by who is on top.

@@ -11,6 +11,7 @@
 //! * `loop_slots`: making a loop
 //! * `object`: native types that Python code makes and derives from
 //! * `received`: bytes that arrived and were not read yet
+//! * `openssl`: OpenSSL itself, as the interpreter has it
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are, and which one is current
 //! * `stop`: how a native coroutine returns a value
@@ -33,6 +34,7 @@ pub(crate) mod heap_type;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
 pub(crate) mod object;
+pub(crate) mod openssl;
 pub(crate) mod received;
 pub(crate) mod reference;
 pub(crate) mod registry;

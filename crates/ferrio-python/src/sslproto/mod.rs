@@ -4,21 +4,24 @@
 //! state machine is the engine's `Layer`. What is asked once or in trouble is in `ferrio.sslproto`.
 //!
 //! * `sides`: what is above and below in Python; `delivery`: how plaintext reaches a protocol
-//! * `session`: the cipher, over `MemoryBIO`s (`bio`); `errors`: which exceptions mean what
+//! * `session`: the cipher, over `MemoryBIO`s (`bio`) or by OpenSSL itself (`direct`), where that is proved to work
+//!   (`proof`); `errors`: which exceptions mean what
 
 pub(crate) mod bio;
 pub(crate) mod delivery;
+pub(crate) mod direct;
 pub(crate) mod errors;
+pub(crate) mod proof;
 pub(crate) mod session;
 pub(crate) mod sides;
 
 use std::ffi::CStr;
 
 use ferrio_engine::transport::{Later, Layer, Limits, Patience};
-use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::intern;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
+use pyo3::intern;
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::leaves_the_loop;
@@ -31,6 +34,7 @@ use crate::ffi::word::{Head, Io, Turn};
 use crate::protocols::{Chunk, Takes};
 use crate::server::some;
 use crate::sslproto::bio::{Buffered, Plainly};
+use crate::sslproto::direct::Direct;
 use crate::sslproto::session::Cipher;
 use crate::sslproto::sides::{Around, LOST, Parts, bit};
 use crate::support;
@@ -347,8 +351,8 @@ impl BaseLoop {
             Some(object),
             inner,
             Some(plainly),
-            Some(incoming),
-            Some(outgoing),
+            incoming,
+            outgoing,
             Some(known),
             Some(accepted),
             Some(handshake),
@@ -360,7 +364,13 @@ impl BaseLoop {
         let py = this.py();
         let plainly: Plainly = plainly.extract()?;
         let inner = some(inner).map(|inner| inner.into_bound(py));
-        let session = Buffered::new(&object, inner, incoming.to_owned(), outgoing.to_owned(), plainly);
+        let session = match (some(incoming), some(outgoing)) {
+            (Some(incoming), Some(outgoing)) => {
+                let (incoming, outgoing) = (incoming.into_bound(py), outgoing.into_bound(py));
+                Cipher::Buffered(Buffered::new(&object, inner, incoming, outgoing, plainly))
+            }
+            _ => Cipher::Direct(direct(&object, inner, plainly)?),
+        };
         let around = Around::new(&Parts {
             event_loop: this,
             protocol: &protocol,
@@ -371,10 +381,20 @@ impl BaseLoop {
             shutdown_timeout: &shutdown,
             accepted: accepted.is_truthy()?,
         })?;
-        let layer = Layer::new(Cipher::Buffered(session), around, known.is_truthy()?);
+        let layer = Layer::new(session, around, known.is_truthy()?);
         let state = SslTransport { head: Head::new::<SslTransport>(), layer };
         alloc(&*class.cast::<PyType>()?, state).map(|this| Some(this.unbind()))
     }
+}
+
+/// The direct session of an object that was made for it.
+fn direct(object: &Bound<'_, PyAny>, inner: Option<Bound<'_, PyAny>>, plainly: Plainly) -> PyResult<Direct> {
+    let refused =
+        |reason: &str| PyRuntimeError::new_err(format!("OpenSSL cannot be called directly: {reason}"));
+    let inner = inner.ok_or_else(|| refused("there is no object of _ssl"))?;
+    let library = proof::library(object.py()).map_err(refused)?;
+    let own = !(plainly[0] && plainly[3]);
+    Direct::new(library, &inner, own.then_some(object)).ok_or_else(|| refused("no BIO can be made"))
 }
 
 fn chunk(data: &Bound<'_, PyAny>) -> PyResult<Chunk> {
