@@ -292,13 +292,13 @@ impl SslTransport {
         Ok(())
     }
 
-    fn run_job(&self, this: &Bound<'_, PyAny>, jobs: u8) -> PyResult<()> {
+    fn run_jobs(&self, this: &Bound<'_, PyAny>, jobs: u8) -> PyResult<()> {
         for job in [Later::Read, Later::Resume, Later::Close] {
             if jobs & bit(job) != 0 {
                 self.layer.on_deferred(this, job)?;
             }
         }
-        if jobs & LOST != 0 { self.around().tell_lost(this) } else { Ok(()) }
+        Ok(())
     }
 }
 
@@ -306,7 +306,10 @@ impl Io for SslTransport {
     fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
         let py = this.py();
         let jobs = self.around().jobs.take();
-        match self.inside(this, || self.run_job(this, jobs)) {
+        let done = self.inside(this, || self.run_jobs(this, jobs));
+        // The report of its failure enters the context itself.
+        let told = if jobs & LOST == 0 { Ok(()) } else { self.around().tell_lost(this) };
+        match done.and(told) {
             Err(error) if !leaves_the_loop(py, &error) => {
                 let Some(event_loop) = self.around().event_loop.bind(py) else { return Ok(()) };
                 let message = format!("Exception in callback of {}", this.repr()?);

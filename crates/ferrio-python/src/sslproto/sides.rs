@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::exceptions::{asyncio_error, leaves_the_loop};
-use crate::ffi::call::{call_method0, call_method1, copy_context};
+use crate::ffi::call::{call_method0, call_method1, copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::{Ref, Slot};
 use crate::protocols::{Chunk, Takes, defer};
@@ -179,7 +179,9 @@ impl Around {
         let py = this.py();
         let (Some(protocol), reason) = (self.protocol.bind(py), self.reason.take()) else { return Ok(()) };
         let reason = reason.map_or_else(|| py.None().into_bound(py), |reason| reason.into_bound(py));
-        let told = call_method1(&protocol, intern!(py, "connection_lost"), &reason);
+        let told = in_shared_context(&self.context.bind(py), || {
+            call_method1(&protocol, intern!(py, "connection_lost"), &reason)
+        });
         let result = match told {
             Err(error) if !leaves_the_loop(py, &error) => {
                 let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
