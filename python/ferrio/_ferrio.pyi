@@ -454,7 +454,7 @@ class BaseLoop:
         server: asyncio.AbstractServer | None,
         backlog: int,
         arguments: tuple[Any, ...],
-        tls: tuple[Any, ...] | None = None,
+        tls: Callable[[Any], Any] | None = None,
     ) -> None:
         """Accept connections of sock until _stop_serving()."""
 
@@ -464,6 +464,7 @@ class BaseLoop:
         protocol: asyncio.BaseProtocol,
         context: Any,
         waiter: asyncio.Future[None] | None,
+        server_side: bool,
         object: Any,
         inner: Any,
         plainly: tuple[bool, ...],

@@ -150,15 +150,6 @@ def tls_times(handshake: float | None, shutdown: float | None) -> tuple[float, f
     )
 
 
-def accepted_tls(loop: Any, protocol: asyncio.BaseProtocol, arguments: tuple[Any, Any, Any]) -> Any:
-    """The TLS layer of a connection that was accepted for `protocol`."""
-    from .sslproto import make
-
-    sslcontext, handshake, shutdown = arguments
-    times: dict[str, Any] = {"ssl_handshake_timeout": handshake, "ssl_shutdown_timeout": shutdown}
-    return make(loop, protocol, sslcontext, None, True, accepted=True, **times)[0]
-
-
 def log_handshake(tls: Any) -> float:
     """Debug mode: a handshake begins; the time is returned."""
     logger.debug("%r starts SSL handshake", tls)

@@ -9,6 +9,7 @@ import os
 import ssl
 import warnings
 from asyncio import constants, sslproto
+from collections.abc import Callable
 from typing import Any
 
 from . import _ferrio
@@ -23,6 +24,7 @@ _ASKED = {"peercert": "getpeercert", "cipher": "cipher", "compression": "compres
 
 # The methods that are called for every connection or record, and those of the C object inside which they lead to.
 _DRIVEN = ("do_handshake", "read", "write", "unwrap")
+_EVERYTHING, _NOTHING = (True,) * len(_DRIVEN), (False,) * len(_DRIVEN)
 
 
 def engine() -> tuple[str, str]:
@@ -119,35 +121,48 @@ def make(
     server_hostname: str | None = None,
     *,
     known: bool = False,
-    accepted: bool = False,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
 ) -> tuple[Any, Any]:
     """A protocol for a socket transport, and the transport that it is to `protocol`: one and the same object."""
-    timeouts = tls_times(ssl_handshake_timeout, ssl_shutdown_timeout)
+    times = tls_times(ssl_handshake_timeout, ssl_shutdown_timeout)
     if not sslcontext:
         sslcontext = sslproto._create_transport_context(server_side, server_hostname)
+    hostname = server_hostname if server_hostname and not server_side else None
     direct = engine()[0] == "direct" and _can_be_direct(sslcontext)
+    transport = _make(loop, protocol, sslcontext, waiter, server_side, hostname, direct, (known, False, *times))
+    return transport, transport
+
+
+def acceptor(loop: Any, sslcontext: Any, handshake: float | None, shutdown: float | None) -> Callable[[Any], Any]:
+    """What makes the TLS layer of each connection that a server accepts."""
+    direct = engine()[0] == "direct"
+
+    def accept(protocol: Any) -> Any:
+        times = tls_times(handshake, shutdown)
+        calls = direct and _can_be_direct(sslcontext)
+        return _make(loop, protocol, sslcontext, None, True, None, calls, (False, True, *times))
+
+    return accept
+
+
+def _make(
+    loop: Any,
+    protocol: Any,
+    sslcontext: Any,
+    waiter: Any,
+    server_side: bool,
+    hostname: str | None,
+    direct: bool,
+    rest: tuple[bool, bool, float, float],
+) -> Any:
     # An object that is driven directly gets a BIO of ours instead, before anything is written to these.
     bios = _UNUSED if direct else (ssl.MemoryBIO(), ssl.MemoryBIO())
-    hostname = server_hostname if server_hostname and not server_side else None
     sslobj = sslcontext.wrap_bio(*bios, server_side=server_side, server_hostname=hostname)
     inner = getattr(sslobj, "_sslobj", None)
-    plainly = _plainly(sslobj) if inner is not None else (False,) * len(_DRIVEN)
-    transport = loop._tls(
-        SSLTransport,
-        protocol,
-        sslcontext,
-        waiter,
-        sslobj,
-        inner,
-        plainly,
-        *((None, None) if direct else bios),
-        known,
-        accepted,
-        *timeouts,
-    )
-    return transport, transport
+    plainly = _NOTHING if inner is None else _plainly(sslobj)
+    given = (None, None) if direct else bios
+    return loop._tls(SSLTransport, protocol, sslcontext, waiter, server_side, sslobj, inner, plainly, *given, *rest)
 
 
 def make_theirs(loop: Any, protocol: Any, sslcontext: Any, *args: Any, **names: Any) -> tuple[Any, Any]:
@@ -174,9 +189,9 @@ def _plainly(sslobj: Any) -> tuple[bool, ...]:
     """Which methods do no more than call the C object inside: those that no class and no instance replaces."""
     kind, own = type(sslobj), vars(sslobj)
     if kind is ssl.SSLObject and len(own) == 1:
-        return (True,) * len(_DRIVEN)
+        return _EVERYTHING
     if not isinstance(sslobj, ssl.SSLObject):
-        return (False,) * len(_DRIVEN)
+        return _NOTHING
     return tuple(getattr(kind, name) is getattr(ssl.SSLObject, name) and name not in own for name in _DRIVEN)
 
 

@@ -146,7 +146,7 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
         arguments = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
         if sslcontext is None or sslproto.is_native():
-            tls = None if sslcontext is None else (sslcontext, *timeouts)
+            tls = None if sslcontext is None else sslproto.acceptor(self, sslcontext, *timeouts)
             self._listen(protocol_factory, sock, server, backlog, arguments, tls)
         else:
             super()._start_serving(*arguments)  # type: ignore[misc]  # private to asyncio, hence without types

@@ -91,9 +91,9 @@ mod _ferrio {
     #[pymodule_export]
     use crate::ffi::registry::all;
     #[pymodule_export]
-    use crate::sslproto::proof::direct_tls;
-    #[pymodule_export]
     use crate::rust_futures::{rust_round_trip, rust_sleep};
+    #[pymodule_export]
+    use crate::sslproto::proof::direct_tls;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -46,7 +46,7 @@ pub(crate) struct Listener {
     /// What `_start_serving` was called with, to call it again after a pause.
     arguments: Py<PyAny>,
     backlog: usize,
-    /// Context, handshake timeout and shutdown timeout of a server that speaks TLS.
+    /// What makes a TLS layer for a protocol, of a server that speaks TLS.
     tls: Option<Py<PyAny>>,
     active: Cell<bool>,
 }
@@ -81,8 +81,7 @@ impl Listener {
         let made = in_context(&copy_context(py)?.bind(py), || {
             let mut protocol = self.factory.bind(py).call0()?;
             if let Some(tls) = &self.tls {
-                let helper = support::helper(py, intern!(py, "accepted_tls"))?;
-                protocol = helper.call1((event_loop, protocol, tls))?;
+                protocol = tls.bind(py).call1((protocol,))?;
             }
             let server = self.server.as_ref().map(|server| server.clone_ref(py));
             stream(event_loop, Descriptor::owned(connection), ends, &protocol, None, None, server)

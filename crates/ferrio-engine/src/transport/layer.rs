@@ -69,6 +69,8 @@ pub struct Layer<S: Session, D: Sides<S>> {
     blocked: Cell<bool>,
     /// The protocol was told to write no more.
     full: Cell<bool>,
+    /// We speak first.
+    speaks_first: bool,
     /// Data is being encrypted: more of it is queued behind.
     writing: Cell<bool>,
     limits: RefCell<Option<Box<Marks>>>,
@@ -91,8 +93,9 @@ impl Default for Marks {
 }
 
 impl<S: Session, D: Sides<S>> Layer<S, D> {
-    /// A layer that does nothing until it is started. `known` says that the protocol has had `connection_made` already.
-    pub fn new(session: S, sides: D, known: bool) -> Self {
+    /// A layer that does nothing until it is started. `speaks_first` is whether our side begins the
+    /// handshake; `known` says that the protocol has had `connection_made` already.
+    pub fn new(session: S, sides: D, speaks_first: bool, known: bool) -> Self {
         Layer {
             session,
             sides,
@@ -105,6 +108,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
             held: Cell::default(),
             blocked: Cell::default(),
             full: Cell::default(),
+            speaks_first,
             writing: Cell::default(),
             limits: RefCell::default(),
             lost_writes: Cell::default(),
@@ -167,7 +171,8 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
         }
         self.stage.set(Stage::Handshake);
         self.sides.wait(cx, Patience::Handshake);
-        self.shake_hands(cx)
+        // A server that was told nothing yet has nothing to say.
+        if self.speaks_first || self.session.unread(cx) > 0 { self.shake_hands(cx) } else { Ok(()) }
     }
 
     /// Ciphertext came.

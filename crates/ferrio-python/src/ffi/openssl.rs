@@ -12,6 +12,8 @@
 //! a count of the `Wire`; the `Connection` owns another.
 //! Invariant ONE: a `Wire` is touched by BIO callbacks inside a call on its `SSL*`, and by its `Connection` outside of such
 //! calls, all of them made by the loop's thread.
+//!
+//! Over 500 lines because it is one library's binding, and half of it lists its functions and callbacks.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_ulong, c_void};
@@ -176,7 +178,7 @@ impl OpenSsl {
             if size < (self.place + 2 * word).cast_signed() {
                 return false;
             }
-            let at = |place: usize| socket.as_ptr().cast::<u8>().add(place).cast::<*mut c_void>().read();
+            let at = |place: usize| socket.as_ptr().byte_add(place).cast::<*mut c_void>().read();
             let (own, ssl, theirs) = (at(self.place - word), at(self.place), at(self.place + word));
             let no_socket = own.is_null() || own.cast() == ffi::Py_None();
             no_socket && !ssl.is_null() && ssl.addr() % word == 0 && theirs == context.as_ptr().cast()
@@ -203,7 +205,7 @@ impl OpenSsl {
 
     fn pointer(&self, socket: &Bound<'_, PyAny>) -> Ssl {
         // SAFETY: `is_laid_out` was true of an object of this type, or PROVED.
-        unsafe { socket.as_ptr().cast::<u8>().add(self.place).cast::<Ssl>().read() }
+        unsafe { socket.as_ptr().byte_add(self.place).cast::<Ssl>().read() }
     }
 }
 

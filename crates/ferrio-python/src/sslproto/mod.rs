@@ -5,12 +5,13 @@
 //!
 //! * `sides`: what is above and below in Python; `delivery`: how plaintext reaches a protocol
 //! * `session`: the cipher, over `MemoryBIO`s (`bio`) or by OpenSSL itself (`direct`), where that is proved to work
-//!   (`proof`); `errors`: which exceptions mean what
+//!   (`proof`); `errors`: which exceptions mean what; `making`: the loop's method that makes one
 
 pub(crate) mod bio;
 pub(crate) mod delivery;
 pub(crate) mod direct;
 pub(crate) mod errors;
+mod making;
 pub(crate) mod proof;
 pub(crate) mod session;
 pub(crate) mod sides;
@@ -18,12 +19,11 @@ pub(crate) mod sides;
 use std::ffi::CStr;
 
 use ferrio_engine::transport::{Later, Layer, Limits, Patience};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
-use pyo3::intern;
 
-use crate::base_events::BaseLoop;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
@@ -33,10 +33,8 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::word::{Head, Io, Turn};
 use crate::protocols::{Chunk, Takes};
 use crate::server::some;
-use crate::sslproto::bio::{Buffered, Plainly};
-use crate::sslproto::direct::Direct;
 use crate::sslproto::session::Cipher;
-use crate::sslproto::sides::{Around, LOST, Parts, bit};
+use crate::sslproto::sides::{Around, LOST, bit};
 use crate::support;
 
 /// See the module.
@@ -85,6 +83,10 @@ impl SslTransport {
 }
 
 impl SslTransport {
+    fn create<'py>(class: &Bound<'py, PyType>, layer: Layer<Cipher, Around>) -> PyResult<Bound<'py, PyAny>> {
+        alloc(class, SslTransport { head: Head::new::<SslTransport>(), layer })
+    }
+
     fn around(&self) -> &Around {
         self.layer.sides()
     }
@@ -318,86 +320,6 @@ impl Io for SslTransport {
             result => result,
         }
     }
-}
-
-impl BaseLoop {
-    pub(crate) fn tls_members() -> Members {
-        members! { BaseLoop;
-            methods {
-                c"_tls" c"A TLS transport of a class, not connected yet." => tls,
-            }
-            attributes {}
-        }
-    }
-
-    fn tls(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
-        let names = [
-            "cls",
-            "protocol",
-            "context",
-            "waiter",
-            "object",
-            "inner",
-            "plainly",
-            "incoming",
-            "outgoing",
-            "known",
-            "accepted",
-            "handshake",
-            "shutdown",
-        ];
-        let [
-            Some(class),
-            Some(protocol),
-            Some(context),
-            waiter,
-            Some(object),
-            inner,
-            Some(plainly),
-            incoming,
-            outgoing,
-            Some(known),
-            Some(accepted),
-            Some(handshake),
-            Some(shutdown),
-        ] = args.bind("_tls", names, names.len())?
-        else {
-            return Ok(None);
-        };
-        let py = this.py();
-        let plainly: Plainly = plainly.extract()?;
-        let inner = some(inner).map(|inner| inner.into_bound(py));
-        let session = match (some(incoming), some(outgoing)) {
-            (Some(incoming), Some(outgoing)) => {
-                let (incoming, outgoing) = (incoming.into_bound(py), outgoing.into_bound(py));
-                Cipher::Buffered(Buffered::new(&object, inner, incoming, outgoing, plainly))
-            }
-            _ => Cipher::Direct(direct(&object, inner, plainly)?),
-        };
-        let around = Around::new(&Parts {
-            event_loop: this,
-            protocol: &protocol,
-            ssl_context: &context,
-            object: &object,
-            waiter: some(waiter).map(|waiter| waiter.into_bound(py)),
-            handshake_timeout: &handshake,
-            shutdown_timeout: &shutdown,
-            accepted: accepted.is_truthy()?,
-        })?;
-        let layer = Layer::new(session, around, known.is_truthy()?);
-        let state = SslTransport { head: Head::new::<SslTransport>(), layer };
-        alloc(&*class.cast::<PyType>()?, state).map(|this| Some(this.unbind()))
-    }
-}
-
-/// The direct session of an object that was made for it.
-fn direct(object: &Bound<'_, PyAny>, inner: Option<Bound<'_, PyAny>>, plainly: Plainly) -> PyResult<Direct> {
-    let refused =
-        |reason: &str| PyRuntimeError::new_err(format!("OpenSSL cannot be called directly: {reason}"));
-    let inner = inner.ok_or_else(|| refused("there is no object of _ssl"))?;
-    let library = proof::library(object.py()).map_err(refused)?;
-    let own = !(plainly[0] && plainly[3]);
-    Direct::new(library, &inner, own.then_some(object)).ok_or_else(|| refused("no BIO can be made"))
 }
 
 fn chunk(data: &Bound<'_, PyAny>) -> PyResult<Chunk> {

@@ -31,13 +31,12 @@ const GARBAGE: [u8; 37] = {
 /// The library, or why it is not called directly.
 pub(crate) fn library(py: Python<'_>) -> Result<&'static OpenSsl, &'static str> {
     static PROVED: OnceLock<Result<&'static OpenSsl, String>> = OnceLock::new();
-    let proved = match PROVED.get() {
-        Some(proved) => proved,
-        None => {
-            let proved = prove(py).unwrap_or_else(|error| Err(format!("the proof failed: {error}")));
-            PROVED.get_or_init(|| proved)
-        }
-    };
+    if PROVED.get().is_none() {
+        let proved = prove(py).unwrap_or_else(|error| Err(format!("the proof failed: {error}")));
+        // Somebody else's proof, made while Python code ran in this one, is as good.
+        let _kept = PROVED.set(proved);
+    }
+    let proved = PROVED.get().ok_or("the proof was not kept")?;
     proved.as_ref().map(|library| *library).map_err(String::as_str)
 }
 
