@@ -206,7 +206,7 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         secured, _ = sslproto.make(self, protocol, sslcontext, waiter, known=True, **names)
         # Nothing may be received before the handshake begins.
         transport.pause_reading()
-        transport.set_protocol(secured)
+        transport.set_protocol(secured)  # pyright: ignore[reportArgumentType]  # it passes for one
         steps = self.call_soon(secured._begin, transport), self.call_soon(transport.resume_reading)
         try:
             await waiter

@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from itertools import repeat
-from typing import cast
+from typing import Any, cast
 
 import ferrio as asyncio
 from ferrio.testing import VirtualLoop
@@ -135,30 +135,33 @@ async def wait_for(times: int) -> None:
         await asyncio.wait_for(idle(), 10)
 
 
+class Back(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+class Counting(Back):
+    def __init__(self, times: int, done: Any) -> None:
+        self.left = times
+        self.done = done
+
+    def data_received(self, data: bytes) -> None:
+        self.left -= 1
+        if self.left:
+            self.transport.write(data)
+        else:
+            self.done.set_result(None)
+
+
 async def echo_protocol(times: int) -> None:
     """Both ends: each round trip is two writes and two reads."""
     loop, (left, right) = asyncio.get_running_loop(), socket.socketpair()
     done = loop.create_future()
-
-    class Back(asyncio.Protocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.transport = cast(asyncio.Transport, transport)
-
-        def data_received(self, data: bytes) -> None:
-            self.transport.write(data)
-
-    class Counting(Back):
-        left = times
-
-        def data_received(self, data: bytes) -> None:
-            self.left -= 1
-            if self.left:
-                self.transport.write(data)
-            else:
-                done.set_result(None)
-
     server, _ = await loop.create_connection(Back, sock=right)
-    client, _ = await loop.create_connection(Counting, sock=left)
+    client, _ = await loop.create_connection(lambda: Counting(times, done), sock=left)
     client.write(LINE)
     await done
     client.close()
