@@ -19,6 +19,7 @@ import warnings
 
 import ferrio
 
+from .. import sslproto
 from .._ferrio import __build__
 from .probe import kernel_features
 
@@ -27,6 +28,7 @@ Facts = dict[str, dict[str, str]]
 OTHER_LOOPS = ("uvloop", "rloop", "rsloop")
 VARIABLES = (
     "FERRIO_POLLER",
+    "FERRIO_TLS",
     "PYTHONASYNCIODEBUG",
     "PYTHONDEVMODE",
     "PYTHONMALLOC",
@@ -107,8 +109,19 @@ def loop() -> dict[str, str]:
         "poller": poller,
         "debug mode": debug,
         "asyncio policy": f"{policy.__module__}.{policy.__qualname__}",
-        "tls": "asyncio's SSLProtocol on native transports",
+        **tls(),
     }
+
+
+def tls() -> dict[str, str]:
+    """What TLS is done by here, why, and whether the kernel could do it."""
+    try:
+        engine, reason = sslproto.engine()
+    except Exception as error:
+        found = f"unknown: {error}"
+    else:
+        found = f"{_ENGINES[engine]} ({reason})"
+    return {"tls": found, "tls in the kernel": _kernel_tls()}
 
 
 def limits() -> dict[str, str]:
@@ -128,6 +141,19 @@ def installed(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
+
+
+_ENGINES = {
+    "direct": "native, OpenSSL called directly",
+    "bio": "native, by way of SSLObject and MemoryBIO",
+    "asyncio": "asyncio's SSLProtocol",
+}
+
+
+def _kernel_tls() -> str:
+    """The kernel has it where a socket may be given the protocol "tls" on top; ferrio does not use it."""
+    layers = _first_line("/proc/sys/net/ipv4/tcp_available_ulp")
+    return f"{'offered' if 'tls' in layers.split() else 'not offered'} (tcp_available_ulp: {layers}), not used"
 
 
 def _processors() -> set[int]:
