@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-PATIENCE = 30
+PATIENCE = 90
 FERRIO = (sys.executable, "-m", "ferrio")
 PYTHON = (sys.executable,)
 

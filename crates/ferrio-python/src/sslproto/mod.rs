@@ -20,9 +20,9 @@ use std::ffi::CStr;
 
 use ferrio_engine::transport::{Later, Layer, Limits, Patience};
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
+use pyo3::{IntoPyObjectExt, intern};
 
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::args::Args;
@@ -281,6 +281,12 @@ impl SslTransport {
         Ok(self.around().established.get())
     }
 
+    /// By which name `FERRIO_TLS` knows what encrypts.
+    fn engine_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let name = if self.layer.session().reads_directly() { "direct" } else { "bio" };
+        name.into_py_any(this.py())
+    }
+
     fn full_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.layer.is_full())
     }
@@ -393,6 +399,7 @@ impl Native for SslTransport {
                 c"_sslcontext" => context_attribute;
                 c"_sslobj" => object_attribute;
                 c"_established" => established_attribute;
+                c"_engine" => engine_attribute;
                 c"_protocol_paused" => full_attribute;
                 c"_stored_extra" => extra_attribute, set_extra_attribute;
                 c"_closed" => closed_attribute, set_closed_attribute;
