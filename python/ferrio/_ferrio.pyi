@@ -161,7 +161,7 @@ class Condition:
     _loop: asyncio.AbstractEventLoop | None
     _waiters: deque[asyncio.Future[Any]]
     def _start(self, lock: Any, plain: bool) -> None: ...
-    def wait(self) -> Coroutine[Any, Any, Literal[True]]: ...
+    async def wait(self) -> Literal[True]: ...
     def notify(self, n: int = 1) -> None: ...
     def notify_all(self) -> None: ...
 
@@ -228,7 +228,7 @@ class Queue(Generic[_T]):
     def get(self) -> Coroutine[Any, Any, _T]: ...
     def get_nowait(self) -> _T: ...
     def task_done(self) -> None: ...
-    def join(self) -> Coroutine[Any, Any, None]: ...
+    async def join(self) -> None: ...
     def shutdown(self, immediate: bool = False) -> None: ...
 
 @disjoint_base
@@ -670,18 +670,18 @@ class StreamReader:
     def feed_data(self, data: Iterable[SupportsIndex]) -> None:
         """Put data at the end of the buffer."""
 
-    def read(self, n: int = -1) -> Coroutine[Any, Any, bytes]:
+    async def read(self, n: int = -1) -> bytes:
         """Read up to n bytes, or everything up to the end. A coroutine."""
 
-    def readline(self) -> Coroutine[Any, Any, bytes]:
+    async def readline(self) -> bytes:
         """Read a line, with its newline. A coroutine."""
 
-    def readexactly(self, n: int) -> Coroutine[Any, Any, bytes]:
+    async def readexactly(self, n: int) -> bytes:
         """Read exactly n bytes. A coroutine."""
 
-    def readuntil(
+    async def readuntil(
         self, separator: bytes | bytearray | memoryview | tuple[bytes | bytearray | memoryview, ...] = b"\n"
-    ) -> Coroutine[Any, Any, bytes]:
+    ) -> bytes:
         """Read up to a separator, or the first of several in a tuple, and that. A coroutine."""
 
 @disjoint_base
@@ -726,7 +726,7 @@ class StreamWriter:
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """What the transport knows about itself."""
 
-    def drain(self) -> Coroutine[Any, Any, None]:
+    async def drain(self) -> None:
         """Wait until there is room for more. A coroutine."""
 
 @disjoint_base
