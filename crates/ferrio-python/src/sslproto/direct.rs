@@ -28,7 +28,7 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    /// `own` is whether the object's class has methods of its own for the handshake or for closing.
+    /// `object` is there if its class has methods of its own for the handshake or for closing.
     pub(crate) fn new(
         library: &'static OpenSsl,
         inner: &Bound<'_, PyAny>,
@@ -97,7 +97,8 @@ impl Direct {
             Answer::Bytes(count) => Ok(Some(count)),
             Answer::Again => Ok(None),
             Answer::End | Answer::Failed => {
-                Err(self.failure(py, intern!(py, "write"), PyBytes::new(py, b"\0").as_any()))
+                // Nothing is written, should the library have got over it.
+                Err(self.failure(py, intern!(py, "write"), PyBytes::new(py, b"").as_any()))
             }
         }
     }
