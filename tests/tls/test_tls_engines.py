@@ -18,10 +18,15 @@ def connect(certificates, change=lambda context: context, **names):
     """The class and the engine of a client's transport, and what came back of what it sent."""
 
     async def scenario():
+        ended = asyncio.Event()
+
         async def echo(reader, writer):
-            writer.write(await reader.readexactly(5))
-            writer.close()
-            await writer.wait_closed()
+            try:
+                writer.write(await reader.readexactly(5))
+                writer.close()
+                await writer.wait_closed()
+            finally:
+                ended.set()
 
         server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=certificates.server_side())
         async with server:
@@ -34,6 +39,7 @@ def connect(certificates, change=lambda context: context, **names):
             found = type(writer.transport), getattr(writer.transport, "_engine", None), await reader.read()
             writer.close()
             await writer.wait_closed()
+            await ended.wait()
         return found
 
     return ferrio.run(scenario())
