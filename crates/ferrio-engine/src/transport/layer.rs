@@ -20,8 +20,9 @@ use super::outgoing::Limits;
 use super::session::{Plain, Progress, Session};
 use super::sides::{Doing, Later, Patience, Severity, Sides};
 
-/// Plaintext that is encrypted before it is sent: four whole records. More at once would leave the processor's cache.
-const PIECE: usize = 64 * 1024;
+/// Plaintext that is encrypted before it is sent: sixteen whole records, in one system call. With four, `tls_bulk_send`
+/// had 0.8 times uvloop's efficiency, with these 1.05 times; both within the noise of a busy machine.
+const PIECE: usize = 256 * 1024;
 
 /// Bytes that wait for the peer above which the protocol is told to pause, and those that wait for the protocol above which
 /// nothing more is received; asyncio's defaults.

@@ -45,8 +45,8 @@ const CTRL_WPENDING: c_int = 13;
 /// A source and a sink, with numbers that no BIO of the library has.
 const BIO_TYPE: c_int = 0x0400 | 0x7B;
 
-/// The most memory that is kept for the next ciphertext to be sent: four records and their heads.
-const SPARE: usize = 68 * 1024;
+/// The most memory that is kept for the next ciphertext to be sent, once a thread: sixteen records and their heads.
+const SPARE: usize = 272 * 1024;
 
 macro_rules! functions {
     ($($name:ident: $symbol:literal fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
