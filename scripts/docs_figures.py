@@ -1,6 +1,6 @@
 """Everything in the text that was measured, from one report: `make plots`.
 
-Reads docs/assets/benches.json, which `make bench BENCH='--rounds 3 --json docs/assets/benches.json'` writes, and makes
+Reads docs/assets/benches.json, which `make bench BENCH='--rounds 2 --json docs/assets/benches.json'` writes, and makes
 docs/assets/*.svg and docs/assets/benches.md of it, and the table of README.md between its two marks. With --check
 nothing is written: exit status 1 and the names of the files that differ. No figure is typed by hand.
 """
@@ -42,6 +42,7 @@ CHARTS = {
     "echo-rate": ("Servers: what the client sees", r"echo_\w+|connection_rate|bulk_\w+"),
     "web": ("HTTP and WebSocket: CPU time per request", r"(http|websocket)_\w+\.cpu|http_aiohttp_client"),
     "latency": ("Latency at 10,000 requests a second, and a timer's jitter", r"(latency|timer_jitter)_\w+\.p\d+"),
+    "tls": ("TLS: CPU time, memory", r"tls_\w+\.cpu|tls_idle_memory"),
     "other": ("Children, memory, and cost in a crowd", r"spawn|spawn\.stall|idle_memory|scaling_\w+(\.\w+)?"),
 }
 # What the README shows: the good, the even and the bad.
@@ -50,16 +51,32 @@ TELLING = (
     "call_soon_chain",
     "threadsafe_other",
     "timer_cancel",
-    "timer_rounds_x100",
+    "task_switch_x100",
+    "create_task",
+    "gather_10k",
+    "queue_pair",
+    "lock_uncontended",
+    "timeout",
+    "sleeps_50k",
+    "to_thread",
+    "async_tree_io",
+    "task_memory_asleep",
     "echo_1k_x64.cpu",
     "echo_100k_x64.cpu",
     "echo_streams_1k_x64.cpu",
+    "echo_readline_1k_x64.cpu",
     "echo_udp_1k_x64.cpu",
+    "tls_echo_1k_x64.cpu",
+    "tls_handshakes.cpu",
     "bulk_send",
     "connection_rate",
+    "getaddrinfo_literal",
+    "http_uvicorn_asgi.cpu",
+    "websocket_websockets.cpu",
     "spawn",
     "spawn.stall",
     "idle_memory",
+    "scaling_tasks.time",
 )
 
 
