@@ -1,9 +1,11 @@
-# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH.
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH.
 
 PYTHON  ?= python3
 VENV    ?= .venv
 JOBS    ?= 2
 BENCH   ?=
+# Whether pytest runs on the second poller, too, which is the same on every CPython: `make test BOTH=` leaves it out.
+BOTH    ?= yes
 UPDATE  ?=
 MACOS   := aarch64-apple-darwin
 
@@ -35,7 +37,7 @@ demo: venv ## run examples/python/demo.py on ferrio
 
 test: engine-test venv ## engine tests, pytest on PYTHON, both again with FERRIO_POLLER=poll, conformance, examples and docs
 	$(BIN)/python -m pytest $(CORE)
-	FERRIO_POLLER=poll $(BIN)/python -m pytest $(CORE) --ignore tests/cli
+	$(if $(BOTH),FERRIO_POLLER=poll $(BIN)/python -m pytest $(CORE) --ignore tests/cli)
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory examples
 
