@@ -63,7 +63,7 @@ def test_every_public_name_of_asyncio_is_there():
 
 
 # What installing does by itself (the policy makes the loops, loops make the handles), and the names of loop and policy.
-NOT_REPLACED = {"EventLoop", "Handle", "Runner", "TimerHandle", "new_event_loop", "run"}
+NOT_REPLACED = {"EventLoop", "Handle", "Runner", "TimerHandle", "eager_task_factory", "new_event_loop", "run"}
 
 
 def test_install_puts_in_place_whatever_ferrio_has_of_its_own():
