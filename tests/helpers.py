@@ -12,6 +12,7 @@ import inspect
 import logging
 import os
 import socket
+import subprocess
 import sys
 
 HIDES_ARGUMENTS = sys.version_info >= (3, 13)  # outside debug mode, since they may be secret
@@ -30,6 +31,18 @@ def turn(loop):
 async def until(condition):
     while not condition():
         await asyncio.sleep(0.0005)
+
+
+def run_program(path, *arguments, flags=(), **environment):
+    """A program beside the tests, such as a soak or a fuzzer, run short in a process of its own."""
+    return subprocess.run(
+        [sys.executable, *flags, path, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+        env=os.environ | environment,
+    )
 
 
 def on_loop(function):

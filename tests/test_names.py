@@ -63,7 +63,7 @@ def test_every_public_name_of_asyncio_is_there():
 
 
 # What installing does by itself (the policy makes the loops, loops make the handles), and the names of loop and policy.
-NOT_REPLACED = {"EventLoop", "Handle", "Runner", "TimerHandle", "eager_task_factory", "new_event_loop", "run"}
+NOT_REPLACED = {"EventLoop", "Handle", "Runner", "TimerHandle", "new_event_loop", "run"}
 
 
 def test_install_puts_in_place_whatever_ferrio_has_of_its_own():
@@ -117,6 +117,15 @@ def test_the_table_names_what_exists(module, name):
         assert getattr(theirs, name) is not ours or (name == "wait_for" and sys.version_info < (3, 12))
     if name in asyncio.__all__:
         assert getattr(ferrio, name) is ours
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="since Python 3.12")
+def test_who_looks_for_the_factory_of_eager_tasks_finds_it():
+    """anyio knows it by its code, and takes the class of its tasks out of its closure."""
+    original, ours = asyncio.eager_task_factory, ferrio.eager_task_factory
+    assert ours is not original and ours.__code__ is original.__code__
+    assert ours.__closure__[0].cell_contents is original.__closure__[0].cell_contents
+    assert ferrio.gather.__closure__ is None
 
 
 def test_replace_reaches_every_copy_and_restore_undoes_it_all(dummies):

@@ -1,29 +1,20 @@
 """The soak programs, run short: they pass on both implementations, and notice what they are there for."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 
 SOAK = Path(__file__).with_name("soak.py")
 TASKS = Path(__file__).with_name("soak_tasks.py")
 
 
 def soak(loop, cycles, *flags, **environment):
-    return program(SOAK, "--loop", loop, "--cycles", str(cycles), flags=flags, **environment)
+    return run_program(SOAK, "--loop", loop, "--cycles", cycles, "--seconds", 40, flags=flags, **environment)
 
 
-def program(path, *arguments, flags=(), **environment):
-    return subprocess.run(
-        [sys.executable, *flags, path, *arguments, "--seconds", "40"],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-        env=os.environ | environment,
-    )
+def soak_tasks(loop, count, **environment):
+    return run_program(TASKS, "--loop", loop, "--count", count, "--seconds", 40, **environment)
 
 
 def test_nothing_is_left_behind(aio):
@@ -62,7 +53,7 @@ def test_the_program_notices(tmp_path, name):
 
 
 def test_tasks_and_their_like_leave_nothing_behind(aio):
-    done = program(TASKS, "--loop", aio.__name__, "--count", "20000")
+    done = soak_tasks(aio.__name__, 20000)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{aio.__name__}: 20000 cancellations: memory " in done.stdout
 
@@ -90,6 +81,6 @@ def test_the_program_of_tasks_notices(tmp_path, name):
         "        return super().create_task(*args, **kwargs)\n"
         "new_event_loop = Loop\n"
     )
-    done = program(TASKS, "--loop", "ferrio", "--count", "10000", PYTHONPATH=str(tmp_path))
+    done = soak_tasks("ferrio", 10000, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert complaint in done.stderr

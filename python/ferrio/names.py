@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
-# Not `eager_task_factory`: anyio looks at the code object of asyncio's.
 OWN: Mapping[str, tuple[str, ...]] = {
     "futures": ("Future",),
     "locks": ("Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"),
@@ -34,6 +33,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
         "Task",
         "as_completed",
         "create_task",
+        "eager_task_factory",
         "ensure_future",
         "gather",
         "shield",

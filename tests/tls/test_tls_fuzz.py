@@ -1,28 +1,15 @@
 """The fuzzer of TLS, run short, from seed 0: nothing is wrong; and it notices what it is there for."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 
 FUZZ = Path(__file__).parents[1] / "fuzz_tls_records.py"
 
 
-def fuzz(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, FUZZ, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-        env=os.environ | environment,
-    )
-
-
 def test_spoiled_records():
-    done = fuzz("--seconds", 8)
+    done = run_program(FUZZ, "--seconds", 8)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(" connections, nothing wrong\n")
 
@@ -53,6 +40,6 @@ def test_the_program_notices(tmp_path, name):
         "        return await super().connect_accepted_socket(Liar, sock, **options)\n"
         "new_event_loop = Loop\n"
     )
-    done = fuzz("--seconds", 20, PYTHONPATH=str(tmp_path))
+    done = run_program(FUZZ, "--seconds", 20, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert complaint in done.stderr

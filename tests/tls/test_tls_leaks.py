@@ -1,25 +1,16 @@
 """The soak program of TLS, run short: handshakes that fail leave nothing, and the program would notice if they did."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 
 SOAK = Path(__file__).parents[1] / "soak_tls.py"
 COUNT = 800
 
 
 def soak(loop, connections, *flags, **environment):
-    return subprocess.run(
-        [sys.executable, *flags, SOAK, "--loop", loop, "--connections", str(connections), "--seconds", "50"],
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-        env=os.environ | environment,
-    )
+    return run_program(SOAK, "--loop", loop, "--connections", connections, "--seconds", 50, flags=flags, **environment)
 
 
 def test_nothing_is_left_behind(aio):

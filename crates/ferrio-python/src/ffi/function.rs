@@ -72,6 +72,15 @@ impl Function {
         self.of_original(this, "__doc__")
     }
 
+    /// By this and the next libraries know asyncio's function: anyio so finds the factory of eager tasks, and avoids it.
+    fn code(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.of_original(this, "__code__")
+    }
+
+    fn closure(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.of_original(this, "__closure__")
+    }
+
     fn signature(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.of_original(this, "__signature__")
     }
@@ -140,6 +149,8 @@ impl Native for Function {
                 c"__qualname__" => name;
                 c"__module__" => module;
                 c"__doc__" => doc;
+                c"__code__" => code;
+                c"__closure__" => closure;
                 c"__signature__" => signature;
                 c"_is_coroutine" => mark;
                 c"_is_coroutine_marker" => marker;
