@@ -175,7 +175,11 @@ impl<T> Entry<T> {
     }
 }
 
-/// A binary heap, first entry first. The standard one cannot be asked to drop its last entry.
+/// How many children an entry of the heap has. Four are next to one another in memory and make the heap half as high as
+/// two: rising, which is all that most timers do, takes half the steps.
+const CHILDREN: usize = 4;
+
+/// A heap, first entry first. The standard one cannot be asked to drop its last entry.
 #[derive(Debug)]
 struct Heap<T> {
     entries: Vec<Entry<T>>,
@@ -184,7 +188,7 @@ struct Heap<T> {
 impl<T> Heap<T> {
     fn of(entries: Vec<Entry<T>>) -> Self {
         let mut heap = Heap { entries };
-        (0..heap.entries.len() / 2).rev().for_each(|index| heap.sink(index));
+        (0..heap.entries.len().div_ceil(CHILDREN)).rev().for_each(|index| heap.sink(index));
         heap
     }
 
@@ -208,7 +212,7 @@ impl<T> Heap<T> {
 
     fn rise(&mut self, mut index: usize) -> usize {
         while index > 0 {
-            let parent = (index - 1) / 2;
+            let parent = (index - 1) / CHILDREN;
             if !self.entries[index].is_before(&self.entries[parent]) {
                 break;
             }
@@ -220,10 +224,15 @@ impl<T> Heap<T> {
 
     fn sink(&mut self, mut index: usize) {
         loop {
-            let left = 2 * index + 1;
-            let Some(entry) = self.entries.get(left) else { return };
-            let right = self.entries.get(left + 1).is_some_and(|right| right.is_before(entry));
-            let child = left + usize::from(right);
+            let mut child = CHILDREN * index + 1;
+            if child >= self.entries.len() {
+                return;
+            }
+            for other in child + 1..(child + CHILDREN).min(self.entries.len()) {
+                if self.entries[other].is_before(&self.entries[child]) {
+                    child = other;
+                }
+            }
             if !self.entries[child].is_before(&self.entries[index]) {
                 return;
             }
