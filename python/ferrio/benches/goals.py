@@ -71,8 +71,9 @@ GOALS = (
     Goal("tls_bulk_*", "uvloop", at_least=1.3),
     Goal("tls_handshakes*", "uvloop", at_least=1.2),
     Goal("tls_idle_memory", "uvloop", at_least=2.0),
-    Goal("scaling_tasks.*", ITSELF, at_most=1.3),
-    Goal("scaling_*", ITSELF, at_most=1.5),
+    Goal("scaling_tasks.[tmw]*", ITSELF, at_most=1.3),
+    Goal("scaling_timers.*", ITSELF, at_most=1.5),
+    Goal("scaling_connections*", ITSELF, at_most=1.5),
 )
 
 

@@ -4,14 +4,20 @@
 goes over all that is alive again and again, and takes most of the time of the many. `memory`: growth of the process's
 own memory (PSS) with all of them asleep. Each per task, as the ratio of the many to the few, 1.0 when the number does
 not matter. Ten rounds of the few, so that the collector has its turn there, too. That all slept at once is checked.
+
+`alone`: the time of bare coroutines without a loop, all of them begun, then all resumed by hand. That is what the
+interpreter and its collector take of `time`, whatever the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Generator
+from contextlib import suppress
 from statistics import fmean
 from time import process_time
+from types import coroutine
 
 from .harness.bench import Bench
 from .harness.memory import held
@@ -72,8 +78,31 @@ class Cost:
         self.work = self.time - (collector.took - collected) / self.number
 
 
+@coroutine
+def pause() -> Generator[None]:
+    """Once."""
+    yield
+
+
+async def waits_once() -> None:
+    await pause()
+
+
+def alone(number: int) -> float:
+    """CPU seconds that each of so many coroutines takes that nobody but us steps."""
+    started = process_time()
+    coroutines = [waits_once() for _ in range(number)]
+    for each in coroutines:
+        each.send(None)
+    for each in coroutines:
+        with suppress(StopIteration):
+            each.send(None)
+    return (process_time() - started) / number
+
+
 async def compare(many: int, few: int) -> Figures:
     """The many over the few."""
+    interpreter = alone(many) / fmean(alone(few) for _ in range(ROUNDS))
     empty, collector = held("Pss"), Collector()
     small, large = [Cost(few) for _ in range(ROUNDS)], Cost(many)
     for cost in [*small, large]:
@@ -82,6 +111,7 @@ async def compare(many: int, few: int) -> Figures:
         "time": large.time / fmean(cost.time for cost in small),
         "work": large.work / fmean(cost.work for cost in small),
         "memory": large.memory / small[0].memory,
+        "alone": interpreter,
         "us": large.time * 1e6,
         "bytes": large.memory,
     }
@@ -95,5 +125,6 @@ METRICS = (
     Metric("time", "x", ".time", higher_is_better=False),
     Metric("work", "x", ".work", higher_is_better=False),
     Metric("memory", "x", ".memory", higher_is_better=False),
+    Metric("alone", "x", ".alone", higher_is_better=False),
 )
 ROWS = (Row("scaling_tasks", METRICS, measure, rounds=1),)
