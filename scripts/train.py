@@ -2,10 +2,10 @@
 
     python scripts/train.py
 
-It resembles what people run: services that talk to clients over streams and protocols, workers that share locks and
-queues, time-outs that mostly do not strike, tasks that fail or are cancelled now and then. How often each thing happens
-here is what the compiler takes for usual. It measures nothing, is no benchmark and shares no code with those; it ends
-by itself after some seconds, and fails if something does not work.
+It resembles what people run: services that talk to clients over streams, protocols and TLS, workers that share locks
+and queues, time-outs that mostly do not strike, tasks that fail or are cancelled now and then. How often each thing
+happens here is what the compiler takes for usual. It measures nothing, is no benchmark and shares no more with those
+than a certificate; it ends by itself after some seconds, and fails if something does not work.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -21,6 +22,7 @@ from pathlib import Path
 import ferrio
 
 ROUNDS = 40
+CERTIFICATE = Path(__file__).parents[1] / "benches" / "load_tls" / "server.pem"
 
 
 async def nap(turns: int) -> int:
@@ -152,8 +154,9 @@ async def talk(open_connection: Callable[[], Awaitable[tuple[asyncio.StreamReade
         await writer.drain()
         assert int(await reader.readuntil(b"\n")) == size
         assert len(await reader.readexactly(size)) == size
-    writer.write_eof()
-    assert await reader.read() == b""
+    if writer.can_write_eof():
+        writer.write_eof()
+        assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
 
@@ -210,6 +213,51 @@ async def protocols() -> None:
                             left -= len(await loop.sock_recv(client, 65536))
 
 
+class Speaker(asyncio.Protocol):
+    """Sends messages to an echo, each when the one before has come back whole."""
+
+    def __init__(self) -> None:
+        self.sizes, self.left = [100_000, *[1000, 10, 5000, 1000] * 25], 0
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.speak()
+
+    def speak(self) -> None:
+        if not self.sizes:
+            self.transport.close()
+            return
+        self.left = self.sizes.pop()
+        self.transport.write(bytes(self.left))
+
+    def data_received(self, data: bytes) -> None:
+        self.left -= len(data)
+        if not self.left:
+            self.speak()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.done.set_result(error)
+
+
+async def encrypted() -> None:
+    """Echo by protocol and the service of lines, over TLS."""
+    loop = asyncio.get_running_loop()
+    here, there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    here.load_cert_chain(CERTIFICATE)
+    there.check_hostname, there.verify_mode = False, ssl.CERT_NONE
+    for factory in (Echo, BufferedEcho):
+        async with await loop.create_server(factory, "127.0.0.1", 0, ssl=here) as server:
+            port = server.sockets[0].getsockname()[1]
+            for _ in range(4):
+                _, speaker = await loop.create_connection(Speaker, "127.0.0.1", port, ssl=there)
+                assert await speaker.done is None
+    async with await asyncio.start_server(answer_lines, "127.0.0.1", 0, ssl=here) as server:
+        port = server.sockets[0].getsockname()[1]
+        await asyncio.gather(*(talk(lambda: asyncio.open_connection("127.0.0.1", port, ssl=there)) for _ in range(4)))
+
+
 class Datagrams(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.received: asyncio.Queue[bytes] = asyncio.Queue()
@@ -233,7 +281,7 @@ async def datagrams() -> None:
 
 def parts() -> Iterator[Callable[[], Awaitable[None]]]:
     for _ in range(ROUNDS):
-        yield from (tasks, futures_and_timers, workers, threads, protocols, streams, datagrams)
+        yield from (tasks, futures_and_timers, workers, threads, protocols, streams, encrypted, datagrams)
 
 
 async def main() -> None:
