@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.staggered
+import gc
 import importlib
 import inspect
 import pickle
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import types
+import weakref
 from unittest import mock
 
 import ferrio
@@ -247,6 +249,7 @@ COROUTINE_METHODS = [
     ("StreamWriter", "wait_closed"),
     ("Condition", "wait"),
     ("Condition", "wait_for"),
+    *((owner, name) for owner in ("Lock", "Semaphore", "Timeout", "TaskGroup") for name in ("__aenter__", "__aexit__")),
     ("Queue", "join"),
     ("PriorityQueue", "join"),
 ]
@@ -281,6 +284,54 @@ def test_bound_ones_too(aio, new_loop):
         aio.StreamReader.read()
     with pytest.raises((TypeError, AttributeError)):
         loop.run_until_complete(aio.StreamReader.read(1))
+
+
+@pytest.mark.parametrize("name", ["__aenter__", "__aexit__"])
+def test_the_borders_of_a_block_are_bound_methods(aio, name):
+    """They are bound by a descriptor and made of a type of their own, but look like anybody's."""
+    lock, other = aio.Lock(), aio.Lock()
+    method, function = getattr(lock, name), getattr(aio.Lock, name)
+    assert passes(method) and inspect.ismethod(method) and inspect.isroutine(method)
+    assert method.__self__ is lock and method.__func__ is function and method.__doc__ == function.__doc__
+    assert method == getattr(lock, name) and hash(method) == hash(getattr(lock, name))
+    assert method not in (getattr(other, name), lock.acquire, None) and (method != getattr(other, name)) is True
+    assert method.__name__ == name and repr(method) == f"<bound method {function.__qualname__} of {lock!r}>"
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = method.nothing
+    with pytest.raises(TypeError):
+        _ = method < method
+
+
+def test_the_borders_of_a_block_called_by_hand(aio, new_loop):
+    async def main():
+        lock = aio.Lock()
+        enter, leave = lock.__aenter__, lock.__aexit__
+        assert await enter() is None and lock.locked()
+        assert await leave(exc_type=None, exc=None, tb=None) is None and not lock.locked()
+        await aio.Lock.__aenter__(lock)
+        await leave(*(None,) * 3)
+        for wrong in (lambda: enter(1), lambda: leave(None), lambda: leave(1, 2, 3, 4), lambda: enter(no=1)):
+            with pytest.raises(TypeError):
+                await wrong()
+        assert not lock.locked()
+        bound = aio.Lock.__aenter__.__get__(7)
+        with pytest.raises((TypeError, AttributeError)):
+            await bound()
+
+    new_loop().run_until_complete(main())
+
+
+def test_a_bound_border_keeps_its_lock_and_nothing_else(aio):
+    class Named(aio.Lock):
+        """One that can have attributes."""
+
+    lock = Named()
+    seen = weakref.ref(lock)
+    lock.enter = lock.__aenter__
+    del lock
+    assert seen() is not None
+    gc.collect()
+    assert seen() is None
 
 
 def test_a_method_is_pickled_by_name(aio):

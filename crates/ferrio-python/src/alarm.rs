@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::leaves_the_loop;
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
 use crate::ffi::members::Members;
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
@@ -42,8 +42,7 @@ impl Alarm {
             timer,
             cancelled: Cell::new(false),
         };
-        let this = alloc_untracked(timeout.py(), state)?;
-        track(&this);
+        let this = alloc_tracked(timeout.py(), state)?;
         Ok(this)
     }
 

@@ -16,7 +16,7 @@ use pyo3::{Borrowed, IntoPyObjectExt};
 use crate::base_events::BaseLoop;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::call::{Call, in_context};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, alloc_untracked, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
 use crate::support;
@@ -240,11 +240,8 @@ impl TimerHandle {
         context: Ref,
     ) -> PyResult<Bound<'py, PyAny>> {
         let handle = Handle::new(event_loop.clone().into(), call, context);
-        let timer = alloc_untracked(
-            event_loop.py(),
-            TimerHandle { handle, when, given, scheduled: Cell::new(true) },
-        )?;
-        track(&timer);
+        let timer =
+            alloc_tracked(event_loop.py(), TimerHandle { handle, when, given, scheduled: Cell::new(true) })?;
         Ok(timer)
     }
 

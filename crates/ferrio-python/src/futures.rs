@@ -14,7 +14,7 @@ use pyo3::types::{PyDict, PyDictMethods, PyTuple};
 
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::{self, Awaitable, step, stopped};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc, alloc_untracked, track, try_state, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc, alloc_tracked, try_state, type_object};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized, Shown};
 use crate::ffi::reference::{Ref, Slot};
@@ -34,8 +34,7 @@ impl Future {
     pub(crate) fn create<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let outcome = Outcome::pending(Ref::from(event_loop.clone()));
         outcome.note_source(event_loop)?;
-        let future = alloc_untracked(event_loop.py(), Future { outcome })?;
-        track(&future);
+        let future = alloc_tracked(event_loop.py(), Future { outcome })?;
         Ok(future)
     }
 

@@ -16,7 +16,7 @@ use crate::children::{Due, Parent, turn, watch};
 use crate::exceptions::cancelled_error;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Constructed, Finalized, Shown};
 use crate::ffi::reference::Ref;
@@ -156,8 +156,7 @@ impl Gathering {
             return_exceptions,
             cancel_requested: Cell::new(false),
         };
-        let this = alloc_untracked(py, state)?;
-        track(&this);
+        let this = alloc_tracked(py, state)?;
         let Some(state) = try_state::<Gathering>(&this) else { return Ok(this) };
         let mut done = Vec::new();
         for child in different {

@@ -72,6 +72,7 @@ mod _ferrio {
     use crate::completions::Completions;
     use crate::datagrams::DatagramTransport;
     use crate::events::{Handle, TimerHandle};
+    use crate::ffi::bound_method::BoundMethod;
     use crate::ffi::coroutine_method::CoroutineMethod;
     use crate::ffi::function::Function;
     use crate::ffi::heap_type::{create, set_metaclass, type_object};
@@ -211,13 +212,17 @@ mod _ferrio {
     /// The methods that pass for coroutine functions.
     fn mark_coroutine_methods(py: Python<'_>) -> PyResult<()> {
         // Not those of which a program does millions: `ffi::coroutine_method` says why.
-        let coroutine_methods: [(_, &[&str]); 5] = [
+        let coroutine_methods: [(_, &[&str]); 8] = [
             (type_object::<BaseLoop>(py)?, &["sock_recv", "sock_recv_into", "sock_sendall"]),
             (type_object::<Condition>(py)?, &["wait"]),
+            (type_object::<Lock>(py)?, &["__aenter__", "__aexit__"]),
             (type_object::<Queue>(py)?, &["join"]),
+            (type_object::<Semaphore>(py)?, &["__aenter__", "__aexit__"]),
             (type_object::<StreamReader>(py)?, &["read", "readexactly", "readline", "readuntil"]),
             (type_object::<StreamWriter>(py)?, &["drain"]),
+            (type_object::<Timeout>(py)?, &["__aenter__", "__aexit__"]),
         ];
+        create::<BoundMethod>(&py.get_type::<PyAny>(), &[])?;
         create::<CoroutineMethod>(&py.get_type::<PyAny>(), &[])?;
         for (class, names) in &coroutine_methods {
             CoroutineMethod::mark(class, names)?;

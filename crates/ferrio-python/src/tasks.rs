@@ -17,7 +17,7 @@ use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
 use crate::ffi::call::{copy_context, in_context, is_native_coroutine};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized, Shown};
 use crate::ffi::reference::{Ref, Slot};
@@ -70,8 +70,7 @@ impl Task {
     ) -> PyResult<Bound<'py, PyAny>> {
         let outcome = Outcome::pending(Ref::from(event_loop.clone()));
         outcome.note_source(event_loop)?;
-        let this = alloc_untracked(event_loop.py(), Task { outcome, ..Task::default() })?;
-        track(&this);
+        let this = alloc_tracked(event_loop.py(), Task { outcome, ..Task::default() })?;
         if let Some(task) = try_state::<Task>(&this) {
             task.begin(&this, event_loop, coroutine, options)?;
         }

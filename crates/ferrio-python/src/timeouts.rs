@@ -25,7 +25,7 @@ use crate::exceptions::cancelled_class;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::plain_number;
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, alloc_untracked, track, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Shown};
 use crate::ffi::reference::Slot;
@@ -88,8 +88,7 @@ pub(crate) fn timeout_at<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<
 
 impl Timeout {
     fn create<'py>(py: Python<'py>, when: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-        let this = alloc_untracked(py, Timeout::default())?;
-        track(&this);
+        let this = alloc_tracked(py, Timeout::default())?;
         if let (Some(state), Some(when)) = (try_state::<Timeout>(&this), when) {
             state.when.set(when);
         }
@@ -247,7 +246,8 @@ impl Timeout {
         if when.is_none() { Ok(()) } else { self.schedule(this, &running_loop(this.py())?) }
     }
 
-    fn aenter(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    fn aenter(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("__aenter__", [], 0)?;
         TimeoutStep::create(this, Border::Enter, None)
     }
 
@@ -313,15 +313,17 @@ impl Native for Timeout {
 
     fn members() -> Members {
         object::constructed_slots::<Timeout>().and(object::shown_slots::<Timeout>()).and(members! { Timeout;
+            light {
+                c"__aenter__" c"Begin." => aenter,
+                c"__aexit__" c"End." => aexit,
+            }
             bare {
                 c"when" c"The time at which it ends, or None." => when,
                 c"expired" c"Whether its time was over." => expired,
-                c"__aenter__" c"Begin." => aenter,
                 c"_on_timeout" c"Its time is over." => on_timeout,
             }
             methods {
                 c"reschedule" c"End at another time, or never." => reschedule,
-                c"__aexit__" c"End." => aexit,
             }
             attributes {
                 c"_when" => when;

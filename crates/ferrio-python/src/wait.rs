@@ -16,7 +16,7 @@ use pyo3::types::{PySet, PyString, PyTuple};
 
 use crate::children::{Due, Parent, turn, unwatch, watch, watch_by};
 use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
@@ -78,8 +78,7 @@ pub(crate) fn wait<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<
         left: Cell::new(0),
         due: Due::default(),
     };
-    let this = alloc_untracked(py, state)?;
-    track(&this);
+    let this = alloc_tracked(py, state)?;
     Ok(Wait::create(&this, &STEPS, None)?.into_bound(py))
 }
 
@@ -294,8 +293,7 @@ pub(crate) fn shield<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
         outer: Slot::new(outer.clone().into()),
         due: Due::default(),
     };
-    let this = alloc_untracked(py, state)?;
-    track(&this);
+    let this = alloc_tracked(py, state)?;
     watch(&this, &inner)?;
     watch(&this, &outer)?;
     Ok(outer)

@@ -14,7 +14,7 @@ use pyo3::types::PyString;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Sent, is_native_coroutine, send_none, throw_into};
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Slot;
 use crate::futures::exact_outcome;
@@ -51,8 +51,7 @@ pub(crate) fn wait_for<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bo
         awaited: Slot::new(awaited.to_owned().into()),
         limit: Slot::new(limit.to_owned().into()),
     };
-    let this = alloc_untracked(py, state)?;
-    track(&this);
+    let this = alloc_tracked(py, state)?;
     Ok(this)
 }
 

@@ -76,26 +76,38 @@ impl<'a, 'py> Args<'a, 'py> {
     }
 
     /// Sorts the arguments by the names of the parameters, of which the first `required` must be there.
+    #[inline]
     pub(crate) fn bind<const N: usize>(
         &self,
         method: &str,
         parameters: [&str; N],
         required: usize,
     ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
-        let mut bound = [None; N];
-        if self.names.is_none() && self.positional >= required && self.positional <= N {
-            for (place, &value) in bound.iter_mut().zip(self.values) {
-                // SAFETY: the invariant of `new`.
-                *place = Some(unsafe { Borrowed::from_ptr(self.py, value) });
-            }
-            return Ok(bound);
+        if self.names.is_some() || self.positional < required || self.positional > N {
+            return self.bind_names(method, parameters, required);
         }
+        let mut bound = [None; N];
+        for (place, &value) in bound.iter_mut().zip(self.values) {
+            // SAFETY: the invariant of `new`.
+            *place = Some(unsafe { Borrowed::from_ptr(self.py, value) });
+        }
+        Ok(bound)
+    }
+
+    #[cold]
+    fn bind_names<const N: usize>(
+        &self,
+        method: &str,
+        parameters: [&str; N],
+        required: usize,
+    ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
         if self.positional > N {
             return Err(PyTypeError::new_err(format!(
                 "{method}() takes {N} positional arguments but {} were given",
                 self.positional
             )));
         }
+        let mut bound = [None; N];
         for (place, value) in bound.iter_mut().zip(self.positional()) {
             *place = Some(value);
         }

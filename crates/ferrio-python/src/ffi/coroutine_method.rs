@@ -5,7 +5,7 @@
 //! as a function does, and hands a call on as it comes. As a method descriptor, by its type's flag, it is called without
 //! being bound first. That takes 104 instructions more than a call of a method of the interpreter's own kind, for which
 //! it has a short cut: 5 % of `await lock.acquire()` where nobody waits. So `acquire`, `Event.wait`, `Queue.get` and
-//! `put` are left as they are.
+//! `put` are left as they are. `__aenter__` and `__aexit__` are always bound: `BoundMethod` makes that cheap.
 
 use std::ffi::{CStr, c_void};
 use std::ptr;
@@ -17,8 +17,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
+use super::bound_method::BoundMethod;
 use super::heap_type::{Native, Place, Visitor, alloc, state, type_object};
-use super::members::{Members, light_entry, members};
+use super::members::{Fast, Members, light_entry, members};
 use super::reference::Ref;
 use crate::support;
 
@@ -29,6 +30,8 @@ pub(crate) struct CoroutineMethod {
     /// That of `method`, which is a vectorcall function of any object of its kind.
     inner: ffi::vectorcallfunc,
     method: Ref,
+    /// The function itself and the class it is for, of a method that is bound before each call.
+    function: Option<(Fast, *mut ffi::PyTypeObject)>,
 }
 
 impl CoroutineMethod {
@@ -41,7 +44,8 @@ impl CoroutineMethod {
             let Some(inner) = (unsafe { ffi::PyVectorcall_Function(method.as_ptr()) }) else {
                 return Err(PyTypeError::new_err(format!("{name} has no vectorcall")));
             };
-            let state = CoroutineMethod { vectorcall: call, inner, method: method.into() };
+            let function = matches!(*name, "__aenter__" | "__aexit__").then(|| function(&method)).flatten();
+            let state = CoroutineMethod { vectorcall: call, inner, method: method.into(), function };
             class.setattr(*name, alloc(&type_object::<CoroutineMethod>(py)?, state)?)?;
         }
         Ok(())
@@ -81,6 +85,23 @@ impl CoroutineMethod {
     }
 }
 
+/// The native function of a method that `members!` made, and its class; `None` when it takes no arguments, or one.
+fn function(method: &Bound<'_, PyAny>) -> Option<(Fast, *mut ffi::PyTypeObject)> {
+    // SAFETY: a method descriptor, whose definition and class live as long as the process; the flags say which function
+    // it has.
+    unsafe {
+        if ffi::Py_TYPE(method.as_ptr()) != &raw mut ffi::PyMethodDescr_Type {
+            return None;
+        }
+        let descriptor = &*method.as_ptr().cast::<ffi::PyMethodDescrObject>();
+        let definition = &*descriptor.d_method;
+        if definition.ml_flags != ffi::METH_FASTCALL | ffi::METH_KEYWORDS {
+            return None;
+        }
+        Some((definition.ml_meth.PyCFunctionFastWithKeywords, descriptor.d_common.d_type))
+    }
+}
+
 fn mark(py: Python<'_>, attribute: &str) -> PyResult<Py<PyAny>> {
     let helper = support::helper(py, intern!(py, "of_original"))?;
     Ok(helper.call1(("", attribute))?.unbind())
@@ -111,8 +132,20 @@ unsafe extern "C" fn bind(
     instance: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: live objects; the instance is null where the class is asked.
-    unsafe { if instance.is_null() { ffi::Py_NewRef(this) } else { PyMethod_New(this, instance) } }
+    // SAFETY: live objects; the instance is null where the class is asked. Who is of another class gets a bound method
+    // that says so when it is called.
+    unsafe {
+        if instance.is_null() {
+            return ffi::Py_NewRef(this);
+        }
+        let state = state::<CoroutineMethod>(this);
+        match state.function {
+            Some((function, class)) if ffi::PyObject_TypeCheck(instance, class) != 0 => {
+                BoundMethod::create(this, instance, function)
+            }
+            _ => PyMethod_New(this, instance),
+        }
+    }
 }
 
 // SAFETY: called by CPython only, as its slot promises.

@@ -257,6 +257,14 @@ pub(crate) fn alloc_untracked<T: Native>(py: Python<'_>, state: T) -> PyResult<B
     }
 }
 
+/// As `alloc_untracked`, but the collector knows it.
+pub(crate) fn alloc_tracked<T: Native>(py: Python<'_>, state: T) -> PyResult<Bound<'_, PyAny>> {
+    let object = alloc_untracked(py, state)?;
+    // SAFETY: nobody else has seen it.
+    unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
+    Ok(object)
+}
+
 /// Has the collector know an object that `alloc_untracked` made.
 pub(crate) fn track(object: &Bound<'_, PyAny>) {
     // SAFETY: ATTACHED; an object of a type with a collector's header, tracked at most once.

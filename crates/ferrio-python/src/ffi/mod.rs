@@ -27,6 +27,7 @@
 
 pub(crate) mod args;
 pub(crate) mod awaitable;
+pub(crate) mod bound_method;
 pub(crate) mod buffers;
 pub(crate) mod call;
 pub(crate) mod coroutine;

@@ -21,7 +21,7 @@ use pyo3::types::{PyBool, PyString};
 
 use crate::ffi::call::{call_method1, with_python};
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::Stop;
@@ -198,9 +198,7 @@ impl Wait {
             phase: Cell::new(0),
             stop: Stop::default(),
         };
-        let wait = alloc_untracked(target.py(), wait)?;
-        track(&wait);
-        Ok(wait.unbind())
+        alloc_tracked(target.py(), wait).map(Bound::unbind)
     }
 
     pub(crate) fn ticket(&self) -> Ticket {

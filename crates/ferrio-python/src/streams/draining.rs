@@ -18,7 +18,7 @@ use pyo3::{IntoPyObjectExt, intern};
 
 use crate::ffi::call::{Sent, is_native_coroutine, send_none, throw_into, with_python};
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Slot;
 use crate::streams::protocol::StreamReaderProtocol;
@@ -52,8 +52,7 @@ impl Draining {
             writer: Slot::new(writer.clone().into()),
             waiting: Slot::default(),
         };
-        let this = alloc_untracked(writer.py(), state)?;
-        track(&this);
+        let this = alloc_tracked(writer.py(), state)?;
         Ok(this)
     }
 

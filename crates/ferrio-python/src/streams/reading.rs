@@ -20,7 +20,7 @@ use pyo3::{IntoPyObjectExt, intern};
 use crate::exceptions::{is_asyncio_error, make_asyncio_error};
 use crate::ffi::call::with_python;
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::Stop;
@@ -132,8 +132,7 @@ impl Reading {
             stop: Stop::default(),
         };
         drop(state.separator.replace(request.separator));
-        let this = alloc_untracked(reader.py(), state)?;
-        track(&this);
+        let this = alloc_tracked(reader.py(), state)?;
         Ok(this)
     }
 
