@@ -10,6 +10,7 @@ import logging
 import random
 import re
 import socket
+import sys
 import threading
 
 import ferrio
@@ -97,6 +98,51 @@ def test_results_are_those_of_the_socket_module(new_loop):
 
     loop = new_loop()
     loop.run_until_complete(main(loop))
+
+
+def any_address(rng):
+    """The text of some address, half of the time with many zeros, now and then not as libc would write it."""
+    if rng.random() < 0.3:
+        return ".".join(str(rng.choice((0, 1, 127, 255, rng.randrange(300)))) for _ in range(4))
+    groups = [rng.choice((0, 0, 1, 0xFFFF, rng.getrandbits(16))) if rng.random() < 0.7 else 0 for _ in range(8)]
+    text = ":".join(f"{group:x}" for group in groups)
+    packed = socket.inet_pton(socket.AF_INET6, text)
+    return rng.choice((text, text.upper(), *[socket.inet_ntop(socket.AF_INET6, packed)] * 6))
+
+
+def test_native_answers_are_those_of_the_socket_module():
+    from ferrio._ferrio import literal_address
+
+    rng, answers = random.Random(7), 0
+    kinds = list(itertools.product(FAMILIES, TYPES, PROTOCOLS, (0, socket.AI_PASSIVE, 0.0, None)))
+    for _ in range(5000):
+        host, port = any_address(rng), rng.choice((0, 80, 65535))
+        for rest in ((0, socket.SOCK_STREAM, 0, 0), rng.choice(kinds)):
+            answer = literal_address(host, port, *rest)
+            if answer is not None:
+                answers += 1
+                assert repr(answer) == outcome(socket.getaddrinfo, host, port, *rest), (host, rest)
+                assert type(answer[0]) is tuple and type(answer[0][2]) is int
+    assert answers > 3000
+    for host in ("127.1", "localhost", "::1%lo", "127.0.0.1\0", "\ud800", b"127.0.0.1", None, 5):
+        assert literal_address(host, 80, 0, socket.SOCK_STREAM, 0, 0) is None
+    for port in (None, "80", -1, 65536, True, 80.0):
+        assert literal_address("127.0.0.1", port, 0, socket.SOCK_STREAM, 0, 0) is None
+
+
+def test_look_ups_are_audited(new_loop):
+    events, loop = [], new_loop()
+
+    def hook(event, args):
+        if event == "socket.getaddrinfo" and on:
+            events.append(args)
+
+    on = True
+    sys.addaudithook(hook)  # for good: there is no taking it away
+    for host in ("127.0.0.1", "127.1"):
+        loop.run_until_complete(loop.getaddrinfo(host, 80, type=socket.SOCK_STREAM))
+    on = False
+    assert events == [(host, 80, 0, 1, 0) for host in ("127.0.0.1", "127.1")]
 
 
 def test_names_in_numbers_are_those_of_the_socket_module(new_loop):

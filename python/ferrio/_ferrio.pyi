@@ -49,6 +49,7 @@ __all__ = [
     "eager_task_factory",
     "ensure_future",
     "gather",
+    "literal_address",
     "rust_round_trip",
     "rust_sleep",
     "shield",
@@ -73,6 +74,9 @@ def rust_round_trip(address: str, data: bytes) -> asyncio.Future[bytes]:
 
 def direct_tls() -> str | None:
     """Why OpenSSL is not called directly; None if it is."""
+
+def literal_address(host: Any, port: Any, family: Any, type: Any, proto: Any, flags: Any) -> list[Any] | None:
+    """The answer of `socket.getaddrinfo()` to the same arguments, or `None` where it has to be asked."""
 
 def rust_sleep(delay: float) -> asyncio.Future[None]:
     """Sleep for `delay` seconds in Rust."""

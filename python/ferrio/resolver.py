@@ -1,9 +1,9 @@
 """`Resolver`: the part of the loop that turns names into addresses and back.
 
-Addresses written in numbers are converted by libc on the loop's thread: it asks nobody for them and takes
-1.5 to 3 us (about 30 for no host at all), where a thread costs 40 to 60. What cannot be told for sure to be
-numeric, service names too, goes to threads of this module's own, so that a slow resolver does not keep
-to_thread() waiting, nor the other way round.
+Addresses written in numbers are answered on the loop's thread: natively where they are written as usual, else by
+libc, which asks nobody for them and takes 1.5 to 3 us (about 30 for no host at all), where a thread costs 40 to 60.
+What cannot be told for sure to be numeric, service names too, goes to threads of this module's own, so that a slow
+resolver does not keep to_thread() waiting, nor the other way round.
 All results and errors are those of socket.getaddrinfo and socket.getnameinfo; a replacement of these two,
 as tests make them, is always called on a thread, as it may block.
 """
@@ -13,8 +13,11 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+
+from ._ferrio import literal_address
 
 _getaddrinfo, _getnameinfo = socket.getaddrinfo, socket.getnameinfo
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
@@ -44,6 +47,13 @@ class Resolver(asyncio.SelectorEventLoop):
         flags: int = 0,
     ) -> Any:
         """socket.getaddrinfo() that blocks nobody."""
+        if not self._debug and socket.getaddrinfo is _getaddrinfo:
+            answer = literal_address(host, port, family, type, proto, flags)
+            if answer is not None:
+                self._check_closed()
+                self._check_default_executor()
+                sys.audit("socket.getaddrinfo", host, port, family, type, proto)
+                return answer
         resolve = self._getaddrinfo_debug if self._debug else socket.getaddrinfo
         numeric = is_number(port) and is_address(host) and socket.getaddrinfo is _getaddrinfo
         return await self._resolve(numeric, resolve, host, port, family, type, proto, flags)

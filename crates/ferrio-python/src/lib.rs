@@ -29,6 +29,7 @@ mod packets;
 mod protocols;
 mod queues;
 mod rare;
+mod resolver;
 mod run;
 mod rust_futures;
 mod scratch;
@@ -101,6 +102,8 @@ mod _ferrio {
 
     #[pymodule_export]
     use crate::ffi::registry::all;
+    #[pymodule_export]
+    use crate::resolver::literal_address;
     #[pymodule_export]
     use crate::rust_futures::{rust_round_trip, rust_sleep};
     #[pymodule_export]
