@@ -207,6 +207,7 @@ INSTANCES = {
     asyncio.Queue: {"_finished", "_getters", "_maxsize", "_putters", "_queue", "_unfinished_tasks"}
     | ({"_is_shutdown"} if sys.version_info >= (3, 13) else set()),
     asyncio.Semaphore: {"_value", "_waiters"},
+    base_events.Server: {"_clients"} if sys.version_info >= (3, 13) else set(),
     selector_events._SelectorDatagramTransport: {"_address"},
     selector_events._SelectorSocketTransport: {"_eof"},
     selector_events._SelectorTransport: {"_closing", "_loop", "_protocol", "_server", "_sock", "_sock_fd"},
@@ -297,6 +298,16 @@ def test_the_server_counts_connections_as_ferrio_tells_it():
     expected = "(self, transport)" if sys.version_info >= (3, 13) else "(self)"
     for name in ("_attach", "_detach"):
         assert str(inspect.signature(getattr(base_events.Server, name))) == expected
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="servers know their connections since 3.13")
+def test_the_server_asks_of_its_connections_what_ferrio_has():
+    source = inspect.getsource(base_events.Server)
+    asked = set(re.findall(r"(?:len\()?self\._clients(?:\.\w+| =)?", source))
+    assert asked - {"self._clients ="} == {
+        "len(self._clients",
+        *(f"self._clients.{name}" for name in ("add", "discard", "copy")),
+    }
 
 
 def test_sendfile_and_start_tls_ask_for_these():

@@ -22,6 +22,7 @@ import socket
 import sys
 
 import pytest
+from ferrio import _ferrio
 from helpers import on_loop, until
 
 HOST = "127.0.0.1"
@@ -322,6 +323,49 @@ async def test_ending_the_connections_of_a_server(loop, method):
     for _, client in clients:
         await client.closed
     assert (len(clients[0][1].data) == 1 << 23) is (method == "close_clients")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="servers know their connections since 3.13")
+@on_loop
+async def test_a_server_knows_its_connections_and_keeps_none(loop):
+    made = []
+    server = await loop.create_server(lambda: Echo(made), HOST, 0)
+    clients = [await tcp(loop, server) for _ in range(3)]
+    await until(lambda: len(made) == 3)
+    assert len(server._clients) == 3
+    assert {id(one) for one in server._clients.copy()} == {id(protocol.transport) for protocol in made}
+    clients[0][0].close()
+    await until(lambda: len(server._clients) == 2)
+    assert made[0].transport not in list(server._clients.copy())
+    server.close()
+    waits = asyncio.ensure_future(server.wait_closed())
+    for client, _ in clients[1:]:
+        assert not waits.done()
+        client.close()
+    await waits
+    assert len(server._clients) == 0
+
+
+def test_dead_connections_are_forgotten():
+    class Transport:
+        """Whatever has weak references."""
+
+    clients = _ferrio.Clients()
+    kept = Transport()
+    clients.add(kept)
+    for _ in range(1000):
+        clients.add(Transport())
+        batch = [Transport() for _ in range(10)]
+        for one in batch:
+            clients.add(one)
+    assert set(clients.copy()) == {kept, *batch}
+    assert len(clients) < 1000
+    clients.discard(kept)
+    clients.discard(kept)
+    del kept, batch, one
+    assert len(clients) == 0 and clients.copy() == []
+    with pytest.raises(TypeError):
+        clients.add(5)
 
 
 # Accepting

@@ -13,13 +13,14 @@ from contextvars import Context
 from socket import _Address, socket
 from traceback import StackSummary
 from types import GenericAlias, TracebackType
-from typing import Any, Generic, Literal, Self, SupportsIndex, TypeVar, type_check_only
+from typing import Any, Generic, Literal, Self, SupportsIndex, TypeVar, final, type_check_only
 
 from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
 from typing_extensions import TypeVarTuple, disjoint_base
 
 __all__ = [
     "BaseLoop",
+    "Clients",
     "Completions",
     "Condition",
     "DatagramTransport",
@@ -112,6 +113,16 @@ if sys.version_info >= (3, 12):
     eager_task_factory = asyncio.eager_task_factory
 
 Timeout = asyncio.Timeout
+
+@final
+class Clients:
+    """The connections of a server, which it must not keep alive: what it uses of a WeakSet."""
+
+    def __new__(cls) -> Self: ...
+    def add(self, transport: asyncio.BaseTransport) -> None: ...
+    def discard(self, transport: asyncio.BaseTransport) -> None: ...
+    def copy(self) -> list[asyncio.BaseTransport]: ...
+    def __len__(self) -> int: ...
 
 @disjoint_base
 class Completions:

@@ -20,6 +20,7 @@ from concurrent.futures import Executor
 from socket import socket
 from ssl import SSLContext
 from typing import IO, Any
+from weakref import WeakSet
 
 # Native code uses the first two; imported here, they are there when no file can be opened any more.
 from . import _ferrio, _support, pipes, selector_events, sslproto  # noqa: F401
@@ -145,6 +146,8 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
     ) -> None:
         timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
         arguments = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
+        if type(getattr(server, "_clients", None)) is WeakSet:  # since Python 3.13; nobody is connected yet
+            server._clients = _ferrio.Clients()  # type: ignore[union-attr]  # private, hence without types
         if sslcontext is None or sslproto.is_native():
             tls = None if sslcontext is None else sslproto.acceptor(self, sslcontext, *timeouts)
             self._listen(protocol_factory, sock, server, backlog, arguments, tls)

@@ -12,6 +12,7 @@
 mod alarm;
 mod base_events;
 mod children;
+mod clients;
 mod completions;
 mod datagrams;
 mod doors;
@@ -100,6 +101,8 @@ mod _ferrio {
     use crate::wait::{Shield, Waiting, shield, wait};
     use crate::wait_for::{WaitFor, wait_for};
 
+    #[pymodule_export]
+    use crate::clients::Clients;
     #[pymodule_export]
     use crate::ffi::registry::all;
     #[pymodule_export]

@@ -1,0 +1,78 @@
+//! `Clients`: the connections of a server, which it must not keep alive.
+//!
+//! In the place of the `WeakSet` that asyncio's `Server` has since Python 3.13, with as much of it as a server uses. A
+//! `WeakSet` makes a weak reference with a callback for each connection, and one more to find it by at its end: more
+//! Python than all else that runs in between. Here a dead one stays until somebody looks, or until half of them may be.
+
+use std::collections::HashMap;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
+
+/// So many are never worth a pass.
+const FEW: usize = 64;
+
+/// See the module.
+#[pyclass(module = "ferrio._ferrio")]
+#[derive(Default)]
+pub(crate) struct Clients {
+    by_address: HashMap<usize, Py<PyWeakrefReference>>,
+    /// How many were alive when the dead were last taken out.
+    alive: usize,
+}
+
+fn address(transport: &Bound<'_, PyAny>) -> usize {
+    transport.as_ptr() as usize
+}
+
+fn is_dead(weak: &Py<PyWeakrefReference>, py: Python<'_>) -> bool {
+    weak.bind(py).upgrade().is_none()
+}
+
+#[pymethods]
+impl Clients {
+    #[new]
+    fn new() -> Self {
+        Clients::default()
+    }
+
+    /// Counts a connection in.
+    fn add(&mut self, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.by_address.len() > FEW + 2 * self.alive {
+            self.tidy(transport.py());
+        }
+        let weak = PyWeakrefReference::new(transport)?.unbind();
+        self.by_address.insert(address(transport), weak);
+        Ok(())
+    }
+
+    /// Counts it out, if it is in.
+    fn discard(&mut self, transport: &Bound<'_, PyAny>) {
+        self.by_address.remove(&address(transport));
+    }
+
+    /// Those that are alive.
+    fn copy<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        let py = this.py();
+        let alive: Vec<_> = {
+            let this = this.try_borrow()?;
+            this.by_address.values().filter_map(|weak| weak.bind(py).upgrade()).collect()
+        };
+        PyList::new(py, alive)
+    }
+
+    /// How many there are: none when none is alive, otherwise perhaps some dead ones more.
+    fn __len__(&mut self, py: Python<'_>) -> usize {
+        if self.by_address.values().next().is_some_and(|weak| is_dead(weak, py)) {
+            self.tidy(py);
+        }
+        self.by_address.len()
+    }
+}
+
+impl Clients {
+    fn tidy(&mut self, py: Python<'_>) {
+        self.by_address.retain(|_, weak| !is_dead(weak, py));
+        self.alive = self.by_address.len();
+    }
+}
