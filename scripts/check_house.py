@@ -9,7 +9,6 @@ from pathlib import Path
 
 ROOTS = ("crates", "python", "tests", "scripts", "examples")
 LIMIT, LONG, REASON = 750, 500, "Over 500 lines because"
-OVERSIZE = {"tests/conformance/cpython_asyncio.py"}  # one program, kept whole so that it runs by itself
 UNSAFE_HOMES = (
     "crates/ferrio-engine/",
     "crates/ferrio-python/src/ffi/",
@@ -60,7 +59,7 @@ def near(lines, number, pattern, reach):
 def check_any(path, text, lines):
     if not (head := re.match(HEAD[path[-2:]], text)[1]).strip():
         yield 1, "no head: say what the file owns, what it must not know, its invariants"
-    if len(lines) > LIMIT and path not in OVERSIZE:
+    if len(lines) > LIMIT:
         yield LIMIT, f"{len(lines)} lines: over {LIMIT}, split it along an idea"
     if len(lines) > LONG and not re.search(rf"^\W*{REASON} \w", head, re.M):
         yield 1, f"{len(lines)} lines: the head needs a line '{REASON} ...'"

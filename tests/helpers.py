@@ -33,10 +33,24 @@ async def until(condition):
         await asyncio.sleep(0.0005)
 
 
-def run_program(path, *arguments, flags=(), **environment):
-    """A program beside the tests, such as a soak or a fuzzer, run short in a process of its own."""
+def runs_clean(program, *arguments, flags=(), **environment):
+    """A program beside the tests, such as a soak or a fuzzer, run short, finds nothing wrong; what it prints."""
+    done = run_program(program, arguments, flags, environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def catches(stand_in, folder, program, *arguments, flags=()):
+    """The same program, where a module with a defect stands in for ferrio, fails; what it complains of."""
+    (folder / "ferrio.py").write_text(stand_in)
+    done = run_program(program, arguments, flags, {"PYTHONPATH": str(folder)})
+    assert done.returncode == 1
+    return done.stderr
+
+
+def run_program(program, arguments, flags, environment):
     return subprocess.run(
-        [sys.executable, *flags, path, *map(str, arguments)],
+        [sys.executable, *flags, program, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=90,
@@ -102,11 +116,11 @@ def pipe():
         yield near, far
 
 
-class Log(asyncio.Protocol):
+class Notes(asyncio.BaseProtocol):
     """Writes down what happens to it, and raises in the callback that `raising` names."""
 
-    def __init__(self, raising=None, keep_open=None):
-        self.events, self.data, self.raising, self.keep_open = [], bytearray(), raising, keep_open
+    def __init__(self, raising=None):
+        self.events, self.raising = [], raising
         self.closed = asyncio.get_running_loop().create_future()
 
     def saw(self, name):
@@ -118,14 +132,6 @@ class Log(asyncio.Protocol):
         self.transport = transport
         self.saw("made")
 
-    def data_received(self, data):
-        self.data += data
-        self.saw("data")
-
-    def eof_received(self):
-        self.saw("eof")
-        return self.keep_open
-
     def pause_writing(self):
         self.saw("pause")
 
@@ -135,6 +141,22 @@ class Log(asyncio.Protocol):
     def connection_lost(self, exc):
         self.closed.set_result(exc)
         self.saw("lost")
+
+
+class Log(Notes, asyncio.Protocol):
+    """A stream's notes, and the data."""
+
+    def __init__(self, raising=None, keep_open=None):
+        super().__init__(raising)
+        self.data, self.keep_open = bytearray(), keep_open
+
+    def data_received(self, data):
+        self.data += data
+        self.saw("data")
+
+    def eof_received(self):
+        self.saw("eof")
+        return self.keep_open
 
 
 @contextlib.asynccontextmanager
@@ -150,6 +172,12 @@ async def connected(loop, factory=Log):
             await protocol.closed
 
 
+def fill(transport, size=1 << 23):
+    """Write more than the kernel takes from nobody who reads."""
+    transport.write(b"x" * size)
+    return size
+
+
 async def drained(loop, far, size):
     """Read exactly `size` bytes from `far` while the loop goes on."""
     far.setblocking(False)
@@ -159,3 +187,36 @@ async def drained(loop, far, size):
         assert chunk, "end of stream"
         received += chunk
     return bytes(received)
+
+
+# Servers
+
+
+class Echo(asyncio.Protocol):
+    """Answers with what it gets; `made` lists all instances of one server's factory."""
+
+    def __init__(self, made=None):
+        self.made = made
+
+    def connection_made(self, transport):
+        self.transport = transport
+        if self.made is not None:
+            self.made.append(self)
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+
+async def answers(connecting):
+    """Whether the server at the other end of this connection echoes; the connection is closed."""
+    transport, client = await connecting
+    transport.write(b"ping")
+    await until(lambda: client.data == b"ping")
+    transport.close()
+    await client.closed
+    return True
+
+
+async def shut(server):
+    server.close()
+    await server.wait_closed()

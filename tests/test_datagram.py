@@ -15,26 +15,17 @@ import socket
 import sys
 
 import pytest
-from helpers import on_loop, until
+from helpers import Notes, on_loop, until
 
 HOST = "127.0.0.1"
 
 
-class Log(asyncio.DatagramProtocol):
-    """Writes down what happens to it, and raises in the callback that `raising` names."""
+class Log(Notes, asyncio.DatagramProtocol):
+    """An endpoint's notes, the packets and the errors."""
 
     def __init__(self, raising=None):
-        self.events, self.received, self.errors, self.raising = [], [], [], raising
-        self.closed = asyncio.get_running_loop().create_future()
-
-    def saw(self, name):
-        self.events.append(name)
-        if name == self.raising:
-            raise LookupError(name)
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.saw("made")
+        super().__init__(raising)
+        self.received, self.errors = [], []
 
     def datagram_received(self, data, addr):
         self.received.append((data, addr))
@@ -43,16 +34,6 @@ class Log(asyncio.DatagramProtocol):
     def error_received(self, exc):
         self.errors.append(exc)
         self.saw("error")
-
-    def pause_writing(self):
-        self.saw("pause")
-
-    def resume_writing(self):
-        self.saw("resume")
-
-    def connection_lost(self, exc):
-        self.closed.set_result(exc)
-        self.saw("lost")
 
 
 @contextlib.asynccontextmanager

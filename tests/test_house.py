@@ -130,10 +130,6 @@ KEPT = {
         "crates/ferrio-engine/Cargo.toml",
         '[package]\nname = "ferrio-engine"\n\n[dependencies]\nrustix.workspace = true\n',
     ),
-    "the program kept whole": (
-        "tests/conformance/cpython_asyncio.py",
-        '"""Head.\n\nOver 500 lines because so.\n"""\n' + ROWS * 2,
-    ),
 }
 
 

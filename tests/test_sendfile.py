@@ -10,7 +10,7 @@ import tempfile
 import threading
 
 import pytest
-from helpers import Log, on_loop, pipe
+from helpers import Log, on_loop, pipe, tcp_pair
 
 
 class Reader(threading.Thread):
@@ -35,16 +35,6 @@ def files(data):
         yield file, io.BytesIO(data)
 
 
-@contextlib.contextmanager
-def stream_pair():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
-        far, _ = listener.accept()
-    with near, far:
-        far.settimeout(5)
-        yield near, far
-
-
 @pytest.mark.parametrize(("offset", "count"), [(0, None), (1000, None), (0, 2000), (500_000, 1_000_000)])
 @on_loop
 async def test_sendfile(loop, offset, count):
@@ -52,7 +42,7 @@ async def test_sendfile(loop, offset, count):
     part = data[offset:][:count]
     with files(data) as kinds:
         for file in kinds:
-            with stream_pair() as (near, far):
+            with tcp_pair() as (near, far):
                 transport, log = await loop.create_connection(Log, sock=near)
                 reader = Reader(far)
                 transport.write(b"before")
@@ -94,7 +84,7 @@ async def test_sock_sendfile(loop, offset, count):
     part = data[offset:][:count]
     with files(data) as kinds:
         for file in kinds:
-            with stream_pair() as (near, far):
+            with tcp_pair() as (near, far):
                 near.setblocking(False)
                 reader = Reader(far)
                 assert await loop.sock_sendfile(near, file, offset, count) == len(part)
@@ -106,7 +96,7 @@ async def test_sock_sendfile(loop, offset, count):
 
 @on_loop
 async def test_sendfile_refuses(loop):
-    with files(b"data") as (file, memory), stream_pair() as (near, far), tempfile.TemporaryFile("w+") as text:
+    with files(b"data") as (file, memory), tcp_pair() as (near, far), tempfile.TemporaryFile("w+") as text:
         transport, log = await loop.create_connection(Log, sock=near)
         far.setblocking(False)
         with socket.socket(type=socket.SOCK_DGRAM) as datagram:
@@ -138,7 +128,7 @@ async def test_sendfile_refuses(loop):
 
 @on_loop
 async def test_nothing_is_written_during_sendfile_and_a_lost_peer_ends_it(loop):
-    with files(bytes(1 << 24)) as (file, _), stream_pair() as (near, far):
+    with files(bytes(1 << 24)) as (file, _), tcp_pair() as (near, far):
         transport, log = await loop.create_connection(Log, sock=near)
         sending = loop.create_task(loop.sendfile(transport, file))
         await asyncio.sleep(0.002)
@@ -157,7 +147,7 @@ async def test_nothing_is_written_during_sendfile_and_a_lost_peer_ends_it(loop):
 
 @on_loop
 async def test_a_cancelled_sock_sendfile_lets_go_of_the_socket(loop):
-    with files(bytes(1 << 24)) as (file, _), stream_pair() as (near, _):
+    with files(bytes(1 << 24)) as (file, _), tcp_pair() as (near, _):
         near.setblocking(False)
         sending = loop.create_task(loop.sock_sendfile(near, file))
         await asyncio.sleep(0.002)

@@ -1,12 +1,8 @@
-"""Servers and the connections made to them: TCP and Unix, create_server, create_connection and their cousins.
+"""TCP servers: options of create_server, serving and closing, accepting.
 
-Owns listening, accepting, closing and connecting by address; what happens on an established connection is in
-test_selector_events.py.
-
-Names are resolved by a replaced loop.getaddrinfo, so that no test asks a resolver; all traffic is on
-loopback.
-
-Over 500 lines because both families and both ends of a connection are one subject.
+Connecting is in test_connections.py, Unix sockets in test_unix_server.py, what happens on an established connection in
+test_selector_events.py. Names are resolved by a replaced loop.getaddrinfo, so that no test asks a resolver; all traffic
+is on loopback.
 """
 
 import asyncio
@@ -16,70 +12,19 @@ import errno
 import functools
 import gc
 import os
-import pathlib
 import re
 import socket
 import sys
 
 import pytest
 from ferrio import _ferrio
-from helpers import on_loop, until
+from helpers import Echo, Log, answers, on_loop, shut, until
 
 HOST = "127.0.0.1"
 
 
-class Echo(asyncio.Protocol):
-    """Answers with what it gets; `made` lists all instances of one server's factory."""
-
-    def __init__(self, made=None):
-        self.made = made
-
-    def connection_made(self, transport):
-        self.transport = transport
-        if self.made is not None:
-            self.made.append(self)
-
-    def data_received(self, data):
-        self.transport.write(data)
-
-
-class Client(asyncio.Protocol):
-    def __init__(self):
-        self.data = b""
-        self.closed = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def data_received(self, data):
-        self.data += data
-
-    def connection_lost(self, exc):
-        self.closed.set_result(exc)
-
-
-async def answers(connecting):
-    """Whether the server at the other end of this connection echoes; the connection is closed."""
-    transport, client = await connecting
-    transport.write(b"ping")
-    await until(lambda: client.data == b"ping")
-    transport.close()
-    await client.closed
-    return True
-
-
 def tcp(loop, server, index=0):
-    return loop.create_connection(Client, *server.sockets[index].getsockname()[:2])
-
-
-async def shut(server):
-    server.close()
-    await server.wait_closed()
-
-
-def free_port():
-    with socket.create_server((HOST, 0)) as sock:
-        return sock.getsockname()[1]
+    return loop.create_connection(Log, *server.sockets[index].getsockname()[:2])
 
 
 # TCP servers: options
@@ -269,7 +214,7 @@ async def test_close_refuses_new_connections_and_keeps_the_old(loop):
     server.close()
     assert not server.is_serving() and server.sockets == ()
     with pytest.raises(ConnectionRefusedError):
-        await loop.create_connection(Client, *address)
+        await loop.create_connection(Log, *address)
     transport.write(b"2")
     await until(lambda: client.data == b"12")
     waiting = loop.create_task(server.wait_closed())
@@ -456,7 +401,7 @@ async def test_connections_begin_with_the_context_in_which_serving_began(loop):
         await server.start_serving()
         request.set("later")
         for _ in range(2):
-            assert await answers(loop.create_connection(Client, *server.sockets[0].getsockname()))
+            assert await answers(loop.create_connection(Log, *server.sockets[0].getsockname()))
     assert seen == [("serving", None), *[("serving", 1)] * 2, ("serving", None), *[("serving", 4)] * 2]
 
 
@@ -464,8 +409,8 @@ async def test_connections_begin_with_the_context_in_which_serving_began(loop):
 async def test_connect_accepted_socket(loop):
     with socket.create_server((HOST, 0)) as listener, socket.create_connection(listener.getsockname()) as far:
         sock, _ = listener.accept()
-        transport, protocol = await loop.connect_accepted_socket(Client, sock)
-        assert isinstance(protocol, Client) and sock.gettimeout() == 0
+        transport, protocol = await loop.connect_accepted_socket(Log, sock)
+        assert isinstance(protocol, Log) and sock.gettimeout() == 0
         assert transport.get_extra_info("peername") == far.getsockname()
         far.send(b"data")
         await until(lambda: protocol.data == b"data")
@@ -474,227 +419,7 @@ async def test_connect_accepted_socket(loop):
         with socket.socket(type=socket.SOCK_DGRAM) as datagram:
             message = rf"^A Stream Socket was expected, got {re.escape(repr(datagram))}$"
             with pytest.raises(ValueError, match=message):
-                await loop.connect_accepted_socket(Client, datagram)
+                await loop.connect_accepted_socket(Log, datagram)
         for argument in ("ssl_handshake_timeout", "ssl_shutdown_timeout"):
             with pytest.raises(ValueError, match=rf"^{argument} is only meaningful with ssl$"):
-                await loop.connect_accepted_socket(Client, far, **{argument: 1})
-
-
-# Connecting
-
-
-def resolving(loop, *addresses):
-    """Have the loop resolve every name to these addresses."""
-
-    async def getaddrinfo(host, port, **kwargs):
-        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address) for address in addresses]
-
-    loop.getaddrinfo = getaddrinfo
-
-
-@contextlib.contextmanager
-def unanswering():
-    """The address of a listener whose queue is full, so that a connection to it stays pending."""
-    with socket.socket() as listener, contextlib.ExitStack() as stack:
-        listener.bind((HOST, 0))
-        listener.listen(0)
-        for _ in range(3):
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        yield listener.getsockname()
-
-
-@on_loop
-async def test_a_refused_connection(loop):
-    port = free_port()
-    with pytest.raises(ConnectionRefusedError) as caught:
-        await loop.create_connection(Client, HOST, port)
-    assert str(caught.value) == f"[Errno {errno.ECONNREFUSED}] Connect call failed ('{HOST}', {port})"
-
-
-@on_loop
-async def test_connecting_tries_the_addresses_in_turn(loop):
-    port = free_port()
-    server = await loop.create_server(Echo, HOST, 0)
-    resolving(loop, (HOST, port), ("127.0.0.2", port), server.sockets[0].getsockname())
-    assert await answers(loop.create_connection(Client, "name", 1))
-    await shut(server)
-    resolving(loop, (HOST, port), ("127.0.0.2", port))
-    errors = [f"[Errno {errno.ECONNREFUSED}] Connect call failed ('{host}', {port})" for host in (HOST, "127.0.0.2")]
-    with pytest.raises(OSError) as caught:
-        await loop.create_connection(Client, "name", 1)
-    assert str(caught.value) == f"Multiple exceptions: {', '.join(errors)}"
-    resolving(loop, (HOST, port), (HOST, port))
-    with pytest.raises(ConnectionRefusedError, match=re.escape(errors[0])):
-        await loop.create_connection(Client, "name", 1)
-
-
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="all_errors came with 3.12")
-@on_loop
-async def test_all_errors(loop):
-    port = free_port()
-    resolving(loop, (HOST, port), ("127.0.0.2", port))
-    with pytest.raises(ExceptionGroup, match=r"^create_connection failed") as caught:
-        await loop.create_connection(Client, "name", 1, all_errors=True)
-    assert [type(error) for error in caught.value.exceptions] == [ConnectionRefusedError] * 2
-
-
-@on_loop
-async def test_happy_eyeballs_overtake_an_address_that_does_not_answer(loop):
-    server = await loop.create_server(Echo, HOST, 0)
-    good = server.sockets[0].getsockname()
-    with unanswering() as silent:
-        resolving(loop, silent, good)
-        assert await answers(loop.create_connection(Client, "name", 1, happy_eyeballs_delay=0.005))
-    resolving(loop, (HOST, free_port()), good)
-    assert await answers(loop.create_connection(Client, "name", 1, happy_eyeballs_delay=60, interleave=2))
-    await shut(server)
-
-
-@on_loop
-async def test_a_cancelled_connection_closes_its_socket(loop):
-    with unanswering() as silent:
-        connecting = loop.create_task(loop.create_connection(Client, *silent))
-        await asyncio.sleep(0.002)
-        assert not connecting.done()
-        connecting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await connecting
-
-
-@on_loop
-async def test_local_addresses(loop):
-    server = await loop.create_server(Echo, HOST, 0)
-    address = server.sockets[0].getsockname()
-    port = free_port()
-    transport, client = await loop.create_connection(Client, *address, local_addr=("127.0.0.2", port))
-    assert transport.get_extra_info("sockname") == ("127.0.0.2", port)
-    transport.abort()
-    await client.closed
-    with pytest.raises(OSError) as caught:
-        await loop.create_connection(Client, *address, local_addr=address)
-    reason = "address already in use"
-    if sys.version_info >= (3, 13):  # takes str(error) where 3.12 took error.strerror
-        reason = f"[errno {errno.EADDRINUSE}] {reason}"
-    assert caught.value.strerror == f"error while attempting to bind on address {address}: {reason}"
-    await shut(server)
-
-
-@on_loop
-async def test_create_connection_refuses(loop):
-    create = functools.partial(loop.create_connection, Client)
-    with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
-        for arguments, message in (
-            ({}, "host and port was not specified and no sock specified"),
-            ({"sock": stream, "port": 1}, "host/port and sock can not be specified at the same time"),
-            ({"sock": datagram}, f"A Stream Socket was expected, got {datagram!r}"),
-            ({"port": 1, "server_hostname": "a"}, "server_hostname is only meaningful with ssl"),
-            ({"port": 1, "ssl": True}, "You must set server_hostname when using ssl without a host"),
-            ({"port": 1, "ssl_handshake_timeout": 1}, "ssl_handshake_timeout is only meaningful with ssl"),
-            ({"port": 1, "ssl_shutdown_timeout": 1}, "ssl_shutdown_timeout is only meaningful with ssl"),
-        ):
-            with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
-                await create(**arguments)
-
-
-# Unix
-
-
-def path_of(folder, name="socket"):
-    """Relative to the working directory, because the kernel takes at most 107 bytes."""
-    return os.path.relpath(folder / name)
-
-
-@pytest.mark.parametrize("kind", [str, os.fsencode, pathlib.Path])
-@on_loop
-async def test_unix_server_at_a_path(loop, tmp_path, kind):
-    path = path_of(tmp_path)
-    server = await loop.create_unix_server(Echo, kind(path))
-    assert [sock.getsockname() for sock in server.sockets] == [path] and os.path.exists(path)
-    transport, client = await loop.create_unix_connection(Client, kind(path))
-    assert transport.get_extra_info("peername") == path and transport.get_extra_info("sockname") == ""
-    assert transport.get_extra_info("socket").family == socket.AF_UNIX
-    transport.close()
-    await client.closed
-    assert await answers(loop.create_unix_connection(Client, path))
-    await shut(server)
-    assert os.path.exists(path) is (sys.version_info < (3, 13))  # removed at close() since 3.13
-
-
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="cleanup_socket came with 3.13")
-@on_loop
-async def test_unix_socket_cleanup(loop, tmp_path):
-    path = path_of(tmp_path)
-    kept = await loop.create_unix_server(Echo, path, cleanup_socket=False)
-    await shut(kept)
-    assert os.path.exists(path)
-    first = await loop.create_unix_server(Echo, path)
-    second = await loop.create_unix_server(Echo, path)
-    await shut(first)
-    assert await answers(loop.create_unix_connection(Client, path))
-    os.unlink(path)
-    await shut(second)
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind(path)
-        given = await loop.create_unix_server(Echo, sock=sock)
-        await shut(given)
-    assert not os.path.exists(path)
-
-
-@on_loop
-async def test_unix_server_in_the_abstract_namespace(loop):
-    for kind in (str, os.fsencode):
-        name = kind(f"\0ferrio-test-{os.getpid()}")
-        server = await loop.create_unix_server(Echo, name)
-        assert server.sockets[0].getsockname() == os.fsencode(name)
-        assert await answers(loop.create_unix_connection(Client, name))
-        await shut(server)
-        with pytest.raises(ConnectionRefusedError):
-            await loop.create_unix_connection(Client, name)
-
-
-@on_loop
-async def test_a_stale_socket_is_replaced_and_a_file_is_not(loop, tmp_path):
-    path = path_of(tmp_path)
-    with socket.socket(socket.AF_UNIX) as stale:
-        stale.bind(path)
-    with pytest.raises(ConnectionRefusedError):
-        await loop.create_unix_connection(Client, path)
-    server = await loop.create_unix_server(Echo, path)
-    assert await answers(loop.create_unix_connection(Client, path))
-    await shut(server)
-    file = path_of(tmp_path, "file")
-    pathlib.Path(file).write_text("kept")
-    with pytest.raises(OSError) as caught:
-        await loop.create_unix_server(Echo, file)
-    assert caught.value.errno == errno.EADDRINUSE and caught.value.strerror == f"Address {file!r} is already in use"
-    assert pathlib.Path(file).read_text() == "kept"
-
-
-@on_loop
-async def test_unix_arguments_that_are_refused(loop, tmp_path):
-    with pytest.raises(FileNotFoundError):
-        await loop.create_unix_connection(Client, path_of(tmp_path, "missing"))
-    with pytest.raises(FileNotFoundError):
-        await loop.create_unix_server(Client, path_of(tmp_path, "missing/socket"))
-    for create in (loop.create_unix_server, loop.create_unix_connection):
-        with pytest.raises(OSError, match=r"^AF_UNIX path too long$"):
-            await create(Client, "x" * 200)
-        with socket.socket() as inet, socket.socket(socket.AF_UNIX) as unix:
-            with pytest.raises(ValueError, match=r"^path and sock can not be specified at the same time$"):
-                await create(Client, "path", sock=unix)
-            message = rf"^A UNIX Domain Stream Socket was expected, got {re.escape(repr(inet))}$"
-            with pytest.raises(ValueError, match=message):
-                await create(Client, sock=inet)
-        for argument in ("ssl_handshake_timeout", "ssl_shutdown_timeout"):
-            with pytest.raises(ValueError, match=rf"^{argument} is only meaningful with ssl$"):
-                await create(Client, "path", **{argument: 1})
-    with pytest.raises(ValueError, match=r"^path was not specified, and no sock specified$"):
-        await loop.create_unix_server(Client)
-    with pytest.raises(ValueError, match=r"^no path and sock were specified$"):
-        await loop.create_unix_connection(Client)
-    with pytest.raises(ValueError, match=r"^server_hostname is only meaningful with ssl$"):
-        await loop.create_unix_connection(Client, "path", server_hostname="name")
-    with pytest.raises(TypeError, match=r"^ssl argument must be an SSLContext or None$"):
-        await loop.create_unix_server(Client, "path", ssl=True)
+                await loop.connect_accepted_socket(Log, far, **{argument: 1})

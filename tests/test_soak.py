@@ -3,29 +3,20 @@
 from pathlib import Path
 
 import pytest
-from helpers import run_program
+from helpers import catches, runs_clean
 
 SOAK = Path(__file__).with_name("soak.py")
 TASKS = Path(__file__).with_name("soak_tasks.py")
-
-
-def soak(loop, cycles, *flags, **environment):
-    return run_program(SOAK, "--loop", loop, "--cycles", cycles, "--seconds", 40, flags=flags, **environment)
-
-
-def soak_tasks(loop, count, **environment):
-    return run_program(TASKS, "--loop", loop, "--count", count, "--seconds", 40, **environment)
+SHORT = ("--seconds", 40)
 
 
 def test_nothing_is_left_behind(aio):
-    done = soak(aio.__name__, 60)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{aio.__name__}: 60 of 60 cycles in ")
+    said = runs_clean(SOAK, "--loop", aio.__name__, "--cycles", 60, *SHORT)
+    assert said.startswith(f"{aio.__name__}: 60 of 60 cycles in ")
 
 
 def test_development_mode_warns_of_nothing(aio):
-    done = soak(aio.__name__, 10, "-W", "error", PYTHONDEVMODE="1")
-    assert (done.returncode, done.stderr) == (0, "")
+    runs_clean(SOAK, "--loop", aio.__name__, "--cycles", 10, *SHORT, flags=("-W", "error"), PYTHONDEVMODE="1")
 
 
 LEAKS = {
@@ -41,21 +32,19 @@ LEAKS = {
 def test_the_program_notices(tmp_path, name):
     """A stand-in named ferrio that does one thing wrong for each loop it makes."""
     wrong, complaint = LEAKS[name]
-    (tmp_path / "ferrio.py").write_text(
+    stand_in = (
         "import asyncio, os, warnings\n"
         "kept = []\n"
         "class Bad:\n    def __del__(self): 1 / 0\n"
         f"def new_event_loop():\n    {wrong}\n    return asyncio.new_event_loop()\n"
     )
-    done = soak("ferrio", 20, "-W", "always", PYTHONPATH=str(tmp_path))
-    assert done.returncode == 1
-    assert complaint in done.stderr
+    arguments = ("--loop", "ferrio", "--cycles", 20, *SHORT)
+    assert complaint in catches(stand_in, tmp_path, SOAK, *arguments, flags=("-W", "always"))
 
 
 def test_tasks_and_their_like_leave_nothing_behind(aio):
-    done = soak_tasks(aio.__name__, 20000)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"{aio.__name__}: 20000 cancellations: memory " in done.stdout
+    said = runs_clean(TASKS, "--loop", aio.__name__, "--count", 20000, *SHORT)
+    assert f"{aio.__name__}: 20000 cancellations: memory " in said
 
 
 TASK_LEAKS = {
@@ -72,7 +61,7 @@ TASK_LEAKS = {
 def test_the_program_of_tasks_notices(tmp_path, name):
     """A stand-in named ferrio whose loop does one thing wrong for each task it makes."""
     wrong, complaint = TASK_LEAKS[name]
-    (tmp_path / "ferrio.py").write_text(
+    stand_in = (
         "import asyncio\n"
         "from asyncio import *\nfrom asyncio import TaskGroup\n"
         "kept = []\n"
@@ -81,6 +70,4 @@ def test_the_program_of_tasks_notices(tmp_path, name):
         "        return super().create_task(*args, **kwargs)\n"
         "new_event_loop = Loop\n"
     )
-    done = soak_tasks("ferrio", 10000, PYTHONPATH=str(tmp_path))
-    assert done.returncode == 1
-    assert complaint in done.stderr
+    assert complaint in catches(stand_in, tmp_path, TASKS, "--loop", "ferrio", "--count", 10000, *SHORT)

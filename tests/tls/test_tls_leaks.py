@@ -3,26 +3,21 @@
 from pathlib import Path
 
 import pytest
-from helpers import run_program
+from helpers import catches, runs_clean
 
 SOAK = Path(__file__).parents[1] / "soak_tls.py"
+SHORT = ("--seconds", 50)
 COUNT = 800
-
-
-def soak(loop, connections, *flags, **environment):
-    return run_program(SOAK, "--loop", loop, "--connections", connections, "--seconds", 50, flags=flags, **environment)
 
 
 def test_nothing_is_left_behind(aio):
     """Descriptors, objects and memory after hundreds of failures are what they were after the first."""
-    done = soak(aio.__name__, COUNT)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{aio.__name__}: {COUNT} connections in ")
+    said = runs_clean(SOAK, "--loop", aio.__name__, "--connections", COUNT, *SHORT)
+    assert said.startswith(f"{aio.__name__}: {COUNT} connections in ")
 
 
 def test_development_mode_warns_of_nothing(aio):
-    done = soak(aio.__name__, 300, "-W", "error", PYTHONDEVMODE="1")
-    assert (done.returncode, done.stderr) == (0, "")
+    runs_clean(SOAK, "--loop", aio.__name__, "--connections", 300, *SHORT, flags=("-W", "error"), PYTHONDEVMODE="1")
 
 
 LEAKS = {
@@ -38,7 +33,7 @@ LEAKS = {
 def test_the_program_notices(tmp_path, name):
     """A stand-in named ferrio that keeps something, or does something wrong, for each connection."""
     wrong, complaint = LEAKS[name]
-    (tmp_path / "ferrio.py").write_text(
+    stand_in = (
         "import asyncio, os, warnings\n"
         "kept = []\n"
         "class Loop(asyncio.SelectorEventLoop):\n"
@@ -47,6 +42,5 @@ def test_the_program_notices(tmp_path, name):
         "        return await super().sock_sendall(sock, data)\n"
         "new_event_loop = Loop\n"
     )
-    done = soak("ferrio", 300, "-W", "always", PYTHONPATH=str(tmp_path))
-    assert done.returncode == 1
-    assert complaint in done.stderr
+    arguments = ("--loop", "ferrio", "--connections", 300, *SHORT)
+    assert complaint in catches(stand_in, tmp_path, SOAK, *arguments, flags=("-W", "always"))

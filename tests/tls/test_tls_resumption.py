@@ -35,6 +35,24 @@ async def visits(loop, address, client_side, times):
     return reused
 
 
+async def visits_by_hand(loop, address, client_side, times):
+    """The same with a client that is not asyncio's; of each connection, whether it resumed and got a ticket."""
+    session, reused = None, []
+    for _ in range(times):
+        async with client_of(loop, address) as sock:
+            peer = Peer(loop, sock, client_side)
+            if session:
+                peer.tls.session = session
+            await peer.handshake()
+            await peer.write(b"ping")
+            assert await peer.read_exactly(4) == b"ping"
+            session = peer.tls.session
+            reused.append((peer.tls.session_reused, session.has_ticket))
+            await peer.notify()
+            await ended(loop, sock)
+    return reused
+
+
 @on_loop
 async def test_a_client_resumes(loop, certificates, version):
     server_side = certificates.server_side(version=version)
@@ -48,24 +66,11 @@ async def test_a_client_resumes(loop, certificates, version):
 
 @on_loop
 async def test_a_server_resumes_with_any_client(loop, certificates, version):
-    """One that is not asyncio's, by hand."""
     server_side = certificates.server_side(version=version)
     client_side = certificates.client_side(version=version)
-    session, reused = None, []
     async with serving(loop, Echo, ssl=server_side) as (address, made):
-        for _ in range(3):
-            async with client_of(loop, address) as sock:
-                peer = Peer(loop, sock, client_side)
-                if session:
-                    peer.tls.session = session
-                await peer.handshake()
-                await peer.write(b"ping")
-                assert await peer.read_exactly(4) == b"ping"
-                session = peer.tls.session
-                reused.append((peer.tls.session_reused, peer.tls.session.has_ticket))
-                await peer.notify()
-                await ended(loop, sock)
-            await gone(*made)
+        reused = await visits_by_hand(loop, address, client_side, 3)
+        await gone(*made)
         tls = made[-1].events and made[-1].transport.get_extra_info("ssl_object")
         assert tls is None or tls.session_reused
     assert reused == [(False, True), (True, True), (True, True)]
@@ -78,21 +83,8 @@ async def test_without_tickets(loop, certificates):
     server_side = certificates.server_side(version=version)
     server_side.options |= ssl.OP_NO_TICKET
     client_side = certificates.client_side(version=version)
-    session, reused = None, []
-    async with serving(loop, Echo, ssl=server_side) as (address, made):
-        for _ in range(2):
-            async with client_of(loop, address) as sock:
-                peer = Peer(loop, sock, client_side)
-                if session:
-                    peer.tls.session = session
-                await peer.handshake()
-                await peer.write(b"ping")
-                await peer.read_exactly(4)
-                session = peer.tls.session
-                reused.append((peer.tls.session_reused, session.has_ticket))
-                await peer.notify()
-                await ended(loop, sock)
-            await gone(*made)
+    async with serving(loop, Echo, ssl=server_side) as (address, _):
+        reused = await visits_by_hand(loop, address, client_side, 2)
     assert reused[0] == (False, False) and reused[1][1] is False
 
 
