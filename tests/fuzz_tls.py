@@ -1,6 +1,7 @@
 """Puts a liar between a TLS connection of ferrio's and its peer, and watches what becomes of it.
 
     python tests/fuzz_tls.py --seconds 60                   # seeds 0, 1, 2, ... on each engine until the time is up
+    python tests/fuzz_tls.py --seconds 60 --first 5000      # 5000, 5001, ..., where another run may have ended
     python tests/fuzz_tls.py --engine bio --seed 17         # one script again, on one engine
 
 A script is a conversation with an SSLObject, whose records the liar cuts, merges, swaps, repeats, drops or changes,
@@ -287,7 +288,7 @@ def left_behind() -> str:
     return f"{transports} transports, {sockets} descriptors"
 
 
-def run(engine: str, seconds: float, seed: int | None) -> int:
+def run(engine: str, seconds: float, seed: int | None, first: int) -> int:
     """All scripts on one engine, in this process; how many there were."""
     contexts = Contexts()
     loop = ferrio.new_event_loop()
@@ -295,7 +296,7 @@ def run(engine: str, seconds: float, seed: int | None) -> int:
     failures: list[dict[str, Any]] = []
     end = time.monotonic() + seconds
     count, before, memory = 0, "", 0
-    number = seed or 0
+    number = first if seed is None else seed
     while (seed is None and time.monotonic() < end) or count == 0:
         try:
             loop.run_until_complete(script(number, contexts))
@@ -319,15 +320,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="for all engines together")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--engine", choices=ENGINES)
     arguments = parser.parse_args()
     if arguments.engine is not None:
         os.environ["FERRIO_TLS"] = arguments.engine
-        count = run(arguments.engine, arguments.seconds, arguments.seed)
+        count = run(arguments.engine, arguments.seconds, arguments.seed, arguments.first)
         print(f"{arguments.engine}: {count} conversations, nothing wrong")
         return
     for engine in ENGINES:
         command = [sys.executable, __file__, "--engine", engine, "--seconds", str(arguments.seconds / len(ENGINES))]
+        command += ["--first", str(arguments.first)]
         subprocess.run(command + (["--seed", str(arguments.seed)] if arguments.seed is not None else []), check=True)
 
 

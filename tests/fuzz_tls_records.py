@@ -2,6 +2,7 @@
 
     python tests/fuzz_tls_records.py --seconds 600                   # seeds 0, 1, 2, ... until the time is up
     FERRIO_TLS=bio python tests/fuzz_tls_records.py --seconds 600    # the other engine
+    python tests/fuzz_tls_records.py --first 5000                    # seeds 5000, 5001, ...
     python tests/fuzz_tls_records.py --seed 17                       # one connection again, with what happened in it
 
 A connection is drawn from its seed: version, who is the client, what the peer says, which of its records are spoiled,
@@ -277,6 +278,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     options = parser.parse_args()
     watch()
     faulthandler.dump_traceback_later(options.seconds + 3 * PATIENCE, exit=True)
@@ -285,14 +287,14 @@ def main():
         if options.seed is not None:
             print(Plan(options.seed))
             sys.exit(compare(options.seed, certificates))
-        end, seed = time.monotonic() + options.seconds, 0
+        end, seed = time.monotonic() + options.seconds, options.first
         while time.monotonic() < end:
             if difference := compare(seed, certificates):
                 sys.exit(difference)
             seed += 1
             if seed % 500 == 0:
                 gc.collect()
-    print(f"{seed} connections, nothing wrong")
+    print(f"{seed - options.first} connections, nothing wrong")
 
 
 if __name__ == "__main__":

@@ -76,6 +76,18 @@ def test_in_a_checkout_the_client_is_rust_and_the_bare_server_a_limit_but_no_pee
     assert (line.best, line.ceiling) == ("asyncio", None)  # its goal is against uvloop, which was not measured
 
 
+@needs_compiler
+@pytest.mark.parametrize(
+    "name", ["tls_echo_1k_x1", "tls_echo_1k_x64", "tls_bulk_send", "tls_bulk_receive", "tls_handshakes"]
+)
+def test_beside_rows_of_tls_the_limit_is_a_server_on_openssl_alone(name):
+    """It echoes what the client compares, ends as the client does, and carries bulk data both ways."""
+    limit = Contender("epoll", "epoll", sys.executable, "")
+    answer = run_once(row_named(name), limit, settings_of(Options(quick=True), NO_CLIENT))
+    assert answer.get("figures") and not answer["notes"], answer
+    assert answer["figures"]["rate"] > 0 and answer["figures"]["server_busy"] > 0
+
+
 @pytest.mark.parametrize("row", [row.name for row in ROWS if not row.loaded])
 def test_rows_that_claim_to_need_no_client_need_none(row):
     """In the measuring process there is no client to start: a row that tried would fail."""

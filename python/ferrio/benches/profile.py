@@ -27,7 +27,7 @@ from .harness.runner import order, run_once
 from .run import Options, client_for, settings_of
 
 COLUMNS = PARTS if has_perf() else WITHOUT_PERF
-TITLES = {"loop": "loop's own", "libc": "C library"}
+TITLES = {"loop": "loop's own", "openssl": "OpenSSL", "libc": "C library"}
 WIDTH = 16
 
 Profile = dict[str, float]

@@ -20,6 +20,6 @@ def measure_receive(bench: Bench) -> Figures:
 
 
 ROWS = (
-    Row("tls_bulk_send", BULK, measure_send, loaded=True),
-    Row("tls_bulk_receive", BULK, measure_receive, loaded=True),
+    Row("tls_bulk_send", BULK, measure_send, loaded=True, bare="source"),
+    Row("tls_bulk_receive", BULK, measure_receive, loaded=True, bare="sink"),
 )

@@ -19,6 +19,6 @@ def measure(bench: Bench, connections: int) -> Figures:
 
 
 ROWS = tuple(
-    Row(f"tls_echo_1k_x{connections}", ROUND_TRIPS, partial(measure, connections=connections), loaded=True)
+    Row(f"tls_echo_1k_x{connections}", ROUND_TRIPS, partial(measure, connections=connections), loaded=True, bare="echo")
     for connections in (1, 64)
 )

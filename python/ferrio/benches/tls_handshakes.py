@@ -19,4 +19,4 @@ def measure(bench: Bench) -> Figures:
     return per_operation(tls.load(bench, "churn", tls.server(bench.loop, Echo), connections=32))
 
 
-ROWS = (Row("tls_handshakes", METRICS, measure, loaded=True),)
+ROWS = (Row("tls_handshakes", METRICS, measure, loaded=True, bare="echo"),)

@@ -42,6 +42,8 @@ pub(crate) struct Buffered {
     plainly: Plainly,
     /// All that was taken in was read: asking would cost an exception.
     dry: Cell<bool>,
+    /// A call of the object came back since what waits to be sent was taken: only then is there anything.
+    owes: Cell<bool>,
 }
 
 impl Buffered {
@@ -75,6 +77,9 @@ impl Buffered {
     }
 
     pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Option<Exported>> {
+        if !self.owes.take() {
+            return Ok(None);
+        }
         let Some(outgoing) = self.outgoing.bind(py) else { return Ok(None) };
         let bytes = call_method0(&outgoing, intern!(py, "read"))?;
         if bytes.cast::<PyBytes>()?.as_bytes().is_empty() {
@@ -106,6 +111,7 @@ impl Buffered {
         } else {
             call_method1(&object, name, &most).and_then(|data| copy(&data, buffer))
         };
+        self.owes.set(true);
         match count {
             Ok(0) => Ok(Plain::End),
             Ok(count) => {
@@ -125,6 +131,7 @@ impl Buffered {
         } else {
             call_method1(&object, name, PyBytes::new(py, data).as_any())
         };
+        self.owes.set(true);
         match written.and_then(|count| count.extract::<usize>()) {
             Ok(count) => Ok(Some(count.min(data.len()))),
             Err(error) if is_again(py, &error)? => Ok(None),
@@ -157,7 +164,9 @@ impl Buffered {
     fn call(&self, py: Python<'_>, plainly: bool, name: &Bound<'_, PyString>) -> PyResult<bool> {
         self.dry.set(false);
         let Some(object) = self.target(py, plainly) else { return Ok(false) };
-        match call_method0(&object, name) {
+        let called = call_method0(&object, name);
+        self.owes.set(true);
+        match called {
             Ok(_) => Ok(true),
             Err(error) if is_again(py, &error)? => Ok(false),
             Err(error) => Err(error),

@@ -1,4 +1,4 @@
-"""Where a process's CPU time goes: the kernel, the interpreter, the loop's own machine code, the C library.
+"""Where a process's CPU time goes: the kernel, the interpreter, the loop's own machine code, OpenSSL, the C library.
 
 By `perf record` on the CPU clock, sample by sample, told apart by the file that the code is in. Where there is no perf,
 or it may not watch, the kernel's own account of user and system time has to do. Python code of a loop counts as the
@@ -19,13 +19,14 @@ from pathlib import Path
 
 Shares = dict[str, float]
 
-PARTS = ("kernel", "interpreter", "loop", "libc", "other")
+PARTS = ("kernel", "interpreter", "loop", "openssl", "libc", "other")
 WITHOUT_PERF = ("kernel", "user")
 
 FILES = (
     ("libc", r"libc[.-].*|ld-linux.*|ld-.*\.so|libpthread.*|libm[.-].*|\[vdso\]"),
     ("kernel", r"\[.*"),
-    ("loop", r"_ferrio.*|loop\.cpython.*|_?rloop.*|_?rsloop.*|ferrio-load"),
+    ("openssl", r"libssl[.-].*|libcrypto[.-].*"),
+    ("loop", r"_ferrio.*|loop\.cpython.*|_?rloop.*|_?rsloop.*|ferrio-load|load_tls-.*"),
     ("interpreter", r"python.*|libpython.*|_asyncio.*|select\..*|_socket\..*|_queue\..*|.*\.cpython-.*"),
 )
 SAMPLE = re.compile(r"^\s*[0-9a-f]+ (?P<symbol>.*) \((?P<file>[^()]*)\)$")

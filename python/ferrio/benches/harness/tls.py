@@ -17,10 +17,13 @@ from .row import Figures
 from .servers import BACKLOG
 
 
+CERTIFICATE = build.TLS_SOURCES / "server.pem"
+
+
 def context() -> ssl.SSLContext:
     """A server's, as a program would make it: OpenSSL decides on versions and ciphers, the key is of P-256."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(build.TLS_SOURCES / "server.pem")
+    made.load_cert_chain(CERTIFICATE)
     return made
 
 
@@ -31,6 +34,7 @@ def server(loop: asyncio.AbstractEventLoop, factory: Callable[[], asyncio.Protoc
 
 
 def load(bench: Bench, mode: str, to: str, **options: Any) -> Figures:
-    """As Bench.load, by the client that speaks TLS."""
+    """As Bench.load, by the client that speaks TLS, which is the bare server of these rows as well."""
     settings = replace(bench.settings, client=str(build.tls_client()))
-    return replace(bench, settings=settings).load(mode, to, **options)
+    stand_in = bench.stand_in and f"{bench.stand_in}:{CERTIFICATE}"
+    return replace(bench, settings=settings, stand_in=stand_in).load(mode, to, **options)

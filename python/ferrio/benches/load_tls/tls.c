@@ -1,13 +1,14 @@
 /* The load client of the TLS rows: one thread, one epoll set, loopback only, bounded in time.
  *
- * Options, windows and what is printed are those of the plain client; the modes are echo, source, sink, churn and hold.
- * OpenSSL is loaded when it starts, by the prototypes below, which have not changed since 1.1: so neither its headers nor
- * a package for developers are needed. The server's certificate is not verified, and keys are agreed on over P-256, its
- * fastest group: what is measured is the server, and its client must not be what everybody waits for.
+ * Options, windows and what is printed are those of the plain client; the modes are echo, source, sink, churn and hold,
+ * and serve, which is not a client but the bare server (serve.c). The server's certificate is not verified, and keys are
+ * agreed on over P-256, its fastest group: what is measured is the server, and its client must not be what everybody
+ * waits for.
  * Must not outlive its parent or its time limit, and must not talk to anything but this machine. */
 #define _GNU_SOURCE
+#include "tls.h"
+
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -26,34 +27,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* OpenSSL */
-
-typedef struct ssl_st SSL;
-typedef struct ssl_ctx_st SSL_CTX;
-enum { WANT_READ = 2, WANT_WRITE = 3, ZERO_RETURN = 6 };
-enum { CTRL_MIN_VERSION = 123, TLS1_3 = 0x304, OVERHEAD = 22 }; /* of a record: header, type and tag */
-enum { CTRL_MODE = 33, CTRL_READ_AHEAD = 41, CTRL_GROUPS = 92, MODE_PARTIAL_MOVING = 3, MODE_AUTO_RETRY = 4 };
-
-static struct {
-    const void *(*TLS_client_method)(void);
-    SSL_CTX *(*SSL_CTX_new)(const void *);
-    long (*SSL_CTX_ctrl)(SSL_CTX *, int, long, void *);
-    SSL *(*SSL_new)(SSL_CTX *);
-    int (*SSL_set_fd)(SSL *, int);
-    int (*SSL_connect)(SSL *);
-    int (*SSL_read)(SSL *, void *, int);
-    int (*SSL_write)(SSL *, const void *, int);
-    int (*SSL_pending)(const SSL *);
-    int (*SSL_shutdown)(SSL *);
-    int (*SSL_get_error)(const SSL *, int);
-    void (*SSL_free)(SSL *);
-    void (*SSL_CTX_set_cert_verify_callback)(SSL_CTX *, int (*)(void *, void *), void *);
-} tls;
-
 static SSL_CTX *context;
 
-static void die(const char *what) {
-    fprintf(stderr, "TLS load client: %s (%s)\n", what, strerror(errno));
+_Noreturn void die(const char *what) {
+    fprintf(stderr, "TLS load: %s (%s)\n", what, strerror(errno));
     exit(1);
 }
 
@@ -63,25 +40,7 @@ static int trust(void *store, void *argument) {
     return 1;
 }
 
-static void load_openssl(void) {
-    void *library = dlopen("libssl.so.3", RTLD_NOW);
-    if (!library) library = dlopen("libssl.so.1.1", RTLD_NOW);
-    if (!library) die("there is no libssl.so.3 and no libssl.so.1.1: install OpenSSL");
-#define FIND(name) \
-    if (!(*(void **)&tls.name = dlsym(library, #name))) die("libssl has no " #name)
-    FIND(TLS_client_method);
-    FIND(SSL_CTX_new);
-    FIND(SSL_CTX_ctrl);
-    FIND(SSL_new);
-    FIND(SSL_set_fd);
-    FIND(SSL_connect);
-    FIND(SSL_read);
-    FIND(SSL_write);
-    FIND(SSL_pending);
-    FIND(SSL_shutdown);
-    FIND(SSL_get_error);
-    FIND(SSL_free);
-    FIND(SSL_CTX_set_cert_verify_callback);
+static void make_context(void) {
     context = tls.SSL_CTX_new(tls.TLS_client_method());
     if (!context) die("SSL_CTX_new");
     tls.SSL_CTX_ctrl(context, CTRL_MODE, MODE_PARTIAL_MOVING | MODE_AUTO_RETRY, NULL);
@@ -93,13 +52,7 @@ static void load_openssl(void) {
 
 /* Options and window */
 
-static struct {
-    const char *mode;
-    int port, connections, cpu;
-    size_t size;
-    double warmup, seconds;
-    pid_t server;
-} options = {.connections = 1, .size = 1024, .seconds = 0.5, .cpu = -1};
+struct options options = {.connections = 1, .size = 1024, .seconds = 0.5, .cpu = -1};
 
 static struct {
     double opens, closes, started, stopped, cpu_started, cpu_stopped, own, waited;
@@ -125,18 +78,20 @@ static void parse(int argc, char **argv) {
         *value++ = '\0';
         const char *key = argv[i];
         if (!strcmp(key, "to")) options.port = atoi(value + strcspn(value, ":") + 1);
+        else if (!strcmp(key, "kind")) options.kind = value;
         else if (!strcmp(key, "connections")) options.connections = atoi(value);
         else if (!strcmp(key, "size")) options.size = (size_t)atol(value);
         else if (!strcmp(key, "warmup")) options.warmup = atof(value);
         else if (!strcmp(key, "seconds")) options.seconds = atof(value);
         else if (!strcmp(key, "server")) options.server = (pid_t)atoi(value);
+        else if (!strcmp(key, "parent")) options.parent = (pid_t)atoi(value);
         else if (!strcmp(key, "cpu")) options.cpu = atoi(value);
     }
 }
 
 static void bound_process(void) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != options.server) die("the parent is not the server: already gone?");
+    if (getppid() != options.parent) die("the parent is not who was announced: already gone?");
     alarm(HARD_LIMIT_SECONDS);
     signal(SIGPIPE, SIG_IGN);
     struct rlimit files;
@@ -252,7 +207,7 @@ static void watch(int poll, struct connection *connection) {
     if (epoll_ctl(poll, EPOLL_CTL_ADD, connection->fd, &event)) die("epoll_ctl");
 }
 
-static char *filled(size_t size) {
+char *filled(size_t size) {
     char *data = malloc(size);
     if (!data) die("malloc");
     for (size_t i = 0; i < size; i++) data[i] = (char)(i * 31 + i / 251);
@@ -403,11 +358,13 @@ static void run_hold(struct connection *connections) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2) die("usage: tls MODE to=tcp:PORT server=PID [key=value...]");
+    if (argc < 2) die("usage: tls MODE to=tcp:PORT server=PID parent=PID [key=value...]");
     options.mode = argv[1];
     parse(argc, argv);
     bound_process();
     load_openssl();
+    if (!strcmp(options.mode, "serve")) serve();
+    make_context();
     struct connection *connections = calloc((size_t)options.connections, sizeof *connections);
     if (!connections) die("malloc");
     if (!strcmp(options.mode, "echo")) run_echo(connections);
