@@ -353,7 +353,7 @@ if sys.version_info >= (3, 14):
     _stock_awaited_by: Any = vars(_Future)["_asyncio_awaited_by"]
 
     def awaited_by(awaited: list[Any], awaiting: list[asyncio.Task[Any]]) -> frozenset[Any] | None:
-        """Who awaits one of these futures: those that native code knows, and those that asyncio's own code has noted."""
+        """Who awaits one of these futures: as native code knows, and as asyncio's own code has noted."""
         noted = (_stock_awaited_by.__get__(each) or () for each in awaited if isinstance(each, _Future))
         return frozenset(awaiting).union(*noted) or None
 

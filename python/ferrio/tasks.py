@@ -12,7 +12,6 @@ own store is replaced, once, by one that also iterates over the native ones.
 from __future__ import annotations
 
 import _asyncio
-import gc
 import inspect
 import sys
 import weakref
@@ -99,6 +98,7 @@ def show_native_tasks() -> None:
 
 
 if sys.version_info >= (3, 14):
+    import gc
 
     def _registered() -> list[Any]:
         """The weak sets of `_asyncio`, which has one and gives no name to it, and of asyncio in Python."""

@@ -304,12 +304,11 @@ impl Wakeup {
         let Some(this) = self.task.bind(py) else { return Ok(()) };
         let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
         let Some(future) = future else { return resume(task, &this, None) };
-        let error = match exact_outcome(future) {
-            Some(outcome) => outcome.error(py)?,
-            None => {
-                awaited_by::forget(future, &this)?;
-                foreign_error(future)?
-            }
+        let error = if let Some(outcome) = exact_outcome(future) {
+            outcome.error(py)?
+        } else {
+            awaited_by::forget(future, &this)?;
+            foreign_error(future)?
         };
         step(task, &this, error, None)
     }

@@ -114,7 +114,7 @@ pub(crate) fn spawn<'py>(
         && state.makes_tasks()
     {
         state.engine()?;
-        let name = wanted.name.map(|name| name.to_owned());
+        let name = wanted.name.map(Borrowed::to_owned);
         let eager = is_eager(wanted.eager_start, state);
         return Task::create(
             event_loop,

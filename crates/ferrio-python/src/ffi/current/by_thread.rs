@@ -59,7 +59,18 @@ pub(crate) fn leave(
 /// The task that runs now on `event_loop`.
 pub(crate) fn current<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     static CURRENT: Function = Function::named("current_task");
-    CURRENT.call([event_loop])
+    match CURRENT.call([event_loop])? {
+        None => elsewhere(event_loop),
+        some => Ok(some),
+    }
+}
+
+/// asyncio's tasks in Python are known to functions in Python only, which who uses them has put in the place of those in C.
+#[cold]
+fn elsewhere<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = event_loop.py();
+    let task = py.import("asyncio.tasks")?.call_method1(intern!(py, "current_task"), (event_loop,))?;
+    Ok(Some(task).filter(|task| !task.is_none()))
 }
 
 /// Makes `task` the current one, or nobody, and says who was.
