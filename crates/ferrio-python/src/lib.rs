@@ -10,6 +10,7 @@
 )]
 
 mod alarm;
+mod awaited_by;
 mod base_events;
 mod children;
 mod clients;
