@@ -1,13 +1,14 @@
 /* The bare server of the TLS rows: what OpenSSL and one epoll set allow, with nothing of an event loop and no interpreter.
  *
- * The least program that answers the load: OpenSSL reads and writes the socket itself, one read and one write a turn, and
- * keeps its buffers. Level-triggered; prints where it listens, in the form that `to=` takes, and serves until it is killed
+ * The least program that answers the load: of an echo OpenSSL reads and writes the socket itself, one read and one write a
+ * turn, and keeps its buffers; of bulk data sixteen records are received or sent at a time. Level-triggered; prints where it listens, in the form that `to=` takes, and serves until it is killed
  * or standard input ends. Of a server's context it has what a program would give it, a certificate with its key.
  * Must not know what a client does. */
 #define _GNU_SOURCE
 #include "tls.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -18,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, EVENTS = 256, ACCEPTS = 64, PIECE = 256 * 1024 };
+enum { BACKLOG = 4096, EVENTS = 256, ACCEPTS = 64 };
 
 struct peer {
     int fd;
@@ -26,6 +27,7 @@ struct peer {
     bool secured;
     int unsent; /* of an echo that the socket did not take: it waits in `rest` */
     char *rest;
+    struct wire *wire; /* of bulk data */
 };
 
 static enum { ECHO, SOURCE, SINK } work;
@@ -49,8 +51,9 @@ static void make_context(const char *file) {
     if (!context) die("SSL_CTX_new");
     if (tls.SSL_CTX_use_certificate_chain_file(context, file) != 1) die(file);
     if (tls.SSL_CTX_use_PrivateKey_file(context, file, FILE_PEM) != 1) die(file);
-    tls.SSL_CTX_ctrl(context, CTRL_MODE, MODE_PARTIAL_MOVING | MODE_AUTO_RETRY, NULL);
-    tls.SSL_CTX_ctrl(context, CTRL_READ_AHEAD, 1, NULL);
+    tls.SSL_CTX_ctrl(context, CTRL_MODE, MODE_MOVING | MODE_AUTO_RETRY, NULL);
+    /* What is read ahead of bulk data would be lost with the socket's BIO. */
+    tls.SSL_CTX_ctrl(context, CTRL_READ_AHEAD, work == ECHO, NULL);
 }
 
 static void watch(struct peer *peer, int operation, unsigned events) {
@@ -76,6 +79,7 @@ static void forget(struct peer *peer) {
     tls.SSL_free(peer->ssl);
     close(peer->fd);
     free(peer->rest);
+    free(peer->wire);
     free(peer);
 }
 
@@ -91,6 +95,7 @@ static bool shake_hands(struct peer *peer) {
     int result = tls.SSL_accept(peer->ssl);
     if (result != 1) return goes_on(peer, result);
     peer->secured = true;
+    if (work != ECHO) peer->wire = put_on_wire(peer->ssl);
     if (work == SOURCE) watch(peer, EPOLL_CTL_MOD, EPOLLOUT);
     return true;
 }
@@ -120,13 +125,25 @@ static bool echo(struct peer *peer) {
 }
 
 static bool drop(struct peer *peer) {
+    struct wire *wire = peer->wire;
+    ssize_t received = recv(peer->fd, wire->in, sizeof wire->in, 0);
+    if (received <= 0) return received < 0 && errno == EAGAIN;
+    wire->received = (int)received, wire->used = 0;
     for (int result;;)
         if ((result = tls.SSL_read(peer->ssl, scratch, PIECE)) <= 0) return goes_on(peer, result);
 }
 
 static bool supply(struct peer *peer) {
-    for (int result;;)
-        if ((result = tls.SSL_write(peer->ssl, scratch, PIECE)) <= 0) return goes_on(peer, result);
+    struct wire *wire = peer->wire;
+    for (;;) {
+        if (wire->sent == wire->written) {
+            wire->sent = wire->written = 0;
+            if (tls.SSL_write(peer->ssl, scratch, PIECE) != PIECE) return false;
+        }
+        ssize_t sent = send(peer->fd, wire->out + wire->sent, (size_t)(wire->written - wire->sent), MSG_NOSIGNAL);
+        if (sent < 0) return errno == EAGAIN;
+        wire->sent += (int)sent;
+    }
 }
 
 static bool handle(struct peer *peer) {

@@ -10,10 +10,12 @@
 
 typedef struct ssl_st SSL;
 typedef struct ssl_ctx_st SSL_CTX;
+typedef struct bio_st BIO;
+typedef struct bio_method_st BIO_METHOD;
 enum { WANT_READ = 2, WANT_WRITE = 3, ZERO_RETURN = 6 };
 enum { CTRL_MIN_VERSION = 123, TLS1_3 = 0x304, OVERHEAD = 22 }; /* of a record: header, type and tag */
-enum { CTRL_MODE = 33, CTRL_READ_AHEAD = 41, CTRL_GROUPS = 92, MODE_PARTIAL_MOVING = 3, MODE_AUTO_RETRY = 4 };
-enum { FILE_PEM = 1 };
+enum { CTRL_MODE = 33, CTRL_READ_AHEAD = 41, CTRL_GROUPS = 92, MODE_MOVING = 2, MODE_AUTO_RETRY = 4 };
+enum { FILE_PEM = 1, PIECE = 256 * 1024, CIPHERTEXT = PIECE + PIECE / 16384 * OVERHEAD };
 
 struct openssl {
     const void *(*TLS_client_method)(void);
@@ -35,6 +37,24 @@ struct openssl {
     int (*SSL_get_error)(const SSL *, int);
     void (*SSL_free)(SSL *);
     void (*ERR_clear_error)(void);
+    void (*SSL_set_bio)(SSL *, BIO *, BIO *);
+    BIO *(*BIO_new)(BIO_METHOD *);
+    void (*BIO_set_data)(BIO *, void *);
+    void *(*BIO_get_data)(BIO *);
+    void (*BIO_set_init)(BIO *, int);
+    void (*BIO_set_flags)(BIO *, int);
+    void (*BIO_clear_flags)(BIO *, int);
+    BIO_METHOD *(*BIO_meth_new)(int, const char *);
+    int (*BIO_meth_set_read)(BIO_METHOD *, int (*)(BIO *, char *, int));
+    int (*BIO_meth_set_write)(BIO_METHOD *, int (*)(BIO *, const char *, int));
+    int (*BIO_meth_set_ctrl)(BIO_METHOD *, long (*)(BIO *, int, long, void *));
+};
+
+/* What OpenSSL reads from and writes to in place of a socket, for bulk data: sixteen records to a system call. */
+struct wire {
+    char in[CIPHERTEXT], out[CIPHERTEXT];
+    int received, used; /* of `in`: bytes that came, and those that OpenSSL has read */
+    int written, sent;  /* of `out`: bytes that OpenSSL wrote, and those that went on */
 };
 
 struct options {
@@ -52,6 +72,7 @@ extern struct options options;
 
 _Noreturn void die(const char *what);
 void load_openssl(void);
+struct wire *put_on_wire(SSL *ssl);
 char *filled(size_t size);
 void serve(void);
 
