@@ -21,9 +21,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Constructed, Finalized, Shown};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::futures::{
-    FutureIterator, Shared, exact_outcome, loop_or_current, never_retrieved, outcome_of, shared_members,
-};
+use crate::futures::{Shared, exact_outcome, loop_or_current, never_retrieved, outcome_of, shared_members};
 use crate::outcome::{Outcome, State};
 use crate::support;
 use crate::task_factory::spawn;
@@ -334,10 +332,6 @@ impl Shared for Gathering {}
 impl Awaitable for Gathering {
     fn outcome(&self) -> &Outcome {
         &self.outcome
-    }
-
-    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        FutureIterator::create(this)
     }
 }
 

@@ -17,12 +17,14 @@ use std::ffi::CStr;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::base_events::{self, BaseLoop};
 use crate::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
 use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
 use crate::ffi::members::{Members, members};
+use crate::ffi::object::{Called, called_slots};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::registry::{self, Last};
 use crate::ffi::word::Word;
@@ -297,18 +299,6 @@ impl Wakeup {
         alloc(&type_object::<Wakeup>(task.py())?, state)
     }
 
-    /// Called by the loop, in the task's context.
-    pub(crate) fn call(&self, future: Option<&Bound<'_, PyAny>>, py: Python<'_>) -> PyResult<()> {
-        let Some(this) = self.task.bind(py) else { return Ok(()) };
-        let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
-        let Some(future) = future else { return resume(task, &this, None) };
-        let error = match exact_outcome(future) {
-            Some(outcome) => outcome.error(py)?,
-            None => foreign_error(future)?,
-        };
-        step(task, &this, error, None)
-    }
-
     /// By which reports and asyncio's helpers find the task.
     fn task(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.task.object(this.py()))
@@ -316,6 +306,21 @@ impl Wakeup {
 
     fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Ok(pyo3::types::PyString::intern(this.py(), "Task.task_wakeup").into_any().unbind())
+    }
+}
+
+impl Called for Wakeup {
+    /// Called by the loop, in the task's context.
+    fn call(&self, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let py = arguments.py();
+        let Some(this) = self.task.bind(py) else { return Ok(()) };
+        let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
+        let Ok(future) = arguments.get_item(0) else { return resume(task, &this, None) };
+        let error = match exact_outcome(&future) {
+            Some(outcome) => outcome.error(py)?,
+            None => foreign_error(&future)?,
+        };
+        step(task, &this, error, None)
     }
 }
 
@@ -337,7 +342,7 @@ impl Native for Wakeup {
                 c"__qualname__" => name;
             }
         };
-        own.and(crate::ffi::call::wakeup_slots())
+        own.and(called_slots::<Wakeup>())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
