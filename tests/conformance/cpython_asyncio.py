@@ -205,6 +205,21 @@ CATALOGUE = (
             "puts the Python versions of get_running_loop and co. into "
             "asyncio.events, which only a loop written in Python notices",
         ),
+        (
+            "test_graph.TestCallStackPy.*",
+            "internal",
+            "puts the Python versions of Task, current_task and co. into asyncio, which only a loop that makes "
+            "such tasks notices",
+        ),
+        (
+            "test_free_threading.Test*PyFreeThreading.*",
+            "internal",
+            "puts the Python versions of Task, current_task and co. into asyncio, which only a loop that makes "
+            "such tasks notices",
+        ),
+        ("test_events.*.test_call_soon_threadsafe_handle_*", "internal", _PRIVATE + " (events._ThreadSafeHandle)"),
+        ("test_subprocess.*.test_watcher_implementation", "internal", _PRIVATE + " (_watcher)"),
+        ("test_subprocess.*.test_pid_not_reaped_before_exit_published", "internal", _PRIVATE + " (_watcher)"),
         # -- single tests: mocks
         (
             "test_base_events.BaseEventLoopWithSelectorTests.test_accept_connection*",
@@ -489,6 +504,16 @@ class Parametriser:
         setattr(module, name, cls)
         return cls
 
+    @staticmethod
+    def introspection(kind):
+        """What the generic tests of tasks ask for the tasks there are, from Python 3.14 on: 'c' or 'py'."""
+        from asyncio import tasks
+
+        names = {name: f"_{kind}_{name}" for name in ("all_tasks", "current_task")}
+        return {
+            name: staticmethod(getattr(tasks, theirs)) for name, theirs in names.items() if hasattr(tasks, theirs)
+        }
+
     def functions(self, *names):
         """The named functions of the api module, or {} when one lacks."""
         found = {name: getattr(self.api, name, None) for name in names}
@@ -520,10 +545,17 @@ class Parametriser:
                 case,
                 Task=task,
                 Future=future,
+                **self.introspection("c"),
             )
             module.add_subclass_tests(
                 self.add(
-                    module, "AltTask_AltFuture_SubclassTests", "BaseTaskTests", case, Task=task, Future=future
+                    module,
+                    "AltTask_AltFuture_SubclassTests",
+                    "BaseTaskTests",
+                    case,
+                    Task=task,
+                    Future=future,
+                    **self.introspection("c"),
                 )
             )
         if task is not None:
@@ -538,7 +570,9 @@ class Parametriser:
             ]
         for name, one_task, one_future in pairs:
             if one_task is not None and one_future is not None:
-                self.add(module, name + "_Tests", "BaseTaskTests", case, Task=one_task, Future=one_future)
+                kind = "py" if one_task is tasks._PyTask else "c"
+                attributes = {"Task": one_task, "Future": one_future, **self.introspection(kind)}
+                self.add(module, name + "_Tests", "BaseTaskTests", case, **attributes)
         if task is not None:
             self.extend_current_task(module, case)
 
@@ -562,7 +596,9 @@ class Parametriser:
                 "AltIntrospectionTests",
                 case,
                 "BaseTaskIntrospectionTests",
+                Task=task,
                 **{name: staticmethod(function) for name, function in functions.items()},
+                **self.introspection("c"),
             )
 
     def extend_test_futures(self, module):

@@ -269,6 +269,7 @@ impl Native for Future {
         c"Future(*, loop=None)\n--\n\nA result that is not there yet. Made by loop.create_future().";
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
+    const DELETABLE: bool = cfg!(not(Py_3_14));
     const NEW: Option<raw::newfunc> = Some(object::new::<Future>);
 
     fn place() -> &'static Place {

@@ -373,6 +373,7 @@ impl Native for Gathering {
     const DOC: &'static CStr = c"What gather() returns: the results of all, or the first exception.";
     const KEPT: usize = 64;
     const BASE_OWNS: bool = true;
+    const DELETABLE: bool = cfg!(not(Py_3_14));
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

@@ -339,6 +339,7 @@ impl Native for Task {
     const DOC: &'static CStr = TASK_DOC;
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
+    const DELETABLE: bool = cfg!(not(Py_3_14));
     const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
 
     fn place() -> &'static Place {
