@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import functools
 import importlib
 import inspect
@@ -182,7 +183,7 @@ ATTRIBUTES = {
     (asyncio.Task, "_fut_waiter"),
     (asyncio.Task, "_log_destroy_pending"),
     (asyncio.Task, "_must_cancel"),
-    (tasks, "_current_tasks"),
+    (tasks, "_current_tasks"),  # used before Python 3.14
     (tasks, "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"),
     (selector_events._SelectorSocketTransport, "_sendfile_compatible"),
     (selector_events._SelectorSocketTransport, "_start_tls_compatible"),
@@ -196,6 +197,11 @@ ATTRIBUTES = {
     (transports.BaseTransport, "_extra"),
     (transports._FlowControlMixin, "_protocol_paused"),
 }
+
+if sys.version_info >= (3, 14):
+    OTHERS[tasks, "_swap_current_task"] = "(loop, task)"
+    OTHERS[tasks, "_log_on_exception"] = "(fut)"
+    ATTRIBUTES.add((asyncio.Future, "_asyncio_awaited_by"))
 
 # Set by a constructor, hence only seen on an instance: class, and the names its methods must mention.
 INSTANCES = {
@@ -245,6 +251,7 @@ OURS = {
     "_on_timeout",
     "_parent_cancel_requested",
     "_parent_task",
+    "_reap",
     "_start",
     "_state",
     "_task",
@@ -255,10 +262,10 @@ OURS = {
 STANDALONE = {"threads.py"}
 
 # What asyncio's loop keeps in an attribute that ferrio's has no use for, and no stand-in.
-NO_EQUIVALENT = {"_transports"}
+NO_EQUIVALENT = {"_transports"} | ({"_watcher"} if sys.version_info >= (3, 14) else set())
 
-# Where asyncio keeps its tasks, in one release or another: ferrio looks for what is there.
-OTHER_RELEASES = {"_all_tasks", "_eager_tasks", "_scheduled_tasks"}
+# What asyncio has in one release or another, above all where it keeps its tasks: ferrio looks for what is there.
+OTHER_RELEASES = {"_all_tasks", "_asyncio_awaited_by", "_log_on_exception", "_scheduled_tasks", "_swap_current_task"}
 
 # Methods that reach for what ferrio's loop does not have, or shows a copy of, and are inherited all the same:
 # the self-pipe is made when the first signal handler is added; the others are called by nothing that is left.
@@ -398,6 +405,7 @@ def asyncio_names() -> set[str]:
             if inspect.isclass(owner) and owner.__module__.startswith("asyncio"):
                 found |= vars(owner).keys()
                 for method in filter(inspect.isfunction, vars(owner).values()):
-                    found |= set(re.findall(r"self\.(_\w+) =", inspect.getsource(method)))
+                    with contextlib.suppress(OSError):  # a dataclass makes methods that have no source
+                        found |= set(re.findall(r"self\.(_\w+) =", inspect.getsource(method)))
     # The C module goes by that name where asyncio tried to import it; it is no name of asyncio's.
     return {name for name in found if re.match(r"_[a-z]", name)} - {"_asyncio"}

@@ -380,6 +380,7 @@ async def test_a_coroutine_nobody_awaits_warns(loop, aio):
         aio.sleep(0).close()
 
 
+@pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction' is deprecated")
 @pytest.mark.parametrize("name", ["sleep", "wait_for", "wait"])
 def test_they_pass_for_coroutine_functions(aio, name):
     function = getattr(aio, name)
@@ -390,6 +391,7 @@ def test_they_pass_for_coroutine_functions(aio, name):
         assert isinstance(replaced, mock.AsyncMock)
 
 
+@pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction' is deprecated")
 @pytest.mark.parametrize("name", ["create_task", "gather", "shield", "timeout", "timeout_at"])
 def test_they_pass_for_functions(aio, name):
     assert not asyncio.iscoroutinefunction(getattr(aio, name))

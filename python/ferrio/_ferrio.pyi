@@ -113,7 +113,7 @@ Timeout = asyncio.Timeout
 class Completions:
     """Gives what becomes of futures, in the order in which they are done."""
 
-    def __init__(self, futures: set[asyncio.Future[Any]], /) -> None: ...
+    def __init__(self, futures: set[asyncio.Future[Any]], task: asyncio.Task[Any] | None, /) -> None: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Coroutine[Any, Any, Any]: ...
     def __aiter__(self) -> Self: ...
@@ -697,7 +697,7 @@ class SSLTransport(_Reading, _Flow):
     def _force_close(self, exc: BaseException | None) -> None:
         """Close at once, for the reason given."""
 
-    def _begin(self, transport: asyncio.BaseTransport) -> None:
+    def _begin(self, transport: asyncio.BaseTransport, received: bytes = ...) -> None:
         """Begin the handshake over a transport."""
 
     def _test__append_write_backlog(self, data: bytes) -> None:

@@ -340,6 +340,24 @@ else:
         return task
 
 
+if sys.version_info >= (3, 14):
+    _log_on_exception: Any = tasks._log_on_exception  # type: ignore[attr-defined]  # private, hence without types
+
+    def log_shielded(inner: asyncio.Future[Any]) -> None:
+        """Report what a future raises whose shield was cancelled: once, however many there were."""
+        inner.remove_done_callback(_log_on_exception)
+        inner.add_done_callback(_log_on_exception)
+
+    future_add_to_awaited_by = _futures.future_add_to_awaited_by
+    future_discard_from_awaited_by = _futures.future_discard_from_awaited_by
+    _stock_awaited_by: Any = vars(_Future)["_asyncio_awaited_by"]
+
+    def awaited_by(awaited: list[Any], awaiting: list[asyncio.Task[Any]]) -> frozenset[Any] | None:
+        """Who awaits one of these futures: as native code knows, and as asyncio's own code has noted."""
+        noted = (_stock_awaited_by.__get__(each) or () for each in awaited if isinstance(each, _Future))
+        return frozenset(awaiting).union(*noted) or None
+
+
 def child_failed(parent: Any, child: asyncio.Future[Any], error: BaseException) -> None:
     """Report what went wrong when a future told the one that waits for it and others."""
     child.get_loop().call_exception_handler(

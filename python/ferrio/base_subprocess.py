@@ -11,11 +11,14 @@ Invariant: Popen and the loop agree on a child's status, since both write it und
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
+import sys
 import threading
 from asyncio import base_subprocess, unix_events
 from asyncio.log import logger
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 Process = subprocess.Popen[bytes]
@@ -53,9 +56,22 @@ class ChildProcesses(asyncio.SelectorEventLoop):
             raise
         except BaseException:
             transport.close()
-            await transport._wait()
+            await _ended(transport)
             raise
         return transport
+
+
+if sys.version_info >= (3, 14):
+
+    def _ended(transport: Transport) -> Awaitable[int]:
+        """The child's end, which a second cancellation does not make the wait for it end with."""
+        return asyncio.shield(transport._wait())
+
+else:
+
+    def _ended(transport: Transport) -> Awaitable[int]:
+        """The child's end."""
+        return transport._wait()
 
 
 def watch(loop: ChildProcesses, transport: Transport) -> None:
@@ -115,10 +131,20 @@ def _reap(loop: ChildProcesses, transport: Transport, process: Process, pidfd: P
 
 
 def _wait_in_thread(loop: ChildProcesses, transport: Transport, process: Process) -> None:
-    code = exit_code(process, 0)
+    if hasattr(os, "waitid"):
+        # Reaped on the loop's thread, where nobody is about to signal a process of that number.
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        exit_code(process, 0)
     try:
-        loop._child_watcher_callback(process.pid, code, transport)
+        loop.call_soon_threadsafe(_reap_now, loop, transport, process)
     except RuntimeError:
+        exit_code(process, 0)
         if not loop.is_closed():
             raise
         logger.warning("Loop %r that handles pid %r is closed", loop, process.pid)
+
+
+def _reap_now(loop: ChildProcesses, transport: Transport, process: Process) -> None:
+    loop._child_watcher_callback(process.pid, exit_code(process, 0), transport)

@@ -7,7 +7,7 @@ what happens when something goes wrong. Differences between releases are asyncio
 from __future__ import annotations
 
 import sys
-from asyncio import CancelledError, Task, current_task, events
+from asyncio import CancelledError, Task, events, tasks
 from types import TracebackType
 from typing import Any
 
@@ -60,7 +60,7 @@ class TaskGroup(_ferrio.TaskGroup):
             raise RuntimeError(f"TaskGroup {self!r} has already been entered")
         if self._loop is None:
             self._loop = events.get_running_loop()
-        self._parent_task = current_task(self._loop)
+        self._parent_task = tasks.current_task(self._loop)
         if self._parent_task is None:
             raise RuntimeError(f"TaskGroup {self!r} cannot determine the parent task")
         self._entered = self._open = True

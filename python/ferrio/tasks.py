@@ -4,12 +4,14 @@ Native: `create_task`, `ensure_future`, `eager_task_factory`, `gather`, `shield`
 no task of its own (Python 3.12), `wait_for`. `as_completed` checks here what it is given, once a call; what it does
 per future is native. `run_coroutine_threadsafe` and `all_tasks` stay asyncio's: ARCHITECTURE.md has the reasons.
 
-asyncio keeps a weak reference to every task in one weak set. Native tasks are in a table of their own instead, which
-costs them a word. So the set's own store is replaced, once, by one that also iterates over the native ones.
+asyncio keeps weak references to tasks in one weak set; from Python 3.14 on, those of its own class are elsewhere, but
+the set is there for others. Native tasks are in a table of their own instead, which costs them a word. So the set's
+own store is replaced, once, by one that also iterates over the native ones.
 """
 
 from __future__ import annotations
 
+import _asyncio
 import inspect
 import sys
 import weakref
@@ -69,7 +71,8 @@ else:
 def _completions(fs: Iterable[Any], timeout: float | None) -> Completions:
     loop = events.get_event_loop()
     todo = {ensure_future(each, loop=loop) for each in set(fs)}
-    completions = Completions(todo)
+    # From Python 3.14 on, as asyncio's, it is for a loop that runs: somebody may ask who awaits these.
+    completions = Completions(todo, tasks.current_task() if sys.version_info >= (3, 14) else None)
     if todo and timeout is not None:
         completions.limit(loop.call_later(timeout, completions.expire))
     return completions
@@ -82,11 +85,29 @@ class _WithNativeTasks(set[Any]):
         yield from set(super().__iter__())
         yield from map(weakref.ref, _tasks())
 
+    def copy(self) -> set[Any]:
+        """What a weak set of later releases iterates over; a set's own would copy what is stored alone."""
+        return set(iter(self))
+
 
 def show_native_tasks() -> None:
     """Let `asyncio.all_tasks()` see native tasks. Harmless when done before."""
-    names = vars(tasks)
-    registered = names.get("_scheduled_tasks", names.get("_all_tasks"))  # the latter in Python 3.11
-    assert registered is not None
-    if not isinstance(registered.data, _WithNativeTasks):
-        registered.data = _WithNativeTasks(registered.data)
+    for registered in _registered():
+        if not isinstance(registered.data, _WithNativeTasks):
+            registered.data = _WithNativeTasks(registered.data)
+
+
+if sys.version_info >= (3, 14):
+    import gc
+
+    def _registered() -> list[Any]:
+        """The weak sets of `_asyncio`, which has one and gives no name to it, and of asyncio in Python."""
+        registered = [each for each in gc.get_referents(_asyncio) if type(each) is weakref.WeakSet]
+        assert registered
+        return [*registered, vars(tasks)["_scheduled_tasks"]]
+
+else:
+
+    def _registered() -> list[Any]:
+        """The weak set of the running asyncio."""
+        return [vars(tasks)["_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"]]

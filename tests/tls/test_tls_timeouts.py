@@ -81,7 +81,9 @@ def test_start_tls(certificates):
         with tcp_pair() as (near, _):
             transport, log = await loop.create_connection(Log, sock=near)
             try:
-                await loop.start_tls(transport, log, certificates.client_side(), ssl_handshake_timeout=SHORT)
+                await loop.start_tls(
+                    transport, log, certificates.client_side(), server_hostname=NAME, ssl_handshake_timeout=SHORT
+                )
             except ConnectionAbortedError as error:
                 await asyncio.sleep(0)
                 return describe(error)[:2], transport.is_closing(), log.events

@@ -39,6 +39,9 @@ def test_bad_certificates(certificates, version, leaf):
     error, events, reports = connecting(certificates, leaf, certificates.client_side(version=version))
     kind, text, details = error
     code, message = BAD[leaf]
+    if leaf == "early":
+        message = details["verify_message"]  # of which releases of OpenSSL have two
+        assert message.startswith(BAD[leaf][1])
     assert (kind, details["verify_code"], details["verify_message"]) == ("SSLCertVerificationError", code, message)
     assert text == f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {message}"
     assert (details["reason"], details["library"], events, reports) == ("CERTIFICATE_VERIFY_FAILED", "SSL", [], [])

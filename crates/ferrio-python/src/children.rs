@@ -47,7 +47,13 @@ pub(crate) trait Parent: Io {
 
     /// What asyncio calls the callback.
     fn callback_name(&self) -> &'static str;
+
+    /// The future by which somebody awaits `child`, or the task that does without.
+    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, child: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>>;
 }
+
+/// A future, a task.
+pub(crate) type Awaited<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>);
 
 /// Children whose turn comes, in order.
 #[derive(Default)]
@@ -86,6 +92,11 @@ macro_rules! dispatch {
             Err(PyTypeError::new_err("not a parent of futures"))
         }
     };
+}
+
+/// See `Parent::awaited`.
+pub(crate) fn awaited<'py>(parent: &Bound<'py, PyAny>, child: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
+    dispatch!(parent, state => state.awaited(parent, child))
 }
 
 /// `child`, of which `parent` is a waiter, is done.
@@ -177,6 +188,11 @@ impl ChildDone {
     pub(crate) fn create<'py>(parent: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let state = ChildDone { parent: Slot::new(parent.clone().into()) };
         alloc(&type_object::<ChildDone>(parent.py())?, state)
+    }
+
+    /// The parent.
+    pub(crate) fn of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.parent.bind(py)
     }
 
     fn parent(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {

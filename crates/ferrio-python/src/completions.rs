@@ -19,7 +19,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
-use crate::children::{Due, Parent, turn, unwatch, watch_by};
+use crate::children::{Awaited, Due, Parent, turn, unwatch, watch_by};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, AsyncIterator, Constructed, Iterates};
@@ -29,7 +29,7 @@ use crate::futures::exact_outcome;
 use crate::locks::wait::{Common, HasCommon, Steps, Wait, Waiting, Went};
 use crate::outcome::Outcome;
 
-/// `Completions(futures)`, of a set.
+/// `Completions(futures, task)`, of a set, and of the task that asks, or None.
 #[repr(C)]
 pub(crate) struct Completions {
     head: Head,
@@ -44,6 +44,8 @@ pub(crate) struct Completions {
     timer: Slot,
     /// The callback of futures that are not ours.
     callback: Slot,
+    /// Whose it is, where Python wants to know.
+    task: Slot,
     due: Due,
 }
 
@@ -60,6 +62,7 @@ impl Default for Completions {
             ledger: Ledger::default(),
             timer: Slot::default(),
             callback: Slot::default(),
+            task: Slot::default(),
             due: Due::default(),
         }
     }
@@ -181,7 +184,8 @@ impl Constructed for Completions {
         args: &Bound<'_, PyTuple>,
         _: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let (todo,): (Bound<'_, PySet>,) = args.extract()?;
+        let (todo, task): (Bound<'_, PySet>, Option<Bound<'_, PyAny>>) = args.extract()?;
+        drop(self.task.replace(task.map(Ref::from)));
         self.left.set(todo.len());
         self.todo.set(todo.clone());
         // A copy: what is watched may be done at once, and then leaves the set.
@@ -236,6 +240,10 @@ impl Parent for Completions {
             "as_completed.<locals>._on_completion"
         }
     }
+
+    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
+        Ok((None, self.task.bind(this.py())))
+    }
 }
 
 impl Io for Completions {
@@ -271,7 +279,7 @@ impl Native for Completions {
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback] {
+        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback, &self.task] {
             visitor.raw(slot.as_ptr());
         }
         if let Ok(ready) = self.ready.try_borrow() {
@@ -282,7 +290,7 @@ impl Native for Completions {
     }
 
     fn clear(&self) {
-        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback] {
+        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback, &self.task] {
             drop(slot.take());
         }
         drop(self.ready.take());

@@ -51,7 +51,7 @@ impl DatagramTransport {
     fn sendto(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
         let [Some(data), address] = args.bind("sendto", ["data", "addr"], 1)? else { return Ok(()) };
-        require_bytes_like(&data)?;
+        require_bytes_like(&data, "a bytes-like object")?;
         if cfg!(not(Py_3_13)) && data.len()? == 0 {
             return Ok(());
         }

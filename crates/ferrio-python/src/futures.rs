@@ -160,6 +160,10 @@ pub(crate) trait Shared: Awaitable {
         Ok(self.outcome().cancel_message(this.py()))
     }
 
+    fn awaited_by_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        crate::awaited_by::attribute(this)
+    }
+
     fn set_cancel_message_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         self.outcome().set_cancel_message(Some(value));
         Ok(())
@@ -203,6 +207,16 @@ macro_rules! shared_members {
             c"_source_traceback" => source_traceback_attribute;
             c"_cancel_message" => cancel_message_attribute, set_cancel_message_attribute;
         }
+    };
+    let members = if cfg!(Py_3_14) {
+        members.and($crate::ffi::members::members! { $state;
+            methods {}
+            attributes {
+                c"_asyncio_awaited_by" => awaited_by_attribute;
+            }
+        })
+    } else {
+        members
     };
     members.and($crate::ffi::awaitable::awaitable_slots::<$state>())
     }};
@@ -250,6 +264,7 @@ impl Native for Future {
         c"Future(*, loop=None)\n--\n\nA result that is not there yet. Made by loop.create_future().";
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
+    const DELETABLE: bool = cfg!(not(Py_3_14));
     const NEW: Option<raw::newfunc> = Some(object::new::<Future>);
 
     fn place() -> &'static Place {

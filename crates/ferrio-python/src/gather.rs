@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::children::{Due, Parent, turn, watch};
+use crate::children::{Awaited, Due, Parent, turn, watch};
 use crate::exceptions::cancelled_error;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
@@ -24,7 +24,7 @@ use crate::ffi::word::{Head, Io, Turn};
 use crate::futures::{Shared, exact_outcome, loop_or_current, never_retrieved, outcome_of, shared_members};
 use crate::outcome::{Outcome, State};
 use crate::support;
-use crate::task_factory::spawn;
+use crate::task_factory::{Wanted, spawn};
 use crate::tasks::{Task, cancel_future, is_coroutine};
 
 /// See the module.
@@ -111,7 +111,7 @@ pub(crate) fn future_for<'py>(
     let future = argument.getattr_opt(intern!(py, "_asyncio_future_blocking"))?;
     if future.is_none_or(|flag| flag.is_none()) && is_coroutine(argument)? {
         let event_loop = loop_or_current(py, event_loop.cloned())?;
-        return spawn(&event_loop, argument, None, None).or_else(|error| {
+        return spawn(&event_loop, argument, Wanted::default()).or_else(|error| {
             if error.is_instance_of::<PyRuntimeError>(py) {
                 argument.call_method0(intern!(py, "close"))?;
             }
@@ -261,6 +261,10 @@ impl Parent for Gathering {
     fn callback_name(&self) -> &'static str {
         "gather.<locals>._done_callback"
     }
+
+    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
+        Ok((Some(this.clone()), None))
+    }
 }
 
 impl Io for Gathering {
@@ -363,6 +367,7 @@ impl Native for Gathering {
     const DOC: &'static CStr = c"What gather() returns: the results of all, or the first exception.";
     const KEPT: usize = 64;
     const BASE_OWNS: bool = true;
+    const DELETABLE: bool = cfg!(not(Py_3_14));
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

@@ -11,6 +11,7 @@
 )]
 
 mod alarm;
+mod awaited_by;
 mod base_events;
 mod children;
 mod completions;

@@ -409,6 +409,11 @@ impl Outcome {
         Ok(removed.len())
     }
 
+    /// What `see` makes of each waiter. It must not call back.
+    pub(crate) fn map_waiters<R>(&self, see: impl FnMut(&Waiter) -> Option<R>) -> Vec<R> {
+        self.waiters.borrow().as_slice().iter().filter_map(see).collect()
+    }
+
     /// `_callbacks`: a list of pairs of callable and context, or None.
     pub(crate) fn callbacks(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.alive(py)?;

@@ -19,14 +19,15 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::awaited_by;
 use crate::base_events::{self, BaseLoop};
 use crate::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
 use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
+use crate::ffi::current::{self, Last};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Called, called_slots};
 use crate::ffi::reference::{Ref, Slot};
-use crate::ffi::registry::{self, Last};
 use crate::ffi::word::Word;
 use crate::futures::exact_outcome;
 use crate::outcome::{Outcome, direct};
@@ -120,9 +121,9 @@ fn step(
         return Err(asyncio_error(py, intern!(py, "InvalidStateError"), &text));
     }
     let event_loop = task.outcome.alive(py)?;
-    registry::enter(&event_loop, this, last)?;
+    current::enter(&event_loop, this, last)?;
     let result = run_and_handle(task, this, error);
-    let left = registry::leave(&event_loop, this, last);
+    let left = current::leave(&event_loop, this, last);
     result.and(left)
 }
 
@@ -268,6 +269,7 @@ fn wait_for_foreign(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyA
     names.set_item(intern!(py, "context"), task.context_of(py))?;
     let wakeup = Wakeup::create(this)?;
     yielded.call_method(intern!(py, "add_done_callback"), (wakeup,), Some(&names))?;
+    awaited_by::note(&yielded, this)?;
     task.waits_for.set(yielded);
     cancel_what_it_waits_for(task, py)
 }
@@ -299,6 +301,11 @@ impl Wakeup {
         alloc(&type_object::<Wakeup>(task.py())?, state)
     }
 
+    /// The task.
+    pub(crate) fn of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.task.bind(py)
+    }
+
     /// By which reports and asyncio's helpers find the task.
     fn task(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.task.object(this.py()))
@@ -316,9 +323,11 @@ impl Called for Wakeup {
         let Some(this) = self.task.bind(py) else { return Ok(()) };
         let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
         let Ok(future) = arguments.get_item(0) else { return resume(task, &this, None) };
-        let error = match exact_outcome(&future) {
-            Some(outcome) => outcome.error(py)?,
-            None => foreign_error(&future)?,
+        let error = if let Some(outcome) = exact_outcome(&future) {
+            outcome.error(py)?
+        } else {
+            awaited_by::forget(&future, &this)?;
+            foreign_error(&future)?
         };
         step(task, &this, error, None)
     }

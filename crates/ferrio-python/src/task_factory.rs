@@ -52,15 +52,12 @@ impl BaseLoop {
         if !self.task_factory.is_empty() && !self.eager.get() {
             return self.create_task_by_factory(this, args);
         }
-        let parameters = ["coro", "name", "context", EAGER_START];
-        let [Some(coroutine), name, context, eager] = args.bind_first("create_task", parameters)? else {
-            return Err(missing("create_task", "coro"));
-        };
+        let (coroutine, wanted) = Wanted::of(&args)?;
         self.engine()?;
         let options = Options {
-            name: name.map(Borrowed::to_owned),
-            context: context.as_deref(),
-            eager: eager.map_or(self.eager.get(), |eager| eager.is_truthy().unwrap_or(false)),
+            name: wanted.name.map(Borrowed::to_owned),
+            context: wanted.context.as_deref(),
+            eager: is_eager(wanted.eager_start, self),
         };
         Ok(Task::create(this, &coroutine, options)?.unbind())
     }
@@ -68,7 +65,7 @@ impl BaseLoop {
     /// asyncio's own method knows how the running release calls a factory.
     fn create_task_by_factory(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let create = support::helper(this.py(), intern!(this.py(), "create_task"))?;
-        let task = args.pass_on(&create, this)?;
+        let task = args.pass_on(&create, Some(this))?;
         if self.keeps_tasks.get() && try_state::<Task>(&task).is_none() {
             support::helper(this.py(), intern!(this.py(), "keep_task"))?.call1((this, &task))?;
         }
@@ -111,18 +108,65 @@ impl BaseLoop {
 pub(crate) fn spawn<'py>(
     event_loop: &Bound<'py, PyAny>,
     coroutine: &Bound<'py, PyAny>,
-    name: Option<Bound<'py, PyAny>>,
-    context: Option<&Bound<'py, PyAny>>,
+    wanted: Wanted<'_, 'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
     if let Some(state) = try_state::<BaseLoop>(event_loop)
         && state.makes_tasks()
     {
         state.engine()?;
-        return Task::create(event_loop, coroutine, Options { name, context, eager: state.eager.get() });
+        let name = wanted.name.map(Borrowed::to_owned);
+        let eager = is_eager(wanted.eager_start, state);
+        return Task::create(
+            event_loop,
+            coroutine,
+            Options { name, context: wanted.context.as_deref(), eager },
+        );
     }
     let py = event_loop.py();
     let helper = support::helper(py, intern!(py, "spawn"))?;
-    helper.call1((event_loop, coroutine, name, context))
+    helper.call1((event_loop, coroutine, wanted.name, wanted.context))
+}
+
+/// As `spawn`, of the arguments of `create_task(coro, **names)`, which from Python 3.14 on are the loop's to understand.
+pub(crate) fn spawn_as_told<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    args: Args<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if cfg!(Py_3_14) && !try_state::<BaseLoop>(event_loop).is_some_and(BaseLoop::makes_tasks) {
+        return args.pass_on(&event_loop.getattr(intern!(event_loop.py(), "create_task"))?, None);
+    }
+    let (coroutine, wanted) = Wanted::of(&args)?;
+    spawn(event_loop, &coroutine, wanted.without_none())
+}
+
+/// What `create_task()` is given by keyword.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wanted<'a, 'py> {
+    name: Option<Borrowed<'a, 'py, PyAny>>,
+    context: Option<Borrowed<'a, 'py, PyAny>>,
+    eager_start: Option<Borrowed<'a, 'py, PyAny>>,
+}
+
+impl<'a, 'py> Wanted<'a, 'py> {
+    /// The coroutine, and the rest of the arguments of `create_task(coro, **names)`.
+    pub(crate) fn of(args: &Args<'a, 'py>) -> PyResult<(Borrowed<'a, 'py, PyAny>, Self)> {
+        let parameters = ["coro", "name", "context", EAGER_START];
+        let [Some(coroutine), name, context, eager_start] = args.bind_first("create_task", parameters)?
+        else {
+            return Err(missing("create_task", "coro"));
+        };
+        Ok((coroutine, Wanted { name, context, eager_start }))
+    }
+
+    /// Without what was given as None.
+    fn without_none(self) -> Self {
+        let some = |given: Option<Borrowed<'a, 'py, PyAny>>| given.filter(|given| !given.is_none());
+        Wanted { name: some(self.name), context: some(self.context), eager_start: self.eager_start }
+    }
+}
+
+fn is_eager(wanted: Option<Borrowed<'_, '_, PyAny>>, state: &BaseLoop) -> bool {
+    wanted.map_or(state.eager.get(), |wanted| wanted.is_truthy().unwrap_or(false))
 }
 
 /// The loop that runs on this thread.
@@ -142,4 +186,4 @@ pub(crate) fn is_replaced(this: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -
 }
 
 /// The last parameter of `create_task`, where the running release has it.
-const EAGER_START: &str = if cfg!(Py_3_14) { "eager_start" } else { "" };
+pub(crate) const EAGER_START: &str = if cfg!(Py_3_14) { "eager_start" } else { "" };

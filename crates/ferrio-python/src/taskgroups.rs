@@ -11,8 +11,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySet};
 
-use crate::children::{Due, Parent, turn, watch};
-use crate::ffi::args::{Args, missing};
+use crate::children::{Awaited, Due, Parent, turn, watch};
+use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
@@ -22,7 +22,7 @@ use crate::futures::exact_outcome;
 use crate::gather::verdict;
 use crate::outcome::Outcome;
 use crate::support;
-use crate::task_factory::spawn;
+use crate::task_factory::{Wanted, spawn_as_told};
 
 /// See the module.
 #[repr(C)]
@@ -66,24 +66,20 @@ impl TaskGroup {
 
     fn create_task(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let [Some(coroutine), name, context] = args.bind_first("create_task", ["coro", "name", "context"])?
-        else {
-            return Err(missing("create_task", "coro"));
-        };
         let tasks = self.tasks(py)?;
         let event_loop = self.event_loop.bind(py).filter(|_| self.open.get());
         let Some(event_loop) = event_loop.filter(|_| !self.exiting.get() || !tasks.is_empty()) else {
+            let (coroutine, _) = Wanted::of(&args)?;
             let refuse = support::helper(py, intern!(py, "refuse_task"))?;
             return refuse.call1((this, coroutine)).map(Bound::unbind);
         };
-        let name = name.filter(|name| !name.is_none()).map(pyo3::Borrowed::to_owned);
-        let context = context.filter(|context| !context.is_none());
-        let task = spawn(&event_loop, &coroutine, name, context.as_deref())?;
+        let task = spawn_as_told(&event_loop, args)?;
         let done = match exact_outcome(&task) {
             Some(outcome) => outcome.is_done(),
             None => task.call_method0(intern!(py, "done"))?.is_truthy()?,
         };
-        if done {
+        // Since Python 3.14 the group hears at its turn of a task that was done at once, too.
+        if done && !cfg!(Py_3_14) {
             self.told(this, &task)?;
         } else {
             tasks.add(&task)?;
@@ -173,6 +169,10 @@ impl Parent for TaskGroup {
 
     fn callback_name(&self) -> &'static str {
         "TaskGroup._on_task_done"
+    }
+
+    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
+        Ok((None, this.getattr_opt(intern!(this.py(), "_parent_task"))?.filter(|task| !task.is_none())))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `Task`: asyncio's, with a native state. A true subclass of asyncio's own, whose struct stays empty.
 //!
 //! This file owns what a task is: its members, how one begins, how it is cancelled. How it runs is in `step`, what it
-//! has in common with futures in `outcome` and `futures`, which task is current and which there are in `registry`.
+//! has in common with futures in `outcome` and `futures`, which tasks there are in `registry`.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -17,6 +17,7 @@ use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
 use crate::ffi::call::{copy_context, in_context, is_native_coroutine};
+use crate::ffi::current;
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized, Shown};
@@ -26,7 +27,7 @@ use crate::futures::{Shared, exact_outcome, keywords, loop_or_current, never_ret
 use crate::gather::Gathering;
 use crate::outcome::{Outcome, last_words};
 use crate::sleep::Sleep;
-use crate::task_factory::{running_loop, spawn};
+use crate::task_factory::{EAGER_START, running_loop, spawn_as_told};
 use crate::wait_for::WaitFor;
 use crate::{step, support};
 
@@ -115,15 +116,14 @@ impl Task {
     fn start_at_once(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let context = self.context_of(py);
-        let before = registry::swap_current(event_loop, Some(this))?;
-        let eager = registry::eager_tasks(py)?;
-        eager.add(this)?;
+        let before = current::swap(event_loop, Some(this))?;
+        self.entry.enlist(this);
         let result = in_context(&context, || step::run_and_handle(self, this, None));
-        eager.discard(this)?;
-        registry::swap_current(event_loop, before.as_ref())?;
+        current::swap(event_loop, before.as_ref())?;
         if self.outcome.is_pending() {
             self.enlist(this, event_loop);
         } else {
+            self.entry.delist();
             drop(self.coroutine.take());
         }
         result
@@ -332,6 +332,7 @@ impl Native for Task {
     const DOC: &'static CStr = TASK_DOC;
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
+    const DELETABLE: bool = cfg!(not(Py_3_14));
     const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
 
     fn place() -> &'static Place {
@@ -431,16 +432,19 @@ pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     judge.bind(py).call1((object,))?.is_truthy()
 }
 
-/// `eager_task_factory(loop, coro, *, name=None, context=None)`. A loop of ours that has it calls it not even once.
+/// `eager_task_factory(loop, coro, *, name=None, context=None)`, from Python 3.14 on with `eager_start=True`. A loop of
+/// ours that has it calls it not even once.
 pub(crate) fn eager_task_factory<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let names = ["loop", "coro", "name", "context"];
-    let [Some(event_loop), Some(coroutine), name, context] = args.bind("eager_task_factory", names, 2)?
+    let names = ["loop", "coro", "name", "context", EAGER_START];
+    let [Some(event_loop), Some(coroutine), name, context, eager] =
+        args.bind("eager_task_factory", names, 2)?
     else {
         return Err(missing("eager_task_factory", "coro"));
     };
     let event_loop = loop_or_current(py, Some(event_loop.to_owned()))?;
     let name = name.map(pyo3::Borrowed::to_owned);
-    Task::create(&event_loop, &coroutine, Options { name, context: context.as_deref(), eager: true })
+    let eager = eager.is_none_or(|eager| eager.is_truthy().unwrap_or(false));
+    Task::create(&event_loop, &coroutine, Options { name, context: context.as_deref(), eager })
 }
 
 fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -460,13 +464,8 @@ const TASK_DOC: &CStr = if cfg!(Py_3_12) {
     c"Task(coro, *, loop=None, name=None, context=None)\n--\n\n\
         A coroutine that runs by itself. Made by create_task()."
 };
-/// `create_task(coro, *, name=None, context=None)`.
+
+/// `create_task(coro, *, name=None, context=None)`, and from Python 3.14 on whatever the loop's method takes.
 pub(crate) fn create_task<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let [Some(coroutine), name, context] = args.bind_first("create_task", ["coro", "name", "context"])?
-    else {
-        return Err(missing("create_task", "coro"));
-    };
-    let name = name.filter(|name| !name.is_none()).map(pyo3::Borrowed::to_owned);
-    let context = context.filter(|context| !context.is_none());
-    spawn(&running_loop(py)?, &coroutine, name, context.as_deref())
+    spawn_as_told(&running_loop(py)?, args)
 }

@@ -25,11 +25,11 @@ use crate::exceptions::cancelled_class;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::plain_number;
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
+use crate::ffi::current;
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Shown};
 use crate::ffi::reference::Slot;
-use crate::ffi::registry;
 use crate::ffi::word::{Turn, Word};
 use crate::futures::keywords;
 use crate::outcome::timers_of;
@@ -122,7 +122,7 @@ impl Timeout {
         if self.stage.get() != Stage::Created {
             return Err(PyRuntimeError::new_err("Timeout has already been entered"));
         }
-        let Some(task) = registry::current(event_loop)? else {
+        let Some(task) = current::current(event_loop)? else {
             return Err(PyRuntimeError::new_err("Timeout should be used inside a task"));
         };
         self.stage.set(Stage::Active);

@@ -74,7 +74,7 @@ impl<C: Door> Stream<C> {
             return self
                 .write_bytes(this, bytes.as_bytes(), || Ok(Chunk::Shared(Exported::new(data, false)?)));
         }
-        require_bytes_like(data)?;
+        require_bytes_like(data, WRITABLE)?;
         let exported = Exported::new(data, false)?;
         let bytes = exported.as_ref();
         self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
@@ -388,8 +388,8 @@ impl<C: Door> Drop for Stream<C> {
     }
 }
 
-/// What may be written or sent; anything else is named in the error.
-pub(crate) fn require_bytes_like(data: &Bound<'_, PyAny>) -> PyResult<()> {
+/// What may be written or sent, by the name of `wanted`; anything else is named in the error.
+pub(crate) fn require_bytes_like(data: &Bound<'_, PyAny>, wanted: &str) -> PyResult<()> {
     if data.is_instance_of::<PyBytes>()
         || data.is_instance_of::<PyByteArray>()
         || data.is_instance_of::<PyMemoryView>()
@@ -397,7 +397,7 @@ pub(crate) fn require_bytes_like(data: &Bound<'_, PyAny>) -> PyResult<()> {
         return Ok(());
     }
     let kind = data.get_type().name()?.repr()?.to_string();
-    Err(PyTypeError::new_err(format!("data argument must be a bytes-like object, not {kind}")))
+    Err(PyTypeError::new_err(format!("data argument must be {wanted}, not {kind}")))
 }
 
 /// The marks of flow control as asyncio works them out.
@@ -419,3 +419,7 @@ pub(crate) fn limits(high: Option<&Bound<'_, PyAny>>, low: Option<&Bound<'_, PyA
 pub(crate) fn lent(object: &Bound<'_, PyAny>) -> PyResult<Descriptor> {
     Ok(Descriptor::lent(object.call_method0(intern!(object.py(), "fileno"))?.extract()?))
 }
+
+/// What `write()` takes, as its error says.
+const WRITABLE: &str =
+    if cfg!(Py_3_14) { "a bytes, bytearray, or memoryview object" } else { "a bytes-like object" };

@@ -14,7 +14,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PySet, PyString, PyTuple};
 
-use crate::children::{Due, Parent, turn, unwatch, watch, watch_by};
+use crate::children::{Awaited, Due, Parent, turn, unwatch, watch, watch_by};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc_untracked, track, try_state};
 use crate::ffi::members::{Members, members};
@@ -24,6 +24,7 @@ use crate::futures::{Future, exact_outcome};
 use crate::gather::{future_for, is_done, loop_of, verdict};
 use crate::locks::wait::{Steps, Wait, Went};
 use crate::outcome::{Outcome, direct};
+use crate::support;
 use crate::task_factory::running_loop;
 use crate::tasks::is_coroutine;
 
@@ -228,6 +229,10 @@ impl Parent for Waiting {
     fn callback_name(&self) -> &'static str {
         "_wait.<locals>._on_completion"
     }
+
+    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
+        Ok((self.waiter.bind(this.py()), None))
+    }
 }
 
 impl Io for Waiting {
@@ -277,6 +282,8 @@ pub(crate) struct Shield {
     head: Head,
     inner: Slot,
     outer: Slot,
+    /// The callback of an inner future that is not ours.
+    callback: Slot,
     due: Due,
 }
 
@@ -292,11 +299,14 @@ pub(crate) fn shield<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
         head: Head::new::<Shield>(),
         inner: Slot::new(inner.clone().into()),
         outer: Slot::new(outer.clone().into()),
+        callback: Slot::default(),
         due: Due::default(),
     };
     let this = alloc_untracked(py, state)?;
     track(&this);
-    watch(&this, &inner)?;
+    if let Some(state) = try_state::<Shield>(&this) {
+        watch_by(&this, &inner, &state.callback)?;
+    }
     watch(&this, &outer)?;
     Ok(outer)
 }
@@ -305,8 +315,13 @@ impl Shield {
     fn inner_done(&self, inner: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = inner.py();
         let Some(outer) = self.outer.bind(py) else { return Ok(()) };
+        let too_late = outer.call_method0(intern!(py, "cancelled"))?.is_truthy()?;
+        // Since Python 3.14 an exception that comes too late is reported, and so not taken for seen.
+        if too_late && cfg!(Py_3_14) {
+            return Ok(());
+        }
         let (cancelled, error) = verdict(inner, false)?;
-        if outer.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
+        if too_late {
             return Ok(());
         }
         match error {
@@ -321,9 +336,14 @@ impl Shield {
     }
 
     fn outer_done(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Some(inner) = self.inner.bind(this.py()) else { return Ok(()) };
-        if let Some(outcome) = exact_outcome(&inner).filter(|outcome| outcome.is_pending()) {
-            outcome.remove_parent(this);
+        let py = this.py();
+        let Some(inner) = self.inner.bind(py) else { return Ok(()) };
+        if is_done(&inner)? {
+            return Ok(());
+        }
+        unwatch(this, &inner, self.callback.take().map(|callback| callback.into_bound(py)).as_ref())?;
+        if cfg!(Py_3_14) {
+            support::helper(py, intern!(py, "log_shielded"))?.call1((inner,))?;
         }
         Ok(())
     }
@@ -350,6 +370,10 @@ impl Parent for Shield {
     fn callback_name(&self) -> &'static str {
         "shield.<locals>._inner_done_callback"
     }
+
+    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
+        Ok((self.outer.bind(this.py()), None))
+    }
 }
 
 impl Io for Shield {
@@ -375,12 +399,14 @@ impl Native for Shield {
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         visitor.raw(self.inner.as_ptr());
         visitor.raw(self.outer.as_ptr());
+        visitor.raw(self.callback.as_ptr());
         self.due.traverse(visitor);
     }
 
     fn clear(&self) {
         drop(self.inner.take());
         drop(self.outer.take());
+        drop(self.callback.take());
         self.due.clear();
     }
 }

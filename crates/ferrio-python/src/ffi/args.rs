@@ -124,17 +124,17 @@ impl<'a, 'py> Args<'a, 'py> {
         self.bind(method, parameters, 1)
     }
 
-    /// Calls `callable` with `first` and all of these.
+    /// Calls `callable` with `first`, if there is one, and all of these.
     pub(crate) fn pass_on(
         &self,
         callable: &Bound<'py, PyAny>,
-        first: &Bound<'py, PyAny>,
+        first: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let names = PyDict::new(self.py);
         for (index, name) in self.names.iter().flat_map(|names| names.iter()).enumerate() {
             names.set_item(name, self.named(index))?;
         }
-        let values = std::iter::once(first.clone()).chain(self.positional().map(Borrowed::to_owned));
+        let values = first.cloned().into_iter().chain(self.positional().map(Borrowed::to_owned));
         callable.call(PyTuple::new(self.py, values.collect::<Vec<_>>())?, Some(&names))
     }
 

@@ -70,6 +70,14 @@ pub(crate) fn coroutine_slots<T: Coroutine>() -> Members {
         .method(c"send", c"Go on.", send::<T>)
         .method(c"throw", c"Raise an exception where it waits.", throw::<T>)
         .method(c"close", c"End it where it waits.", close::<T>)
+        .attribute(c"cr_frame", no_frame, None)
+}
+
+/// Those who follow what a task awaits look for a frame in whatever has a `cr_await`.
+// SAFETY: called by CPython only, as its slot or table promises.
+unsafe extern "C" fn no_frame(_: *mut ffi::PyObject, _: *mut c_void) -> *mut ffi::PyObject {
+    // SAFETY: attached.
+    unsafe { ffi::Py_NewRef(ffi::Py_None()) }
 }
 
 // SAFETY: called by CPython only, as its slot or table promises.

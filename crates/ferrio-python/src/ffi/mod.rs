@@ -8,13 +8,14 @@
 //! * `call`: calling a callable in a context, methods, signals
 //! * `coroutine`: native coroutines
 //! * `coroutine_method`: native methods that say that what they return is to be awaited
+//! * `current`: which task is the current one
 //! * `function`: native functions that pass for coroutine functions
 //! * `loop_slots`: making a loop
 //! * `object`: native types that Python code makes and derives from
 //! * `received`: bytes that arrived and were not read yet
 //! * `openssl`: OpenSSL itself, as the interpreter has it
 //! * `reference`: owned references that cost nothing to drop
-//! * `registry`: which tasks there are, and which one is current
+//! * `registry`: which tasks there are
 //! * `stop`: how a native coroutine returns a value
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
@@ -31,6 +32,7 @@ pub(crate) mod buffers;
 pub(crate) mod call;
 pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
+pub(crate) mod current;
 pub(crate) mod function;
 pub(crate) mod heap_type;
 pub(crate) mod loop_slots;

@@ -1,16 +1,13 @@
-//! Which tasks there are, and which one is current.
+//! Which tasks there are.
 //!
-//! asyncio keeps a weak reference to every task. Ours are in a table of plain pointers instead, which `all_tasks()` is
-//! shown (`ferrio.tasks`): one word in, one word out. The current task is where asyncio itself looks for it, in
-//! the dictionary of its C module. Invariant LISTED: a task takes itself off the table before it dies.
+//! asyncio keeps a weak reference to every task, or has it in a list. Ours are in a table of plain pointers instead, which
+//! `all_tasks()` is shown (`ferrio.tasks`): one word in, one word out. One that is started eagerly is in it from its first
+//! step on. Which task is current is in `current`. Invariant LISTED: a task takes itself off the table before it dies.
 
 use std::cell::{Cell, UnsafeCell};
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PySet};
 use slab::Slab;
 
 struct Table {
@@ -69,102 +66,4 @@ pub(crate) fn next_number() -> u64 {
     let number = unsafe { &mut *TABLE.number.get() };
     *number += 1;
     *number
-}
-
-/// What of the current task a loop of ours remembers: whether the dictionary still names the task that ran last, though
-/// it does not run any more. Steps in a row then change one entry, instead of adding and deleting it each time.
-///
-/// Invariant: nothing but the next step runs while it does; `forget` comes first.
-#[derive(Debug, Default)]
-pub(crate) struct Last(Cell<bool>);
-
-impl Last {
-    /// Nobody is the current task of `event_loop`, for those who look.
-    pub(crate) fn forget(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-        if self.0.replace(false) { current_tasks(event_loop.py())?.del_item(event_loop) } else { Ok(()) }
-    }
-}
-
-/// `task` runs from now on.
-pub(crate) fn enter(
-    event_loop: &Bound<'_, PyAny>,
-    task: &Bound<'_, PyAny>,
-    last: Option<&Last>,
-) -> PyResult<()> {
-    let current = current_tasks(event_loop.py())?;
-    if last.is_some_and(|last| last.0.replace(false)) {
-        return current.set_item(event_loop, task);
-    }
-    // SAFETY: ATTACHED, live objects; the answer is borrowed from the dictionary.
-    let there = unsafe { ffi::PyDict_SetDefault(current.as_ptr(), event_loop.as_ptr(), task.as_ptr()) };
-    if there == task.as_ptr() {
-        return Ok(());
-    }
-    if there.is_null() {
-        return Err(PyErr::fetch(event_loop.py()));
-    }
-    // SAFETY: as above.
-    let other = unsafe { Bound::from_borrowed_ptr(event_loop.py(), there) };
-    let (task, other) = (task.repr()?, other.repr()?);
-    let text = format!("Cannot enter into task {task} while another task {other} is being executed.");
-    Err(PyRuntimeError::new_err(text))
-}
-
-/// `task` does not run any more; the dictionary may be told later if there is a `last`.
-pub(crate) fn leave(
-    event_loop: &Bound<'_, PyAny>,
-    task: &Bound<'_, PyAny>,
-    last: Option<&Last>,
-) -> PyResult<()> {
-    if let Some(last) = last {
-        last.0.set(true);
-        return Ok(());
-    }
-    let current = current_tasks(event_loop.py())?;
-    let there = current.get_item(event_loop)?;
-    if there.as_ref().is_some_and(|there| there.is(task)) {
-        return current.del_item(event_loop);
-    }
-    let other = match there {
-        Some(there) => there.repr()?.to_string(),
-        None => "None".to_owned(),
-    };
-    let text = format!("Leaving task {} does not match the current task {other}.", task.repr()?);
-    Err(PyRuntimeError::new_err(text))
-}
-
-/// The task that runs now on `event_loop`.
-pub(crate) fn current<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    current_tasks(event_loop.py())?.get_item(event_loop)
-}
-
-/// Makes `task` the current one, or nobody, and says who was.
-pub(crate) fn swap_current<'py>(
-    event_loop: &Bound<'py, PyAny>,
-    task: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let current = current_tasks(event_loop.py())?;
-    let before = current.get_item(event_loop)?;
-    match task {
-        Some(task) => current.set_item(event_loop, task)?,
-        None if before.is_some() => current.del_item(event_loop)?,
-        None => {}
-    }
-    Ok(before)
-}
-
-/// Tasks that were started eagerly and have not waited yet (Python 3.12 and later).
-pub(crate) fn eager_tasks(py: Python<'_>) -> PyResult<&Bound<'_, PySet>> {
-    static EAGER: PyOnceLock<Py<PySet>> = PyOnceLock::new();
-    let find = || {
-        Ok::<_, PyErr>(py.import("asyncio.tasks")?.getattr("_eager_tasks")?.cast_into::<PySet>()?.unbind())
-    };
-    Ok(EAGER.get_or_try_init(py, find)?.bind(py))
-}
-
-fn current_tasks(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
-    static CURRENT: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let find =
-        || Ok::<_, PyErr>(py.import("_asyncio")?.getattr("_current_tasks")?.cast_into::<PyDict>()?.unbind());
-    Ok(CURRENT.get_or_try_init(py, find)?.bind(py))
 }

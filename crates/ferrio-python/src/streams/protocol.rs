@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use ferrio_engine::transport::{ReadPipe, Socket};
-use pyo3::exceptions::{PyAssertionError, PyRuntimeError};
+use pyo3::exceptions::{PyAssertionError, PyException, PyRuntimeError};
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -30,6 +30,8 @@ use crate::transports::Stream;
 /// `ferrio.StreamReaderProtocol`.
 pub(crate) static CLASS: Class = Class::new("StreamReaderProtocol");
 
+/// As asyncio words it.
+const CALLBACK_FAILED: &str = "Unhandled exception in client_connected_cb";
 /// What a transport of ours calls, and `drain()`.
 const CALLED: [&str; 4] = ["data_received", "eof_received", "_stream_reader", "_drain_helper"];
 
@@ -128,7 +130,16 @@ impl StreamReaderProtocol {
         if !cfg!(Py_3_13) {
             self.writer.set(writer.clone());
         }
-        let answer = callback.call1((reader, writer))?;
+        let answer = match callback.call1((reader, writer)) {
+            // From Python 3.14 on it is reported here, and the connection is closed; before, by the transport.
+            Err(error) if cfg!(Py_3_14) && error.is_instance_of::<PyException>(py) => {
+                support::report(&event_loop, CALLBACK_FAILED, &error, &[("transport", transport)])?;
+                transport.call_method0(intern!(py, "close"))?;
+                drop(self.strong_reader.take());
+                return Ok(());
+            }
+            answer => answer?,
+        };
         if is_native_coroutine(&answer) || is_coroutine(&answer)? {
             let task = call_method1(&event_loop, intern!(py, "create_task"), &answer)?;
             self.task.set(task.clone());

@@ -265,7 +265,7 @@ impl StreamReader {
     /// asyncio's own method, which calls whatever the subclass has.
     fn theirs(&self, this: &Bound<'_, PyAny>, name: &str, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let method = CLASS.theirs(this.py())?.getattr(name)?;
-        args.pass_on(&method, this).map(Bound::unbind)
+        args.pass_on(&method, Some(this)).map(Bound::unbind)
     }
 
     fn read(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
