@@ -712,7 +712,7 @@ class SSLTransport(_Reading, _Flow):
     def _force_close(self, exc: BaseException | None) -> None:
         """Close at once, for the reason given."""
 
-    def _begin(self, transport: asyncio.BaseTransport) -> None:
+    def _begin(self, transport: asyncio.BaseTransport, received: bytes = ...) -> None:
         """Begin the handshake over a transport."""
 
     def _test__append_write_backlog(self, data: bytes) -> None:

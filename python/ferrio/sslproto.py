@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
 import warnings
-from asyncio import constants, sslproto
+from asyncio import constants, sslproto, streams
 from collections.abc import Callable
 from typing import Any
 
@@ -163,6 +164,25 @@ def _make(
     plainly = _NOTHING if inner is None else _plainly(sslobj)
     given = (None, None) if direct else bios
     return loop._tls(SSLTransport, protocol, sslcontext, waiter, server_side, sslobj, inner, plainly, *given, *rest)
+
+
+if sys.version_info >= (3, 14):
+
+    def take_early(protocol: Any) -> tuple[()] | tuple[bytes]:
+        """What a stream at the server's side has received and not read: before it could read, the client spoke TLS."""
+        reader = protocol._stream_reader if isinstance(protocol, streams.StreamReaderProtocol) else None
+        buffer = None if reader is None else reader._buffer
+        if not buffer:
+            return ()
+        early = bytes(buffer)
+        buffer.clear()
+        return (early,)
+
+else:
+
+    def take_early(protocol: Any) -> tuple[()] | tuple[bytes]:
+        """Nothing: before Python 3.14 it stays where it is."""
+        return ()
 
 
 def make_theirs(loop: Any, protocol: Any, sslcontext: Any, *args: Any, **names: Any) -> tuple[Any, Any]:

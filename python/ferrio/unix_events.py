@@ -210,7 +210,8 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         # Nothing may be received before the handshake begins.
         transport.pause_reading()
         transport.set_protocol(secured)  # pyright: ignore[reportArgumentType]  # it passes for one
-        steps = self.call_soon(secured._begin, transport), self.call_soon(transport.resume_reading)
+        early = sslproto.take_early(protocol) if server_side else ()
+        steps = self.call_soon(secured._begin, transport, *early), self.call_soon(transport.resume_reading)
         try:
             await waiter
         except BaseException:

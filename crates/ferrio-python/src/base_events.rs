@@ -3,8 +3,6 @@
 //! Python's `ferrio.unix_events.Loop` is this type and `asyncio.SelectorEventLoop`, in this order: methods given here
 //! win, everything else (argument checks, connecting, serving, executors, exception handlers) is the running version's
 //! own. Sockets are in `selector_events`, running in `run`.
-//!
-//! Over 500 lines because it is the table of one type, whose rows belong to one state.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
@@ -18,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyString};
 use pyo3::{Borrowed, IntoPyObjectExt};
 
-use crate::events::{Handle, TimerHandle, list};
+use crate::events::{AnyHandle, Handle, TimerHandle, list};
 use crate::exceptions::{loop_closed, os_error};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
@@ -131,7 +129,7 @@ impl BaseLoop {
         if self.is_debug()
             && let Some(state) = try_state::<Handle>(&handle)
         {
-            state.set_source_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?)?;
+            state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
         }
         if self.thread.borrow().is_none() {
             track(&handle);
@@ -158,7 +156,7 @@ impl BaseLoop {
         if self.is_debug()
             && let Some(state) = try_state::<TimerHandle>(&timer)
         {
-            state.base().set_source_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?)?;
+            state.base().set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
         }
         engine.call_at(Time::from_secs_f64(when), Word::timer(timer.clone()));
         Ok(timer.unbind())

@@ -16,14 +16,15 @@ use std::ffi::CStr;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyTuple};
 
 use crate::base_events;
 use crate::completions::Completions;
 use crate::exceptions::leaves_the_loop;
-use crate::ffi::call::{child_done_slots, copy_context};
+use crate::ffi::call::copy_context;
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
 use crate::ffi::members::{Members, members};
+use crate::ffi::object::{Called, called_slots};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Io, Turn, Word};
 use crate::futures::exact_outcome;
@@ -189,11 +190,6 @@ impl ChildDone {
         alloc(&type_object::<ChildDone>(parent.py())?, state)
     }
 
-    pub(crate) fn call(&self, child: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Some(parent) = self.parent.bind(child.py()) else { return Ok(()) };
-        dispatch!(&parent, state => state.told(&parent, child))
-    }
-
     /// The parent.
     pub(crate) fn of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.parent.bind(py)
@@ -209,6 +205,14 @@ impl ChildDone {
             None => "",
         };
         Ok(PyString::intern(this.py(), name).into_any().unbind())
+    }
+}
+
+impl Called for ChildDone {
+    fn call(&self, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let child = arguments.get_item(0)?;
+        let Some(parent) = self.parent.bind(child.py()) else { return Ok(()) };
+        dispatch!(&parent, state => state.told(&parent, &child))
     }
 }
 
@@ -230,7 +234,7 @@ impl Native for ChildDone {
                 c"__qualname__" => name;
             }
         };
-        own.and(child_done_slots())
+        own.and(called_slots::<ChildDone>())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

@@ -225,12 +225,12 @@ impl Native for DatagramTransport {
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         self.packets().traverse(visitor);
-        self.transport.visit_reason(|reason| visitor.object(Some(reason)));
+        self.transport.ending().visit(|reason| visitor.object(Some(reason)));
     }
 
     fn clear(&self) {
         self.packets().clear();
-        self.transport.clear_reason();
+        self.transport.ending().clear();
     }
 }
 

@@ -98,57 +98,22 @@ impl Handle {
         self.forget(this).map(drop)
     }
 
-    fn cancelled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.is_cancelled())
-    }
-
-    fn run_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.run(this)
-    }
-
-    fn callback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.call.borrow().as_ref().map(|call| call.callback.object(this.py())))
-    }
-
-    fn arguments(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        // Making the tuple may collect garbage, and a finalizer may cancel this very handle.
-        let call = self.call.borrow().as_ref().map(|call| call.hold(this.py()));
-        call.map(|call| Ok(call.tuple(this.py())?.into_any().unbind())).transpose()
-    }
-
-    fn context(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.context.object(this.py()))
-    }
-
-    fn event_loop(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.event_loop.object(this.py()))
-    }
-
-    fn source_traceback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let extra = self.extra.borrow();
-        Ok(extra
-            .as_ref()
-            .and_then(|extra| extra.source_traceback.as_ref())
-            .map(|value| value.clone_ref(this.py())))
-    }
-
-    pub(crate) fn set_source_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Keeps where it was made.
+    pub(crate) fn set_traceback(&self, value: &Bound<'_, PyAny>) {
         let traceback = Some(value.clone().unbind());
         let old = std::mem::replace(
             &mut self.extra.borrow_mut().get_or_insert_default().source_traceback,
             traceback,
         );
         drop(old);
-        Ok(())
     }
 
-    fn set_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.set_source_traceback(value)
-    }
-
-    fn repr(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let extra = self.extra.borrow();
-        Ok(extra.as_ref().and_then(|extra| extra.repr.as_ref()).map(|value| value.clone_ref(this.py())))
+    fn of_extra(
+        &self,
+        py: Python<'_>,
+        pick: impl FnOnce(&Extra) -> Option<&Py<PyAny>>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.extra.borrow().as_deref().and_then(pick).map(|value| value.clone_ref(py)))
     }
 
     /// It watches `file`, which is kept alive as long as it does.
@@ -181,18 +146,55 @@ impl Handle {
     }
 }
 
-impl Native for Handle {
-    const NAME: &'static CStr = c"ferrio.Handle";
-    const KEPT: usize = 1024;
-    const DOC: &'static CStr = c"A callback that runs at the loop's next turn. Made by loop.call_soon().";
+/// What the methods and attributes of both types do.
+pub(crate) trait AnyHandle: Native {
+    /// What timers and other handles have in common.
+    fn base(&self) -> &Handle;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
+    fn cancelled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.base().is_cancelled())
     }
 
-    fn members() -> Members {
-        members! { Handle;
+    fn run_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.base().run(this)
+    }
+
+    fn callback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.base().call.borrow().as_ref().map(|call| call.callback.object(this.py())))
+    }
+
+    fn arguments(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        // Making the tuple may collect garbage, and a finalizer may cancel this very handle.
+        let call = self.base().call.borrow().as_ref().map(|call| call.hold(this.py()));
+        call.map(|call| Ok(call.tuple(this.py())?.into_any().unbind())).transpose()
+    }
+
+    fn context(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.base().context.object(this.py()))
+    }
+
+    fn event_loop(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.base().event_loop.object(this.py()))
+    }
+
+    fn source_traceback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.base().of_extra(this.py(), |extra| extra.source_traceback.as_ref())
+    }
+
+    fn set_source_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.base().set_traceback(value);
+        Ok(())
+    }
+
+    fn repr(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.base().of_extra(this.py(), |extra| extra.repr.as_ref())
+    }
+}
+
+/// The methods and attributes of both types.
+macro_rules! shared_members {
+    ($state:ty) => {
+        members! { $state;
             bare {
                 c"cancel" c"Do not run the callback. Harmless when it has run." => cancel,
                 c"cancelled" c"Whether cancel() was called." => cancelled,
@@ -205,10 +207,31 @@ impl Native for Handle {
                 c"_cancelled" => cancelled;
                 c"_context" => context;
                 c"_loop" => event_loop;
-                c"_source_traceback" => source_traceback, set_traceback;
+                c"_source_traceback" => source_traceback, set_source_traceback;
                 c"_repr" => repr;
             }
         }
+    };
+}
+
+impl AnyHandle for Handle {
+    fn base(&self) -> &Handle {
+        self
+    }
+}
+
+impl Native for Handle {
+    const NAME: &'static CStr = c"ferrio.Handle";
+    const KEPT: usize = 1024;
+    const DOC: &'static CStr = c"A callback that runs at the loop's next turn. Made by loop.call_soon().";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        shared_members!(Handle)
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
@@ -254,11 +277,6 @@ impl TimerHandle {
         self.handle.run(this)
     }
 
-    /// What timers and other handles have in common.
-    pub(crate) fn base(&self) -> &Handle {
-        &self.handle
-    }
-
     fn cancel(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.handle.forget(this)?
             && self.scheduled.get()
@@ -267,14 +285,6 @@ impl TimerHandle {
             event_loop.timer_cancelled();
         }
         Ok(())
-    }
-
-    fn cancelled(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.handle.cancelled(this)
-    }
-
-    fn run_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.handle.run(this)
     }
 
     fn when(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -287,33 +297,11 @@ impl TimerHandle {
     fn scheduled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.scheduled.get())
     }
+}
 
-    fn callback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        self.handle.callback(this)
-    }
-
-    fn arguments(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        self.handle.arguments(this)
-    }
-
-    fn context(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.handle.context(this)
-    }
-
-    fn event_loop(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.handle.event_loop(this)
-    }
-
-    fn source_traceback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        self.handle.source_traceback(this)
-    }
-
-    fn set_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.handle.set_source_traceback(value)
-    }
-
-    fn repr(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        self.handle.repr(this)
+impl AnyHandle for TimerHandle {
+    fn base(&self) -> &Handle {
+        &self.handle
     }
 }
 
@@ -329,26 +317,17 @@ impl Native for TimerHandle {
     }
 
     fn members() -> Members {
-        members! { TimerHandle;
+        let own = members! { TimerHandle;
             bare {
-                c"cancel" c"Do not run the callback. Harmless when it has run." => cancel,
-                c"cancelled" c"Whether cancel() was called." => cancelled,
                 c"when" c"The time, on the loop's clock, at which the callback runs." => when,
-                c"_run" c"Run the callback now." => run_method,
             }
             methods {}
             attributes {
                 c"_when" => when;
                 c"_scheduled" => scheduled;
-                c"_callback" => callback;
-                c"_args" => arguments;
-                c"_cancelled" => cancelled;
-                c"_context" => context;
-                c"_loop" => event_loop;
-                c"_source_traceback" => source_traceback, set_traceback;
-                c"_repr" => repr;
             }
-        }
+        };
+        own.and(shared_members!(TimerHandle))
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

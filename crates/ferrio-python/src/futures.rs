@@ -13,10 +13,10 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyDictMethods, PyTuple};
 
 use crate::ffi::args::{Args, missing};
-use crate::ffi::awaitable::{self, Awaitable, step, stopped};
+use crate::ffi::awaitable::{Awaitable, step, stopped};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, alloc_tracked, try_state, type_object};
 use crate::ffi::members::{Members, members};
-use crate::ffi::object::{self, Constructed, Finalized, Shown};
+use crate::ffi::object::{self, Constructed, Finalized, Iterates, Shown};
 use crate::ffi::reference::{Ref, Slot};
 use crate::gather::Gathering;
 use crate::outcome::{Outcome, last_words};
@@ -227,11 +227,6 @@ impl Awaitable for Future {
     fn outcome(&self) -> &Outcome {
         &self.outcome
     }
-
-    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.outcome.alive(this.py())?;
-        FutureIterator::create(this)
-    }
 }
 
 impl Constructed for Future {
@@ -268,6 +263,7 @@ impl Native for Future {
         c"Future(*, loop=None)\n--\n\nA result that is not there yet. Made by loop.create_future().";
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
+    const DELETABLE: bool = cfg!(not(Py_3_14));
     const NEW: Option<raw::newfunc> = Some(object::new::<Future>);
 
     fn place() -> &'static Place {
@@ -389,18 +385,8 @@ impl FutureIterator {
         alloc(&type_object::<FutureIterator>(future.py())?, state)
     }
 
-    pub(crate) fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(future) = self.future.bind(py) else { return Ok(None) };
-        let Some(outcome) = outcome_of(&future) else { return Ok(None) };
-        let step = step(outcome, &future);
-        if !matches!(step, Ok(Some(_))) {
-            drop(self.future.take());
-        }
-        step
-    }
-
     fn send(&self, this: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        match self.next(this.py())? {
+        match self.next(this)? {
             Some(yielded) => Ok(yielded.unbind()),
             None => Err(stopped(this.py())),
         }
@@ -416,6 +402,18 @@ impl FutureIterator {
     fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         drop(self.future.take());
         Ok(())
+    }
+}
+
+impl Iterates for FutureIterator {
+    fn next<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(future) = self.future.bind(this.py()) else { return Ok(None) };
+        let Some(outcome) = outcome_of(&future) else { return Ok(None) };
+        let step = step(outcome, &future);
+        if !matches!(step, Ok(Some(_))) {
+            drop(self.future.take());
+        }
+        step
     }
 }
 
@@ -441,7 +439,7 @@ impl Native for FutureIterator {
             }
             attributes {}
         };
-        own.and(awaitable::iterator_slots())
+        own.and(object::iterator_slots::<FutureIterator>())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

@@ -21,9 +21,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Constructed, Finalized, Shown};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::futures::{
-    FutureIterator, Shared, exact_outcome, loop_or_current, never_retrieved, outcome_of, shared_members,
-};
+use crate::futures::{Shared, exact_outcome, loop_or_current, never_retrieved, outcome_of, shared_members};
 use crate::outcome::{Outcome, State};
 use crate::support;
 use crate::task_factory::{Wanted, spawn};
@@ -338,10 +336,6 @@ impl Awaitable for Gathering {
     fn outcome(&self) -> &Outcome {
         &self.outcome
     }
-
-    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        FutureIterator::create(this)
-    }
 }
 
 impl Constructed for Gathering {
@@ -372,6 +366,7 @@ impl Native for Gathering {
     const DOC: &'static CStr = c"What gather() returns: the results of all, or the first exception.";
     const KEPT: usize = 64;
     const BASE_OWNS: bool = true;
+    const DELETABLE: bool = cfg!(not(Py_3_14));
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

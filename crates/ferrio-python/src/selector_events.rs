@@ -91,7 +91,7 @@ impl BaseLoop {
         if self.is_debug()
             && let Some(state) = try_state::<Handle>(&handle)
         {
-            state.set_source_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?)?;
+            state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
         }
         let number = descriptor(&fd)?;
         if !fd.is_instance_of::<PyInt>()

@@ -17,6 +17,7 @@ use std::ffi::CStr;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::awaited_by;
 use crate::base_events::{self, BaseLoop};
@@ -25,6 +26,7 @@ use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
 use crate::ffi::current::{self, Last};
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
 use crate::ffi::members::{Members, members};
+use crate::ffi::object::{Called, called_slots};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::Word;
 use crate::futures::exact_outcome;
@@ -299,20 +301,6 @@ impl Wakeup {
         alloc(&type_object::<Wakeup>(task.py())?, state)
     }
 
-    /// Called by the loop, in the task's context.
-    pub(crate) fn call(&self, future: Option<&Bound<'_, PyAny>>, py: Python<'_>) -> PyResult<()> {
-        let Some(this) = self.task.bind(py) else { return Ok(()) };
-        let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
-        let Some(future) = future else { return resume(task, &this, None) };
-        let error = if let Some(outcome) = exact_outcome(future) {
-            outcome.error(py)?
-        } else {
-            awaited_by::forget(future, &this)?;
-            foreign_error(future)?
-        };
-        step(task, &this, error, None)
-    }
-
     /// The task.
     pub(crate) fn of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.task.bind(py)
@@ -325,6 +313,23 @@ impl Wakeup {
 
     fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Ok(pyo3::types::PyString::intern(this.py(), "Task.task_wakeup").into_any().unbind())
+    }
+}
+
+impl Called for Wakeup {
+    /// Called by the loop, in the task's context.
+    fn call(&self, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let py = arguments.py();
+        let Some(this) = self.task.bind(py) else { return Ok(()) };
+        let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
+        let Ok(future) = arguments.get_item(0) else { return resume(task, &this, None) };
+        let error = if let Some(outcome) = exact_outcome(&future) {
+            outcome.error(py)?
+        } else {
+            awaited_by::forget(&future, &this)?;
+            foreign_error(&future)?
+        };
+        step(task, &this, error, None)
     }
 }
 
@@ -346,7 +351,7 @@ impl Native for Wakeup {
                 c"__qualname__" => name;
             }
         };
-        own.and(crate::ffi::call::wakeup_slots())
+        own.and(called_slots::<Wakeup>())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

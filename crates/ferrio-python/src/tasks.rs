@@ -23,9 +23,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized, Shown};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::registry::{self, Entry};
-use crate::futures::{
-    FutureIterator, Shared, exact_outcome, keywords, loop_or_current, never_retrieved, shared_members,
-};
+use crate::futures::{Shared, exact_outcome, keywords, loop_or_current, never_retrieved, shared_members};
 use crate::gather::Gathering;
 use crate::outcome::{Outcome, last_words};
 use crate::sleep::Sleep;
@@ -277,11 +275,6 @@ impl Awaitable for Task {
     fn outcome(&self) -> &Outcome {
         &self.outcome
     }
-
-    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.outcome.alive(this.py())?;
-        FutureIterator::create(this)
-    }
 }
 
 impl Constructed for Task {
@@ -338,6 +331,7 @@ impl Native for Task {
     const DOC: &'static CStr = TASK_DOC;
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
+    const DELETABLE: bool = cfg!(not(Py_3_14));
     const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
 
     fn place() -> &'static Place {

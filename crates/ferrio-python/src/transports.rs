@@ -365,12 +365,12 @@ impl<C: Door> Native for Stream<C> {
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         self.protocol().traverse(visitor);
-        self.transport.visit_reason(|reason| visitor.object(Some(reason)));
+        self.transport.ending().visit(|reason| visitor.object(Some(reason)));
     }
 
     fn clear(&self) {
         self.protocol().clear();
-        self.transport.clear_reason();
+        self.transport.ending().clear();
     }
 }
 

@@ -281,6 +281,8 @@ pub(crate) struct Shield {
     head: Head,
     inner: Slot,
     outer: Slot,
+    /// The callback of an inner future that is not ours.
+    callback: Slot,
     due: Due,
 }
 
@@ -296,10 +298,13 @@ pub(crate) fn shield<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
         head: Head::new::<Shield>(),
         inner: Slot::new(inner.clone().into()),
         outer: Slot::new(outer.clone().into()),
+        callback: Slot::default(),
         due: Due::default(),
     };
     let this = alloc_tracked(py, state)?;
-    watch(&this, &inner)?;
+    if let Some(state) = try_state::<Shield>(&this) {
+        watch_by(&this, &inner, &state.callback)?;
+    }
     watch(&this, &outer)?;
     Ok(outer)
 }
@@ -331,10 +336,11 @@ impl Shield {
     fn outer_done(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let Some(inner) = self.inner.bind(py) else { return Ok(()) };
-        if let Some(outcome) = exact_outcome(&inner).filter(|outcome| outcome.is_pending()) {
-            outcome.remove_parent(this);
+        if is_done(&inner)? {
+            return Ok(());
         }
-        if cfg!(Py_3_14) && !is_done(&inner)? {
+        unwatch(this, &inner, self.callback.take().map(|callback| callback.into_bound(py)).as_ref())?;
+        if cfg!(Py_3_14) {
             support::helper(py, intern!(py, "log_shielded"))?.call1((inner,))?;
         }
         Ok(())
@@ -391,12 +397,14 @@ impl Native for Shield {
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         visitor.raw(self.inner.as_ptr());
         visitor.raw(self.outer.as_ptr());
+        visitor.raw(self.callback.as_ptr());
         self.due.traverse(visitor);
     }
 
     fn clear(&self) {
         drop(self.inner.take());
         drop(self.outer.take());
+        drop(self.callback.take());
         self.due.clear();
     }
 }

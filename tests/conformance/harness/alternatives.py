@@ -20,6 +20,16 @@ def add(module, name, *bases, **attributes):
     return cls
 
 
+def introspection(kind):
+    """What the generic tests of tasks ask for the tasks there are, from Python 3.14 on: 'c' or 'py'."""
+    names = {name: f"_{kind}_{name}" for name in ("all_tasks", "current_task")}
+    return {
+        name: staticmethod(getattr(asyncio.tasks, theirs))
+        for name, theirs in names.items()
+        if hasattr(asyncio.tasks, theirs)
+    }
+
+
 class Alternatives:
     def __init__(self, task, future, api):
         self.task = task
@@ -35,13 +45,15 @@ class Alternatives:
         case = module.test_utils.TestCase
         task, future = self.task, self.future
         if task is not None and future is not None:
-            both = {"Task": task, "Future": future}
+            both = {"Task": task, "Future": future, **introspection("c")}
             add(module, "AltTask_AltFuture_Tests", "BaseTaskTests", "SetMethodsTest", case, **both)
             subclass_tests = add(module, "AltTask_AltFuture_SubclassTests", "BaseTaskTests", case, **both)
             module.add_subclass_tests(subclass_tests)
         for name, one_task, one_future in self.mixed_pairs():
             if one_task is not None and one_future is not None:
-                add(module, name + "_Tests", "BaseTaskTests", case, Task=one_task, Future=one_future)
+                kind = "py" if one_task is asyncio.tasks._PyTask else "c"
+                attributes = {"Task": one_task, "Future": one_future, **introspection(kind)}
+                add(module, name + "_Tests", "BaseTaskTests", case, **attributes)
         if task is not None:
             self.extend_current_task(module, case)
 
@@ -66,7 +78,8 @@ class Alternatives:
         )
         functions = self.functions("_register_task", "_unregister_task", "_enter_task", "_leave_task")
         if functions:
-            add(module, "AltIntrospectionTests", case, "BaseTaskIntrospectionTests", **functions)
+            attributes = {"Task": task, **functions, **introspection("c")}
+            add(module, "AltIntrospectionTests", case, "BaseTaskIntrospectionTests", **attributes)
 
     def extend_test_futures(self, module):
         future = self.future

@@ -91,6 +91,12 @@ CATALOGUE = [
         "notices",
         "test_events.TestPyGetEventLoop.*",
     ),
+    *internal(
+        "puts the Python versions of Task, current_task and co. into asyncio, which only a loop that makes such tasks "
+        "notices",
+        "test_graph.TestCallStackPy.*",
+        "test_free_threading.Test*PyFreeThreading.*",
+    ),
     # -- single tests: mocks
     *internal(
         MOCKED + " (socket, loop.getaddrinfo, loop.sock_connect)",
@@ -141,6 +147,12 @@ CATALOGUE = [
         "test_base_events.BaseEventLoopWithSelectorTests.test_accept_connection*",
     ),
     *internal(PRIVATE, "test_events.*.test_internal_fds"),
+    *internal(PRIVATE + " (events._ThreadSafeHandle)", "test_events.*.test_call_soon_threadsafe_handle_*"),
+    *internal(
+        PRIVATE + " (_watcher)",
+        "test_subprocess.*.test_watcher_implementation",
+        "test_subprocess.*.test_pid_not_reaped_before_exit_published",
+    ),
     *internal(PRIVATE + " (_stop_serving)", "test_events.*.test_prompt_cancellation"),
     *internal(PRIVATE + " (_run_once)", "test_events.*.test_timeout_rounding"),
     *internal(PRIVATE + " (transport._ssl_protocol)", "test_ssl.*.test_flush_before_shutdown"),

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use super::channel::Descriptor;
+use super::ending::Ending;
 use super::outgoing::Limits;
 use crate::reactor::Direction;
 
@@ -81,7 +82,7 @@ pub struct Datagrams<P: PacketProtocol> {
     closing: Cell<bool>,
     lost: Cell<u32>,
     gone: Cell<bool>,
-    reason: RefCell<Option<P::Reason>>,
+    ending: Ending<P::Reason>,
 }
 
 impl<P: PacketProtocol> Datagrams<P> {
@@ -101,7 +102,7 @@ impl<P: PacketProtocol> Datagrams<P> {
             closing: Cell::new(false),
             lost: Cell::new(0),
             gone: Cell::new(false),
-            reason: RefCell::new(None),
+            ending: Ending::new(),
         }
     }
 
@@ -247,8 +248,7 @@ impl<P: PacketProtocol> Datagrams<P> {
         drop(queue);
         self.closing.set(true);
         self.read(cx, false);
-        let old = self.reason.replace(reason);
-        drop(old);
+        self.ending.set(reason);
         self.lost(cx);
     }
 
@@ -282,19 +282,9 @@ impl<P: PacketProtocol> Datagrams<P> {
         self.pause_writing(cx)
     }
 
-    /// Why the end that is on its way came: shown to a collector of garbage.
-    pub fn visit_reason(&self, visit: impl FnOnce(&P::Reason)) {
-        if let Ok(reason) = self.reason.try_borrow()
-            && let Some(reason) = &*reason
-        {
-            visit(reason);
-        }
-    }
-
-    /// Forgets why.
-    pub fn clear_reason(&self) {
-        let reason = self.reason.take();
-        drop(reason);
+    /// Why the end that is on its way came.
+    pub fn ending(&self) -> &Ending<P::Reason> {
+        &self.ending
     }
 
     /// Closes the socket without a word to the protocol: nobody refers to the transport any more.
@@ -314,7 +304,7 @@ impl<P: PacketProtocol> Datagrams<P> {
         if self.gone.replace(true) {
             return Ok(());
         }
-        let reason = self.reason.take();
+        let reason = self.ending.take();
         let result = self.protocol.connection_lost(cx, reason);
         self.descriptor.close();
         result

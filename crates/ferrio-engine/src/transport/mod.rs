@@ -7,6 +7,7 @@
 //! * `session`: what encrypts and decrypts; `layer`: the state machine of TLS around one, between transport and protocol
 //!   (`sides`), with what waits to be encrypted (`backlog`)
 //! * `datagram`: the sibling for packets
+//! * `ending`: why either was lost
 //! * `listener`: accepting, one connection a call
 //! * `sys`: what of sockets differs between systems
 //!
@@ -15,6 +16,7 @@
 mod backlog;
 mod channel;
 mod datagram;
+mod ending;
 mod layer;
 mod listener;
 mod outgoing;
@@ -28,6 +30,7 @@ mod sys;
 
 pub use channel::{Channel, Descriptor, Kind, ReadPipe, Socket, WritePipe};
 pub use datagram::{Datagrams, PacketProtocol};
+pub use ending::Ending;
 pub use layer::Layer;
 pub use listener::{Accepted, accept};
 pub use outgoing::{Limits, Outgoing};

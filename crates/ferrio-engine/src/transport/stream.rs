@@ -10,10 +10,11 @@
 //! Events may arrive after the state they were meant for: each handler looks at the state first. Callbacks may call
 //! any method here, so no borrow is held across one, and the state is looked at again after each.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 
 use super::channel::{Channel, Kind};
+use super::ending::Ending;
 use super::outgoing::{Limits, Outgoing};
 use super::protocol::{Fault, Protocol, Received};
 use crate::reactor::Direction;
@@ -34,8 +35,7 @@ pub struct Transport<C, P: Protocol> {
     protocol: P,
     outgoing: Outgoing<P::Chunk>,
     state: State,
-    /// Why the connection was lost, until `connection_lost` is told.
-    reason: RefCell<Option<P::Reason>>,
+    ending: Ending<P::Reason>,
 }
 
 #[derive(Debug, Default)]
@@ -60,8 +60,8 @@ struct State {
 impl<C: Channel, P: Protocol> Transport<C, P> {
     /// A transport that does nothing until it is started.
     pub fn new(channel: C, protocol: P) -> Self {
-        let (outgoing, state, reason) = (Outgoing::new(), State::default(), RefCell::new(None));
-        Transport { channel, protocol, outgoing, state, reason }
+        let (outgoing, state, ending) = (Outgoing::new(), State::default(), Ending::new());
+        Transport { channel, protocol, outgoing, state, ending }
     }
 
     /// The bytes' side.
@@ -309,8 +309,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         }
         self.state.closing.set(true);
         self.read(cx, false);
-        let old = self.reason.replace(reason);
-        drop(old);
+        self.ending.set(reason);
         self.lost(cx);
     }
 
@@ -344,19 +343,9 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.pause_writing(cx)
     }
 
-    /// Why the end that is on its way came: shown to a collector of garbage.
-    pub fn visit_reason(&self, visit: impl FnOnce(&P::Reason)) {
-        if let Ok(reason) = self.reason.try_borrow()
-            && let Some(reason) = &*reason
-        {
-            visit(reason);
-        }
-    }
-
-    /// Forgets why.
-    pub fn clear_reason(&self) {
-        let reason = self.reason.take();
-        drop(reason);
+    /// Why the end that is on its way came.
+    pub fn ending(&self) -> &Ending<P::Reason> {
+        &self.ending
     }
 
     /// Closes the channel without a word to the protocol: nobody refers to the transport any more.
@@ -407,7 +396,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         {
             result = Err(error);
         }
-        let reason = self.reason.take();
+        let reason = self.ending.take();
         let lost = self.protocol.connection_lost(cx, reason);
         self.state.closed.set(true);
         self.channel.descriptor().close();

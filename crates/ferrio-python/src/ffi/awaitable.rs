@@ -24,9 +24,6 @@ use crate::outcome::Outcome;
 pub(crate) trait Awaitable: Constructed + Shown + Finalized {
     /// What it is about.
     fn outcome(&self) -> &Outcome;
-
-    /// `__iter__`.
-    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
 }
 
 /// Everything such a type needs besides its methods.
@@ -59,7 +56,8 @@ unsafe extern "C" fn iterator<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ff
         |py| {
             // SAFETY: CPython calls this slot with an object of our type.
             let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            state.iterator(&this).map(Bound::into_ptr)
+            state.outcome().alive(py)?;
+            FutureIterator::create(&this).map(Bound::into_ptr)
         },
         ptr::null_mut(),
     )
@@ -135,28 +133,4 @@ fn raise_stop(value: &Bound<'_, PyAny>) {
 /// The `StopIteration` that `stop_with` left, or an empty one.
 pub(crate) fn stopped(py: Python<'_>) -> PyErr {
     PyErr::take(py).unwrap_or_else(|| PyStopIteration::new_err(()))
-}
-
-/// What makes a `FutureIterator` an iterator.
-pub(crate) fn iterator_slots() -> Members {
-    Members::default()
-        .slot(ffi::Py_tp_iter, itself as ffi::getiterfunc as *mut c_void)
-        .slot(ffi::Py_tp_iternext, iterator_next as ffi::iternextfunc as *mut c_void)
-}
-
-// SAFETY: called by CPython only, as its slot promises.
-unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: a live object, attached.
-    unsafe { ffi::Py_NewRef(this) }
-}
-
-unsafe extern "C" fn iterator_next(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of the type.
-            let step = unsafe { state::<FutureIterator>(this).next(py) }?;
-            Ok(step.map_or(ptr::null_mut(), Bound::into_ptr))
-        },
-        ptr::null_mut(),
-    )
 }

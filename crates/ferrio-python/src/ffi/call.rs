@@ -1,24 +1,18 @@
 //! Calling Python: a callable in a context, a method, a coroutine, signal handlers.
 
-use std::ffi::c_void;
 use std::io;
 use std::ptr;
 use std::time::Duration;
 
 use ferrio_engine::Loop;
-use pyo3::Borrowed;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-use super::heap_type::state;
-use super::members::{Members, entry};
 use super::reference::Ref;
 use super::word::Word;
-use crate::children::ChildDone;
 use crate::nesting;
-use crate::step::Wakeup;
 
 /// How many arguments a callback keeps without a tuple. asyncio's own callbacks have at most two.
 pub(crate) const INLINE: usize = 3;
@@ -299,53 +293,6 @@ pub(crate) fn plain_number(object: &Bound<'_, PyAny>) -> Option<f64> {
 pub(crate) fn is_generator(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: ATTACHED, a live object.
     unsafe { ffi::PyGen_CheckExact(object.as_ptr()) != 0 }
-}
-
-/// What makes a `Wakeup` callable.
-pub(crate) fn wakeup_slots() -> Members {
-    unsafe extern "C" fn call(
-        this: *mut ffi::PyObject,
-        arguments: *mut ffi::PyObject,
-        _: *mut ffi::PyObject,
-    ) -> *mut ffi::PyObject {
-        entry(
-            |py| {
-                // SAFETY: CPython calls this slot with an object of the type, and a tuple.
-                let (wakeup, arguments) = unsafe {
-                    let arguments = Borrowed::from_ptr(py, arguments).cast_unchecked::<PyTuple>();
-                    (state::<Wakeup>(this), arguments)
-                };
-                wakeup.call(arguments.get_item(0).ok().as_ref(), py)?;
-                Ok(py.None().into_ptr())
-            },
-            ptr::null_mut(),
-        )
-    }
-    Members::default().slot(ffi::Py_tp_call, call as ffi::ternaryfunc as *mut c_void)
-}
-
-/// What makes a `ChildDone` callable.
-pub(crate) fn child_done_slots() -> Members {
-    // SAFETY: called by CPython only, as its slot promises.
-    unsafe extern "C" fn call(
-        this: *mut ffi::PyObject,
-        arguments: *mut ffi::PyObject,
-        _: *mut ffi::PyObject,
-    ) -> *mut ffi::PyObject {
-        entry(
-            |py| {
-                // SAFETY: CPython calls this slot with an object of the type, and a tuple.
-                let (callback, arguments) = unsafe {
-                    let arguments = Borrowed::from_ptr(py, arguments).cast_unchecked::<PyTuple>();
-                    (state::<ChildDone>(this), arguments)
-                };
-                callback.call(&arguments.get_item(0)?)?;
-                Ok(py.None().into_ptr())
-            },
-            ptr::null_mut(),
-        )
-    }
-    Members::default().slot(ffi::Py_tp_call, call as ffi::ternaryfunc as *mut c_void)
 }
 
 /// What a coroutine answered.

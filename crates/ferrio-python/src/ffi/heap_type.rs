@@ -42,6 +42,8 @@ pub(crate) trait Native: Sized + 'static {
     const VECTORCALL: bool = false;
     /// Whether the interpreter may call an instance, found in a class, with the object first instead of binding it.
     const METHOD_DESCRIPTOR: bool = false;
+    /// Whether what can be set can be deleted, too: a setter then sees None.
+    const DELETABLE: bool = true;
     /// Where the type is kept once made.
     fn place() -> &'static Place;
     /// Its methods and attributes.

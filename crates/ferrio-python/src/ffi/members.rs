@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use pyo3::Borrowed;
-use pyo3::exceptions::PySystemError;
+use pyo3::exceptions::{PyAttributeError, PySystemError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -299,6 +299,9 @@ pub(crate) unsafe fn setter<T: Native>(
         |py| {
             // SAFETY: the descriptor checked the type of `this`; `value` is an object or, to delete, null.
             let (value, state) = unsafe { (Borrowed::from_ptr_or_opt(py, value), state(this)) };
+            if value.is_none() && !T::DELETABLE {
+                return Err(PyAttributeError::new_err("cannot delete attribute"));
+            }
             let none = py.None();
             body(state, value.as_deref().unwrap_or(none.bind(py))).map(|()| 0)
         },

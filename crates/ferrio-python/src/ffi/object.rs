@@ -1,4 +1,4 @@
-//! Native types that Python code makes and derives from: `__new__`, `__init__`, `__repr__`, `__del__`,
+//! Native types that Python code makes and derives from: `__new__`, `__init__`, `__repr__`, `__call__`, `__del__`,
 //! iteration, asynchronous iteration.
 //!
 //! A class of this kind is a base of the Python class that stands for asyncio's, in front of asyncio's own, so that
@@ -32,6 +32,12 @@ pub(crate) trait Shown: Native {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
 }
 
+/// The state of a callback.
+pub(crate) trait Called: Native {
+    /// `__call__`; returns None.
+    fn call(&self, arguments: &Bound<'_, PyTuple>) -> PyResult<()>;
+}
+
 /// The state of a type with a finalizer.
 pub(crate) trait Finalized: Native {
     /// `__del__`.
@@ -56,6 +62,10 @@ pub(crate) fn constructed_slots<T: Constructed>() -> Members {
 
 pub(crate) fn shown_slots<T: Shown>() -> Members {
     Members::default().slot(ffi::Py_tp_repr, repr::<T> as ffi::reprfunc as *mut c_void)
+}
+
+pub(crate) fn called_slots<T: Called>() -> Members {
+    Members::default().slot(ffi::Py_tp_call, call::<T> as ffi::ternaryfunc as *mut c_void)
 }
 
 pub(crate) fn finalized_slots<T: Finalized>() -> Members {
@@ -116,6 +126,26 @@ unsafe extern "C" fn repr<T: Shown>(this: *mut ffi::PyObject) -> *mut ffi::PyObj
             // SAFETY: CPython calls this slot with an object of our type.
             let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
             state.repr(&this).map(Bound::into_ptr)
+        },
+        ptr::null_mut(),
+    )
+}
+
+// SAFETY: called by CPython only, as its slot promises.
+unsafe extern "C" fn call<T: Called>(
+    this: *mut ffi::PyObject,
+    arguments: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: CPython calls this slot with an object of our type, and a tuple.
+            let (state, arguments) = unsafe {
+                let arguments = Borrowed::from_ptr(py, arguments).cast_unchecked::<PyTuple>();
+                (state::<T>(this), arguments)
+            };
+            state.call(&arguments)?;
+            Ok(py.None().into_ptr())
         },
         ptr::null_mut(),
     )

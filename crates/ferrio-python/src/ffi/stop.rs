@@ -8,7 +8,8 @@
 use super::reference::Slot;
 use pyo3::prelude::*;
 
-/// What a coroutine has raised.
+/// What a coroutine has raised. Its methods are marked as inline, as is `Wait::end`: otherwise it is chance whether they
+/// are, and when not, a lock that nobody else wants takes 4.6 % more instructions.
 #[derive(Default)]
 pub(crate) struct Stop(Slot);
 
@@ -19,6 +20,7 @@ impl Stop {
     }
 
     /// Leaves `StopIteration(value)` for the interpreter, and nothing for None.
+    #[inline]
     pub(crate) fn raise(&self, value: &Bound<'_, PyAny>) {
         if !value.is_none() {
             imp::raise(self, value);
@@ -27,6 +29,7 @@ impl Stop {
 }
 
 impl Drop for Stop {
+    #[inline]
     fn drop(&mut self) {
         if let Some(error) = self.0.take() {
             imp::put_by(error);

@@ -228,6 +228,8 @@ impl Wait {
         }
     }
 
+    // `Stop` says why.
+    #[inline]
     fn end(&self) {
         self.stage.set(Stage::Done);
         drop(self.future.take());

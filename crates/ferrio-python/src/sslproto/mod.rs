@@ -25,7 +25,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
 use pyo3::{IntoPyObjectExt, intern};
 
 use crate::exceptions::leaves_the_loop;
-use crate::ffi::args::Args;
+use crate::ffi::args::{Args, missing};
 use crate::ffi::buffers::Exported;
 use crate::ffi::call::in_shared_context;
 use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state};
@@ -246,8 +246,15 @@ impl SslTransport {
 
     /// `loop.start_tls()` begins here.
     fn begin(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [below] = args.bind("_begin", ["transport"], 1)?;
-        below.map_or(Ok(()), |below| self.connection_made(this, &below))
+        let [Some(below), received] = args.bind("_begin", ["transport", "received"], 1)? else {
+            return Err(missing("_begin", "transport"));
+        };
+        self.connection_made(this, &below)?;
+        // What came before, and was taken for what the plain connection carries.
+        match received {
+            Some(received) => self.received(this, received.cast::<PyBytes>()?.as_bytes()),
+            None => Ok(()),
+        }
     }
 
     fn closed_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -1,10 +1,11 @@
 //! `PyProtocol`: a Python protocol object as the engine's `Protocol`.
 //!
 //! Owns what a transport keeps for Python (protocol, loop, context, server, waiters) and every report in asyncio's
-//! wording. All callbacks of one transport run in one copy of the context it was made in. Everything is dropped when
-//! `connection_lost` was called, so that no cycle through a closed transport stays behind.
-//!
-//! Over 500 lines because it is one trait's methods, each with asyncio's report of its failure.
+//! wording; how data reaches the protocol is in `receiving`. All callbacks of one transport run in one copy of the context
+//! it was made in. Everything is dropped when `connection_lost` was called, so that no cycle through a closed transport
+//! stays behind.
+
+mod receiving;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -12,36 +13,25 @@ use std::marker::PhantomData;
 
 use ferrio_engine::Direction;
 use ferrio_engine::transport::{Channel, Fault, Protocol, Received};
-use pyo3::exceptions::{PyBrokenPipeError, PyRuntimeError};
+use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::base_events::BaseLoop;
 use crate::doors::Door;
 use crate::exceptions::{leaves_the_loop, os_error};
-use crate::ffi::buffers::{Exported, bytes_filled_by, filled};
+use crate::ffi::buffers::Exported;
 use crate::ffi::call::{call_method1, copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Io, Turn, Word};
 use crate::rare::{Item, Rare};
-use crate::scratch::{SCRATCH, with_scratch};
 use crate::sockets::Ends;
 use crate::sslproto::SslTransport;
-use crate::streams::protocol::Destination;
+use crate::support;
 use crate::transports::Stream;
-use crate::{streams, support};
 
-/// A read of more than this is followed by one straight into a `bytes` of about its size. Smaller ones are copied out of
-/// the thread's scratch buffer, which costs less than allocating for the worst case and shrinking.
-const LARGE: usize = 32 * 1024;
-
-/// How much to ask for after a large read: a quarter more, in whole steps. For 100 KiB messages that is a tenth faster
-/// than always asking for the most, whose memory is then given back.
-fn room_after(read: usize) -> usize {
-    const STEP: usize = 16 * 1024;
-    (read + read / 4).next_multiple_of(STEP).min(SCRATCH)
-}
+pub(crate) use receiving::Takes;
 
 /// Data that waits to be written.
 pub(crate) enum Chunk {
@@ -57,35 +47,6 @@ impl AsRef<[u8]> for Chunk {
             Chunk::Shared(exported) => exported.as_ref(),
             Chunk::Copied(bytes) => bytes,
         }
-    }
-}
-
-/// How a protocol takes data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Takes {
-    /// As `bytes`.
-    Bytes,
-    /// In a buffer of its own: a `BufferedProtocol`.
-    Buffer,
-    /// In the buffer of its stream's reader, without being called.
-    Stream,
-    /// As ciphertext, without a copy: TLS.
-    Tls,
-}
-
-impl Takes {
-    /// How `protocol` does.
-    pub(crate) fn of(protocol: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = protocol.py();
-        Ok(if streams::protocol::is_plain(protocol) {
-            Takes::Stream
-        } else if SslTransport::of(protocol).is_some() {
-            Takes::Tls
-        } else if protocol.is_instance(&support::helper(py, intern!(py, "BufferedProtocol"))?)? {
-            Takes::Buffer
-        } else {
-            Takes::Bytes
-        })
     }
 }
 
@@ -199,6 +160,17 @@ impl<C> PyProtocol<C> {
         let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
         helper.call1((event_loop, protocol, callback, this, error.value(py), &self.context)).map(drop)
     }
+
+    /// The TLS layer that is the protocol, if one is.
+    fn tls<'a, 'py>(
+        &self,
+        protocol: Option<&'a Bound<'py, PyAny>>,
+    ) -> Option<(&'a Bound<'py, PyAny>, &'a SslTransport)> {
+        if self.takes.get() != Takes::Tls {
+            return None;
+        }
+        protocol.and_then(|protocol| Some((protocol, SslTransport::of(protocol)?)))
+    }
 }
 
 /// An error of a callback: it leaves the loop, or is reported and ends the connection.
@@ -213,150 +185,6 @@ pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fau
     match report {
         Ok(_) => Fault::Lose(value.unbind()),
         Err(error) => Fault::Escape(error),
-    }
-}
-
-impl<C: Door> PyProtocol<C> {
-    fn receive_data(
-        &self,
-        this: &Bound<'_, PyAny>,
-        channel: &impl Channel,
-    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
-        let py = this.py();
-        let failed = |error| fatal(this, error, C::READ_FAILED);
-        let data = match self.read(py, channel).map_err(failed)? {
-            Ok(data) => data,
-            Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
-        };
-        if data.as_bytes().is_empty() {
-            return Ok(Received::End);
-        }
-        let name = intern!(py, "data_received");
-        match self.call(py, |protocol| call_method1(protocol, name, &data)) {
-            Ok(_) => Ok(Received::Data),
-            Err(error) => C::callback_failed(this, error, "data_received").map(|()| Received::Data),
-        }
-    }
-
-    fn read<'py>(
-        &self,
-        py: Python<'py>,
-        channel: &impl Channel,
-    ) -> PyResult<io::Result<Bound<'py, pyo3::types::PyBytes>>> {
-        let last = self.last_read.get() as usize;
-        if last > LARGE {
-            let read = bytes_filled_by(py, room_after(last), |buffer| channel.read(buffer))?;
-            self.remember(read.as_ref().map_or(0, |data| data.as_bytes().len()));
-            return Ok(read);
-        }
-        with_scratch(|space| {
-            let count = match channel.read(space) {
-                Ok(count) => count,
-                Err(error) => return Ok(Err(error)),
-            };
-            self.remember(count);
-            bytes_filled_by(py, count, |buffer| {
-                buffer.copy_from_slice(&space[..count]);
-                Ok(count)
-            })
-        })
-    }
-
-    fn remember(&self, count: usize) {
-        self.last_read.set(u32::try_from(count).unwrap_or(u32::MAX));
-    }
-
-    /// Ciphertext, which TLS decrypts while it is there.
-    fn receive_tls(
-        &self,
-        this: &Bound<'_, PyAny>,
-        channel: &impl Channel,
-    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
-        let protocol = self.protocol(this.py());
-        let Some((protocol, tls)) = self.tls(protocol.as_ref()) else { return Ok(Received::Nothing) };
-        with_scratch(|space| {
-            let failed = |error: io::Error| fatal(this, os_error(&error), C::READ_FAILED);
-            let ciphertext = match filled(space, |space| channel.read(space)) {
-                Ok([]) => return Ok(Received::End),
-                Ok(ciphertext) => ciphertext,
-                Err(error) => return refused(error).map_err(failed),
-            };
-            match tls.received(protocol, ciphertext) {
-                Ok(()) => Ok(Received::Data),
-                Err(error) => C::callback_failed(this, error, "buffer_updated").map(|()| Received::Data),
-            }
-        })
-    }
-
-    /// The TLS layer that is the protocol, if one is.
-    fn tls<'a, 'py>(
-        &self,
-        protocol: Option<&'a Bound<'py, PyAny>>,
-    ) -> Option<(&'a Bound<'py, PyAny>, &'a SslTransport)> {
-        if self.takes.get() != Takes::Tls {
-            return None;
-        }
-        protocol.and_then(|protocol| Some((protocol, SslTransport::of(protocol)?)))
-    }
-
-    /// Straight into a reader's buffer.
-    fn receive_stream(
-        &self,
-        this: &Bound<'_, PyAny>,
-        channel: &impl Channel,
-    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
-        let py = this.py();
-        let destination = self.protocol(py).as_ref().and_then(Destination::of);
-        let Some((object, reader)) = destination.as_ref().and_then(Destination::parts) else {
-            return self.receive_data(this, channel);
-        };
-        let last = self.last_read.get() as usize;
-        let room = (last > LARGE).then(|| room_after(last));
-        let failed = |error| fatal(this, error, C::READ_FAILED);
-        let count = match reader.receive(object, room, |buffer| channel.read(buffer)).map_err(failed)? {
-            Ok(0) => return Ok(Received::End),
-            Ok(count) => count,
-            Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
-        };
-        self.remember(count);
-        match reader.received(object) {
-            Ok(()) => Ok(Received::Data),
-            Err(error) => C::callback_failed(this, error, "data_received").map(|()| Received::Data),
-        }
-    }
-
-    fn receive_into(
-        &self,
-        this: &Bound<'_, PyAny>,
-        channel: &impl Channel,
-    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
-        let py = this.py();
-        let offered = self
-            .call(py, |protocol| protocol.call_method1(intern!(py, "get_buffer"), (-1,)))
-            .and_then(|buffer| {
-                let Some(buffer) = buffer else { return Ok(None) };
-                if buffer.len()? == 0 {
-                    return Err(PyRuntimeError::new_err("get_buffer() returned an empty buffer"));
-                }
-                Ok(Some(buffer))
-            });
-        let buffer = match offered {
-            Ok(Some(buffer)) => buffer,
-            Ok(None) => return Ok(Received::Nothing),
-            Err(error) => return Err(fatal(this, error, "Fatal error: protocol.get_buffer() call failed.")),
-        };
-        let failed = |error| fatal(this, error, C::READ_FAILED);
-        let mut exported = Exported::new(&buffer, true).map_err(failed)?;
-        let count = match channel.read(exported.for_filling()) {
-            Ok(0) => return Ok(Received::End),
-            Ok(count) => count,
-            Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
-        };
-        drop(exported);
-        match self.call(py, |protocol| protocol.call_method1(intern!(py, "buffer_updated"), (count,))) {
-            Ok(_) => Ok(Received::Data),
-            Err(error) => C::callback_failed(this, error, "buffer_updated").map(|()| Received::Data),
-        }
     }
 }
 
@@ -386,12 +214,7 @@ impl<C: Door> Protocol for PyProtocol<C> {
         this: Self::Cx<'_>,
         channel: &impl Channel,
     ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
-        match self.takes.get() {
-            Takes::Bytes => self.receive_data(this, channel),
-            Takes::Buffer => self.receive_into(this, channel),
-            Takes::Stream => self.receive_stream(this, channel),
-            Takes::Tls => self.receive_tls(this, channel),
-        }
+        self.receive_once(this, channel)
     }
 
     fn eof_received(&self, this: Self::Cx<'_>) -> Result<bool, Fault<PyErr, Py<PyAny>>> {
@@ -500,9 +323,7 @@ impl<C: Door> PyProtocol<C> {
         let detached = server.map_or(Ok(()), |server| support::detach(server.bind(py), this));
         closed.and(told).and(detached)
     }
-}
 
-impl<C: Door> PyProtocol<C> {
     fn flow(&self, this: &Bound<'_, PyAny>, method: &str, message: &str) -> PyResult<()> {
         let py = this.py();
         let protocol = self.protocol(py);
@@ -554,13 +375,5 @@ pub(crate) fn watch<T: Io>(
 pub(crate) fn defer<T: Io>(this: &Bound<'_, PyAny>, event_loop: Option<&Bound<'_, PyAny>>) {
     if let Some(engine) = event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok()) {
         engine.call_soon(Word::io::<T>(this, Turn::Deferred));
-    }
-}
-
-/// An error of a non-blocking read that only means "later" is none.
-fn refused(error: io::Error) -> Result<Received, io::Error> {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(Received::Nothing),
-        _ => Err(error),
     }
 }

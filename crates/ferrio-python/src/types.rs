@@ -1,0 +1,176 @@
+//! Every native type and function: what it derives from, and under which name Python sees it.
+//!
+//! All are made when the module is imported, once a process. Types that no Python code names are made here, too, since
+//! objects of them exist.
+
+use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::alarm::Alarm;
+use crate::base_events::BaseLoop;
+use crate::children::ChildDone;
+use crate::completions::Completions;
+use crate::datagrams::DatagramTransport;
+use crate::events::{Handle, TimerHandle};
+use crate::ffi::coroutine::Coroutine;
+use crate::ffi::function::{Body, Function};
+use crate::ffi::heap_type::{Native, create, set_metaclass, type_object};
+use crate::futures::{Future, FutureIterator};
+use crate::gather::{Gathering, ensure_future, gather};
+use crate::locks::wait::Wait;
+use crate::locks::{Condition, Event, Finished, Lock, Semaphore};
+use crate::operations::Operation;
+use crate::queues::Queue;
+use crate::server::Listener;
+use crate::sleep::{Sleep, sleep};
+use crate::sslproto::SslTransport;
+use crate::step::Wakeup;
+use crate::streams::draining::Draining;
+use crate::streams::protocol::StreamReaderProtocol;
+use crate::streams::reader::StreamReader;
+use crate::streams::reading::Reading;
+use crate::streams::writer::StreamWriter;
+use crate::taskgroups::TaskGroup;
+use crate::tasks::{Task, create_task, eager_task_factory};
+use crate::threads::{Job, WorkQueue};
+use crate::timeouts::{Timeout, TimeoutStep, timeout, timeout_at};
+use crate::transports::Stream;
+use crate::wait::{Shield, Waiting, shield, wait};
+use crate::wait_for::{WaitFor, wait_for};
+
+/// Adds them to the module.
+pub(crate) fn add_all(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let workshop = Workshop {
+        module,
+        asyncio: py.import("asyncio")?,
+        object: py.get_type::<PyAny>(),
+        coroutine: py.import("collections.abc")?.getattr("Coroutine")?,
+    };
+    workshop.make_loop()?;
+    workshop.make_tasks()?;
+    workshop.make_waits()?;
+    workshop.make_locks_and_queues()?;
+    workshop.make_streams()?;
+    workshop.make_transports()?;
+    workshop.make_functions()
+}
+
+struct Workshop<'a, 'py> {
+    module: &'a Bound<'py, PyModule>,
+    asyncio: Bound<'py, PyModule>,
+    object: Bound<'py, PyType>,
+    /// The abstract class.
+    coroutine: Bound<'py, PyAny>,
+}
+
+impl<'py> Workshop<'_, 'py> {
+    fn make_loop(&self) -> PyResult<()> {
+        self.named::<BaseLoop>(&self.object, &[])?;
+        self.named::<Handle>(&self.base("Handle")?, &[])?;
+        self.named::<TimerHandle>(&self.base("TimerHandle")?, &[])?;
+        self.nameless::<Listener>()?;
+        self.coroutine::<Operation>()?;
+        self.named::<WorkQueue>(&self.object, &[])?;
+        self.nameless::<Job>()
+    }
+
+    fn make_tasks(&self) -> PyResult<()> {
+        let future = self.base("Future")?;
+        self.named::<Future>(&future, &[])?;
+        self.named::<Task>(&self.base("Task")?, &[])?;
+        // So that every future and every task counts as one of ours: `ferrio.futures` has the rule.
+        let abstract_class = self.module.py().import("abc")?.getattr("ABCMeta")?.cast_into()?;
+        set_metaclass::<Future>(&abstract_class);
+        set_metaclass::<Task>(&abstract_class);
+        create::<Gathering>(&future, &[])?;
+        self.nameless::<FutureIterator>()?;
+        self.nameless::<Wakeup>()?;
+        self.nameless::<ChildDone>()
+    }
+
+    /// What waits for tasks, and for time.
+    fn make_waits(&self) -> PyResult<()> {
+        self.coroutine::<Sleep>()?;
+        self.coroutine::<WaitFor>()?;
+        self.coroutine::<TimeoutStep>()?;
+        self.named::<Timeout>(&self.object, &[])?;
+        self.nameless::<Alarm>()?;
+        self.nameless::<Waiting>()?;
+        self.nameless::<Shield>()?;
+        self.named::<Completions>(&self.object, &[])?;
+        self.named::<TaskGroup>(&self.object, &[])
+    }
+
+    fn make_locks_and_queues(&self) -> PyResult<()> {
+        self.coroutine::<Wait>()?;
+        self.coroutine::<Finished>()?;
+        self.named::<Lock>(&self.object, &[])?;
+        self.named::<Event>(&self.object, &[])?;
+        self.named::<Condition>(&self.object, &[])?;
+        self.named::<Semaphore>(&self.object, &[])?;
+        self.named::<Queue>(&self.object, &[])
+    }
+
+    fn make_streams(&self) -> PyResult<()> {
+        self.coroutine::<Reading>()?;
+        self.coroutine::<Draining>()?;
+        self.named::<StreamReader>(&self.object, &[])?;
+        self.named::<StreamWriter>(&self.object, &[])?;
+        self.named::<StreamReaderProtocol>(&self.object, &[])
+    }
+
+    fn make_transports(&self) -> PyResult<()> {
+        // What asyncio's own transports that write are: loop.sendfile() insists on it.
+        let flow_control = self.asyncio.getattr("transports")?.getattr("_FlowControlMixin")?.cast_into()?;
+        self.named::<Stream<Socket>>(&flow_control, &[])?;
+        self.named::<Stream<ReadPipe>>(&self.base("ReadTransport")?, &[])?;
+        self.named::<Stream<WritePipe>>(&flow_control, &[])?;
+        self.named::<SslTransport>(&flow_control, &[])?;
+        self.named::<DatagramTransport>(&flow_control, &[&self.base("DatagramTransport")?])
+    }
+
+    fn make_functions(&self) -> PyResult<()> {
+        // Whether what it returns is to be awaited: then it passes for a coroutine function.
+        let functions: [(_, _, Body); 10] = [
+            ("sleep", true, sleep),
+            ("wait", true, wait),
+            ("wait_for", true, wait_for),
+            ("create_task", false, create_task),
+            ("eager_task_factory", false, eager_task_factory),
+            ("ensure_future", false, ensure_future),
+            ("gather", false, gather),
+            ("shield", false, shield),
+            ("timeout", false, timeout),
+            ("timeout_at", false, timeout_at),
+        ];
+        self.nameless::<Function>()?;
+        for (name, awaited, body) in functions {
+            self.module.add(name, Function::create(self.module.py(), name, awaited, body)?)?;
+        }
+        Ok(())
+    }
+
+    /// asyncio's class of that name.
+    fn base(&self, name: &str) -> PyResult<Bound<'py, PyType>> {
+        Ok(self.asyncio.getattr(name)?.cast_into()?)
+    }
+
+    /// A type that Python code derives from or calls: the module has it under the last part of its name.
+    fn named<T: Native>(&self, base: &Bound<'py, PyType>, more: &[&Bound<'py, PyType>]) -> PyResult<()> {
+        create::<T>(base, more)?;
+        let class = type_object::<T>(self.module.py())?;
+        self.module.add(class.name()?, class)
+    }
+
+    fn nameless<T: Native>(&self) -> PyResult<()> {
+        create::<T>(&self.object, &[])
+    }
+
+    /// A type of coroutines, which is nameless.
+    fn coroutine<T: Coroutine>(&self) -> PyResult<()> {
+        self.nameless::<T>()?;
+        self.coroutine.call_method1("register", (type_object::<T>(self.module.py())?,)).map(drop)
+    }
+}
