@@ -76,6 +76,7 @@ impl<'a, 'py> Args<'a, 'py> {
     }
 
     /// Sorts the arguments by the names of the parameters, of which the first `required` must be there.
+    #[inline]
     pub(crate) fn bind<const N: usize>(
         &self,
         method: &str,
@@ -90,6 +91,18 @@ impl<'a, 'py> Args<'a, 'py> {
             }
             return Ok(bound);
         }
+        self.bind_names(method, parameters, required)
+    }
+
+    /// `bind`, where some go by name, or there are too few or too many.
+    #[inline(never)]
+    fn bind_names<const N: usize>(
+        &self,
+        method: &str,
+        parameters: [&str; N],
+        required: usize,
+    ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
+        let mut bound = [None; N];
         if self.positional > N {
             return Err(PyTypeError::new_err(format!(
                 "{method}() takes {N} positional arguments but {} were given",
