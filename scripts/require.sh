@@ -19,8 +19,8 @@ for tool in "$@"; do
     cc) command -v cc >/dev/null 2>&1 ||
         lacks "a C compiler to link with: apt-get install gcc libc6-dev, dnf install gcc, or xcode-select --install" ;;
     python)
-        if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
-            lacks "CPython 3.11, 3.12 or 3.13, and '$python' is not: install one, or name it: make PYTHON=/path/to/python3 ..."
+        if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
+            lacks "CPython 3.11, 3.12, 3.13 or 3.14, and '$python' is not: install one, or name it: make PYTHON=/path/to/python3 ..."
         elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
             lacks "the venv module of '$python': on Debian and Ubuntu, apt-get install python3-venv"
         fi ;;

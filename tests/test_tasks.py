@@ -7,6 +7,7 @@ memory, debug mode switched on half-way, loops with a `call_soon` of their own.
 import asyncio
 import gc
 import sys
+import warnings
 import weakref
 
 import ferrio
@@ -206,6 +207,80 @@ def test_eager_tasks(new_loop):
         return await waiting
 
     assert loop.run_until_complete(main()) == 4
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="eager_start is of Python 3.14 for all that make tasks")
+def test_any_task_may_start_eagerly(new_loop, aio):
+    loop, seen = new_loop(), []
+
+    async def child(name):
+        seen.append((name, asyncio.current_task() in asyncio.all_tasks()))
+
+    async def main():
+        task = aio.create_task(child("eager"), eager_start=True)
+        assert task.done() and not aio.create_task(child("late"), eager_start=False).done()
+        assert loop.create_task(child("of the loop"), eager_start=True, name="n").get_name() == "n"
+        async with aio.TaskGroup() as group:
+            # The group hears of it at its turn, though it is done.
+            assert group.create_task(child("of a group"), eager_start=True).done()
+            assert repr(group) == "<TaskGroup tasks=1 entered>"
+        with pytest.raises(TypeError, match="unexpected keyword argument 'no_such'"):
+            aio.create_task(child("never"), no_such=1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the last one is never awaited
+        loop.run_until_complete(main())
+    assert [name for name, _ in seen] == ["eager", "of the loop", "of a group", "late"]
+    assert all(listed for _, listed in seen)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="task factories get whatever there is from Python 3.14 on")
+def test_factories_get_arguments_of_their_own(new_loop, aio):
+    loop, seen = new_loop(), []
+
+    def factory(loop, coro, **names):
+        seen.append(names)
+        return asyncio.Task(coro, loop=loop)
+
+    async def main():
+        loop.set_task_factory(factory)
+        await aio.create_task(double(1), colour="red", name=None)
+        async with aio.TaskGroup() as group:
+            group.create_task(double(2), colour="blue")
+
+    loop.run_until_complete(main())
+    assert seen == [{"colour": "red", "name": None}, {"colour": "blue"}]
+
+
+def test_a_step_may_leave_no_running_loop_behind():
+    """As some test suites do: nobody is the current task afterwards, and the loop goes on."""
+    loop, current = ferrio.new_event_loop(), []
+
+    async def leave():
+        asyncio._set_running_loop(None)
+
+    def look():
+        asyncio._set_running_loop(loop)
+        current.append(asyncio.current_task())
+
+    try:
+        tasks = [loop.create_task(leave()) for _ in range(2)]
+        loop.call_soon(look)
+        loop.call_soon(loop.stop)
+        errors = collect_errors(loop)
+        loop.run_forever()
+        assert current == [None] and tasks[0].done()
+        # From Python 3.14 on, no task can be entered where its loop does not run, in asyncio neither.
+        refused = [str(context["exception"]) for context in errors]
+        assert all("is not the running loop" in text for text in refused)
+        assert len(refused) == (1 if sys.version_info >= (3, 14) else 0)
+        assert tasks[1].done() or refused
+        for task in tasks:
+            task._log_destroy_pending = False
+            if not task.done():
+                task.get_coro().close()
+    finally:
+        loop.close()
 
 
 def test_keyboard_interrupt_leaves_the_loop_and_the_task_has_it(new_loop):

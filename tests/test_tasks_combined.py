@@ -17,7 +17,7 @@ from unittest import mock
 
 import ferrio
 import pytest
-from helpers import on_loop
+from helpers import collect_errors, on_loop
 
 
 async def returning(value, turns=1):
@@ -310,6 +310,23 @@ async def test_shield(loop, aio):
     assert aio.shield(inner) is inner
     with pytest.raises(KeyError):
         await aio.shield(failing(KeyError()))
+
+
+@on_loop
+async def test_who_cancels_a_shield_lets_go_of_what_is_inside(loop, aio):
+    """Its exception is reported from Python 3.14 on, once, and belongs to nobody before."""
+    for inner in (loop.create_future(), asyncio.Future(loop=loop)):
+        errors = collect_errors(loop)
+        for _ in range(2):
+            outer = aio.shield(inner)
+            outer.cancel()
+            await asyncio.sleep(0)
+        assert [callback for callback, _ in inner._callbacks or () if "shield" in repr(callback)] == []
+        inner.set_exception(KeyError("late"))
+        await asyncio.sleep(0)
+        inner.exception()
+        texts = [context["message"] for context in errors]
+        assert texts == (["KeyError exception in shielded future"] if sys.version_info >= (3, 14) else [])
 
 
 @on_loop

@@ -97,4 +97,13 @@ __all__ = [
 ]
 __all__ += [name for name in asyncio.__all__ if name not in __all__]
 
+if sys.version_info >= (3, 14):
+
+    def __getattr__(name: str) -> object:
+        # Public, but left out of asyncio.__all__, since asyncio warns of them.
+        if name in ("AbstractEventLoopPolicy", "DefaultEventLoopPolicy"):
+            return getattr(asyncio, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 show_native_tasks()

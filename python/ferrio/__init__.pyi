@@ -52,9 +52,7 @@ EventLoop = Loop
 # fmt: off
 from asyncio import (
     ALL_COMPLETED as ALL_COMPLETED,
-    AbstractChildWatcher as AbstractChildWatcher,
     AbstractEventLoop as AbstractEventLoop,
-    AbstractEventLoopPolicy as AbstractEventLoopPolicy,
     AbstractServer as AbstractServer,
     BaseEventLoop as BaseEventLoop,
     BaseProtocol as BaseProtocol,
@@ -63,25 +61,19 @@ from asyncio import (
     CancelledError as CancelledError,
     DatagramProtocol as DatagramProtocol,
     DatagramTransport as DatagramTransport,
-    DefaultEventLoopPolicy as DefaultEventLoopPolicy,
     FIRST_COMPLETED as FIRST_COMPLETED,
     FIRST_EXCEPTION as FIRST_EXCEPTION,
-    FastChildWatcher as FastChildWatcher,
     IncompleteReadError as IncompleteReadError,
     InvalidStateError as InvalidStateError,
     LimitOverrunError as LimitOverrunError,
-    MultiLoopChildWatcher as MultiLoopChildWatcher,
-    PidfdChildWatcher as PidfdChildWatcher,
     Protocol as Protocol,
     ReadTransport as ReadTransport,
-    SafeChildWatcher as SafeChildWatcher,
     SelectorEventLoop as SelectorEventLoop,
     SendfileNotAvailableError as SendfileNotAvailableError,
     Server as Server,
     SubprocessProtocol as SubprocessProtocol,
     SubprocessTransport as SubprocessTransport,
     TaskGroup as TaskGroup,
-    ThreadedChildWatcher as ThreadedChildWatcher,
     Timeout as Timeout,
     TimeoutError as TimeoutError,
     Transport as Transport,
@@ -100,7 +92,6 @@ from asyncio import (
     current_task as current_task,
     ensure_future as ensure_future,
     gather as gather,
-    get_child_watcher as get_child_watcher,
     get_event_loop as get_event_loop,
     get_event_loop_policy as get_event_loop_policy,
     get_running_loop as get_running_loop,
@@ -108,7 +99,6 @@ from asyncio import (
     iscoroutinefunction as iscoroutinefunction,
     isfuture as isfuture,
     run_coroutine_threadsafe as run_coroutine_threadsafe,
-    set_child_watcher as set_child_watcher,
     set_event_loop as set_event_loop,
     set_event_loop_policy as set_event_loop_policy,
     shield as shield,
@@ -129,27 +119,60 @@ if sys.version_info >= (3, 12):
         eager_task_factory as eager_task_factory,
     )
 
+if sys.version_info >= (3, 14):
+    from asyncio import (
+        FrameCallGraphEntry as FrameCallGraphEntry,
+        FutureCallGraph as FutureCallGraph,
+        capture_call_graph as capture_call_graph,
+        format_call_graph as format_call_graph,
+        future_add_to_awaited_by as future_add_to_awaited_by,
+        future_discard_from_awaited_by as future_discard_from_awaited_by,
+        print_call_graph as print_call_graph,
+    )
+else:
+    from asyncio import (
+        AbstractChildWatcher as AbstractChildWatcher,
+        AbstractEventLoopPolicy as AbstractEventLoopPolicy,
+        DefaultEventLoopPolicy as DefaultEventLoopPolicy,
+        FastChildWatcher as FastChildWatcher,
+        MultiLoopChildWatcher as MultiLoopChildWatcher,
+        PidfdChildWatcher as PidfdChildWatcher,
+        SafeChildWatcher as SafeChildWatcher,
+        ThreadedChildWatcher as ThreadedChildWatcher,
+        get_child_watcher as get_child_watcher,
+        set_child_watcher as set_child_watcher,
+    )
+
 __all__ = [  # noqa: RUF022
-    "ALL_COMPLETED", "AbstractChildWatcher", "AbstractEventLoop", "AbstractEventLoopPolicy", "AbstractServer",
-    "Barrier", "BaseEventLoop", "BaseProtocol", "BaseTransport", "BoundedSemaphore", "BrokenBarrierError",
-    "BufferedProtocol", "CancelledError", "Condition", "DatagramProtocol", "DatagramTransport",
-    "DefaultEventLoopPolicy", "Event", "EventLoop", "EventLoopPolicy", "FIRST_COMPLETED", "FIRST_EXCEPTION",
-    "FastChildWatcher", "Future", "Handle", "IncompleteReadError", "InvalidStateError", "LifoQueue",
-    "LimitOverrunError", "Lock", "Loop", "MultiLoopChildWatcher", "PidfdChildWatcher", "PriorityQueue", "Protocol",
-    "Queue", "QueueEmpty", "QueueFull", "QueueShutDown", "RateLimiter", "ReadTransport", "Runner", "SafeChildWatcher",
-    "SelectorEventLoop", "Semaphore", "SendfileNotAvailableError", "Server", "StreamReader", "StreamReaderProtocol",
-    "StreamWriter", "SubprocessProtocol", "SubprocessTransport", "Task", "TaskGroup", "ThreadedChildWatcher",
-    "Timeout", "TimeoutError", "TimerHandle", "Transport", "WriteTransport", "__version__", "_enter_task",
-    "_get_running_loop", "_leave_task", "_register_task", "_set_running_loop", "_unregister_task", "all_tasks",
-    "as_completed", "create_subprocess_exec", "create_subprocess_shell", "create_task", "current_task",
-    "ensure_future", "exceptions", "gather", "get_child_watcher", "get_event_loop", "get_event_loop_policy",
-    "get_running_loop", "install", "iscoroutine", "iscoroutinefunction", "isfuture", "new_event_loop",
-    "open_connection", "open_unix_connection", "run", "run_coroutine_threadsafe", "set_child_watcher",
+    "ALL_COMPLETED", "AbstractEventLoop", "AbstractServer", "Barrier", "BaseEventLoop", "BaseProtocol",
+    "BaseTransport", "BoundedSemaphore", "BrokenBarrierError", "BufferedProtocol", "CancelledError", "Condition",
+    "DatagramProtocol", "DatagramTransport", "Event", "EventLoop", "EventLoopPolicy", "FIRST_COMPLETED",
+    "FIRST_EXCEPTION", "Future", "Handle", "IncompleteReadError", "InvalidStateError", "LifoQueue",
+    "LimitOverrunError", "Lock", "Loop", "PriorityQueue", "Protocol", "Queue", "QueueEmpty", "QueueFull",
+    "QueueShutDown", "RateLimiter", "ReadTransport", "Runner", "SelectorEventLoop", "Semaphore",
+    "SendfileNotAvailableError", "Server", "StreamReader", "StreamReaderProtocol", "StreamWriter",
+    "SubprocessProtocol", "SubprocessTransport", "Task", "TaskGroup", "Timeout", "TimeoutError", "TimerHandle",
+    "Transport", "WriteTransport", "__version__", "_enter_task", "_get_running_loop", "_leave_task", "_register_task",
+    "_set_running_loop", "_unregister_task", "all_tasks", "as_completed", "create_subprocess_exec",
+    "create_subprocess_shell", "create_task", "current_task", "ensure_future", "exceptions", "gather",
+    "get_event_loop", "get_event_loop_policy", "get_running_loop", "install", "iscoroutine", "iscoroutinefunction",
+    "isfuture", "new_event_loop", "open_connection", "open_unix_connection", "run", "run_coroutine_threadsafe",
     "set_event_loop", "set_event_loop_policy", "shield", "sleep", "start_server", "start_unix_server", "subprocess",
     "timeout", "timeout_at", "to_thread", "uninstall", "wait", "wait_for", "wrap_future",
 ]
 if sys.version_info >= (3, 12):
     __all__ += [
         "create_eager_task_factory", "eager_task_factory",
+    ]
+if sys.version_info >= (3, 14):
+    __all__ += [
+        "FrameCallGraphEntry", "FutureCallGraph", "capture_call_graph", "format_call_graph",
+        "future_add_to_awaited_by", "future_discard_from_awaited_by", "print_call_graph",
+    ]
+else:
+    __all__ += [
+        "AbstractChildWatcher", "AbstractEventLoopPolicy", "DefaultEventLoopPolicy", "FastChildWatcher",
+        "MultiLoopChildWatcher", "PidfdChildWatcher", "SafeChildWatcher", "ThreadedChildWatcher", "get_child_watcher",
+        "set_child_watcher",
     ]
 # fmt: on

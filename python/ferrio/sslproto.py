@@ -170,7 +170,8 @@ if sys.version_info >= (3, 14):
 
     def take_early(protocol: Any) -> tuple[()] | tuple[bytes]:
         """What a stream at the server's side has received and not read: before it could read, the client spoke TLS."""
-        reader = protocol._stream_reader if isinstance(protocol, streams.StreamReaderProtocol) else None
+        is_stream = isinstance(protocol, streams.StreamReaderProtocol)
+        reader = getattr(protocol, "_stream_reader", None) if is_stream else None
         buffer = None if reader is None else reader._buffer
         if not buffer:
             return ()

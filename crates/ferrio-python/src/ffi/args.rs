@@ -94,7 +94,9 @@ impl<'a, 'py> Args<'a, 'py> {
         Ok(bound)
     }
 
+    /// `bind`, where some go by name, or there are too few or too many.
     #[cold]
+    #[inline(never)]
     fn bind_names<const N: usize>(
         &self,
         method: &str,
