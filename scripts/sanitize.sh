@@ -58,6 +58,9 @@ sanitized -m pytest --ignore tests/examples --ignore tests/docs --ignore tests/e
     --deselect tests/test_soak.py::test_nothing_is_left_behind \
     --deselect tests/test_soak.py::test_development_mode_warns_of_nothing \
     --deselect tests/test_soak.py::test_tasks_and_their_like_leave_nothing_behind \
+    --deselect tests/tls/test_tls_leaks.py::test_nothing_is_left_behind \
+    --deselect tests/tls/test_tls_leaks.py::test_development_mode_warns_of_nothing \
+    --deselect tests/cli/test_cli_bench.py::test_rows_with_and_without_a_client_and_both_files \
     --deselect tests/cli/test_cli_start.py::test_an_empty_program_starts_at_most_60_ms_later \
     $(printf -- '--deselect %s ' $abandon) "$@" || code=$?
 leaks=0

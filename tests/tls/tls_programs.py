@@ -6,6 +6,7 @@ renegotiation, key updates, early data, sessions in files.
 
 import asyncio
 import contextlib
+import os
 import shutil
 import ssl
 
@@ -57,8 +58,10 @@ class Program:
 @contextlib.asynccontextmanager
 async def running(*command):
     pipe = asyncio.subprocess.PIPE
+    # A sanitizer that is preloaded is for the extension: curl does not end under one.
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     process = await asyncio.create_subprocess_exec(
-        *map(str, command), stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
+        *map(str, command), stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=environment
     )
     try:
         yield Program(process)
