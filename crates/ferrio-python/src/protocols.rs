@@ -25,7 +25,7 @@ use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Io, Turn, Word};
 use crate::rare::{Item, Rare};
-use crate::scratch::{SCRATCH, with_scratch};
+use crate::scratch::{SCRATCH, with_ciphertext, with_scratch};
 use crate::sockets::Ends;
 use crate::sslproto::SslTransport;
 use crate::streams::protocol::Destination;
@@ -274,7 +274,7 @@ impl<C: Door> PyProtocol<C> {
     ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
         let protocol = self.protocol(this.py());
         let Some((protocol, tls)) = self.tls(protocol.as_ref()) else { return Ok(Received::Nothing) };
-        with_scratch(|space| {
+        with_ciphertext(|space| {
             let failed = |error: io::Error| fatal(this, os_error(&error), C::READ_FAILED);
             let ciphertext = match filled(space, |space| channel.read(space)) {
                 Ok([]) => return Ok(Received::End),
