@@ -16,7 +16,6 @@ from .bench import Bench
 from .row import Figures
 from .servers import BACKLOG
 
-
 CERTIFICATE = build.TLS_SOURCES / "server.pem"
 
 
