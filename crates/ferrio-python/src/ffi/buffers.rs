@@ -87,12 +87,18 @@ impl Drop for Exported {
     }
 }
 
-/// Lends `bytes` to `body` as a memoryview, for a method of C that does not keep it.
+/// Up to here a copy costs less than a memoryview, which is two objects that the collector knows, and their buffers.
+const COPIED: usize = 4096;
+
+/// Lends `bytes` to `body` as an object that exports them, for a method of C that does not keep it.
 pub(crate) fn with_view<'py, R>(
     py: Python<'py>,
     bytes: &[u8],
     body: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<R>,
 ) -> PyResult<R> {
+    if bytes.len() <= COPIED {
+        return body(PyBytes::new(py, bytes).as_any());
+    }
     let view = view(py, bytes.as_ptr().cast_mut().cast(), bytes.len(), ffi::PyBUF_READ)?;
     body(&view)
 }

@@ -15,7 +15,7 @@ use crate::doors::Door;
 use crate::exceptions::os_error;
 use crate::ffi::buffers::{Exported, bytes_filled_by, filled};
 use crate::ffi::call::call_method1;
-use crate::scratch::{SCRATCH, with_scratch};
+use crate::scratch::{SCRATCH, with_ciphertext, with_scratch};
 use crate::sslproto::SslTransport;
 use crate::streams::protocol::Destination;
 use crate::{streams, support};
@@ -121,7 +121,7 @@ impl<C: Door> PyProtocol<C> {
     ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
         let protocol = self.protocol(this.py());
         let Some((protocol, tls)) = self.tls(protocol.as_ref()) else { return Ok(Received::Nothing) };
-        with_scratch(|space| {
+        with_ciphertext(|space| {
             let failed = |error: io::Error| fatal(this, os_error(&error), C::READ_FAILED);
             let ciphertext = match filled(space, |space| channel.read(space)) {
                 Ok([]) => return Ok(Received::End),

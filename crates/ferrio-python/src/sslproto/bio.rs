@@ -40,6 +40,8 @@ pub(crate) struct Buffered {
     incoming: Slot,
     outgoing: Slot,
     plainly: Plainly,
+    /// Bytes that wait in `incoming`, so that it need not be asked.
+    unread: Cell<usize>,
     /// All that was taken in was read: asking would cost an exception.
     dry: Cell<bool>,
     /// A call of the object came back since what waits to be sent was taken: only then is there anything.
@@ -65,11 +67,13 @@ impl Buffered {
     pub(crate) fn feed(&self, py: Python<'_>, ciphertext: &[u8]) -> PyResult<()> {
         let Some(incoming) = self.incoming.bind(py) else { return Ok(()) };
         self.dry.set(false);
-        with_view(py, ciphertext, |view| call_method1(&incoming, intern!(py, "write"), view)).map(drop)
+        with_view(py, ciphertext, |view| call_method1(&incoming, intern!(py, "write"), view))?;
+        self.unread.set(self.unread.get() + ciphertext.len());
+        Ok(())
     }
 
-    pub(crate) fn unread(&self, py: Python<'_>) -> usize {
-        pending(py, &self.incoming)
+    pub(crate) fn unread(&self) -> usize {
+        self.unread.get()
     }
 
     pub(crate) fn unsent(&self, py: Python<'_>) -> usize {
@@ -111,11 +115,11 @@ impl Buffered {
         } else {
             call_method1(&object, name, &most).and_then(|data| copy(&data, buffer))
         };
-        self.owes.set(true);
+        self.called(py);
         match count {
             Ok(0) => Ok(Plain::End),
             Ok(count) => {
-                self.look_for_more(py, &object)?;
+                self.look_for_more(py, &object, count < buffer.len())?;
                 Ok(Plain::Bytes(count))
             }
             Err(error) if is_again(py, &error)? => Ok(Plain::Nothing),
@@ -165,7 +169,7 @@ impl Buffered {
         self.dry.set(false);
         let Some(object) = self.target(py, plainly) else { return Ok(false) };
         let called = call_method0(&object, name);
-        self.owes.set(true);
+        self.called(py);
         match called {
             Ok(_) => Ok(true),
             Err(error) if is_again(py, &error)? => Ok(false),
@@ -173,10 +177,17 @@ impl Buffered {
         }
     }
 
-    /// Whether another read would find nothing: no ciphertext waits, and no plaintext.
-    fn look_for_more(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<()> {
-        if self.is_plain(Driving::Read) && pending(py, &self.incoming) == 0 {
-            self.dry.set(call_method0(object, intern!(py, "pending"))?.extract::<usize>()? == 0);
+    /// The object came back from a call that may have read and written.
+    fn called(&self, py: Python<'_>) {
+        self.owes.set(true);
+        self.unread.set(pending(py, &self.incoming));
+    }
+
+    /// Whether another read would find nothing: no ciphertext waits, and no plaintext. The object holds none of that if the
+    /// last read did not fill its buffer.
+    fn look_for_more(&self, py: Python<'_>, object: &Bound<'_, PyAny>, spare: bool) -> PyResult<()> {
+        if self.is_plain(Driving::Read) && self.unread.get() == 0 {
+            self.dry.set(spare || call_method0(object, intern!(py, "pending"))?.extract::<usize>()? == 0);
         }
         Ok(())
     }

@@ -20,8 +20,8 @@ use crate::streams::protocol::Destination;
 /// Less plaintext than this is copied out of a buffer of the thread's; more goes straight into its final place.
 const SMALL: usize = 32 * 1024;
 
-/// The most that is handed on in one call; asyncio's figure.
-const MOST: usize = 256 * 1024;
+/// The most that is handed on in one call: what sixteen full records hold, and one byte, lest it looks like more to come.
+const MOST: usize = 256 * 1024 + 1;
 
 thread_local!(static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
 

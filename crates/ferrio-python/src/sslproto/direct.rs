@@ -80,7 +80,9 @@ impl Direct {
         }
         match self.connection.read(py, buffer) {
             Answer::Bytes(count) => {
-                self.dry.set(self.unread() == 0 && !self.connection.holds_plaintext(py));
+                // A read that did not fill its buffer took all of its record.
+                let whole = count < buffer.len() || !self.connection.holds_plaintext(py);
+                self.dry.set(whole && self.unread() == 0);
                 Ok(Plain::Bytes(count))
             }
             Answer::Again => Ok(Plain::Nothing),

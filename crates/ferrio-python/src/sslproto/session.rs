@@ -69,16 +69,16 @@ impl Session for Cipher {
         }
     }
 
-    fn unread(&self, this: Self::Cx<'_>) -> usize {
+    fn unread(&self, _: Self::Cx<'_>) -> usize {
         match self {
-            Cipher::Buffered(session) => session.unread(this.py()),
+            Cipher::Buffered(session) => session.unread(),
             Cipher::Direct(session) => session.unread(),
         }
     }
 
     fn readable(&self, this: Self::Cx<'_>) -> usize {
         match self {
-            Cipher::Buffered(session) => session.unread(this.py()) + RECORD,
+            Cipher::Buffered(session) => session.unread() + RECORD,
             Cipher::Direct(session) => {
                 session.unread() + if session.holds_some(this.py()) { RECORD } else { 0 }
             }
