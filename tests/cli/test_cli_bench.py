@@ -15,7 +15,7 @@ from ferrio import benches
 from ferrio.benches.harness import build, profiling
 from ferrio.benches.harness.build import CRATE, cargo_name
 from ferrio.benches.harness.catalogue import ROWS, row_named
-from ferrio.benches.harness.contenders import Contender
+from ferrio.benches.harness.contenders import LIMIT, PATCHED, Contender, has_part
 from ferrio.benches.harness.runner import START, SUITE, Result, run_once
 from ferrio.benches.harness.table import lines_of
 from ferrio.benches.run import NO_CLIENT, Options, settings_of, without_packages
@@ -134,6 +134,12 @@ def test_the_measuring_process_of_another_loop_does_not_import_ferrio(tmp_path):
     done = subprocess.run([sys.executable, "-P", "-c", program, str(SUITE)], capture_output=True, text=True,
                           timeout=30, env=dict(os.environ), cwd=tmp_path)  # fmt: skip
     assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+def test_a_loop_is_left_out_where_it_differs_in_nothing():
+    serves, calls = row_named("echo_1k_x1"), row_named("call_soon")
+    assert has_part(LIMIT, serves) and has_part(PATCHED, serves) and has_part("uvloop", calls)
+    assert not has_part(LIMIT, calls) and not has_part(PATCHED, calls)
 
 
 def test_a_row_whose_package_is_not_there_is_left_out_and_named():

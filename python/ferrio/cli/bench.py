@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ferrio.benches.harness.catalogue import ROWS
-from ferrio.benches.harness.contenders import LOOPS, PATCHED, VARIANTS, parse
+from ferrio.benches.harness.contenders import LOOPS, VARIANTS, parse
 from ferrio.benches.run import Options, run
 
 from .errors import Mistake, nearest
@@ -76,7 +76,7 @@ def _options(request: Request) -> Options:
 def _label(specification: str) -> str:
     """What the loop is called in the table; Mistake if there is no such loop."""
     label, loop, python = parse(specification)
-    known = (*LOOPS, *VARIANTS, PATCHED)
+    known = (*LOOPS, *VARIANTS)
     if python == sys.executable and loop not in known and (not loop.isidentifier() or find_spec(loop) is None):
         raise Mistake(f"bench: no event loop {loop!r}{nearest(loop, known) or '; known are ' + ', '.join(known)}")
     return label

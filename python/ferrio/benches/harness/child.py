@@ -24,12 +24,12 @@ def measure(specification: dict[str, Any]) -> dict[str, Any]:
     if settings.server_cpu is not None:
         os.sched_setaffinity(0, {settings.server_cpu})
     row = row_named(specification["row"])
-    is_limit = specification["loop"] == contenders.LIMIT
-    if is_limit and not row.bare:
+    name: str = specification["loop"]
+    if not contenders.has_part(name, row):
         return {"unsupported": ""}
-    loop = contenders.new_event_loop(specification["loop"])
+    loop = contenders.new_event_loop(name)
     asyncio.set_event_loop(loop)
-    bench = Bench(loop, settings, row.bare if is_limit else "")
+    bench = Bench(loop, settings, row.bare if name == contenders.LIMIT else "")
     try:
         # A row with a client has its server watched while the client is there, which may be another process.
         with nullcontext() if row.loaded else bench.watched(os.getpid()):

@@ -10,8 +10,10 @@ ferrio's; every other loop has asyncio's own tasks, locks and queues. Three vari
     ferrio-loop    its loop with its tasks and futures, the rest is asyncio's: as with a loop_factory
     ferrio-stock   its loop alone: asyncio's tasks, too, as those have which a program makes by itself
 
+And two of others: `uvloop+aiofastnet`, patched as aiofastnet documents it, is the closest rival in TLS;
+`rsloop-streams` has asyncio's own streams, which rsloop replaces when it is imported.
+
 `epoll` is not a loop and no peer, but the limit: a bare server in Rust, which the same client loads.
-And one of uvloop, which is the closest rival in TLS: `uvloop+aiofastnet`, patched as aiofastnet documents it.
 """
 
 from __future__ import annotations
@@ -24,11 +26,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .row import Row
+
 LIMIT = "epoll"
-LOOPS = ("ferrio", "uvloop", "rloop", "rsloop", "zuvloop", "asyncio", LIMIT)
-VARIANTS = ("ferrio-loop", "ferrio-stock")
 PATCHED = "uvloop+aiofastnet"
+LOOPS = ("ferrio", "uvloop", PATCHED, "rloop", "rsloop", "zuvloop", "asyncio", LIMIT)
+VARIANTS = ("ferrio-loop", "ferrio-stock", "rsloop-streams")
 SUBJECT = "ferrio"
+STREAMS = {
+    name: getattr(asyncio, name)
+    for name in ("open_connection", "open_unix_connection", "start_server", "start_unix_server")
+}
+"""As they are before anybody replaces them."""
 
 _PROBE = """
 import importlib, importlib.metadata, sys
@@ -61,6 +70,13 @@ def package_of(name: str) -> str:
     if name == PATCHED:
         return "aiofastnet"
     return name.partition("-")[0] if name in VARIANTS else name
+
+
+def has_part(name: str, row: Row) -> bool:
+    """Whether there is anything to measure: a bare server, or patched connections."""
+    if name == LIMIT:
+        return bool(row.bare)
+    return row.loaded or name != PATCHED
 
 
 def new_event_loop(name: str) -> asyncio.AbstractEventLoop:
@@ -122,6 +138,12 @@ def _patched(aiofastnet: Any) -> asyncio.AbstractEventLoop:
     return loop
 
 
+def _with_stock_streams(rsloop: Any) -> asyncio.AbstractEventLoop:
+    for module in (asyncio, asyncio.streams):
+        vars(module).update(STREAMS)
+    return _plain(rsloop)
+
+
 def _stock_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Future[Any]:
     return asyncio.Task(coroutine, loop=loop, **options)
 
@@ -130,4 +152,5 @@ _MAKERS: dict[str, Callable[[Any], asyncio.AbstractEventLoop]] = {
     "ferrio": _installed,
     "ferrio-stock": _with_stock_tasks,
     PATCHED: _patched,
+    "rsloop-streams": _with_stock_streams,
 }
