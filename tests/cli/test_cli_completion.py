@@ -50,7 +50,7 @@ def test_values_words_and_files(complete, tmp_path):
     (tmp_path / "program.py").touch()
     (tmp_path / "data.txt").touch()
     assert complete("ferrio", "bench", "echo_1k_x") == ["echo_1k_x1", "echo_1k_x8", "echo_1k_x64", "echo_1k_x512"]
-    assert complete("ferrio", "bench", "--loops", "uv") == ["uvloop"]
+    assert complete("ferrio", "bench", "--loops", "rl") == ["rloop"]
     assert complete("ferrio", "bench", "--loops", "=", "r") == ["rloop", "rsloop"]
     assert complete("ferrio", "bench", "--json", "da") == ["data.txt"]
     assert complete("ferrio", "completion", "") == ["bash", "zsh", "fish"]
@@ -87,7 +87,7 @@ def test_fish_offers_the_same(tmp_path):
     assert sorted(ask("ferrio ")) == sorted(command.name for command in COMMANDS)
     assert ask("ferrio bench --pi") == ["--pin"]
     assert ask("ferrio run pro") == ["program.py"]
-    assert ask("ferrio bench --subject uv") == ["uvloop"]
+    assert ask("ferrio bench --subject rl") == ["rloop"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
