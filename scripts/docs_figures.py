@@ -11,6 +11,7 @@ import argparse
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,12 @@ def made(report: dict[str, Any]) -> dict[Path, str]:
     for row in ROWS:
         results = {loop: restored(raw) for loop, raw in report["rows"].get(row.name, {}).items()}
         if results:
-            found = lines_of(row, results, SUBJECT)
+            reported = replace(row, metrics=tuple(metric for metric in row.metrics if has(results, metric)))
+            found = lines_of(reported, results, SUBJECT)
             lines += found
-            spreads |= {line.name: spread(metric, results) for line, metric in zip(found, row.metrics, strict=True)}
+            spreads |= {
+                line.name: spread(metric, results) for line, metric in zip(found, reported.metrics, strict=True)
+            }
     drawn = {key: chart(key, title, pattern, lines, spreads) for key, (title, pattern) in CHARTS.items()}
     files = {ASSETS / f"{key}.svg": text for key, text in drawn.items() if text}
     files[ASSETS / "benches.md"] = f"{table(lines)}\n\n{heading(report)}\n"
@@ -115,6 +119,11 @@ def made(report: dict[str, Any]) -> dict[Path, str]:
 def restored(raw: dict[str, Any]) -> Result:
     rounds = {int(number): figures for number, figures in raw["rounds"].items()}
     return Result(rounds, raw["unsupported"], raw["problems"], raw["notes"])
+
+
+def has(results: dict[str, Result], metric: Metric) -> bool:
+    """Whether the report knows of it: a figure may be younger than the report."""
+    return all(metric.key in figures for result in results.values() for figures in result.rounds.values())
 
 
 def spread(metric: Metric, results: dict[str, Result]) -> tuple[float, float] | None:
