@@ -17,6 +17,7 @@ use pyo3::types::PyString;
 
 use super::heap_type::{Native, Place, Visitor, alloc_tracked, state, try_state};
 use super::members::{Fast, Members, light_entry, members};
+use super::object::{self, Shown};
 use super::reference::Ref;
 
 /// See the module.
@@ -152,18 +153,13 @@ unsafe extern "C" fn hash(this: *mut ffi::PyObject) -> ffi::Py_hash_t {
     ((instance >> 4) ^ (method >> 4).rotate_left(16)).cast_signed().max(0)
 }
 
-// SAFETY: called by CPython only, as its slot promises.
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of the type.
-            let state = unsafe { state::<BoundMethod>(this) };
-            let name = state.method.bind(py).getattr(intern!(py, "__qualname__"))?;
-            let text = format!("<bound method {name} of {}>", state.instance.bind(py).repr()?);
-            Ok(PyString::new(py, &text).into_ptr())
-        },
-        ptr::null_mut(),
-    )
+impl Shown for BoundMethod {
+    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = this.py();
+        let name = self.method.bind(py).getattr(intern!(py, "__qualname__"))?;
+        let text = format!("<bound method {name} of {}>", self.instance.bind(py).repr()?);
+        Ok(PyString::new(py, &text).into_any())
+    }
 }
 
 impl Native for BoundMethod {
@@ -191,10 +187,10 @@ impl Native for BoundMethod {
             }
         };
         own.vectorcall::<BoundMethod>()
+            .and(object::shown_slots::<BoundMethod>())
             .slot(ffi::Py_tp_getattro, attribute as ffi::getattrofunc as *mut c_void)
             .slot(ffi::Py_tp_richcompare, compare as ffi::richcmpfunc as *mut c_void)
             .slot(ffi::Py_tp_hash, hash as ffi::hashfunc as *mut c_void)
-            .slot(ffi::Py_tp_repr, repr as ffi::reprfunc as *mut c_void)
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

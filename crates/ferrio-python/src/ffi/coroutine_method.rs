@@ -8,9 +8,7 @@
 //! `put` are left as they are. `__aenter__` and `__aexit__` are always bound: `BoundMethod` makes that cheap.
 
 use std::ffi::{CStr, c_void};
-use std::ptr;
 
-use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -19,7 +17,8 @@ use pyo3::types::{PyString, PyType};
 
 use super::bound_method::BoundMethod;
 use super::heap_type::{Native, Place, Visitor, alloc, state, type_object};
-use super::members::{Fast, Members, light_entry, members};
+use super::members::{Fast, Members, members};
+use super::object::{self, Shown};
 use super::reference::Ref;
 use crate::support;
 
@@ -148,17 +147,11 @@ unsafe extern "C" fn bind(
     }
 }
 
-// SAFETY: called by CPython only, as its slot promises.
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of the type.
-            let this = unsafe { Borrowed::from_ptr(py, this) };
-            let name = this.getattr(intern!(py, "__qualname__"))?;
-            Ok(PyString::new(py, &format!("<coroutine method {name}>")).into_ptr())
-        },
-        ptr::null_mut(),
-    )
+impl Shown for CoroutineMethod {
+    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let name = this.getattr(intern!(this.py(), "__qualname__"))?;
+        Ok(PyString::new(this.py(), &format!("<coroutine method {name}>")).into_any())
+    }
 }
 
 impl Native for CoroutineMethod {
@@ -188,8 +181,8 @@ impl Native for CoroutineMethod {
             }
         };
         own.vectorcall::<CoroutineMethod>()
+            .and(object::shown_slots::<CoroutineMethod>())
             .slot(ffi::Py_tp_descr_get, bind as ffi::descrgetfunc as *mut c_void)
-            .slot(ffi::Py_tp_repr, repr as ffi::reprfunc as *mut c_void)
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
