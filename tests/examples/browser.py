@@ -109,7 +109,8 @@ class Page:
         return await self.evaluate(f"document.querySelector({json.dumps(selector)})?.innerText")
 
     async def click(self, selector: str) -> None:
-        """With the mouse, in the middle of it: what lies on top of it is hit."""
+        """With the mouse, in the middle of it as soon as it is shown: what lies on top of it is hit."""
+        await self.wait_for(f"document.querySelector({json.dumps(selector)}).getClientRects().length")
         box = await self.evaluate(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().toJSON()")
         middle = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
         for kind in ("mousePressed", "mouseReleased"):

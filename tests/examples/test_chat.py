@@ -259,4 +259,5 @@ async def join(page, name, accepted=True):
     await page.click("#name")
     await page.write(name)
     await page.press("Enter")
-    await page.wait_for(f"document.getElementById('{'say' if accepted else 'problem'}').innerText")
+    # Whether #say is shown: of what is hidden, too, innerText has words.
+    await page.wait_for(f"document.querySelector('{'#say:not([hidden])' if accepted else '#problem:not(:empty)'}')")
