@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::leaves_the_loop;
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::Members;
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};

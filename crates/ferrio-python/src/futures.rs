@@ -14,7 +14,8 @@ use pyo3::types::{PyDict, PyDictMethods, PyTuple};
 
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::{Awaitable, step, stopped};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc, alloc_tracked, try_state, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::instances::{alloc, alloc_tracked};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized, Iterates, Shown};
 use crate::ffi::reference::{Ref, Slot};

@@ -21,7 +21,8 @@ use pyo3::types::{PyList, PyTuple};
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc, try_state, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::{Ref, Slot};

@@ -16,7 +16,8 @@ use pyo3::types::{PySet, PyString, PyTuple};
 
 use crate::children::{Awaited, Due, Parent, turn, unwatch, watch, watch_by};
 use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};

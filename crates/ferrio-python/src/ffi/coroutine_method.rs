@@ -9,6 +9,7 @@
 
 use std::ffi::{CStr, c_void};
 
+use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -16,10 +17,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::bound_method::BoundMethod;
-use super::heap_type::{Native, Place, Visitor, alloc, state, type_object};
+use super::heap_type::{Native, Place, Visitor, state, type_object};
+use super::instances::alloc;
 use super::members::{Fast, Members, members};
 use super::object::{self, Shown};
-use super::reference::Ref;
+use super::reference::{Ref, Slot};
 use crate::support;
 
 /// See the module.
@@ -31,6 +33,8 @@ pub(crate) struct CoroutineMethod {
     method: Ref,
     /// The function itself and the class it is for, of a method that is bound before each call.
     function: Option<(Fast, *mut ffi::PyTypeObject)>,
+    /// The first class of an instance that was seen to derive from that one: most are of one.
+    subclass: Slot,
 }
 
 impl CoroutineMethod {
@@ -44,10 +48,30 @@ impl CoroutineMethod {
                 return Err(PyTypeError::new_err(format!("{name} has no vectorcall")));
             };
             let function = matches!(*name, "__aenter__" | "__aexit__").then(|| function(&method)).flatten();
-            let state = CoroutineMethod { vectorcall: call, inner, method: method.into(), function };
+            let state = CoroutineMethod {
+                vectorcall: call,
+                inner,
+                method: method.into(),
+                function,
+                subclass: Slot::default(),
+            };
             class.setattr(*name, alloc(&type_object::<CoroutineMethod>(py)?, state)?)?;
         }
         Ok(())
+    }
+
+    /// Whether `instance` is one of `class`.
+    fn is_for(&self, instance: &Bound<'_, PyAny>, class: *mut ffi::PyTypeObject) -> bool {
+        let theirs = instance.get_type_ptr();
+        if theirs == class || theirs.cast() == self.subclass.as_ptr() {
+            return true;
+        }
+        // SAFETY: ATTACHED, live types.
+        let derives = unsafe { ffi::PyType_IsSubtype(theirs, class) != 0 };
+        if derives && self.subclass.is_empty() {
+            self.subclass.set(instance.get_type().into_any());
+        }
+        derives
     }
 
     fn of_method(&self, py: Python<'_>, name: &Bound<'_, PyString>) -> PyResult<Py<PyAny>> {
@@ -139,7 +163,9 @@ unsafe extern "C" fn bind(
         }
         let state = state::<CoroutineMethod>(this);
         match state.function {
-            Some((function, class)) if ffi::PyObject_TypeCheck(instance, class) != 0 => {
+            Some((function, class))
+                if state.is_for(&Borrowed::from_ptr(Python::assume_attached(), instance), class) =>
+            {
                 BoundMethod::create(this, instance, function)
             }
             _ => PyMethod_New(this, instance),
@@ -187,7 +213,10 @@ impl Native for CoroutineMethod {
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         visitor.raw(self.method.as_ptr());
+        visitor.raw(self.subclass.as_ptr());
     }
 
-    fn clear(&self) {}
+    fn clear(&self) {
+        drop(self.subclass.take());
+    }
 }

@@ -14,7 +14,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::args::Args;
-use super::heap_type::{Native, Place, Visitor, alloc, state, type_object};
+use super::heap_type::{Native, Place, Visitor, state, type_object};
+use super::instances::alloc;
 use super::members::{Members, light_entry, members};
 use crate::support;
 

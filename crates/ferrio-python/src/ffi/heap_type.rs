@@ -8,21 +8,21 @@
 //! ```
 //!
 //! So `isinstance` holds, and what Python code inherits from the base works through our getters of the same names.
-//! Invariant STATE: an instance's state is initialised in `alloc`, before anybody else sees the object, and dropped in
-//! `dealloc`, after nobody else does.
+//! Invariant STATE: an instance's state is initialised when it is made, before anybody else sees the object, and dropped
+//! in `dealloc`, after nobody else does. `instances` does both.
 
-use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::{align_of, size_of};
 use std::ptr;
-use std::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicPtr, Ordering};
 
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use super::instances::{FreeList, dealloc};
 use super::members::{Members, entry};
 
 /// The state of a native type.
@@ -35,6 +35,9 @@ pub(crate) trait Native: Sized + 'static {
     const NEW: Option<ffi::newfunc> = None;
     /// How many dead instances of exactly this type are kept for reuse.
     const KEPT: usize = 0;
+    /// Whether those that are kept stay objects (`instances`): for types of which nobody looks for instances, without weak
+    /// references and last words.
+    const RESTS: bool = false;
     /// Whether the base is a type of C with memory of its own, such as a place for attributes, which its own slots show to
     /// the collector and clear.
     const BASE_OWNS: bool = false;
@@ -56,6 +59,13 @@ pub(crate) trait Native: Sized + 'static {
     fn has_last_words(&self) -> bool {
         false
     }
+    /// Empties what is to rest: whatever it owned is gone then, and all its methods still work, or say why not.
+    fn rest(&self) {}
+    /// Whether `rest` does no more than drop references to objects that see to it themselves that their end is not too deep
+    /// a recursion, and leaves an exception under way alone.
+    fn is_quiet(&self) -> bool {
+        false
+    }
 }
 
 /// Where a native type is kept: the type object, and the offset of the state in its instances.
@@ -66,31 +76,19 @@ pub(crate) struct Place {
     offset: AtomicIsize,
     /// A subclass that instances were seen of, kept alive: most loops are of one.
     subclass: AtomicPtr<ffi::PyTypeObject>,
-    free: FreeList,
-}
-
-/// Memory of dead instances: no object, only a collector's header that tracks nothing and an empty base.
-struct FreeList(UnsafeCell<Vec<*mut ffi::PyObject>>);
-
-// SAFETY: touched attached only (ATTACHED), and never across a call into the interpreter.
-unsafe impl Sync for FreeList {}
-
-impl FreeList {
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "see the invariant on `Sync`: one borrow at a time, none across a call"
-    )]
-    fn list(&self) -> &mut Vec<*mut ffi::PyObject> {
-        // SAFETY: as above.
-        unsafe { &mut *self.0.get() }
-    }
+    pub(super) free: FreeList,
 }
 
 impl Place {
     pub(crate) const fn new() -> Self {
-        let free = FreeList(UnsafeCell::new(Vec::new()));
         let (object, base) = (AtomicPtr::new(ptr::null_mut()), AtomicPtr::new(ptr::null_mut()));
-        Place { object, base, offset: AtomicIsize::new(0), subclass: AtomicPtr::new(ptr::null_mut()), free }
+        Place {
+            object,
+            base,
+            offset: AtomicIsize::new(0),
+            subclass: AtomicPtr::new(ptr::null_mut()),
+            free: FreeList::new(),
+        }
     }
 
     /// Where the state lies in an instance.
@@ -101,49 +99,6 @@ impl Place {
     /// The type object; null before it was made.
     pub(crate) fn object(&self) -> *mut ffi::PyTypeObject {
         self.object.load(Ordering::Relaxed)
-    }
-}
-
-/// How many objects that own one another are freed in each other's frames.
-const DEEPEST: usize = 50;
-
-/// Objects that have to be freed, but not yet: a chain of handles of which each is an argument of the next would overflow
-/// the stack. What CPython's trashcan does for its own types and for Python subclasses of ours.
-struct Later {
-    /// How many of ours are being freed.
-    depth: AtomicUsize,
-    list: UnsafeCell<Vec<(ffi::destructor, *mut ffi::PyObject)>>,
-}
-
-// SAFETY: as for `FreeList`.
-unsafe impl Sync for Later {}
-
-static LATER: Later = Later { depth: AtomicUsize::new(0), list: UnsafeCell::new(Vec::new()) };
-
-impl Later {
-    /// Whether `object` can be freed now, which ends with `leave`; else `dealloc` is called for it later.
-    fn enter(&self, object: *mut ffi::PyObject, dealloc: ffi::destructor) -> bool {
-        let depth = self.depth.load(Ordering::Relaxed);
-        if depth < DEEPEST {
-            self.depth.store(depth + 1, Ordering::Relaxed);
-            return true;
-        }
-        // SAFETY: ATTACHED, and no call into the interpreter.
-        unsafe { (*self.list.get()).push((dealloc, object)) };
-        false
-    }
-
-    fn leave(&self) {
-        let depth = self.depth.load(Ordering::Relaxed);
-        // Half-way up, so that what these own finds room below.
-        if depth <= DEEPEST / 2 {
-            // SAFETY: ATTACHED; the borrow ends with the pop. The call is the one that CPython began.
-            while let Some((dealloc, object)) = unsafe { (*self.list.get()).pop() } {
-                // SAFETY: as above.
-                unsafe { dealloc(object) };
-            }
-        }
-        self.depth.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -212,71 +167,6 @@ pub(crate) fn type_object<T: Native>(py: Python<'_>) -> PyResult<Bound<'_, PyTyp
     Ok(object.ok_or_else(|| PySystemError::new_err("type used before it was made"))?.cast_into()?)
 }
 
-/// An instance of `class`, which is the native type or a subclass, with `state`.
-pub(crate) fn alloc<'py, T: Native>(class: &Bound<'py, PyType>, state: T) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: a heap type made by `create` or derived from one has `tp_alloc`, and room for the state (STATE).
-    unsafe { alloc_raw(class.py(), class.as_type_ptr(), state) }
-}
-
-/// # Safety
-/// `class` is the type of `T` or derived from it.
-pub(super) unsafe fn alloc_raw<T: Native>(
-    py: Python<'_>,
-    class: *mut ffi::PyTypeObject,
-    state: T,
-) -> PyResult<Bound<'_, PyAny>> {
-    // SAFETY: the caller's promise. GenericAlloc zeroes the object and does not collect after it began to track it.
-    unsafe {
-        let allocate = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
-        let object = allocate(class, 0);
-        if !object.is_null() {
-            state_pointer::<T>(object).write(state);
-        }
-        Bound::from_owned_ptr_or_err(py, object)
-    }
-}
-
-/// An instance of exactly the type of `T` which the collector does not know yet, from the free list where it can. Who
-/// makes one sees to it that it is tracked before it can be part of a cycle that nobody else sees.
-pub(crate) fn alloc_untracked<T: Native>(py: Python<'_>, state: T) -> PyResult<Bound<'_, PyAny>> {
-    let place = T::place();
-    // SAFETY: memory on the free list was laid out by the second branch, which is how a `tp_alloc` of this type would do
-    // it but for the tracking; STATE.
-    unsafe {
-        let object = if let Some(memory) = place.free.list().pop() {
-            ffi::PyObject_Init(memory, place.object())
-        } else {
-            let object = ffi::PyObject_GC_New::<ffi::PyObject>(place.object());
-            if object.is_null() {
-                return Err(PyErr::fetch(py));
-            }
-            let header = size_of::<ffi::PyObject>();
-            object.cast::<u8>().add(header).write_bytes(0, place.offset().unsigned_abs() - header);
-            object
-        };
-        state_pointer::<T>(object).write(state);
-        Ok(Bound::from_owned_ptr(py, object))
-    }
-}
-
-/// As `alloc_untracked`, but the collector knows it.
-pub(crate) fn alloc_tracked<T: Native>(py: Python<'_>, state: T) -> PyResult<Bound<'_, PyAny>> {
-    let object = alloc_untracked(py, state)?;
-    // SAFETY: nobody else has seen it.
-    unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
-    Ok(object)
-}
-
-/// Has the collector know an object that `alloc_untracked` made.
-pub(crate) fn track(object: &Bound<'_, PyAny>) {
-    // SAFETY: ATTACHED; an object of a type with a collector's header, tracked at most once.
-    unsafe {
-        if ffi::PyObject_GC_IsTracked(object.as_ptr()) == 0 {
-            ffi::PyObject_GC_Track(object.as_ptr().cast());
-        }
-    }
-}
-
 /// The state of an object known to be of the type.
 ///
 /// # Safety
@@ -303,7 +193,7 @@ pub(crate) fn try_state<'a, T: Native>(object: &'a Bound<'_, PyAny>) -> Option<&
     Some(unsafe { state(object.as_ptr()) })
 }
 
-fn state_pointer<T: Native>(object: *mut ffi::PyObject) -> *mut T {
+pub(super) fn state_pointer<T: Native>(object: *mut ffi::PyObject) -> *mut T {
     object.wrapping_byte_offset(T::place().offset()).cast()
 }
 
@@ -367,7 +257,7 @@ unsafe extern "C" fn traverse<T: Native>(
 ///
 /// # Safety
 /// `this` is of the type of `T`.
-unsafe fn clear_base<T: Native>(this: *mut ffi::PyObject) {
+pub(super) unsafe fn clear_base<T: Native>(this: *mut ffi::PyObject) {
     if !T::BASE_OWNS {
         return;
     }
@@ -392,81 +282,4 @@ unsafe extern "C" fn clear<T: Native>(this: *mut ffi::PyObject) -> c_int {
         },
         0,
     )
-}
-
-// SAFETY: called by CPython only, as its slot promises.
-unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
-    // SAFETY: CPython calls this once, when nobody refers to the object any more (STATE). The base's own deallocator
-    // is not called: its struct is empty, and it would come back here, since it looks the type up in the object. An
-    // exception under way stays.
-    unsafe {
-        let class = ffi::Py_TYPE(this);
-        if state::<T>(this).has_last_words() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
-            return;
-        }
-        ffi::PyObject_GC_UnTrack(this.cast());
-        // An object whose finalizer has run is not kept: its header says so, and the next would stay silent.
-        let fresh = ffi::PyObject_GC_IsFinalized(this) == 0;
-        if T::KEPT > 0 && fresh && class == T::place().object() {
-            if LATER.enter(this, dealloc::<T>) {
-                keep_or_free::<T>(this);
-                LATER.leave();
-            }
-            return;
-        }
-        if (*class).tp_weaklistoffset != 0 {
-            ffi::PyObject_ClearWeakRefs(this);
-        }
-        let pending = Python::assume_attached();
-        let pending = PyErr::take(pending);
-        entry(
-            |py| {
-                state_pointer::<T>(this).drop_in_place();
-                clear_base::<T>(this);
-                if let Some(error) = pending {
-                    error.restore(py);
-                }
-                Ok(())
-            },
-            (),
-        );
-        if let Some(free) = (*class).tp_free {
-            free(this.cast());
-        }
-        ffi::Py_DECREF(class.cast());
-    }
-}
-
-/// The end of an instance of a type that keeps some: short, since every callback of a loop comes through here.
-///
-/// # Safety
-/// As `dealloc`; the object is of exactly the type of `T`, whose weak references are cleared here.
-unsafe fn keep_or_free<T: Native>(this: *mut ffi::PyObject) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let class = ffi::Py_TYPE(this);
-        // Since Python 3.12 the place is in front of the object, and the offset negative.
-        let weak_references = this.byte_offset((*class).tp_weaklistoffset).cast::<*mut ffi::PyObject>();
-        if (*class).tp_weaklistoffset != 0 && !(*weak_references).is_null() {
-            ffi::PyObject_ClearWeakRefs(this);
-        }
-        if ffi::PyErr_Occurred().is_null() {
-            state_pointer::<T>(this).drop_in_place();
-            clear_base::<T>(this);
-        } else {
-            let pending = PyErr::take(Python::assume_attached());
-            state_pointer::<T>(this).drop_in_place();
-            clear_base::<T>(this);
-            if let Some(error) = pending {
-                error.restore(Python::assume_attached());
-            }
-        }
-        let free = T::place().free.list();
-        if free.len() < T::KEPT {
-            free.push(this);
-        } else if let Some(release) = (*class).tp_free {
-            release(this.cast());
-        }
-        ffi::Py_DECREF(class.cast());
-    }
 }

@@ -6,7 +6,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::{Borrowed, intern};
 
-use super::heap_type::alloc_raw;
+use super::instances::alloc_raw;
 use super::members::entry;
 use crate::base_events::BaseLoop;
 

@@ -1,6 +1,6 @@
 //! The only raw CPython of the crate; everything outside this folder is safe code.
 //!
-//! * `heap_type`: native types that are true subclasses of Python classes, their memory and collection
+//! * `heap_type`: native types that are true subclasses of Python classes, and their collection
 //! * `members`: their methods and attributes
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `awaitable`: what native futures have as types
@@ -10,6 +10,7 @@
 //! * `coroutine_method`: native methods that say that what they return is to be awaited
 //! * `current`: which task is the current one
 //! * `function`: native functions that pass for coroutine functions
+//! * `instances`: how their instances come to be and end, and those that are kept
 //! * `loop_slots`: making a loop
 //! * `object`: native types that Python code makes and derives from
 //! * `received`: bytes that arrived and were not read yet
@@ -36,6 +37,7 @@ pub(crate) mod coroutine_method;
 pub(crate) mod current;
 pub(crate) mod function;
 pub(crate) mod heap_type;
+pub(crate) mod instances;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
 pub(crate) mod object;

@@ -12,7 +12,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::heap_type::{Native, alloc_raw, state};
+use super::heap_type::{Native, state};
+use super::instances::alloc_raw;
 use super::members::{Members, entry, light_entry};
 
 /// The state of a type that is made by calling it.

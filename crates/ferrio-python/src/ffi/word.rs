@@ -20,7 +20,8 @@ use pyo3::Borrowed;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::heap_type::{Native, Visitor, state, track};
+use super::heap_type::{Native, Visitor, state};
+use super::instances::track;
 use crate::events::{Handle, TimerHandle};
 use crate::futures::Future;
 use crate::step;

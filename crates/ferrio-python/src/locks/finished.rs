@@ -8,7 +8,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, type_object};
+use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 
 /// See the module.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What is waited for is known by its `Steps` only, three functions of the file that owns it. Dead coroutines are kept for
-//! reuse, so a wait that need not wait allocates nothing.
+//! reuse, so a wait that need not wait allocates nothing. One that is Done owns nothing but its `Stop`.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -21,7 +21,8 @@ use pyo3::types::{PyBool, PyString};
 
 use crate::ffi::call::{call_method1, with_python};
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked};
+use crate::ffi::heap_type::{Native, Place, Visitor};
+use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::Stop;
@@ -330,6 +331,7 @@ impl Native for Wait {
     const NAME: &'static CStr = c"ferrio._ferrio.Wait";
     const DOC: &'static CStr = c"An operation of a lock, an event or a queue, to be awaited.";
     const KEPT: usize = 256;
+    const RESTS: bool = true;
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();
@@ -362,15 +364,27 @@ impl Native for Wait {
             self.give_up();
         }
     }
+
+    fn rest(&self) {
+        match self.stage.get() {
+            Stage::New => {
+                warn_never_awaited(&self.steps.name.to_string_lossy());
+                self.end();
+            }
+            Stage::Waiting => self.give_up(),
+            Stage::Done => {}
+        }
+        self.stop.clear();
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.stage.get() == Stage::Done
+    }
 }
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        match self.stage.get() {
-            Stage::New => warn_never_awaited(&self.steps.name.to_string_lossy()),
-            Stage::Waiting => self.give_up(),
-            Stage::Done => {}
-        }
+        self.rest();
     }
 }
 

@@ -18,7 +18,8 @@ use pyo3::{IntoPyObjectExt, intern};
 
 use crate::ffi::call::{Sent, is_native_coroutine, send_none, throw_into, with_python};
 use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
-use crate::ffi::heap_type::{Native, Place, Visitor, alloc_tracked, try_state};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Slot;
 use crate::streams::protocol::StreamReaderProtocol;

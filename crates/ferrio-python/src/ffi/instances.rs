@@ -1,0 +1,338 @@
+//! How instances of native types come to be and end, and those that are kept for reuse.
+//!
+//! Of a type with `KEPT` some that died are kept: as a rule as bare memory, which becomes an object anew. Of a type that
+//! `RESTS` they stay objects, empty, with one reference that is the list's, and known to the collector all the while: to
+//! give one out and to take it back is a few instructions, less than half of the other way.
+//!
+//! Invariant RESTING: an instance on the list owns nothing, is not being collected, and does no harm in the hands of who
+//! found it by `gc.get_objects()`. Who holds one keeps it from being given out.
+
+use std::cell::UnsafeCell;
+use std::mem::size_of;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use super::heap_type::{Native, clear_base, state, state_pointer};
+use super::members::entry;
+
+/// An instance of `class`, which is the native type or a subclass, with `state`.
+pub(crate) fn alloc<'py, T: Native>(class: &Bound<'py, PyType>, state: T) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: a heap type made by `create` or derived from one has `tp_alloc`, and room for the state (STATE).
+    unsafe { alloc_raw(class.py(), class.as_type_ptr(), state) }
+}
+
+/// # Safety
+/// `class` is the type of `T` or derived from it.
+pub(super) unsafe fn alloc_raw<T: Native>(
+    py: Python<'_>,
+    class: *mut ffi::PyTypeObject,
+    state: T,
+) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: the caller's promise. GenericAlloc zeroes the object and does not collect after it began to track it.
+    unsafe {
+        let allocate = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
+        let object = allocate(class, 0);
+        if !object.is_null() {
+            state_pointer::<T>(object).write(state);
+        }
+        Bound::from_owned_ptr_or_err(py, object)
+    }
+}
+
+/// An instance of exactly the type of `T` which the collector does not know yet, from the free list where it can. Who
+/// makes one sees to it that it is tracked before it can be part of a cycle that nobody else sees.
+pub(crate) fn alloc_untracked<T: Native>(py: Python<'_>, state: T) -> PyResult<Bound<'_, PyAny>> {
+    const { assert!(!T::RESTS, "what rests is known to the collector from its first day") };
+    let place = T::place();
+    // SAFETY: memory on the free list was laid out by `fresh`; STATE.
+    unsafe {
+        let object = match place.free.list().pop() {
+            Some(memory) => Bound::from_owned_ptr(py, ffi::PyObject_Init(memory, place.object())),
+            None => fresh::<T>(py)?,
+        };
+        state_pointer::<T>(object.as_ptr()).write(state);
+        Ok(object)
+    }
+}
+
+/// As `alloc_untracked`, but the collector knows it.
+pub(crate) fn alloc_tracked<T: Native>(py: Python<'_>, state: T) -> PyResult<Bound<'_, PyAny>> {
+    let place = T::place();
+    // SAFETY: memory on the free list was laid out by `fresh`; STATE, and by RESTING nothing is there to be dropped.
+    // Nobody else has seen what is tracked here.
+    unsafe {
+        let object = match place.free.list().pop() {
+            Some(object) if T::RESTS => {
+                let object = Bound::from_owned_ptr(py, object);
+                if ffi::Py_REFCNT(object.as_ptr()) == 1 {
+                    state_pointer::<T>(object.as_ptr()).write(state);
+                    return Ok(object);
+                }
+                fresh::<T>(py)?
+            }
+            Some(memory) => Bound::from_owned_ptr(py, ffi::PyObject_Init(memory, place.object())),
+            None => fresh::<T>(py)?,
+        };
+        state_pointer::<T>(object.as_ptr()).write(state);
+        ffi::PyObject_GC_Track(object.as_ptr().cast());
+        Ok(object)
+    }
+}
+
+/// New memory of exactly the type of `T`, with an empty base, as a `tp_alloc` of this type would lay it out; the state is
+/// missing, and the collector does not know it.
+fn fresh<T: Native>(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let place = T::place();
+    // SAFETY: a type with a collector's header, whose instances begin with an object header.
+    unsafe {
+        let object = ffi::PyObject_GC_New::<ffi::PyObject>(place.object());
+        if object.is_null() {
+            return Err(PyErr::fetch(py));
+        }
+        let header = size_of::<ffi::PyObject>();
+        object.cast::<u8>().add(header).write_bytes(0, place.offset().unsigned_abs() - header);
+        Ok(Bound::from_owned_ptr(py, object))
+    }
+}
+
+/// Has the collector know an object that `alloc_untracked` made.
+pub(crate) fn track(object: &Bound<'_, PyAny>) {
+    // SAFETY: ATTACHED; an object of a type with a collector's header, tracked at most once.
+    unsafe {
+        if ffi::PyObject_GC_IsTracked(object.as_ptr()) == 0 {
+            ffi::PyObject_GC_Track(object.as_ptr().cast());
+        }
+    }
+}
+
+/// Dead instances: memory that is no object, only a collector's header that tracks nothing and an empty base; or objects
+/// at rest.
+pub(super) struct FreeList(UnsafeCell<Vec<*mut ffi::PyObject>>);
+
+// SAFETY: touched attached only (ATTACHED), and never across a call into the interpreter.
+unsafe impl Sync for FreeList {}
+
+impl FreeList {
+    pub(super) const fn new() -> Self {
+        FreeList(UnsafeCell::new(Vec::new()))
+    }
+
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "see the invariant on `Sync`: one borrow at a time, none across a call"
+    )]
+    fn list(&self) -> &mut Vec<*mut ffi::PyObject> {
+        // SAFETY: as above.
+        unsafe { &mut *self.0.get() }
+    }
+}
+
+/// How many objects that own one another are freed in each other's frames.
+const DEEPEST: usize = 50;
+
+/// Objects that have to be freed, but not yet: a chain of handles of which each is an argument of the next would overflow
+/// the stack. What CPython's trashcan does for its own types and for Python subclasses of ours.
+struct Later {
+    /// How many of ours are being freed.
+    depth: AtomicUsize,
+    list: UnsafeCell<Vec<(ffi::destructor, *mut ffi::PyObject)>>,
+}
+
+// SAFETY: as for `FreeList`.
+unsafe impl Sync for Later {}
+
+static LATER: Later = Later { depth: AtomicUsize::new(0), list: UnsafeCell::new(Vec::new()) };
+
+impl Later {
+    /// Whether an object can be freed now, which ends with `leave`.
+    fn begin(&self) -> bool {
+        let depth = self.depth.load(Ordering::Relaxed);
+        if depth < DEEPEST {
+            self.depth.store(depth + 1, Ordering::Relaxed);
+        }
+        depth < DEEPEST
+    }
+
+    /// As `begin`; where the answer is no, `dealloc` is called for the object later.
+    fn enter(&self, object: *mut ffi::PyObject, dealloc: ffi::destructor) -> bool {
+        let now = self.begin();
+        if !now {
+            // SAFETY: ATTACHED, and no call into the interpreter.
+            unsafe { (*self.list.get()).push((dealloc, object)) };
+        }
+        now
+    }
+
+    fn leave(&self) {
+        let depth = self.depth.load(Ordering::Relaxed);
+        // Half-way up, so that what these own finds room below.
+        if depth <= DEEPEST / 2 {
+            // SAFETY: ATTACHED; the borrow ends with the pop. The call is the one that CPython began.
+            while let Some((dealloc, object)) = unsafe { (*self.list.get()).pop() } {
+                // SAFETY: as above.
+                unsafe { dealloc(object) };
+            }
+        }
+        // Not `fetch_sub`, which locks the bus: nobody else is here (ATTACHED).
+        self.depth.store(self.depth.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: called by CPython only, as its slot promises.
+pub(super) unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
+    // SAFETY: CPython calls this once, when nobody refers to the object any more (STATE).
+    unsafe {
+        if !T::RESTS || ffi::Py_TYPE(this) != T::place().object() || !is_left_alone(this) {
+            end::<T>(this);
+        } else if state::<T>(this).is_quiet() {
+            rest::<T>(this);
+        } else if LATER.begin() {
+            beside_exception(|| rest::<T>(this));
+            LATER.leave();
+        } else {
+            end::<T>(this);
+        }
+    }
+}
+
+/// The end of an instance that is not laid to rest. The base's own deallocator is not called: its struct is empty, and it
+/// would come back here, since it looks the type up in the object. An exception under way stays.
+///
+/// # Safety
+/// As `dealloc`.
+unsafe fn end<T: Native>(this: *mut ffi::PyObject) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let class = ffi::Py_TYPE(this);
+        if state::<T>(this).has_last_words() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+            return;
+        }
+        ffi::PyObject_GC_UnTrack(this.cast());
+        // An object whose finalizer has run is not kept: its header says so, and the next would stay silent.
+        let fresh = ffi::PyObject_GC_IsFinalized(this) == 0;
+        if T::KEPT > 0 && fresh && class == T::place().object() {
+            if LATER.enter(this, dealloc::<T>) {
+                keep_or_free::<T>(this);
+                LATER.leave();
+            }
+            return;
+        }
+        if (*class).tp_weaklistoffset != 0 {
+            ffi::PyObject_ClearWeakRefs(this);
+        }
+        let pending = Python::assume_attached();
+        let pending = PyErr::take(pending);
+        entry(
+            |py| {
+                state_pointer::<T>(this).drop_in_place();
+                clear_base::<T>(this);
+                if let Some(error) = pending {
+                    error.restore(py);
+                }
+                Ok(())
+            },
+            (),
+        );
+        free::<T>(this);
+    }
+}
+
+/// The end of an instance of a type that keeps some: short, since every callback of a loop comes through here.
+///
+/// # Safety
+/// As `dealloc`; the object is of exactly the type of `T`, whose weak references are cleared here.
+unsafe fn keep_or_free<T: Native>(this: *mut ffi::PyObject) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let class = ffi::Py_TYPE(this);
+        // Since Python 3.12 the place is in front of the object, and the offset negative.
+        let weak_references = this.byte_offset((*class).tp_weaklistoffset).cast::<*mut ffi::PyObject>();
+        if (*class).tp_weaklistoffset != 0 && !(*weak_references).is_null() {
+            ffi::PyObject_ClearWeakRefs(this);
+        }
+        beside_exception(|| {
+            state_pointer::<T>(this).drop_in_place();
+            clear_base::<T>(this);
+        });
+        let list = T::place().free.list();
+        if !T::RESTS && list.len() < T::KEPT {
+            list.push(this);
+            ffi::Py_DECREF(class.cast());
+        } else {
+            free::<T>(this);
+        }
+    }
+}
+
+/// Lays an instance on the list, as an object. It has no weak references and no base with memory of its own.
+///
+/// # Safety
+/// As `dealloc`; the object is of exactly the type of `T`, which rests, and `is_left_alone`.
+unsafe fn rest<T: Native>(this: *mut ffi::PyObject) {
+    // SAFETY: the caller's promise. From here on the reference is the list's: emptying it may run any code, which may
+    // find the object.
+    unsafe {
+        ffi::Py_INCREF(this);
+        state::<T>(this).rest();
+        let list = T::place().free.list();
+        if list.len() < T::KEPT {
+            list.push(this);
+        } else if ffi::Py_REFCNT(this) == 1 {
+            // It owns nothing (RESTING), so there is nothing to drop.
+            ffi::PyObject_GC_UnTrack(this.cast());
+            free::<T>(this);
+        } else {
+            ffi::Py_DECREF(this);
+        }
+    }
+}
+
+/// Whether the collector knows the object, has not finalized it, and is not at it: one that it found to be garbage would
+/// be cleared under the next owner. The two words in front of an object are the collector's in all versions of CPython
+/// that there are: its neighbours in a list of all that are tracked, and two marks in the low bits of the second.
+///
+/// # Safety
+/// An object of a type with a collector's header.
+unsafe fn is_left_alone(this: *mut ffi::PyObject) -> bool {
+    const FINALIZED: usize = 1;
+    const COLLECTING: usize = 2;
+    // SAFETY: the caller's promise.
+    let [next, previous] = unsafe { *this.cast::<[usize; 2]>().sub(1) };
+    next != 0 && previous & (FINALIZED | COLLECTING) == 0
+}
+
+/// Gives the memory back.
+///
+/// # Safety
+/// The state was dropped, and the collector does not know the object.
+unsafe fn free<T: Native>(this: *mut ffi::PyObject) {
+    // SAFETY: the caller's promise. Instances of a heap type own a reference to it.
+    unsafe {
+        let class = ffi::Py_TYPE(this);
+        if let Some(release) = (*class).tp_free {
+            release(this.cast());
+        }
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+/// Runs `body` with no exception under way, and restores the one that was.
+///
+/// # Safety
+/// ATTACHED.
+unsafe fn beside_exception(body: impl FnOnce()) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if ffi::PyErr_Occurred().is_null() {
+            return body();
+        }
+        let pending = PyErr::take(Python::assume_attached());
+        body();
+        if let Some(error) = pending {
+            error.restore(Python::assume_attached());
+        }
+    }
+}
