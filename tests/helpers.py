@@ -36,7 +36,7 @@ async def until(condition):
 def runs_clean(program, *arguments, flags=(), **environment):
     """A program beside the tests, such as a soak or a fuzzer, run short, finds nothing wrong; what it prints."""
     done = run_program(program, arguments, flags, environment)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), f"{done.stdout}\n{done.stderr}\nstatus {done.returncode}"
     return done.stdout
 
 

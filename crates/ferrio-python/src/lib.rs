@@ -68,16 +68,6 @@ const BUILD: &str = match option_env!("FERRIO_BUILD") {
 mod _ferrio {
     use pyo3::prelude::*;
 
-    use crate::base_events::BaseLoop;
-    use crate::ffi::bound_method::BoundMethod;
-    use crate::ffi::coroutine_method::CoroutineMethod;
-    use crate::ffi::heap_type::{create, type_object};
-    use crate::locks::{Condition, Lock, Semaphore};
-    use crate::queues::Queue;
-    use crate::streams::reader::StreamReader;
-    use crate::streams::writer::StreamWriter;
-    use crate::timeouts::Timeout;
-
     #[pymodule_export]
     use crate::clients::Clients;
     #[pymodule_export]
@@ -92,29 +82,7 @@ mod _ferrio {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::types::add_all(module)?;
-        mark_coroutine_methods(module.py())?;
         module.add("__build__", super::BUILD)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
-    }
-
-    /// The methods that pass for coroutine functions.
-    fn mark_coroutine_methods(py: Python<'_>) -> PyResult<()> {
-        // Not those of which a program does millions: `ffi::coroutine_method` says why.
-        let coroutine_methods: [(_, &[&str]); 8] = [
-            (type_object::<BaseLoop>(py)?, &["sock_recv", "sock_recv_into", "sock_sendall"]),
-            (type_object::<Condition>(py)?, &["wait"]),
-            (type_object::<Lock>(py)?, &["__aenter__", "__aexit__"]),
-            (type_object::<Queue>(py)?, &["join"]),
-            (type_object::<Semaphore>(py)?, &["__aenter__", "__aexit__"]),
-            (type_object::<StreamReader>(py)?, &["read", "readexactly", "readline", "readuntil"]),
-            (type_object::<StreamWriter>(py)?, &["drain"]),
-            (type_object::<Timeout>(py)?, &["__aenter__", "__aexit__"]),
-        ];
-        create::<BoundMethod>(&py.get_type::<PyAny>(), &[])?;
-        create::<CoroutineMethod>(&py.get_type::<PyAny>(), &[])?;
-        for (class, names) in &coroutine_methods {
-            CoroutineMethod::mark(class, names)?;
-        }
-        Ok(())
     }
 }

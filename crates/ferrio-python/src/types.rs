@@ -13,7 +13,9 @@ use crate::children::ChildDone;
 use crate::completions::Completions;
 use crate::datagrams::DatagramTransport;
 use crate::events::{Handle, TimerHandle};
+use crate::ffi::bound_method::BoundMethod;
 use crate::ffi::coroutine::Coroutine;
+use crate::ffi::coroutine_method::CoroutineMethod;
 use crate::ffi::function::{Body, Function};
 use crate::ffi::heap_type::{Native, create, set_metaclass, type_object};
 use crate::futures::{Future, FutureIterator};
@@ -54,7 +56,8 @@ pub(crate) fn add_all(module: &Bound<'_, PyModule>) -> PyResult<()> {
     workshop.make_locks_and_queues()?;
     workshop.make_streams()?;
     workshop.make_transports()?;
-    workshop.make_functions()
+    workshop.make_functions()?;
+    workshop.mark_coroutine_methods()
 }
 
 struct Workshop<'a, 'py> {
@@ -150,6 +153,26 @@ impl<'py> Workshop<'_, 'py> {
             self.module.add(name, Function::create(self.module.py(), name, awaited, body)?)?;
         }
         Ok(())
+    }
+
+    /// The methods that pass for coroutine functions. Not those of which a program does millions: `ffi::coroutine_method`
+    /// says why.
+    fn mark_coroutine_methods(&self) -> PyResult<()> {
+        const BORDERS: &[&str] = &["__aenter__", "__aexit__"];
+        self.nameless::<BoundMethod>()?;
+        self.nameless::<CoroutineMethod>()?;
+        self.mark::<BaseLoop>(&["sock_recv", "sock_recv_into", "sock_sendall"])?;
+        self.mark::<Condition>(&["wait"])?;
+        self.mark::<Lock>(BORDERS)?;
+        self.mark::<Queue>(&["join"])?;
+        self.mark::<Semaphore>(BORDERS)?;
+        self.mark::<StreamReader>(&["read", "readexactly", "readline", "readuntil"])?;
+        self.mark::<StreamWriter>(&["drain"])?;
+        self.mark::<Timeout>(BORDERS)
+    }
+
+    fn mark<T: Native>(&self, names: &[&str]) -> PyResult<()> {
+        CoroutineMethod::mark(&type_object::<T>(self.module.py())?, names)
     }
 
     /// asyncio's class of that name.

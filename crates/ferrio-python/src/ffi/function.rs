@@ -4,7 +4,7 @@
 //! `AsyncMock` in the place of what `iscoroutinefunction()` says yes to. So these are objects, with the two marks by which
 //! the standard library knows such a function, the signature of the original, and a call that makes no tuple.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::CStr;
 use std::ptr;
 
 use pyo3::exceptions::PyAttributeError;
@@ -17,6 +17,7 @@ use super::args::Args;
 use super::heap_type::{Native, Place, Visitor, state, type_object};
 use super::instances::alloc;
 use super::members::{Members, light_entry, members};
+use super::object::{self, Shown};
 use crate::support;
 
 /// What a function does.
@@ -117,16 +118,10 @@ unsafe extern "C" fn call(
     )
 }
 
-// SAFETY: called by CPython only, as its slot promises.
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of the type.
-            let name = unsafe { state::<Function>(this) }.name;
-            Ok(PyString::new(py, &format!("<function ferrio.{name}>")).into_ptr())
-        },
-        ptr::null_mut(),
-    )
+impl Shown for Function {
+    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(PyString::new(this.py(), &format!("<function ferrio.{}>", self.name)).into_any())
+    }
 }
 
 impl Native for Function {
@@ -157,7 +152,7 @@ impl Native for Function {
                 c"_is_coroutine_marker" => marker;
             }
         };
-        own.vectorcall::<Function>().slot(ffi::Py_tp_repr, repr as ffi::reprfunc as *mut c_void)
+        own.vectorcall::<Function>().and(object::shown_slots::<Function>())
     }
 
     fn traverse(&self, _: &mut Visitor<'_>) {}
