@@ -25,6 +25,9 @@ from typing import Any
 import ferrio
 import pytest
 
+# An assertion in there then says what it compared, as one in a test does.
+pytest.register_assert_rewrite("helpers", "tls_support", "cli_commands")
+
 # A shell that starts a run in the background has it ignore Ctrl-C, and then so would the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -97,6 +100,13 @@ def asyncio_errors() -> Iterator[list[logging.LogRecord]]:
     logger.removeHandler(handler)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def settled() -> None:
+    """What was there before a file's first test is no test's garbage: no need to look at it after each of them."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def guard(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, asyncio_errors: list[logging.LogRecord]
@@ -148,4 +158,5 @@ def pytest_configure() -> None:
 
 
 def pytest_unconfigure() -> None:
+    gc.unfreeze()
     os.close(terminal)

@@ -17,6 +17,14 @@ from helpers import Echo, Log, answers, on_loop, shut
 HOST = "127.0.0.1"
 
 
+@pytest.fixture
+def refusing():
+    """A port that refuses on every address: it is bound, so that nobody else is given it, and does not listen."""
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        yield taken.getsockname()[1]
+
+
 def free_port():
     with socket.create_server((HOST, 0)) as sock:
         return sock.getsockname()[1]
@@ -45,16 +53,15 @@ def unanswering():
 
 
 @on_loop
-async def test_a_refused_connection(loop):
-    port = free_port()
+async def test_a_refused_connection(loop, refusing):
     with pytest.raises(ConnectionRefusedError) as caught:
-        await loop.create_connection(Log, HOST, port)
-    assert str(caught.value) == f"[Errno {errno.ECONNREFUSED}] Connect call failed ('{HOST}', {port})"
+        await loop.create_connection(Log, HOST, refusing)
+    assert str(caught.value) == f"[Errno {errno.ECONNREFUSED}] Connect call failed ('{HOST}', {refusing})"
 
 
 @on_loop
-async def test_connecting_tries_the_addresses_in_turn(loop):
-    port = free_port()
+async def test_connecting_tries_the_addresses_in_turn(loop, refusing):
+    port = refusing
     server = await loop.create_server(Echo, HOST, 0)
     resolving(loop, (HOST, port), ("127.0.0.2", port), server.sockets[0].getsockname())
     assert await answers(loop.create_connection(Log, "name", 1))
@@ -71,22 +78,21 @@ async def test_connecting_tries_the_addresses_in_turn(loop):
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="all_errors came with 3.12")
 @on_loop
-async def test_all_errors(loop):
-    port = free_port()
-    resolving(loop, (HOST, port), ("127.0.0.2", port))
+async def test_all_errors(loop, refusing):
+    resolving(loop, (HOST, refusing), ("127.0.0.2", refusing))
     with pytest.raises(ExceptionGroup, match=r"^create_connection failed") as caught:
         await loop.create_connection(Log, "name", 1, all_errors=True)
     assert [type(error) for error in caught.value.exceptions] == [ConnectionRefusedError] * 2
 
 
 @on_loop
-async def test_happy_eyeballs_overtake_an_address_that_does_not_answer(loop):
+async def test_happy_eyeballs_overtake_an_address_that_does_not_answer(loop, refusing):
     server = await loop.create_server(Echo, HOST, 0)
     good = server.sockets[0].getsockname()
     with unanswering() as silent:
         resolving(loop, silent, good)
         assert await answers(loop.create_connection(Log, "name", 1, happy_eyeballs_delay=0.005))
-    resolving(loop, (HOST, free_port()), good)
+    resolving(loop, (HOST, refusing), good)
     assert await answers(loop.create_connection(Log, "name", 1, happy_eyeballs_delay=60, interleave=2))
     await shut(server)
 

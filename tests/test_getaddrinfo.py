@@ -62,8 +62,16 @@ async def awaited(function, *args, **options):
         return type(error), error.args
 
 
-def threads(prefix):
-    return [thread for thread in threading.enumerate() if thread.name.startswith(prefix)]
+def threads(prefixes):
+    return [thread for thread in threading.enumerate() if thread.name.startswith(prefixes)]
+
+
+def none_of_an_earlier_loop():
+    """A loop that closes does not wait for its threads to end; here they must have."""
+    names = ("ferrio-resolver", "asyncio")
+    for thread in threads(names):
+        thread.join(10)
+    assert not threads(names)
 
 
 class Slow:
@@ -177,14 +185,13 @@ def test_addresses_take_no_thread():
         await awaited(loop.getaddrinfo, "127.0.0.1", "http")
         assert len(threads("ferrio-resolver")) == 1 and not threads("asyncio")
 
+    none_of_an_earlier_loop()
     loop = ferrio.new_event_loop()
     try:
         loop.run_until_complete(main(loop))
     finally:
         loop.close()
-    for thread in threads("ferrio-resolver"):
-        thread.join(10)
-        assert not thread.is_alive()
+    none_of_an_earlier_loop()
 
 
 def test_what_is_no_address_is_left_to_a_thread():

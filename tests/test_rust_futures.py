@@ -33,12 +33,12 @@ def test_a_rust_sleep_lets_python_run_and_ends_in_order(run):
             seen.append(("python", delay))
 
         begin = time.monotonic()
-        await asyncio.gather(rust(0.03), python(0.02), rust(0.01), python(0.04))
+        await asyncio.gather(rust(0.12), python(0.08), rust(0.04), python(0.16))
         return seen, time.monotonic() - begin
 
     seen, elapsed = run(main())
-    assert seen == [("rust", 0.01), ("python", 0.02), ("rust", 0.03), ("python", 0.04)]
-    assert 0.04 <= elapsed < 1
+    assert seen == [("rust", 0.04), ("python", 0.08), ("rust", 0.12), ("python", 0.16)]
+    assert 0.16 <= elapsed < 10
 
 
 def test_a_rust_round_trip_meets_a_python_server_on_the_same_loop(run):

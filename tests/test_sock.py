@@ -243,9 +243,9 @@ async def test_sock_connect_and_accept(loop):
 
 @on_loop
 async def test_sock_connect_refused(loop):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = listener.getsockname()
-    with socket.socket() as client:
+    with socket.socket() as taken, socket.socket() as client:
+        taken.bind(("127.0.0.1", 0))  # so that nobody else listens there, and the client is not given this very port
+        address = taken.getsockname()
         client.setblocking(False)
         with pytest.raises(ConnectionRefusedError) as caught:
             await loop.sock_connect(client, address)

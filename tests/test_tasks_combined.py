@@ -78,7 +78,7 @@ async def test_sleeps_end_in_the_order_of_their_times(loop, aio):
     order = []
 
     async def one(number):
-        await aio.sleep(0.002 * number)
+        await aio.sleep(0.03 * number)  # more than passes before the last of them begins, on a busy machine, too
         order.append(number)
 
     await aio.gather(*map(one, (3, 1, 2, 0)))

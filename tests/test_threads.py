@@ -13,7 +13,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import warnings
 import weakref
 
@@ -296,6 +295,9 @@ def test_ctrl_c_twice_in_a_runner_interrupts_a_busy_task(aio):
     source = """
         async def main():
             print("ready")
+            while not asyncio.current_task().cancelling():
+                time.sleep(0.001)
+            print("asked to end")
             while True:
                 time.sleep(0.001)
 
@@ -304,14 +306,14 @@ def test_ctrl_c_twice_in_a_runner_interrupts_a_busy_task(aio):
                 loop = runner.get_loop()
                 runner.run(main())
         except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
             print("interrupted", loop.is_closed())
     """
     with started(aio, source) as child:
-        while child.poll() is None:
-            child.send_signal(signal.SIGINT)
-            time.sleep(0.02)
-        assert child.stdout.read() == b"interrupted True\n"
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == b"asked to end\n"
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert (out, err, child.returncode) == (b"interrupted True\n", b"", 0)
 
 
 def test_ctrl_c_without_a_runner_leaves_the_loop_to_its_owner(aio):

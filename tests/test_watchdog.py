@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import threading
 import time
@@ -15,6 +16,18 @@ from helpers import asyncio_log
 
 LIMIT = 0.05
 HANG = 20
+
+
+def until_quiet(attempt):
+    """Nothing is reported.
+
+    A thread that is not given the processor for as long as the limit is blocked as far as anybody can tell, so a busy
+    machine has two more attempts; what is wrongly taken for blocking is reported in every one of them.
+    """
+    reported = [attempt(Reports())]
+    while reported[-1] and len(reported) < 3:
+        reported.append(attempt(Reports()))
+    assert reported[-1] == [], reported
 
 
 def watchdogs():
@@ -98,22 +111,18 @@ def test_each_block_is_a_new_one():
 
 
 def test_waiting_is_not_blocking():
-    reports = Reports()
-
-    async def main():
+    async def main(reports):
         loop = asyncio.get_running_loop()
         loop.start_watchdog(LIMIT / 5, reports)
         await asyncio.sleep(LIMIT * 3)
         await asyncio.to_thread(time.sleep, LIMIT * 3)
+        return reports
 
-    ferrio.run(main())
-    assert reports == []
+    until_quiet(lambda reports: ferrio.run(main(reports)))
 
 
 def test_many_short_callbacks_are_not_blocking():
-    reports = Reports()
-
-    async def main():
+    async def main(reports):
         loop = asyncio.get_running_loop()
         loop.start_watchdog(LIMIT * 4, reports)
         done = loop.create_future()
@@ -121,22 +130,21 @@ def test_many_short_callbacks_are_not_blocking():
             loop.call_soon(time.sleep, LIMIT / 10)
         loop.call_soon(done.set_result, None)
         await done
+        return reports
 
-    ferrio.run(main())
-    assert reports == []
+    until_quiet(lambda reports: ferrio.run(main(reports)))
 
 
 def test_a_loop_that_does_not_run_is_not_blocked():
-    reports = Reports()
-    loop = ferrio.Loop()
-    try:
-        loop.start_watchdog(LIMIT / 5, reports)
-        time.sleep(LIMIT)
-        loop.run_until_complete(asyncio.sleep(0))
-        time.sleep(LIMIT)
-    finally:
-        loop.close()
-    assert reports == []
+    def attempt(reports):
+        with contextlib.closing(ferrio.Loop()) as loop:
+            loop.start_watchdog(LIMIT / 5, reports)
+            time.sleep(LIMIT)
+            loop.run_until_complete(asyncio.sleep(0))
+            time.sleep(LIMIT)
+        return reports
+
+    until_quiet(attempt)
 
 
 def test_run_logs_a_warning():

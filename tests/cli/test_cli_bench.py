@@ -65,7 +65,7 @@ def test_in_a_checkout_the_client_is_rust_and_the_bare_server_a_limit_but_no_pee
     """Beside a row that it has none for, there is none; a goal says what the limit reaches against its peer."""
     build.client()  # which may take longer than what is measured may
     done = ferrio("bench", "to_thread", "call_soon", "echo_unix*", "echo_udp*", "bulk*", "connection_rate", "--quick",
-                  "--rounds", "2", "--loops", "ferrio,asyncio,epoll", "--json", "table.json", cwd=tmp_path)  # fmt: skip
+                  "--rounds", "1", "--loops", "ferrio,asyncio,epoll", "--json", "table.json", cwd=tmp_path)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert re.search(r"^client: +Rust, cargo ", done.stdout, re.M) and "failed" not in done.stdout
     rows = json.loads((tmp_path / "table.json").read_text())["rows"]

@@ -1,6 +1,7 @@
 """loop.start_tls: a plain transport becomes TLS under its protocol, as client and as server."""
 
 import asyncio
+import socket
 import ssl
 
 import pytest
@@ -103,6 +104,9 @@ async def test_plain_bytes_that_nobody_sent_yet(loop, certificates, version, hig
     async with connected(loop) as (transport, log, sock):
         sock.setblocking(False)
         transport.set_write_buffer_limits(high)
+        # As large as the kernel likes, the buffers can hold all of it.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         transport.write(block)
         assert transport.get_write_buffer_size() > 0
         switching = loop.create_task(loop.start_tls(transport, log, client_side, server_hostname=NAME))
