@@ -64,6 +64,25 @@ async def test_a_bytearray_that_changes_later(loop, certificates, version):
         assert far.data.startswith(BULK[:16384])
 
 
+@on_loop
+async def test_pieces_of_all_sizes_keep_their_order(loop, certificates, version):
+    """Also across a pause: small ones, that may share a record, between large ones, and more of them behind."""
+    async with linked(loop, certificates.both_sides(version)) as (near, far):
+        far.transport.pause_reading()
+        sizes = [1, 1000, 16383, 0, 16384, 16385, 5, 70_000, *[700] * 200, 300_000, 1, *[9000] * 40] * 3
+        pieces, at = [], 0
+        for size in sizes:
+            pieces.append((BULK * 8)[at : at + size])
+            at += size
+        near.transport.writelines(pieces)
+        near.transport.writelines([b"and", b" then"])
+        near.transport.write(b" this")
+        far.transport.resume_reading()
+        expected = b"".join(pieces) + b"and then this"
+        await until(lambda: len(far.data) >= len(expected))
+        assert far.data == expected
+
+
 class Source(Log):
     """Writes blocks while it may."""
 

@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use ferrio_engine::transport::{
     Doing, Later, Layer, Limits, Patience, Plain, Progress, Session, Severity, Sides, read_all,
@@ -26,6 +26,10 @@ struct Readable {
     heard_bye: Cell<bool>,
     /// What was read of a record in part.
     rest: RefCell<Vec<u8>>,
+    /// Nothing can be written now.
+    waits: Cell<bool>,
+    /// The number of writes before one fails.
+    writes: Cell<Option<u32>>,
 }
 
 type Error = &'static str;
@@ -112,6 +116,13 @@ impl Session for Readable {
     }
 
     fn write(&self, (): (), data: &[u8]) -> Result<Option<usize>, Error> {
+        if self.waits.get() {
+            return Ok(None);
+        }
+        match self.writes.get() {
+            Some(0) => return Err("broken"),
+            left => self.writes.set(left.map(|left| left - 1)),
+        }
         let size = data.len().min(usize::from(u16::MAX));
         let head = u16::try_from(size).unwrap().to_be_bytes();
         let mut outgoing = self.outgoing.borrow_mut();
@@ -140,6 +151,11 @@ impl Session for Readable {
 struct Record {
     said: RefCell<Vec<String>>,
     sent: RefCell<Vec<u8>>,
+    /// How much was sent at a time.
+    sends: RefCell<Vec<usize>>,
+    /// There is no room after what is sent next.
+    tight: Cell<bool>,
+    layer: RefCell<Weak<Layer<Readable, Test>>>,
     got: RefCell<Vec<u8>>,
     later: RefCell<Vec<Later>>,
     waiting: Cell<Option<Patience>>,
@@ -167,6 +183,12 @@ impl Sides<Readable> for Test {
     type Chunk = Vec<u8>;
 
     fn send(&self, (): (), ciphertext: Vec<u8>) -> Result<(), Error> {
+        self.0.sends.borrow_mut().push(ciphertext.len());
+        if self.0.tight.get()
+            && let Some(layer) = self.0.layer.borrow().upgrade()
+        {
+            layer.pause_writing();
+        }
         self.0.sent.borrow_mut().extend(ciphertext);
         Ok(())
     }
@@ -262,18 +284,24 @@ impl Sides<Readable> for Test {
 }
 
 struct End {
-    layer: Layer<Readable, Test>,
+    layer: Rc<Layer<Readable, Test>>,
     record: Rc<Record>,
 }
 
 impl End {
     fn new(client: bool) -> Self {
         let record = Rc::new(Record::default());
-        End { layer: Layer::new(Readable::default(), Test(record.clone()), client, false), record }
+        let layer = Rc::new(Layer::new(Readable::default(), Test(record.clone()), client, false));
+        *record.layer.borrow_mut() = Rc::downgrade(&layer);
+        End { layer, record }
     }
 
     fn write(&self, data: &[u8]) {
         self.layer.write((), data, || Ok(data.to_vec())).unwrap();
+    }
+
+    fn write_all(&self, chunks: Vec<Vec<u8>>) {
+        self.layer.write_all((), chunks).unwrap();
     }
 
     fn take(&self) -> Vec<u8> {
@@ -364,6 +392,71 @@ fn without_room_data_waits_as_plaintext_and_the_protocol_is_paused() {
     assert_eq!(client.record.heard(), ["resume"]);
     exchange(&client, &server, 1000);
     assert_eq!(*server.record.got.borrow(), b"1234567890");
+}
+
+#[test]
+fn many_small_pieces_are_few_records_and_one_send() {
+    let (client, server) = pair(1 << 20);
+    client.record.sends.take();
+    let chunks: Vec<Vec<u8>> = (0..100).map(|each| vec![each; 1000]).collect();
+    client.write_all(chunks.clone());
+    // 65 of them fit into four records; a record's head has three bytes here.
+    assert_eq!(client.record.sends.take(), [100_000 + 2 * 3]);
+    exchange(&client, &server, 1 << 20);
+    assert_eq!(*server.record.got.borrow(), chunks.concat());
+}
+
+#[test]
+fn what_is_sent_at_a_time_is_bounded() {
+    let (client, server) = pair(1 << 20);
+    client.record.sends.take();
+    let chunks: Vec<Vec<u8>> = (0..90).map(|each| vec![each; 20_000]).collect();
+    client.write_all(chunks.clone());
+    let sends = client.record.sends.take();
+    assert!(sends.len() < 9 && sends.iter().all(|size| *size <= 257 * 1024), "{sends:?}");
+    exchange(&client, &server, 1 << 20);
+    assert_eq!(*server.record.got.borrow(), chunks.concat());
+}
+
+#[test]
+fn without_room_no_more_is_encrypted_than_one_send() {
+    let (client, server) = pair(1 << 20);
+    client.record.sends.take();
+    client.record.tight.set(true);
+    let chunks: Vec<Vec<u8>> = (0..90).map(|each| vec![each; 20_000]).collect();
+    client.write_all(chunks.clone());
+    assert_eq!(client.record.sends.borrow().len(), 1);
+    assert_eq!(client.layer.session().unsent(()), 0);
+    assert_eq!(client.layer.unsent(()), 90 * 20_000 - 13 * 20_000);
+    assert_eq!(client.record.heard(), ["pause"]);
+    client.record.tight.set(false);
+    client.layer.resume_writing(()).unwrap();
+    assert_eq!(client.record.heard(), ["resume"]);
+    exchange(&client, &server, 1 << 20);
+    assert_eq!(*server.record.got.borrow(), chunks.concat());
+}
+
+#[test]
+fn what_was_encrypted_before_a_failure_is_sent() {
+    let (client, server) = pair(1000);
+    client.layer.session().writes.set(Some(2));
+    client.write_all(vec![vec![b'a'; 20_000], vec![b'b'; 20_000], vec![b'c'; 20_000]]);
+    assert_eq!(client.record.heard(), ["Traffic: broken"]);
+    exchange(&client, &server, 1000);
+    assert_eq!(*server.record.got.borrow(), [vec![b'a'; 20_000], vec![b'b'; 20_000]].concat());
+}
+
+#[test]
+fn a_write_that_must_wait_begins_with_the_same_data_again() {
+    let (client, server) = pair(1000);
+    client.layer.session().waits.set(true);
+    client.write_all(vec![b"ab".to_vec(), b"cd".to_vec()]);
+    client.write(b"ef");
+    assert_eq!(client.layer.unsent(()), 6);
+    client.layer.session().waits.set(false);
+    client.layer.resume_writing(()).unwrap();
+    exchange(&client, &server, 1000);
+    assert_eq!(*server.record.got.borrow(), b"abcdef");
 }
 
 #[test]

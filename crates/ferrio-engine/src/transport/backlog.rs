@@ -1,9 +1,16 @@
 //! `Backlog`: plaintext that waits for room, or for the end of a handshake. Most connections never have any.
 //!
-//! A chunk that is being encrypted is out of it, so that no borrow is held meanwhile.
+//! A chunk that is being encrypted is out of it, so that no borrow is held meanwhile. Small chunks come out joined: a
+//! record costs more than a copy of what it holds.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+
+/// What a record holds: chunks below it are joined.
+const RECORD: usize = 16 * 1024;
+
+/// The most that is joined.
+const TOGETHER: usize = 4 * RECORD;
 
 /// See the module.
 #[derive(Debug)]
@@ -20,7 +27,7 @@ impl<B> Default for Backlog<B> {
     }
 }
 
-impl<B: AsRef<[u8]>> Backlog<B> {
+impl<B: AsRef<[u8]> + From<Vec<u8>>> Backlog<B> {
     pub(super) fn size(&self) -> usize {
         self.size.get()
     }
@@ -43,8 +50,12 @@ impl<B: AsRef<[u8]>> Backlog<B> {
         self.chunks.borrow_mut().push_back(chunk);
     }
 
-    /// The first chunk, and how much of it is encrypted. Its memory is not counted while it is out.
+    /// The first chunk, or several in one, and how much of it is encrypted. Its memory is not counted while it is out.
     pub(super) fn pop(&self) -> Option<(B, usize)> {
+        let small = self.small_ones();
+        if small > 1 {
+            return Some((self.join(small), 0));
+        }
         let chunk = self.chunks.borrow_mut().pop_front()?;
         let written = self.written.take();
         self.size.set(self.size.get() - (chunk.as_ref().len() - written));
@@ -62,5 +73,30 @@ impl<B: AsRef<[u8]>> Backlog<B> {
         self.written.set(0);
         let chunks = self.chunks.take();
         drop(chunks);
+    }
+
+    /// How many chunks in front are small, and few enough to be joined.
+    fn small_ones(&self) -> usize {
+        let mut size = 0;
+        let is_small = |chunk: &&B| {
+            let length = chunk.as_ref().len();
+            size += length;
+            length < RECORD && size <= TOGETHER
+        };
+        self.chunks.borrow().iter().take_while(is_small).count()
+    }
+
+    /// The first `count` chunks as one. They are dropped outside the borrow: a drop may run code that comes back here.
+    fn join(&self, count: usize) -> B {
+        let parts: Vec<B> = self.chunks.borrow_mut().drain(..count).collect();
+        let size: usize = parts.iter().map(|part| part.as_ref().len()).sum();
+        let mut skip = self.written.take();
+        let mut joined = Vec::with_capacity(size - skip);
+        for part in &parts {
+            joined.extend_from_slice(&part.as_ref()[skip..]);
+            skip = 0;
+        }
+        self.size.set(self.size.get() - joined.len());
+        joined.into()
     }
 }

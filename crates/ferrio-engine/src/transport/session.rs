@@ -83,7 +83,7 @@ pub trait Session {
     fn read(&self, cx: Self::Cx<'_>, buffer: &mut [MaybeUninit<u8>]) -> Result<Plain, Self::Error>;
 
     /// Encrypts the beginning of `data`, or all of it, and says how much that was; `None` if it must wait for the peer.
-    /// Then the next write is of the same data.
+    /// Then the next write begins with the same data.
     ///
     /// # Errors
     /// When the connection is broken.

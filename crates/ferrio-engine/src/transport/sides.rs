@@ -53,7 +53,7 @@ pub trait Sides<S: Session> {
     /// Why a connection was lost.
     type Reason;
     /// Data kept until it can be encrypted.
-    type Chunk: AsRef<[u8]>;
+    type Chunk: AsRef<[u8]> + From<Vec<u8>>;
 
     /// Sends ciphertext. What there is no room for is kept below, which may call `pause_writing`.
     ///

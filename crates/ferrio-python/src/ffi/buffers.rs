@@ -1,4 +1,4 @@
-//! Memory that Rust and Python share for a moment: `bytes` that a call fills, buffers that objects export, views of ours.
+//! Memory that Rust and Python share for a moment: `bytes` that a call fills, and buffers that objects export.
 
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -84,44 +84,6 @@ impl Drop for Exported {
     fn drop(&mut self) {
         // SAFETY: exported in `new`; states that hold one are dropped attached.
         unsafe { ffi::PyBuffer_Release(&raw mut *self.view) };
-    }
-}
-
-/// Up to here a copy costs less than a memoryview, which is two objects that the collector knows, and their buffers.
-const COPIED: usize = 4096;
-
-/// Lends `bytes` to `body` as an object that exports them, for a method of C that does not keep it.
-pub(crate) fn with_view<'py, R>(
-    py: Python<'py>,
-    bytes: &[u8],
-    body: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<R>,
-) -> PyResult<R> {
-    if bytes.len() <= COPIED {
-        return body(PyBytes::new(py, bytes).as_any());
-    }
-    let view = view(py, bytes.as_ptr().cast_mut().cast(), bytes.len(), ffi::PyBUF_READ)?;
-    body(&view)
-}
-
-/// Lends `buffer` to `body` as a memoryview to be filled, for a method of C that does not keep it.
-pub(crate) fn with_writable_view<'py, R>(
-    py: Python<'py>,
-    buffer: &mut [MaybeUninit<u8>],
-    body: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<R>,
-) -> PyResult<R> {
-    let view = view(py, buffer.as_mut_ptr().cast(), buffer.len(), ffi::PyBUF_WRITE)?;
-    body(&view)
-}
-
-fn view(
-    py: Python<'_>,
-    memory: *mut std::ffi::c_char,
-    size: usize,
-    flags: std::ffi::c_int,
-) -> PyResult<Bound<'_, PyAny>> {
-    // SAFETY: ATTACHED. The memory outlives the view: it is lent by the callers to methods that do not keep it.
-    unsafe {
-        Bound::from_owned_ptr_or_err(py, ffi::PyMemoryView_FromMemory(memory, size.cast_signed(), flags))
     }
 }
 

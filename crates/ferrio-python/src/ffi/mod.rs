@@ -10,7 +10,8 @@
 //! * `coroutine_method`: native methods that say that what they return is to be awaited
 //! * `current`: which task is the current one
 //! * `function`: native functions that pass for coroutine functions
-//! * `instances`: how their instances come to be and end, and those that are kept
+//! * `instances`: how instances of native types come to be and end, and those that are kept
+//! * `lent`: memory of ours that a method of C reads or fills
 //! * `loop_slots`: making a loop
 //! * `object`: native types that Python code makes and derives from
 //! * `received`: bytes that arrived and were not read yet
@@ -38,6 +39,7 @@ pub(crate) mod current;
 pub(crate) mod function;
 pub(crate) mod heap_type;
 pub(crate) mod instances;
+pub(crate) mod lent;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
 pub(crate) mod object;

@@ -41,6 +41,12 @@ pub(crate) enum Chunk {
     Copied(Vec<u8>),
 }
 
+impl From<Vec<u8>> for Chunk {
+    fn from(bytes: Vec<u8>) -> Self {
+        Chunk::Copied(bytes)
+    }
+}
+
 impl AsRef<[u8]> for Chunk {
     fn as_ref(&self) -> &[u8] {
         match self {

@@ -13,9 +13,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::ffi::buffers::{Exported, with_view, with_writable_view};
+use crate::ffi::buffers::Exported;
 use crate::ffi::call::{call_method0, call_method1, call_method2};
 use crate::ffi::heap_type::Visitor;
+use crate::ffi::lent::{with_view, with_writable_view};
 use crate::ffi::reference::Slot;
 use crate::sslproto::errors::is_again;
 
