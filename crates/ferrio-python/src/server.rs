@@ -8,7 +8,9 @@ use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use ferrio_engine::Direction;
-use ferrio_engine::transport::{Accepted, Descriptor, ReadPipe, Socket, WritePipe, accept};
+use ferrio_engine::transport::{
+    Accepted, Descriptor, ReadPipe, Socket, WritePipe, accept, is_worth_accepting,
+};
 use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -59,8 +61,8 @@ impl Listener {
 
     /// One turn's connections: as many as the backlog holds, so that no flood of them keeps the loop.
     fn accept_all(&self, py: Python<'_>) -> PyResult<()> {
-        for _ in 0..self.backlog.max(1) {
-            if !self.active.get() {
+        for taken in 0..self.backlog.max(1) {
+            if !self.active.get() || !is_worth_accepting(&self.descriptor, taken) {
                 break;
             }
             match accept(&self.descriptor).map_err(|error| os_error(&error))? {
