@@ -264,10 +264,14 @@ fn stream<'py>(
     let protocol = PyProtocol::new(event_loop, protocol, owner, waiter, server)?;
     protocol.ends().replace(ends);
     let transport = Stream::create(class, Socket(descriptor), protocol)?;
-    if let Some(server) = attach {
-        support::attach(server.bind(py), &transport)?;
+    let attached = attach.map_or(Ok(()), |server| support::attach(server.bind(py), &transport));
+    if attached.is_err()
+        && let Some(state) = try_state::<Stream<Socket>>(&transport)
+    {
+        // The server was closed meanwhile; the protocol was not told of a connection yet, and never is.
+        state.abandon(&transport)?;
     }
-    Ok(transport)
+    attached.map(|()| transport)
 }
 
 /// Whether `word` is a listener, which then stops.
