@@ -181,6 +181,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     ///
     /// # Errors
     /// What a callback wants to leave the loop, or what `rest` failed with.
+    #[inline]
     pub fn write(
         &self,
         cx: P::Cx<'_>,
