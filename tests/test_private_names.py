@@ -213,7 +213,7 @@ INSTANCES = {
     asyncio.Queue: {"_finished", "_getters", "_maxsize", "_putters", "_queue", "_unfinished_tasks"}
     | ({"_is_shutdown"} if sys.version_info >= (3, 13) else set()),
     asyncio.Semaphore: {"_value", "_waiters"},
-    base_events.Server: {"_clients"} if sys.version_info >= (3, 13) else set(),
+    base_events.Server: {"_sockets"} | ({"_clients"} if sys.version_info >= (3, 13) else set()),
     selector_events._SelectorDatagramTransport: {"_address"},
     selector_events._SelectorSocketTransport: {"_eof"},
     selector_events._SelectorTransport: {"_closing", "_loop", "_protocol", "_server", "_sock", "_sock_fd"},
@@ -315,6 +315,12 @@ def test_the_server_asks_of_its_connections_what_ferrio_has():
         "len(self._clients",
         *(f"self._clients.{name}" for name in ("add", "discard", "copy")),
     }
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="servers know their connections since 3.13")
+def test_of_an_open_server_counting_a_connection_asks_no_more_than_ferrio_does_itself():
+    assert names(base_events.Server._attach.__code__) == {"_sockets", "_clients", "add"}
+    assert names(base_events.Server._detach.__code__) - {"len"} == {"_sockets", "_clients", "discard", "_wakeup"}
 
 
 def test_sendfile_and_start_tls_ask_for_these():

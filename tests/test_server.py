@@ -332,6 +332,64 @@ async def test_accepted_connections_know_both_ends(loop):
 
 
 @on_loop
+async def test_a_lost_connection_that_is_kept_still_knows_both_ends(loop):
+    made = []
+    server = await loop.create_server(lambda: made.append(Log()) or made[0], HOST, 0)
+    transport, _ = await tcp(loop, server)
+    await until(lambda: made and made[0].events)
+    far, near = made[0].transport, transport.get_extra_info("sockname")
+    transport.close()
+    await made.pop().closed  # the test alone has the transport now
+    gc.collect()
+    assert far.get_extra_info("peername") == near
+    assert far.get_extra_info("sockname") == server.sockets[0].getsockname()
+    await shut(server)
+
+
+@on_loop
+async def test_a_protocol_that_dies_with_its_connection_may_still_ask_for_its_ends(loop):
+    asked = []
+
+    class Asks(asyncio.Protocol):
+        def connection_made(self, transport):
+            self.transport = transport
+            transport.close()
+
+        def __del__(self):
+            asked.append((self.transport.get_extra_info("sockname"), self.transport.get_extra_info("peername")))
+
+    server = await loop.create_server(Asks, HOST, 0)
+    transport, client = await tcp(loop, server)
+    await client.closed
+    await until(lambda: gc.collect() >= 0 and asked)
+    ends = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+    assert asked == [ends]
+    await shut(server)
+
+
+# Stock asyncio counts such a connection out though it was never counted in, and stumbles.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@on_loop
+async def test_a_factory_that_closes_its_server_gets_no_connection(loop):
+    told = []
+    loop.set_exception_handler(lambda loop, context: told.append(type(context["exception"])))
+    loop.set_debug(True)
+
+    def factory():
+        server.close()
+        return Echo(made)
+
+    made = []
+    server = await loop.create_server(factory, HOST, 0)
+    _, client = await tcp(loop, server)
+    await until(lambda: told)
+    gc.collect()  # in debug mode stock asyncio leaves the socket in a cycle with the traceback
+    assert isinstance(await client.closed, (ConnectionResetError, type(None)))
+    assert (told, made) == ([AssertionError], [])
+    await server.wait_closed()
+
+
+@on_loop
 async def test_many_connections_at_once(loop):
     made = []
     server = await loop.create_server(lambda: Echo(made), HOST, 0, backlog=300)
@@ -348,6 +406,20 @@ async def test_connections_that_waited_in_the_backlog_are_all_accepted(loop):
         for _ in range(90):
             stack.enter_context(socket.create_connection(server.sockets[0].getsockname()))
         await until(lambda: len(made) == 90)
+    await until(lambda: all(protocol.transport.is_closing() for protocol in made))
+    await shut(server)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 10])
+@on_loop
+async def test_so_many_connections_at_once_are_accepted(loop, count):
+    made = []
+    server = await loop.create_server(lambda: Echo(made), HOST, 0)
+    for times in (1, 2):
+        with contextlib.ExitStack() as stack:
+            for _ in range(count):
+                stack.enter_context(socket.create_connection(server.sockets[0].getsockname()))
+            await until(lambda wanted=times * count: len(made) == wanted)
     await until(lambda: all(protocol.transport.is_closing() for protocol in made))
     await shut(server)
 

@@ -16,7 +16,6 @@ import traceback
 import types
 import warnings
 from asyncio import (
-    BufferedProtocol,
     base_events,
     base_futures,
     base_tasks,
@@ -34,7 +33,7 @@ from asyncio.futures import Future as _Future  # asyncio's own, whatever is inst
 from asyncio.log import logger
 from typing import Any
 
-__all__ = ("BufferedProtocol", "iscoroutine")
+__all__ = ("iscoroutine",)
 
 
 def caller() -> traceback.StackSummary:

@@ -50,12 +50,12 @@ class _Pipe:
         info.append(f"fd={self._fileno}")
         return info
 
-    def __del__(self: Any, _warn: Any = warnings.warn) -> None:
-        if not self._gone:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            owner = self._owner
-            self._abandon()
-            owner.close()
+    def _unclosed(self: Any, _warn: Any = warnings.warn) -> None:
+        """What `__del__` does, where anything is left to do."""
+        _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+        owner = self._owner
+        self._abandon()
+        owner.close()
 
 
 class ReadPipeTransport(_Pipe, _ferrio.ReadPipeTransport):

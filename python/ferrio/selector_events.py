@@ -62,9 +62,8 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
     def __repr__(self) -> str:
         return _describe(self, self._polling)
 
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        if self._gone:
-            return
+    def _unclosed(self, _warn: Any = warnings.warn) -> None:
+        """What `__del__` does, where anything is left to do."""
         _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
         server, owner = self._server, self._owner
         self._abandon()

@@ -6,8 +6,10 @@
 
 use std::collections::HashMap;
 
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyList, PyType, PyWeakrefMethods, PyWeakrefReference};
 
 /// So many are never worth a pass.
 const FEW: usize = 64;
@@ -71,6 +73,28 @@ impl Clients {
 }
 
 impl Clients {
+    /// Those of `server`, where it counts as asyncio's own does, so that nobody misses its methods being called.
+    pub(crate) fn of<'py>(server: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Self>>> {
+        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        let py = server.py();
+        if !cfg!(Py_3_13) || !server.get_type().is(CLASS.import(py, "asyncio.base_events", "Server")?) {
+            return Ok(None);
+        }
+        let clients = server.getattr_opt(intern!(py, "_clients"))?;
+        Ok(clients.and_then(|clients| clients.cast_into_exact().ok()))
+    }
+
+    /// `add`.
+    pub(crate) fn count_in(this: &Bound<'_, Self>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+        this.try_borrow_mut()?.add(transport)
+    }
+
+    /// `discard`.
+    pub(crate) fn count_out(this: &Bound<'_, Self>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+        this.try_borrow_mut()?.discard(transport);
+        Ok(())
+    }
+
     fn tidy(&mut self, py: Python<'_>) {
         self.by_address.retain(|_, weak| !is_dead(weak, py));
         self.alive = self.by_address.len();

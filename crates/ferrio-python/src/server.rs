@@ -8,7 +8,9 @@ use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use ferrio_engine::Direction;
-use ferrio_engine::transport::{Accepted, Descriptor, ReadPipe, Socket, WritePipe, accept};
+use ferrio_engine::transport::{
+    Accepted, Descriptor, ReadPipe, Socket, WritePipe, accept, is_worth_accepting,
+};
 use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -60,8 +62,8 @@ impl Listener {
 
     /// One turn's connections: as many as the backlog holds, so that no flood of them keeps the loop.
     fn accept_all(&self, py: Python<'_>) -> PyResult<()> {
-        for _ in 0..self.backlog.max(1) {
-            if !self.active.get() {
+        for taken in 0..self.backlog.max(1) {
+            if !self.active.get() || !is_worth_accepting(&self.descriptor, taken) {
                 break;
             }
             match accept(&self.descriptor).map_err(|error| os_error(&error))? {
@@ -263,10 +265,14 @@ fn stream<'py>(
     let protocol = PyProtocol::new(event_loop, protocol, owner, waiter, server)?;
     protocol.ends().replace(ends);
     let transport = Stream::create(class, Socket(descriptor), protocol)?;
-    if let Some(server) = attach {
-        support::attach(server.bind(py), &transport)?;
+    let attached = attach.map_or(Ok(()), |server| support::attach(server.bind(py), &transport));
+    if attached.is_err()
+        && let Some(state) = try_state::<Stream<Socket>>(&transport)
+    {
+        // The server was closed meanwhile; the protocol was not told of a connection yet, and never is.
+        state.abandon(&transport)?;
     }
-    Ok(transport)
+    attached.map(|()| transport)
 }
 
 /// Whether `word` is a listener, which then stops.

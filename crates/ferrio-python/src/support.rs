@@ -6,6 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyString, PyType};
 
 use crate::base_events::BaseLoop;
+use crate::clients::Clients;
 use crate::ffi::heap_type::try_state;
 
 /// The module `ferrio._support`.
@@ -64,12 +65,27 @@ pub(crate) fn transport_class<'py>(
 
 /// Counts a connection in at its server. Since Python 3.13 a server knows its connections, before that their number.
 pub(crate) fn attach(server: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some(clients) = Clients::of(server)?
+        && !is_closed(server)?
+    {
+        return Clients::count_in(&clients, transport);
+    }
     count(server, intern!(server.py(), "_attach"), transport)
 }
 
 /// Counts a connection out.
 pub(crate) fn detach(server: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some(clients) = Clients::of(server)?
+        && !is_closed(server)?
+    {
+        return Clients::count_out(&clients, transport);
+    }
     count(server, intern!(server.py(), "_detach"), transport)
+}
+
+/// Whether it accepts no more: a late connection is an error then, and the end of the last one wakes who waits for it.
+fn is_closed(server: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(server.getattr(intern!(server.py(), "_sockets"))?.is_none())
 }
 
 fn count(

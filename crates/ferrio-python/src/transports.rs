@@ -20,6 +20,7 @@ use crate::ffi::call::with_python;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::Members;
+use crate::ffi::object::{Finalized, finalized_slots};
 use crate::ffi::openssl::recycle;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::protocols::{Chunk, PyProtocol, fatal};
@@ -352,6 +353,16 @@ impl<C: Door> Io for Stream<C> {
     }
 }
 
+impl<C: Door> Finalized for Stream<C> {
+    /// Python hears of it only where a transport was never closed.
+    fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.transport.is_gone() {
+            return Ok(());
+        }
+        this.call_method0(intern!(this.py(), "_unclosed")).map(drop)
+    }
+}
+
 impl<C: Door> Native for Stream<C> {
     const NAME: &'static CStr = C::NAME;
     const DOC: &'static CStr = c"A stream transport. Made by the loop.";
@@ -361,7 +372,7 @@ impl<C: Door> Native for Stream<C> {
     }
 
     fn members() -> Members {
-        C::members()
+        C::members().and(finalized_slots::<Self>())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

@@ -8,7 +8,7 @@
 //!   (`sides`), with what waits to be encrypted (`backlog`)
 //! * `datagram`: the sibling for packets
 //! * `ending`: why either was lost
-//! * `listener`: accepting, one connection a call
+//! * `listener`: accepting, one connection a call, as long as one is likely to wait
 //! * `sys`: what of sockets differs between systems
 //!
 //! None of them knows a loop: watching and deferring are the protocol's, so the same transport runs under any door.
@@ -32,7 +32,7 @@ pub use channel::{Channel, Descriptor, Kind, ReadPipe, Socket, WritePipe};
 pub use datagram::{Datagrams, PacketProtocol};
 pub use ending::Ending;
 pub use layer::Layer;
-pub use listener::{Accepted, accept};
+pub use listener::{Accepted, accept, is_worth_accepting};
 pub use outgoing::{Limits, Outgoing};
 pub use protocol::{Fault, Protocol, Received};
 pub use session::{Plain, Progress, Session, read_all};

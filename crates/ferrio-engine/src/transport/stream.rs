@@ -119,6 +119,9 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// # Errors
     /// What a callback wants to leave the loop.
     pub fn on_deferred(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.state.gone.get() {
+            return Ok(());
+        }
         if !self.state.started.replace(true) {
             let result = self.protocol.connection_made(cx);
             let listens = C::KIND != Kind::WriteOnly || self.protocol_hears_of_hang_up();
@@ -178,6 +181,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     ///
     /// # Errors
     /// What a callback wants to leave the loop, or what `rest` failed with.
+    #[inline]
     pub fn write(
         &self,
         cx: P::Cx<'_>,
@@ -348,7 +352,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         &self.ending
     }
 
-    /// Closes the channel without a word to the protocol: nobody refers to the transport any more.
+    /// Closes the channel without a word to the protocol: nobody refers to the transport any more, or nobody ever will.
     pub fn abandon(&self) {
         self.state.gone.set(true);
         self.state.closed.set(true);

@@ -47,6 +47,12 @@ impl Ref {
     }
 }
 
+/// Whether nobody has `object` but the caller: nobody else will ask it anything any more.
+pub(crate) fn is_last(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
+}
+
 impl<T> From<Bound<'_, T>> for Ref {
     fn from(object: Bound<'_, T>) -> Self {
         // SAFETY: a `Bound` is never null, and gives its reference away.

@@ -23,7 +23,7 @@ use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::buffers::Exported;
 use crate::ffi::call::{call_method1, copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
-use crate::ffi::reference::Ref;
+use crate::ffi::reference::{Ref, is_last};
 use crate::ffi::word::{Io, Turn, Word};
 use crate::rare::{Item, Rare};
 use crate::sockets::Ends;
@@ -277,12 +277,21 @@ impl<C: Door> Protocol for PyProtocol<C> {
             Err(error) => self.callback_failed(this, "connection_lost", &error),
             Ok(_) => Ok(()),
         };
+        // An owner closes the descriptor when it is parted with; one of our own is open until this returns.
+        let has_owner = self.rare.has(Item::Owner);
+        if has_owner {
+            C::remember_ends(this);
+        }
         result = result.and(self.part(this));
         for cell in [&self.event_loop, &self.protocol, &self.server] {
             drop(cell.take());
         }
         for item in [Item::Waiter, Item::Owner, Item::EmptyWaiter] {
             drop(self.rare.take(item));
+        }
+        // Most transports go with their protocols: then nobody is left who could ask, and a system call is saved.
+        if !has_owner && !is_last(this) {
+            C::remember_ends(this);
         }
         result
     }
@@ -318,7 +327,6 @@ impl<C: Door> PyProtocol<C> {
         if let Some(state) = self.event_loop(py).as_ref().and_then(try_state::<BaseLoop>) {
             state.transports.remove(number, this.as_ptr());
         }
-        C::remember_ends(this);
         let owner = self.rare.get(py, Item::Owner);
         let closed = owner.map_or(Ok(()), |owner| owner.call_method0(py, intern!(py, "close")).map(drop));
         let waiter = self.rare.take(Item::EmptyWaiter);

@@ -8,7 +8,8 @@ use ferrio_engine::transport::{Channel, Fault, Received};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyType};
 
 use super::{PyProtocol, fatal};
 use crate::doors::Door;
@@ -17,8 +18,8 @@ use crate::ffi::buffers::{Exported, bytes_filled_by, filled};
 use crate::ffi::call::call_method1;
 use crate::scratch::{SCRATCH, with_ciphertext, with_scratch};
 use crate::sslproto::SslTransport;
+use crate::streams;
 use crate::streams::protocol::Destination;
-use crate::{streams, support};
 
 /// How a protocol takes data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +37,13 @@ pub(crate) enum Takes {
 impl Takes {
     /// How `protocol` does.
     pub(crate) fn of(protocol: &Bound<'_, PyAny>) -> PyResult<Self> {
+        static BUFFERED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = protocol.py();
         Ok(if streams::protocol::is_plain(protocol) {
             Takes::Stream
         } else if SslTransport::of(protocol).is_some() {
             Takes::Tls
-        } else if protocol.is_instance(&support::helper(py, intern!(py, "BufferedProtocol"))?)? {
+        } else if protocol.is_instance(BUFFERED.import(py, "asyncio", "BufferedProtocol")?)? {
             Takes::Buffer
         } else {
             Takes::Bytes
