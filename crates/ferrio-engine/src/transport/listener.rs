@@ -40,7 +40,7 @@ pub fn accept(listener: &Descriptor) -> io::Result<Accepted> {
 
 /// Whether to call `accept` again in this turn, after it gave `taken` connections.
 ///
-/// Linux makes socket, inode and file before it looks whether anybody waits, so a refused accept costs about 3 us, and
+/// Linux makes socket, inode and file before it looks whether anybody waits, so a refused accept costs most of one, and
 /// connections come one or two a turn unless there is a flood of them: refused accepts were a tenth of the CPU time of a
 /// connection. To ask costs a tenth of one.
 #[must_use]
