@@ -10,7 +10,6 @@ use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 
 use pyo3::Borrowed;
-use pyo3::exceptions::PyReferenceError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -20,16 +19,16 @@ use super::heap_type::{Native, Place, Visitor, state, try_state};
 use super::instances::alloc_tracked;
 use super::members::{Fast, Members, light_entry, members};
 use super::object::{self, Shown};
-use super::reference::Slot;
+use super::reference::Ref;
 
 /// See the module.
 #[repr(C)]
 pub(crate) struct BoundMethod {
     vectorcall: ffi::vectorcallfunc,
     function: Fast,
-    /// The descriptor it was bound by; empty when it is at rest, as is the other.
-    method: Slot,
-    instance: Slot,
+    /// The descriptor it was bound by.
+    method: Ref,
+    instance: Ref,
 }
 
 impl BoundMethod {
@@ -45,9 +44,8 @@ impl BoundMethod {
         // SAFETY: the caller's promise.
         let (py, method, instance) = unsafe {
             let py = Python::assume_attached();
-            (py, Bound::from_borrowed_ptr(py, method), Bound::from_borrowed_ptr(py, instance))
+            (py, Bound::from_borrowed_ptr(py, method).into(), Bound::from_borrowed_ptr(py, instance).into())
         };
-        let (method, instance) = (Slot::new(method.into()), Slot::new(instance.into()));
         match alloc_tracked(py, BoundMethod { vectorcall: call, function, method, instance }) {
             Ok(made) => made.into_ptr(),
             Err(error) => {
@@ -57,17 +55,12 @@ impl BoundMethod {
         }
     }
 
-    fn instance(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    fn instance(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Ok(self.instance.object(this.py()))
     }
 
-    fn method(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    fn method(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Ok(self.method.object(this.py()))
-    }
-
-    /// The descriptor and the instance.
-    fn parts<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        self.method.bind(py).zip(self.instance.bind(py)).ok_or_else(at_rest)
     }
 
     /// What `inspect.ismethod` asks for.
@@ -79,24 +72,19 @@ impl BoundMethod {
 
     fn doc(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        Ok(self.parts(py)?.0.getattr(intern!(py, "__doc__"))?.unbind())
+        Ok(self.method.bind(py).getattr(intern!(py, "__doc__"))?.unbind())
     }
 
     fn reduce(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let (method, instance) = self.parts(py)?;
-        let name = method.getattr(intern!(py, "__name__"))?;
+        let name = self.method.bind(py).getattr(intern!(py, "__name__"))?;
         let find = py.import(intern!(py, "builtins"))?.getattr(intern!(py, "getattr"))?;
-        Ok((find, (instance, name)).into_pyobject(py)?.into_any().unbind())
+        Ok((find, (self.instance.bind(py), name)).into_pyobject(py)?.into_any().unbind())
     }
 
     fn is_same(&self, other: &BoundMethod) -> bool {
         self.instance.as_ptr() == other.instance.as_ptr() && self.method.as_ptr() == other.method.as_ptr()
     }
-}
-
-fn at_rest() -> PyErr {
-    PyReferenceError::new_err("a bound method that is not bound: it waits to be used again")
 }
 
 unsafe extern "C" {
@@ -114,12 +102,7 @@ unsafe extern "C" fn call(
     // SAFETY: as above; OWN. Who calls holds `this`, and so the instance.
     unsafe {
         let state = state::<BoundMethod>(this);
-        let instance = state.instance.as_ptr();
-        if instance.is_null() {
-            at_rest().restore(Python::assume_attached());
-            return ptr::null_mut();
-        }
-        (state.function)(instance, values, ffi::PyVectorcall_NARGS(flags), names)
+        (state.function)(state.instance.as_ptr(), values, ffi::PyVectorcall_NARGS(flags), names)
     }
 }
 
@@ -131,12 +114,8 @@ unsafe extern "C" fn attribute(this: *mut ffi::PyObject, name: *mut ffi::PyObjec
         if !own.is_null() || ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) == 0 {
             return own;
         }
-        let method = state::<BoundMethod>(this).method.as_ptr();
-        if method.is_null() {
-            return own;
-        }
         ffi::PyErr_Clear();
-        ffi::PyObject_GetAttr(method, name)
+        ffi::PyObject_GetAttr(state::<BoundMethod>(this).method.as_ptr(), name)
     }
 }
 
@@ -178,9 +157,8 @@ unsafe extern "C" fn hash(this: *mut ffi::PyObject) -> ffi::Py_hash_t {
 impl Shown for BoundMethod {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
-        let (method, instance) = self.parts(py)?;
-        let name = method.getattr(intern!(py, "__qualname__"))?;
-        let text = format!("<bound method {name} of {}>", instance.repr()?);
+        let name = self.method.bind(py).getattr(intern!(py, "__qualname__"))?;
+        let text = format!("<bound method {name} of {}>", self.instance.bind(py).repr()?);
         Ok(PyString::new(py, &text).into_any())
     }
 }
@@ -190,7 +168,6 @@ impl Native for BoundMethod {
     const DOC: &'static CStr = c"";
     const VECTORCALL: bool = true;
     const KEPT: usize = 64;
-    const RESTS: bool = true;
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();
@@ -223,11 +200,6 @@ impl Native for BoundMethod {
     }
 
     fn clear(&self) {}
-
-    fn rest(&self) {
-        drop(self.method.take());
-        drop(self.instance.take());
-    }
 
     fn is_quiet(&self) -> bool {
         true

@@ -35,9 +35,6 @@ pub(crate) trait Native: Sized + 'static {
     const NEW: Option<ffi::newfunc> = None;
     /// How many dead instances of exactly this type are kept for reuse.
     const KEPT: usize = 0;
-    /// Whether those that are kept stay objects (`instances`): for types of which nobody looks for instances, without weak
-    /// references and last words.
-    const RESTS: bool = false;
     /// Whether the base is a type of C with memory of its own, such as a place for attributes, which its own slots show to
     /// the collector and clear.
     const BASE_OWNS: bool = false;
@@ -59,10 +56,8 @@ pub(crate) trait Native: Sized + 'static {
     fn has_last_words(&self) -> bool {
         false
     }
-    /// Empties what is to rest: whatever it owned is gone then, and all its methods still work, or say why not.
-    fn rest(&self) {}
-    /// Whether `rest` does no more than drop references to objects that see to it themselves that their end is not too deep
-    /// a recursion, and leaves an exception under way alone.
+    /// Whether its end does no more than drop references to objects that see to it themselves that their own end is not too
+    /// deep a recursion, and leaves an exception under way alone.
     fn is_quiet(&self) -> bool {
         false
     }

@@ -1,11 +1,11 @@
 //! How instances of native types come to be and end, and those that are kept for reuse.
 //!
-//! Of a type with `KEPT` some that died are kept: as a rule as bare memory, which becomes an object anew. Of a type that
-//! `RESTS` they stay objects, empty, with one reference that is the list's, and known to the collector all the while: to
-//! give one out and to take it back is a few instructions, less than half of the other way.
+//! Of a type with `KEPT` some that died are kept as they are, with type and size but without state: to give one out again
+//! is to count a reference and to write the state.
 //!
-//! Invariant RESTING: an instance on the list owns nothing, is not being collected, and does no harm in the hands of who
-//! found it by `gc.get_objects()`. Who holds one keeps it from being given out.
+//! Invariant KEPT: what is on the list has no references, owns nothing but its type, and is unknown to the collector, which
+//! it leaves when it dies. Kept in the collector's lists it would come back at the age that it had, after `gc.freeze()`
+//! as one that is never looked at; and in the midst of a collection as one that is about to be cleared.
 
 use std::cell::UnsafeCell;
 use std::mem::size_of;
@@ -45,12 +45,10 @@ pub(super) unsafe fn alloc_raw<T: Native>(
 /// An instance of exactly the type of `T` which the collector does not know yet, from the free list where it can. Who
 /// makes one sees to it that it is tracked before it can be part of a cycle that nobody else sees.
 pub(crate) fn alloc_untracked<T: Native>(py: Python<'_>, state: T) -> PyResult<Bound<'_, PyAny>> {
-    const { assert!(!T::RESTS, "what rests is known to the collector from its first day") };
-    let place = T::place();
-    // SAFETY: memory on the free list was laid out by `fresh`; STATE.
+    // SAFETY: KEPT, STATE.
     unsafe {
-        let object = match place.free.list().pop() {
-            Some(memory) => Bound::from_owned_ptr(py, ffi::PyObject_Init(memory, place.object())),
+        let object = match T::place().free.list().pop() {
+            Some(object) => Bound::from_borrowed_ptr(py, object),
             None => fresh::<T>(py)?,
         };
         state_pointer::<T>(object.as_ptr()).write(state);
@@ -60,26 +58,10 @@ pub(crate) fn alloc_untracked<T: Native>(py: Python<'_>, state: T) -> PyResult<B
 
 /// As `alloc_untracked`, but the collector knows it.
 pub(crate) fn alloc_tracked<T: Native>(py: Python<'_>, state: T) -> PyResult<Bound<'_, PyAny>> {
-    let place = T::place();
-    // SAFETY: memory on the free list was laid out by `fresh`; STATE, and by RESTING nothing is there to be dropped.
-    // Nobody else has seen what is tracked here.
-    unsafe {
-        let object = match place.free.list().pop() {
-            Some(object) if T::RESTS => {
-                let object = Bound::from_owned_ptr(py, object);
-                if ffi::Py_REFCNT(object.as_ptr()) == 1 {
-                    state_pointer::<T>(object.as_ptr()).write(state);
-                    return Ok(object);
-                }
-                fresh::<T>(py)?
-            }
-            Some(memory) => Bound::from_owned_ptr(py, ffi::PyObject_Init(memory, place.object())),
-            None => fresh::<T>(py)?,
-        };
-        state_pointer::<T>(object.as_ptr()).write(state);
-        ffi::PyObject_GC_Track(object.as_ptr().cast());
-        Ok(object)
-    }
+    let object = alloc_untracked(py, state)?;
+    // SAFETY: nobody else has seen it.
+    unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
+    Ok(object)
 }
 
 /// New memory of exactly the type of `T`, with an empty base, as a `tp_alloc` of this type would lay it out; the state is
@@ -108,8 +90,7 @@ pub(crate) fn track(object: &Bound<'_, PyAny>) {
     }
 }
 
-/// Dead instances: memory that is no object, only a collector's header that tracks nothing and an empty base; or objects
-/// at rest.
+/// Dead instances (KEPT).
 pub(super) struct FreeList(UnsafeCell<Vec<*mut ffi::PyObject>>);
 
 // SAFETY: touched attached only (ATTACHED), and never across a call into the interpreter.
@@ -147,23 +128,16 @@ unsafe impl Sync for Later {}
 static LATER: Later = Later { depth: AtomicUsize::new(0), list: UnsafeCell::new(Vec::new()) };
 
 impl Later {
-    /// Whether an object can be freed now, which ends with `leave`.
-    fn begin(&self) -> bool {
+    /// Whether `object` can be freed now, which ends with `leave`; else `dealloc` is called for it later.
+    fn enter(&self, object: *mut ffi::PyObject, dealloc: ffi::destructor) -> bool {
         let depth = self.depth.load(Ordering::Relaxed);
         if depth < DEEPEST {
             self.depth.store(depth + 1, Ordering::Relaxed);
+            return true;
         }
-        depth < DEEPEST
-    }
-
-    /// As `begin`; where the answer is no, `dealloc` is called for the object later.
-    fn enter(&self, object: *mut ffi::PyObject, dealloc: ffi::destructor) -> bool {
-        let now = self.begin();
-        if !now {
-            // SAFETY: ATTACHED, and no call into the interpreter.
-            unsafe { (*self.list.get()).push((dealloc, object)) };
-        }
-        now
+        // SAFETY: ATTACHED, and no call into the interpreter.
+        unsafe { (*self.list.get()).push((dealloc, object)) };
+        false
     }
 
     fn leave(&self) {
@@ -183,39 +157,20 @@ impl Later {
 
 // SAFETY: called by CPython only, as its slot promises.
 pub(super) unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
-    // SAFETY: CPython calls this once, when nobody refers to the object any more (STATE).
-    unsafe {
-        if !T::RESTS || ffi::Py_TYPE(this) != T::place().object() || !is_left_alone(this) {
-            end::<T>(this);
-        } else if state::<T>(this).is_quiet() {
-            rest::<T>(this);
-        } else if LATER.begin() {
-            beside_exception(|| rest::<T>(this));
-            LATER.leave();
-        } else {
-            end::<T>(this);
-        }
-    }
-}
-
-/// The end of an instance that is not laid to rest. The base's own deallocator is not called: its struct is empty, and it
-/// would come back here, since it looks the type up in the object. An exception under way stays.
-///
-/// # Safety
-/// As `dealloc`.
-unsafe fn end<T: Native>(this: *mut ffi::PyObject) {
-    // SAFETY: the caller's promise.
+    // SAFETY: CPython calls this once, when nobody refers to the object any more (STATE). The base's own deallocator
+    // is not called: its struct is empty, and it would come back here, since it looks the type up in the object. An
+    // exception under way stays.
     unsafe {
         let class = ffi::Py_TYPE(this);
         if state::<T>(this).has_last_words() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
         }
         ffi::PyObject_GC_UnTrack(this.cast());
-        // An object whose finalizer has run is not kept: its header says so, and the next would stay silent.
-        let fresh = ffi::PyObject_GC_IsFinalized(this) == 0;
-        if T::KEPT > 0 && fresh && class == T::place().object() {
-            if LATER.enter(this, dealloc::<T>) {
+        if T::KEPT > 0 && class == T::place().object() {
+            if state::<T>(this).is_quiet() {
                 keep_or_free::<T>(this);
+            } else if LATER.enter(this, dealloc::<T>) {
+                beside_exception(|| keep_or_free::<T>(this));
                 LATER.leave();
             }
             return;
@@ -253,55 +208,17 @@ unsafe fn keep_or_free<T: Native>(this: *mut ffi::PyObject) {
         if (*class).tp_weaklistoffset != 0 && !(*weak_references).is_null() {
             ffi::PyObject_ClearWeakRefs(this);
         }
-        beside_exception(|| {
-            state_pointer::<T>(this).drop_in_place();
-            clear_base::<T>(this);
-        });
+        state_pointer::<T>(this).drop_in_place();
+        clear_base::<T>(this);
         let list = T::place().free.list();
-        if !T::RESTS && list.len() < T::KEPT {
+        // One whose finalizer has run is not kept: its header says so, and the next would stay silent.
+        if list.len() < T::KEPT && ((*class).tp_finalize.is_none() || ffi::PyObject_GC_IsFinalized(this) == 0)
+        {
             list.push(this);
-            ffi::Py_DECREF(class.cast());
         } else {
             free::<T>(this);
         }
     }
-}
-
-/// Lays an instance on the list, as an object. It has no weak references and no base with memory of its own.
-///
-/// # Safety
-/// As `dealloc`; the object is of exactly the type of `T`, which rests, and `is_left_alone`.
-unsafe fn rest<T: Native>(this: *mut ffi::PyObject) {
-    // SAFETY: the caller's promise. From here on the reference is the list's: emptying it may run any code, which may
-    // find the object.
-    unsafe {
-        ffi::Py_INCREF(this);
-        state::<T>(this).rest();
-        let list = T::place().free.list();
-        if list.len() < T::KEPT {
-            list.push(this);
-        } else if ffi::Py_REFCNT(this) == 1 {
-            // It owns nothing (RESTING), so there is nothing to drop.
-            ffi::PyObject_GC_UnTrack(this.cast());
-            free::<T>(this);
-        } else {
-            ffi::Py_DECREF(this);
-        }
-    }
-}
-
-/// Whether the collector knows the object, has not finalized it, and is not at it: one that it found to be garbage would
-/// be cleared under the next owner. The two words in front of an object are the collector's in all versions of CPython
-/// that there are: its neighbours in a list of all that are tracked, and two marks in the low bits of the second.
-///
-/// # Safety
-/// An object of a type with a collector's header.
-unsafe fn is_left_alone(this: *mut ffi::PyObject) -> bool {
-    const FINALIZED: usize = 1;
-    const COLLECTING: usize = 2;
-    // SAFETY: the caller's promise.
-    let [next, previous] = unsafe { *this.cast::<[usize; 2]>().sub(1) };
-    next != 0 && previous & (FINALIZED | COLLECTING) == 0
 }
 
 /// Gives the memory back.

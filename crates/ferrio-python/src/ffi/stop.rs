@@ -26,20 +26,14 @@ impl Stop {
             imp::raise(self, value);
         }
     }
-
-    /// Puts by what it has raised.
-    #[inline]
-    pub(crate) fn clear(&self) {
-        if let Some(error) = self.0.take() {
-            imp::put_by(error);
-        }
-    }
 }
 
 impl Drop for Stop {
     #[inline]
     fn drop(&mut self) {
-        self.clear();
+        if let Some(error) = self.0.take() {
+            imp::put_by(error);
+        }
     }
 }
 

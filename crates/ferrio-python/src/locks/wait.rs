@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What is waited for is known by its `Steps` only, three functions of the file that owns it. Dead coroutines are kept for
-//! reuse, so a wait that need not wait allocates nothing. One that is Done owns nothing but its `Stop`.
+//! reuse, so a wait that need not wait allocates nothing.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -331,7 +331,6 @@ impl Native for Wait {
     const NAME: &'static CStr = c"ferrio._ferrio.Wait";
     const DOC: &'static CStr = c"An operation of a lock, an event or a queue, to be awaited.";
     const KEPT: usize = 256;
-    const RESTS: bool = true;
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();
@@ -365,18 +364,7 @@ impl Native for Wait {
         }
     }
 
-    fn rest(&self) {
-        match self.stage.get() {
-            Stage::New => {
-                warn_never_awaited(&self.steps.name.to_string_lossy());
-                self.end();
-            }
-            Stage::Waiting => self.give_up(),
-            Stage::Done => {}
-        }
-        self.stop.clear();
-    }
-
+    /// Done, it owns nothing but its `Stop`.
     fn is_quiet(&self) -> bool {
         self.stage.get() == Stage::Done
     }
@@ -384,7 +372,11 @@ impl Native for Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        self.rest();
+        match self.stage.get() {
+            Stage::New => warn_never_awaited(&self.steps.name.to_string_lossy()),
+            Stage::Waiting => self.give_up(),
+            Stage::Done => {}
+        }
     }
 }
 
