@@ -1,6 +1,6 @@
 """Everything in the text that was measured, from one report: `make plots`.
 
-Reads docs/assets/benches.json, which `make bench BENCH='--rounds 2 --json docs/assets/benches.json'` writes, and makes
+Reads docs/assets/benches.json, which `make bench BENCH='--rounds 3 --json docs/assets/benches.json'` writes, and makes
 docs/assets/*.svg and docs/assets/benches.md of it, and the table of README.md between its two marks. With --check
 nothing is written: exit status 1 and the names of the files that differ. No figure is typed by hand.
 """
