@@ -47,9 +47,11 @@ touch='import ctypes; c = ctypes.CDLL(None); c.malloc.restype = ctypes.c_void_p;
 [ "$(cat "$reports"/* | grep -c 'heap-use-after-free\|detected memory leaks')" -ge 2 ] || fail "no reports were written"
 rm -f "$reports"/*
 
-# These end a program under a thread, which then never lets go of what it holds.
+# Leaks are not looked for in these. The first two end a program under a thread, which then never lets go of what it holds;
+# the third asks for `session`, of which CPython 3.13.0 never frees what it returns, on any loop or none.
 abandon='tests/test_threads.py::test_the_interpreter_ends_with_a_loop_left_open
-    tests/cli/test_cli_repl.py::test_leaving_with_a_status'
+    tests/cli/test_cli_repl.py::test_leaving_with_a_status
+    tests/tls/test_tls_resumption.py'
 
 # Left out: what measures memory or time, of which a sanitizer takes its own, and what runs valgrind, which does not go
 # with it.
