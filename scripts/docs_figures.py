@@ -1,6 +1,6 @@
 """Everything in the text that was measured, from one report: `make plots`.
 
-Reads docs/assets/benches.json, which `make bench BENCH='--rounds 3 --json docs/assets/benches.json'` writes, and makes
+Reads docs/assets/benches.json, which `make bench BENCH='--json docs/assets/benches.json'` writes, and makes
 docs/assets/*.svg and docs/assets/benches.md of it, and the table of README.md between its two marks. With --check
 nothing is written: exit status 1 and the names of the files that differ. No figure is typed by hand.
 """
@@ -11,12 +11,11 @@ import argparse
 import json
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ferrio.benches.harness.catalogue import ROWS
 from ferrio.benches.harness.plot import Bar, bars
+from ferrio.benches.harness.report import measured
 from ferrio.benches.harness.row import Metric
 from ferrio.benches.harness.runner import Result
 from ferrio.benches.harness.table import Line, lines_of, number
@@ -98,15 +97,10 @@ def main() -> int:
 def made(report: dict[str, Any]) -> dict[Path, str]:
     """Every file that follows from the report, with its text."""
     lines, spreads = [], {}
-    for row in ROWS:
-        results = {loop: restored(raw) for loop, raw in report["rows"].get(row.name, {}).items()}
-        if results:
-            reported = replace(row, metrics=tuple(metric for metric in row.metrics if has(results, metric)))
-            found = lines_of(reported, results, SUBJECT)
-            lines += found
-            spreads |= {
-                line.name: spread(metric, results) for line, metric in zip(found, reported.metrics, strict=True)
-            }
+    for row, results in measured(report):
+        found = lines_of(row, results, SUBJECT)
+        lines += found
+        spreads |= {line.name: spread(metric, results) for line, metric in zip(found, row.metrics, strict=True)}
     drawn = {key: chart(key, title, pattern, lines, spreads) for key, (title, pattern) in CHARTS.items()}
     files = {ASSETS / f"{key}.svg": text for key, text in drawn.items() if text}
     files[ASSETS / "benches.md"] = f"{table(lines)}\n\n{heading(report)}\n"
@@ -114,16 +108,6 @@ def made(report: dict[str, Any]) -> dict[Path, str]:
     short = table([line for line in lines if line.name in TELLING])
     files[readme] = MARKS.sub(lambda found: f"{found[1]}{short}\n\n{heading(report)}{found[2]}", readme.read_text())
     return files
-
-
-def restored(raw: dict[str, Any]) -> Result:
-    rounds = {int(number): figures for number, figures in raw["rounds"].items()}
-    return Result(rounds, raw["unsupported"], raw["problems"], raw["notes"])
-
-
-def has(results: dict[str, Result], metric: Metric) -> bool:
-    """Whether the report knows of it: a figure may be younger than the report."""
-    return all(metric.key in figures for result in results.values() for figures in result.rounds.values())
 
 
 def spread(metric: Metric, results: dict[str, Result]) -> tuple[float, float] | None:

@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default %(default)s")
     parser.add_argument("--seconds", type=float, default=2.0, metavar="N", help="of a measurement; default %(default)s")
     parser.add_argument("--symbols", type=int, default=0, metavar="N", help="the N functions that cost most, too")
-    parser.add_argument("--pin", action="store_true", help="server on the first CPU, client on the second")
+    parser.add_argument("--pin", action="store_true", help="the server to one CPU, too, with all its threads")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the medians")
     arguments = parser.parse_args()
     rows = select(arguments.rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -21,8 +22,8 @@ from .harness.bench import Settings
 from .harness.catalogue import select
 from .harness.contenders import LOOPS, SUBJECT, Contender
 from .harness.machine import heading
+from .harness.rounds import Budget, Results, Rounds
 from .harness.row import Row
-from .harness.runner import Result, measure_all
 
 DISTURBED = 0.1
 """Some waiting is the load client's own doing: on a quiet machine with two CPUs it is under this share."""
@@ -31,17 +32,23 @@ DISTURBED = 0.1
 SATURATED, AHEAD = 0.9, 0.1
 """A client that works for so large a share of the time, and so much more than its server, is what limits the rate."""
 
+MOST = 12
+"""Rounds of a row that nothing decides: as many again would narrow its range by no more than a third."""
+
 NO_CLIENT = build.Client("", "none", "no row needs it")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a command line may decide. `rounds` and `seconds` of 0: as `quick` has it; `goals`: judge by goals.py."""
+    """What a command line may decide. `rounds` of 0: as many as verdicts take, within `minutes`; `seconds` of 0: as
+    `quick` has it; `goals`: judge by goals.py.
+    """
 
     rows: str = "*"
     loops: str = ",".join(LOOPS)
     subject: str = SUBJECT
     rounds: int = 0
+    minutes: float = 19.0
     seconds: float = 0.0
     quick: bool = False
     pin: bool = False
@@ -49,13 +56,14 @@ class Options:
     json: Path | None = None
     markdown: Path | None = None
 
-    def how_often(self) -> int:
+    def budget(self) -> Budget:
         """Rounds of each row."""
-        return self.rounds or (3 if self.quick else 4)
+        first = self.rounds or 3
+        return Budget(first, first if self.rounds or self.quick else MOST, self.minutes)
 
 
 def run(options: Options) -> None:
-    """Measure, print the table as it grows, write the files that were asked for."""
+    """Measure, print the table, write the files that were asked for."""
     began = time.monotonic()
     rows = select(options.rows)
     rows, left_out = without_packages(rows)
@@ -98,33 +106,33 @@ def client_for(rows: list[Row]) -> tuple[build.Client, list[str]]:
 
 
 def settings_of(options: Options, client: build.Client) -> Settings:
-    cpus: tuple[int | None, int | None] = (None, None)
-    if options.pin:
-        allowed = sorted(os.sched_getaffinity(0))
-        if len(allowed) < 2:
-            raise SystemExit("--pin needs two CPUs.")
-        cpus = (allowed[0], allowed[1])
+    """The client keeps to one CPU, where there are two: wherever the kernel moved it, it would push the server away."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if options.pin and len(allowed) < 2:
+        raise SystemExit("--pin needs two CPUs.")
     return Settings(
         warmup=0.05 if options.quick else 0.1,
         seconds=options.seconds or (0.12 if options.quick else 0.2),
         quick=options.quick,
         client=client.path,
-        server_cpu=cpus[0],
-        client_cpu=cpus[1],
+        server_cpu=allowed[0] if options.pin else None,
+        client_cpu=allowed[-1] if len(allowed) > 1 else None,
         file_limit=lifetime.raise_file_limit(),
     )
 
 
 def conditions(options: Options, settings: Settings) -> str:
-    pin = "server and client pinned to a CPU each" if options.pin else "not pinned"
+    budget = options.budget()
+    further = f", up to {budget.most} where nothing is decided" if budget.most > budget.first else ""
+    pin = "nothing pinned" if settings.client_cpu is None else "client on one CPU"
     quick = "; --quick: smaller crowds, not evidence" if options.quick else ""
     return (
-        f"{options.how_often()} rounds of {settings.seconds:g} s after {settings.warmup:g} s of warm-up, "
-        f"a fresh process each, loops interleaved in alternating order, {pin}{quick}"
+        f"{budget.first} rounds{further}, of {settings.seconds:g} s after {settings.warmup:g} s of warm-up, a fresh "
+        f"process each, loops interleaved in alternating order, {pin}{', server on another' * options.pin}{quick}"
     )
 
 
-def remarks(row: Row, results: dict[str, Result]) -> list[str]:
+def remarks(row: Row, results: Results) -> list[str]:
     """What has to be said below the table about a row."""
     said = []
     for label, result in results.items():
@@ -165,22 +173,31 @@ def saturation(rows: list[Row], raw: dict[str, dict[str, Any]]) -> list[str]:
 def measure(
     options: Options, settings: Settings, rows: list[Row], found: list[Contender], head: list[str], said: list[str]
 ) -> dict[str, Any]:
-    """Measure and print row by row; what --json and --markdown write."""
+    """Measure, then print; what --json and --markdown write."""
     labels = [contender.label for contender in found]
     subject = options.subject if options.subject in labels else None
-    print("\n".join(head), "", table.terminal_head(labels, options.goals), sep="\n", flush=True)
-    raw: dict[str, dict[str, Any]] = {}
+    print("\n".join(head), flush=True)
+    rounds = Rounds(rows, found, settings, options.budget(), tell)
+    taken = rounds.measure(lambda row, results: table.undecided(row, results, subject))
+    tell("")
+    print("", table.terminal_head(labels, options.goals), sep="\n")
     markdown = [table.markdown_head(labels)]
-    for row, results in measure_all(rows, found, options.how_often(), settings):
-        for line in table.lines_of(row, results, subject):
-            print(table.terminal(line, options.goals), flush=True)
+    for row in rows:
+        for line in table.lines_of(row, taken[row.name], subject):
+            print(table.terminal(line, options.goals))
             markdown.append(table.markdown(line))
-        said = said + remarks(row, results)
-        raw[row.name] = {label: asdict(result) for label, result in results.items()}
+        said = said + remarks(row, taken[row.name])
+    raw = {row: {label: asdict(result) for label, result in results.items()} for row, results in taken.items()}
     said = said + disturbance(raw) + saturation(rows, raw)
     if said:
         print("", *said, sep="\n")
     return {"head": head, "remarks": said, "rows": raw, "markdown": "\n".join(markdown)}
+
+
+def tell(doing: str) -> None:
+    """What is being done, on one line of a terminal that looks at standard error."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{doing}", end="", file=sys.stderr, flush=True)
 
 
 def write(options: Options, report: dict[str, Any]) -> None:

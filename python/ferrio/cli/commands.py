@@ -94,20 +94,20 @@ BENCH = Command(
     "Compare the event loops that are installed, on this machine",
     ("[ROW...] [OPTIONS]",),
     "Without arguments: a few telling rows in short windows, about ten seconds for each loop. With rows (shell\n"
-    "patterns, 'echo_*'): these, in full windows, 4 rounds. Loops that are not installed are left out:\n"
-    "pip install uvloop rloop rsloop",
+    "patterns, 'echo_*'): these, in full windows, 3 rounds, and up to 12 until a verdict is reached. Loops that are\n"
+    "not installed are left out: pip install uvloop rloop rsloop",
     (
         Option("--quick", "Short windows and small crowds, 3 rounds: a look, not evidence."),
-        Option("--full", "The whole table in full windows, 4 rounds: about four minutes for each loop."),
+        Option("--full", "The whole table in full windows: about three minutes for each loop, 19 in all."),
         Option(
             "--loops",
             "Loops to compare, [LABEL=]LOOP[@PYTHON],...; all that are installed by default.",
             value="A,B",
             complete=loop_names,
         ),
-        Option("--rounds", "Rounds of each row.", value="N", parse=at_least_one),
+        Option("--rounds", "Just so many rounds of each row.", value="N", parse=at_least_one),
         Option("--subject", "The loop that the ratios are of; ferrio by default.", value="LABEL", complete=loop_names),
-        Option("--pin", "Server on the first CPU, load client on the second."),
+        Option("--pin", "The server to one CPU, with all its threads; the load client always has one of its own."),
         Option("--json", "Write every figure of every round.", value="FILE", complete=FILE),
         Option("--markdown", "Write head and table as Markdown.", value="FILE", complete=FILE),
         Option("--list", "Print the names of the rows and exit."),

@@ -15,7 +15,8 @@ from html import escape
 
 WIDTH, LABEL, FIGURE, ROW, TOP, BOTTOM = 760, 190, 96, 26, 58, 44
 BETTER, WORSE, EVEN = "#d9622b", "#9a6bea", "#8b949e"  # 3:1 and more on white and on #1e2129
-MEANING = {BETTER: "certainly better", WORSE: "certainly worse", EVEN: "within noise"}
+MEANING = {"+": "certainly better", "-": "certainly worse", "=": "equal", "?": "undecided"}
+LEGEND = {BETTER: MEANING["+"], WORSE: MEANING["-"], EVEN: "equal (=) or undecided (?)"}
 STYLE = (
     "svg.chart{font:13px system-ui,sans-serif;max-width:100%;height:auto}"
     "svg.chart:root{color:#1f2328;background:#fff}"  # :root only where the chart is not part of a page
@@ -26,7 +27,7 @@ TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: its ratio, the lowest and highest of its rounds, and the verdict `+`, `-` or `=`."""
+    """One row: its ratio, the lowest and highest of its rounds, and the verdict, one of MEANING."""
 
     name: str
     value: float
@@ -38,7 +39,7 @@ class Bar:
         return {"+": BETTER, "-": WORSE}.get(self.verdict, EVEN)
 
     def spoken(self) -> str:
-        return f"{self.name} {self.value:.2f} ({self.low:.2f} to {self.high:.2f}), {MEANING[self.colour()]}"
+        return f"{self.name} {self.value:.2f} ({self.low:.2f} to {self.high:.2f}), {MEANING[self.verdict]}"
 
 
 def bars(key: str, title: str, note: str, rows: Sequence[Bar]) -> str:
@@ -100,7 +101,7 @@ def drawn(bar: Bar, axis: Axis, top: float) -> list[str]:
 
 def legend(rows: Sequence[Bar], y: float) -> list[str]:
     parts, x = [], float(LABEL)
-    for colour, meaning in MEANING.items():
+    for colour, meaning in LEGEND.items():
         if any(bar.colour() == colour for bar in rows):
             parts.append(f'<rect x="{x:.0f}" y="{y - 9:.0f}" width="10" height="10" rx="2" fill="{colour}"/>')
             parts.append(text(x + 15, y, meaning, 'font-size="11"'))

@@ -31,9 +31,9 @@ class Metric:
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. `rounds` bounds the rounds of a slow one; `loaded` rows need the load client, `rust` ones what
-    only the one in Rust can do. `needs` names the packages without which there is nothing to measure. `bare` is what
-    stands in for the loop to tell the kernel's limit.
+    """One measurement. `rounds` bounds those of a slow one, 1 forbids further ones, too; `loaded` rows need the load
+    client, `rust` ones what only the one in Rust can do. `needs` names the packages without which there is nothing to
+    measure. `bare` is what stands in for the loop to tell the kernel's limit.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Runs the measurements: one fresh process each, contenders in alternating order, round by round.
+"""Runs the measurements of a round: one fresh process each, contenders in alternating order.
 
 The order turns with every round and is reversed in every other one, so that no loop is always first after a
 pause, or always next to the same neighbour. Must not know how figures are compared.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -58,15 +57,14 @@ def order(contenders: list[Contender], number: int) -> list[Contender]:
     return turned[::-1] if number % 2 else turned
 
 
-def measure_row(row: Row, contenders: list[Contender], rounds: int, settings: Settings) -> dict[str, Result]:
-    """All rounds of a row, by the contender's label."""
-    results = {contender.label: Result() for contender in contenders}
-    for number in range(min(rounds, row.rounds or rounds)):
-        for contender in order(contenders, number):
-            result = results[contender.label]
-            if result.unsupported is None and len(result.problems) < 2:
-                _note(result, number, run_once(row, contender, settings))
-    return results
+def measure_round(
+    row: Row, contenders: list[Contender], number: int, settings: Settings, results: dict[str, Result]
+) -> None:
+    """That round of a row, into the results. Who failed twice, or does not have it, is left out."""
+    for contender in order(contenders, number):
+        result = results[contender.label]
+        if result.unsupported is None and len(result.problems) < 2:
+            _note(result, number, run_once(row, contender, settings))
 
 
 def run_once(row: Row, contender: Contender, settings: Settings) -> dict[str, Any]:
@@ -107,11 +105,3 @@ def _note(result: Result, number: int, answer: dict[str, Any]) -> None:
     else:
         result.rounds[number] = answer["figures"]
     result.notes += [note for note in answer.get("notes", []) if note not in result.notes]
-
-
-def measure_all(
-    rows: list[Row], contenders: list[Contender], rounds: int, settings: Settings
-) -> Iterator[tuple[Row, dict[str, Result]]]:
-    """Row after row, as soon as each is measured."""
-    for row in rows:
-        yield row, measure_row(row, contenders, rounds, settings)

@@ -1,38 +1,41 @@
-"""From rounds to a verdict: medians, paired ratios, and whether a difference is more than noise.
+"""From rounds to a verdict: means, paired ratios, and whether a difference is more than noise.
 
-Two loops are compared pair by pair: their figures of the same round, taken seconds apart, make one ratio.
-The verdict is a paired t-test on the logarithms of the ratios at 95 %, plus a floor: two runs of the same
-loop differ by up to 2 % for reasons of memory layout that no number of rounds averages out. A ratio above 1
-means better.
+Two loops are compared pair by pair: their figures of the same round, taken seconds apart, make one ratio, and how far
+the ratios scatter says how sure their mean is. Few rounds tell little of that, so what all loops of the line show of
+the noise counts as well: as a line's figures are a loop's own level times a level of the round times noise, what
+remains when both levels are taken away is noise. A verdict is given where the truth is on one side of the margin in 99
+of 100 tables; else there is none. A ratio above 1 means better.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
+from statistics import fmean, median, variance
 
-FLOOR = 1.02
+MARGIN = 1.03
+"""Two runs of the same loop differ by up to that for reasons of memory layout, which no rounds average out."""
 
-# Two-sided 95 % quantiles of Student's t, by degrees of freedom; beyond ten, a little too strict.
-STUDENT = (math.inf, 12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+BORROWED = 4
+"""What the line says of a pair's noise weighs as much as so many further rounds of the pair itself would."""
+
+# Two-sided 99 % quantiles of Student's t, by degrees of freedom; between two of them, a little too strict.
+FREEDOM = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30)
+STUDENT = (63.7, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.25, 3.169, 3.055, 2.947, 2.845, 2.75)
+
+Figures = Mapping[int, float]
+"""Of one loop, by round."""
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Subject against one peer; `low` to `high` holds the true ratio in 95 of 100 tables."""
+    """Subject against one peer; `low` to `high` holds the true ratio in 99 of 100 tables."""
 
     value: float
     low: float
     high: float
-
-    def beats(self, factor: float = 1.0) -> bool:
-        """Certainly better than `factor` times the peer."""
-        return self.low > factor and self.value > factor * FLOOR
-
-    def trails(self, factor: float = 1.0) -> bool:
-        """Certainly worse than `factor` times the peer."""
-        return self.high < factor and self.value < factor / FLOOR
 
     def is_open(self) -> bool:
         """Nothing can be said: one round only, or a machine too busy to compare."""
@@ -43,11 +46,48 @@ class Ratio:
         return Ratio(self.value, 0.0, math.inf)
 
     def verdict(self) -> str:
-        """`+` better, `-` worse, `=` not distinguishable."""
-        return "+" if self.beats() else "-" if self.trails() else "="
+        """`+` better and `-` worse, by more than the margin, `=` not further apart than it, `?` not decided."""
+        if self.low > MARGIN:
+            return "+"
+        if self.high < 1 / MARGIN:
+            return "-"
+        return "=" if self.low >= 1 / MARGIN and self.high <= MARGIN else "?"
 
 
-def compare(subject: dict[int, float], peer: dict[int, float], higher_is_better: bool) -> Ratio | None:
+@dataclass(frozen=True)
+class Noise:
+    """How the logarithm of a ratio of two loops scatters from round to round: squares, and how many are free."""
+
+    squares: float
+    freedom: int
+
+    def beside(self, own: Noise) -> Noise:
+        """What the line says without the pair itself, and no more of it than shall count."""
+        others = self.freedom - own.freedom
+        count = max(min(others, BORROWED), 0)
+        return Noise(max(self.squares - own.squares, 0.0) / others * count, count) if count else Noise(0.0, 0)
+
+
+def noise_of(line: Iterable[Figures]) -> Noise:
+    """What all loops of a line say of it together. Rounds need not be the same ones for all."""
+    logs = [{number: math.log(figure) for number, figure in loop.items() if figure > 0} for loop in line]
+    logs = [loop for loop in logs if loop]
+    numbers = {number for loop in logs for number in loop}
+    levels, rounds = [0.0] * len(logs), dict.fromkeys(numbers, 0.0)
+    for _ in range(20):  # turn by turn, the levels settle at those of least squares
+        levels = [fmean(log - rounds[number] for number, log in loop.items()) for loop in logs]
+        rounds = {
+            number: fmean(loop[number] - level for loop, level in zip(logs, levels, strict=True) if number in loop)
+            for number in numbers
+        }
+    rest = [
+        log - level - rounds[number] for loop, level in zip(logs, levels, strict=True) for number, log in loop.items()
+    ]
+    freedom = max(len(rest) - len(logs) - len(numbers) + 1, 0) if rest else 0
+    return Noise(2 * math.fsum(each * each for each in rest), freedom)
+
+
+def compare(subject: Figures, peer: Figures, higher_is_better: bool, noise: Noise) -> Ratio | None:
     """The ratio by round, where both have a figure; None when they never have."""
     logs = [
         math.log(subject[number] / peer[number]) * (1 if higher_is_better else -1)
@@ -56,12 +96,18 @@ def compare(subject: dict[int, float], peer: dict[int, float], higher_is_better:
     ]
     if not logs:
         return None
-    margin = math.inf
+    centre, margin = fmean(logs), math.inf
     if len(logs) > 1:
-        margin = STUDENT[min(len(logs), len(STUDENT)) - 1] * stdev(logs) / math.sqrt(len(logs))
-    centre = fmean(logs)
+        own = Noise(variance(logs) * (len(logs) - 1), len(logs) - 1)
+        others = noise.beside(own)
+        freedom = own.freedom + others.freedom
+        margin = student(freedom) * math.sqrt((own.squares + others.squares) / freedom / len(logs))
     low, high = math.exp(centre - margin), (math.inf if margin == math.inf else math.exp(centre + margin))
-    return Ratio(math.exp(median(logs)), low, high)
+    return Ratio(math.exp(centre), low, high)
+
+
+def student(freedom: int) -> float:
+    return STUDENT[bisect_right(FREEDOM, freedom) - 1]
 
 
 @dataclass(frozen=True)
@@ -73,6 +119,6 @@ class Summary:
     highest: float
 
 
-def summarise(figures: dict[int, float]) -> Summary:
+def summarise(figures: Figures) -> Summary:
     values = figures.values()
     return Summary(median(values), min(values), max(values))

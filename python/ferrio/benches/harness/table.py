@@ -12,7 +12,7 @@ from ..goals import BEST, ITSELF, Goal, goal_of
 from .contenders import LIMIT
 from .row import Metric, Row
 from .runner import Result
-from .statistics import Ratio, Summary, compare, summarise
+from .statistics import Noise, Ratio, Summary, compare, noise_of, summarise
 
 WIDTH = {"line": 27, "unit": 9, "loop": 23, "best": 22}
 
@@ -66,22 +66,31 @@ def lines_of(row: Row, results: dict[str, Result], subject: str | None) -> list[
     return [_line(row, metric, results, subject) for metric in row.metrics]
 
 
+def undecided(row: Row, results: dict[str, Result], subject: str | None) -> set[str]:
+    """The loops without a verdict in some line, which further rounds may decide, and the subject with them."""
+    cells = [each for line in lines_of(row, results, subject) for each in line.cells.items()]
+    ratios = [(label, cell.ratio) for label, cell in cells if cell.ratio and not cell.ratio.is_open()]
+    doubtful = {label for label, ratio in ratios if ratio.verdict() == "?"}
+    return doubtful | {subject} if subject and doubtful else set()
+
+
 def _line(row: Row, metric: Metric, results: dict[str, Result], subject: str | None) -> Line:
     own = results[subject].figures(metric.key) if subject in results else {}
+    noise = noise_of(result.figures(metric.key) for result in results.values())
     cells = {}
     for label, result in results.items():
         figures = result.figures(metric.key)
         if not figures:
             cells[label] = Cell(None, "failed" if result.unsupported is None else "-")
             continue
-        ratio = None if label == subject else compare(own, figures, metric.higher_is_better)
+        ratio = None if label == subject else compare(own, figures, metric.higher_is_better, noise)
         if ratio and subject and metric.is_spoiled and _too_busy(result, results[subject]):
             ratio = ratio.blurred()
         cells[label] = Cell(summarise(figures), "", ratio)
     name = row.name + metric.suffix
     best, goal = _best(cells, subject, metric.higher_is_better), goal_of(name)
     state = _state(cells, subject, best, goal) if subject else ""
-    return Line(name, metric.unit, cells, best, goal, state, _ceiling(metric, results, best, goal))
+    return Line(name, metric.unit, cells, best, goal, state, _ceiling(metric, results, noise, best, goal))
 
 
 def _too_busy(*results: Result) -> bool:
@@ -108,15 +117,17 @@ def _state(cells: dict[str, Cell], subject: str | None, best: str | None, goal: 
     ratio = cells[peer].ratio if peer in cells else None
     if ratio is None or ratio.is_open():
         return "open" if ratio else ""
-    return "met" if ratio.value >= goal.at_least else "MISSED" if ratio.trails(goal.at_least) else "near"
+    return "met" if ratio.value >= goal.at_least else "MISSED" if ratio.high < goal.at_least else "near"
 
 
-def _ceiling(metric: Metric, results: dict[str, Result], best: str | None, goal: Goal | None) -> Ratio | None:
+def _ceiling(
+    metric: Metric, results: dict[str, Result], noise: Noise, best: str | None, goal: Goal | None
+) -> Ratio | None:
     peer = _peer(best, goal) if goal else None
     if peer not in results or LIMIT not in results:
         return None
     limit, figures = results[LIMIT].figures(metric.key), results[peer].figures(metric.key)
-    return compare(limit, figures, metric.higher_is_better)
+    return compare(limit, figures, metric.higher_is_better, noise)
 
 
 def _peer(best: str | None, goal: Goal) -> str | None:

@@ -15,7 +15,7 @@ typedef struct bio_method_st BIO_METHOD;
 enum { WANT_READ = 2, WANT_WRITE = 3, ZERO_RETURN = 6 };
 enum { CTRL_MIN_VERSION = 123, TLS1_3 = 0x304, OVERHEAD = 22 }; /* of a record: header, type and tag */
 enum { CTRL_MODE = 33, CTRL_READ_AHEAD = 41, CTRL_GROUPS = 92, MODE_MOVING = 2, MODE_AUTO_RETRY = 4 };
-enum { FILE_PEM = 1, PIECE = 256 * 1024, CIPHERTEXT = PIECE + PIECE / 16384 * OVERHEAD };
+enum { FILE_PEM = 1, PIECE = 256 * 1024, RECEIVE_BUFFER = 256 * 1024, CIPHERTEXT = PIECE + PIECE / 16384 * OVERHEAD };
 
 struct openssl {
     const void *(*TLS_client_method)(void);
