@@ -73,8 +73,7 @@ impl<C: Door> Stream<C> {
     /// `write`, with the argument at hand.
     pub(crate) fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(bytes) = data.cast_exact::<PyBytes>() {
-            return self
-                .write_bytes(this, bytes.as_bytes(), || Ok(Chunk::Shared(Exported::new(data, false)?)));
+            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
         }
         require_bytes_like(data, WRITABLE)?;
         let exported = Exported::new(data, false)?;
@@ -100,13 +99,7 @@ impl<C: Door> Stream<C> {
         // asyncio takes None, too.
         let lines = lines.filter(|lines| !lines.is_none()).map(|lines| lines.try_iter()).transpose()?;
         for line in lines.into_iter().flatten() {
-            let line = line?;
-            let exported = Exported::new(&line, false)?;
-            chunks.push(if line.is_exact_instance_of::<PyBytes>() {
-                Chunk::Shared(exported)
-            } else {
-                Chunk::Copied(exported.as_ref().to_vec())
-            });
+            chunks.push(Chunk::of(&line?)?);
         }
         if !self.is_writable(this, C::WRITELINES, chunks.is_empty())? {
             return Ok(());

@@ -3,12 +3,16 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::iter;
 
 /// Bytes above which the producer is told to pause; asyncio's default.
 const HIGH: usize = 64 * 1024;
 
-/// Pieces handed to the kernel at once. More than fit into a socket's buffer as a rule; below every system's own limit.
-const PIECES: usize = 64;
+/// Pieces handed to the kernel at once: as many as Linux and macOS take.
+const PIECES: usize = 1024;
+
+/// The list of so few takes no memory of its own.
+const FEW: usize = 16;
 
 /// The two marks of a buffer: pause above `high`, go on at `low`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,13 +105,16 @@ impl<B: AsRef<[u8]>> Outgoing<B> {
         let count = {
             let queue = self.queue.borrow();
             let Some(queue) = &*queue else { return Ok(0) };
-            let mut pieces = [IoSlice::new(&[]); PIECES];
-            let mut skip = queue.written;
-            for (piece, chunk) in pieces.iter_mut().zip(&queue.chunks) {
-                *piece = IoSlice::new(&chunk.as_ref()[skip..]);
-                skip = 0;
+            let skips = iter::once(queue.written).chain(iter::repeat(0));
+            let offered =
+                queue.chunks.iter().zip(skips).map(|(chunk, skip)| IoSlice::new(&chunk.as_ref()[skip..]));
+            if queue.chunks.len() <= FEW {
+                let mut pieces = [IoSlice::new(&[]); FEW];
+                pieces.iter_mut().zip(offered).for_each(|(piece, offer)| *piece = offer);
+                write(&pieces[..queue.chunks.len()])?
+            } else {
+                write(&offered.take(PIECES).collect::<Vec<_>>())?
             }
-            write(&pieces[..queue.chunks.len().min(PIECES)])?
         };
         self.advance(count);
         Ok(count)
@@ -198,6 +205,20 @@ mod tests {
                 .unwrap();
         }
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn no_more_pieces_are_offered_than_the_kernel_takes() {
+        for count in [1, FEW, FEW + 1, PIECES, PIECES + 1] {
+            let outgoing = Outgoing::new();
+            (0..count).for_each(|_| outgoing.push(vec![1; 2], 0));
+            let write = |pieces: &[IoSlice<'_>]| {
+                assert_eq!(pieces.len(), count.min(PIECES));
+                Ok(pieces.iter().map(|piece| piece.len()).sum())
+            };
+            assert_eq!(outgoing.flush(write).unwrap(), count.min(PIECES) * 2);
+            assert_eq!(outgoing.size(), count.saturating_sub(PIECES) * 2);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Memory that Rust and Python share for a moment: `bytes` that a call fills, and buffers that objects export.
+//! Memory that Rust and Python share for a moment: `bytes` that a call fills or that are kept, and buffers that objects
+//! export.
 
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -6,6 +7,8 @@ use std::ptr;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+
+use super::reference::Ref;
 
 /// A `bytes` of the length that `fill` reports, at most `capacity`, filled without a copy. `Ok(None)` passes through.
 pub(crate) fn bytes_filled_by<E>(
@@ -37,6 +40,28 @@ pub(crate) fn bytes_filled_by<E>(
 unsafe extern "C" {
     /// Part of CPython's documented interface, though pyo3 keeps it to itself.
     fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
+}
+
+/// A `bytes` that is kept: what it holds never changes.
+pub(crate) struct KeptBytes(Ref);
+
+impl From<Bound<'_, PyBytes>> for KeptBytes {
+    fn from(bytes: Bound<'_, PyBytes>) -> Self {
+        KeptBytes(Ref::from(bytes.into_any()))
+    }
+}
+
+impl AsRef<[u8]> for KeptBytes {
+    fn as_ref(&self) -> &[u8] {
+        let object = self.0.as_ptr();
+        // SAFETY: made of a `bytes`, which we keep alive; its length and place are its own for good.
+        unsafe {
+            std::slice::from_raw_parts(
+                ffi::PyBytes_AS_STRING(object).cast(),
+                ffi::Py_SIZE(object).unsigned_abs(),
+            )
+        }
+    }
 }
 
 /// The buffer that `object` exports, kept exported until dropped.

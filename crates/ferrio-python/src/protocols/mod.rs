@@ -16,11 +16,12 @@ use ferrio_engine::transport::{Channel, Fault, Protocol, Received};
 use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::base_events::BaseLoop;
 use crate::doors::Door;
 use crate::exceptions::{leaves_the_loop, os_error};
-use crate::ffi::buffers::Exported;
+use crate::ffi::buffers::{Exported, KeptBytes};
 use crate::ffi::call::{call_method1, copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::{Ref, is_last};
@@ -36,9 +37,25 @@ pub(crate) use receiving::Takes;
 /// Data that waits to be written.
 pub(crate) enum Chunk {
     /// An immutable object, kept as it is.
-    Shared(Exported),
+    Kept(KeptBytes),
     /// A copy of one that may change.
     Copied(Vec<u8>),
+}
+
+impl Chunk {
+    /// What has to be written of any object that exports bytes.
+    pub(crate) fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(match data.cast_exact::<PyBytes>() {
+            Ok(bytes) => Chunk::from(bytes.clone()),
+            Err(_) => Chunk::Copied(Exported::new(data, false)?.as_ref().to_vec()),
+        })
+    }
+}
+
+impl From<Bound<'_, PyBytes>> for Chunk {
+    fn from(bytes: Bound<'_, PyBytes>) -> Self {
+        Chunk::Kept(bytes.into())
+    }
 }
 
 impl From<Vec<u8>> for Chunk {
@@ -50,7 +67,7 @@ impl From<Vec<u8>> for Chunk {
 impl AsRef<[u8]> for Chunk {
     fn as_ref(&self) -> &[u8] {
         match self {
-            Chunk::Shared(exported) => exported.as_ref(),
+            Chunk::Kept(bytes) => bytes.as_ref(),
             Chunk::Copied(bytes) => bytes,
         }
     }

@@ -81,16 +81,13 @@ impl Buffered {
         pending(py, &self.outgoing)
     }
 
-    pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Option<Exported>> {
+    pub(crate) fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         if !self.owes.take() {
             return Ok(None);
         }
         let Some(outgoing) = self.outgoing.bind(py) else { return Ok(None) };
-        let bytes = call_method0(&outgoing, intern!(py, "read"))?;
-        if bytes.cast::<PyBytes>()?.as_bytes().is_empty() {
-            return Ok(None);
-        }
-        Exported::new(&bytes, false).map(Some)
+        let bytes = call_method0(&outgoing, intern!(py, "read"))?.cast_into::<PyBytes>()?;
+        Ok(Some(bytes).filter(|bytes| !bytes.as_bytes().is_empty()))
     }
 
     pub(crate) fn handshake(&self, py: Python<'_>) -> PyResult<Progress> {

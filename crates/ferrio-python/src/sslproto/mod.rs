@@ -99,8 +99,7 @@ impl SslTransport {
     /// `write`, with the argument at hand.
     pub(crate) fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(bytes) = data.cast_exact::<PyBytes>() {
-            let bytes = bytes.as_bytes();
-            return self.write_bytes(this, bytes, || Ok(Chunk::Shared(Exported::new(data, false)?)));
+            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
         }
         let is_bytes = data.is_instance_of::<PyBytes>() || data.is_instance_of::<PyByteArray>();
         if !is_bytes && !data.is_instance_of::<PyMemoryView>() {
@@ -139,14 +138,14 @@ impl SslTransport {
         if !self.may_write(this)? {
             return Ok(());
         }
-        let chunks: Vec<Chunk> = lines.try_iter()?.map(|line| chunk(&line?)).collect::<PyResult<_>>()?;
+        let chunks: Vec<Chunk> = lines.try_iter()?.map(|line| Chunk::of(&line?)).collect::<PyResult<_>>()?;
         self.layer.write_all(this, chunks)
     }
 
     /// CPython's own tests queue data so, behind the back of the peer.
     fn append_to_backlog(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [Some(data)] = args.bind("_test__append_write_backlog", ["data"], 1)? else { return Ok(()) };
-        self.layer.queue(chunk(&data)?);
+        self.layer.queue(Chunk::of(&data)?);
         Ok(())
     }
 
@@ -334,15 +333,6 @@ impl Io for SslTransport {
             result => result,
         }
     }
-}
-
-fn chunk(data: &Bound<'_, PyAny>) -> PyResult<Chunk> {
-    let exported = Exported::new(data, false)?;
-    Ok(if data.is_exact_instance_of::<PyBytes>() {
-        Chunk::Shared(exported)
-    } else {
-        Chunk::Copied(exported.as_ref().to_vec())
-    })
 }
 
 /// The marks of flow control as asyncio works them out for TLS.

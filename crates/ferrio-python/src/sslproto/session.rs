@@ -95,7 +95,7 @@ impl Session for Cipher {
     fn take(&self, this: Self::Cx<'_>) -> PyResult<Chunk> {
         match self {
             Cipher::Buffered(session) => {
-                Ok(session.take(this.py())?.map_or(Chunk::Copied(Vec::new()), Chunk::Shared))
+                Ok(session.take(this.py())?.map_or(Chunk::Copied(Vec::new()), Chunk::from))
             }
             Cipher::Direct(session) => Ok(Chunk::Copied(session.take())),
         }
