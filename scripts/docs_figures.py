@@ -39,7 +39,7 @@ CHARTS = {
         r"|to_thread\w*|run_in_executor|async_tree_\w+",
     ),
     "echo-cpu": ("Servers: CPU time per round trip", r"echo_\w+\.cpu|connection_rate\.cpu"),
-    "echo-rate": ("Servers: what the client sees", r"echo_\w+|connection_rate|bulk_\w+"),
+    "echo-rate": ("Servers: what the client sees", r"echo_\w+|connection_rate|bulk_\w+|asyncio_tcp\w*"),
     "web": ("HTTP and WebSocket: CPU time per request", r"(http|websocket)_\w+\.cpu|http_aiohttp_client"),
     "latency": ("Latency at 10,000 requests a second, and a timer's jitter", r"(latency|timer_jitter)_\w+\.p\d+"),
     "tls": ("TLS: CPU time, memory", r"tls_\w+\.cpu|tls_idle_memory"),

@@ -89,7 +89,7 @@ def test_beside_rows_of_tls_the_limit_is_a_server_on_openssl_alone(name):
     assert answer["figures"]["rate"] > 0 and answer["figures"]["server_busy"] > 0
 
 
-@pytest.mark.parametrize("row", [row.name for row in ROWS if not row.loaded])
+@pytest.mark.parametrize("row", [row.name for row in ROWS if not row.loaded and not row.needs])
 def test_rows_that_claim_to_need_no_client_need_none(row):
     """In the measuring process there is no client to start: a row that tried would fail."""
     if row in ("scaling_timers", "scaling_tasks"):
@@ -141,6 +141,8 @@ def test_a_loop_is_left_out_where_it_differs_in_nothing():
     serves, calls = row_named("echo_1k_x1"), row_named("call_soon")
     assert has_part(LIMIT, serves) and has_part(PATCHED, serves) and has_part("uvloop", calls)
     assert not has_part(LIMIT, calls) and not has_part(PATCHED, calls)
+    connects = row_named("asyncio_tcp_ssl")
+    assert has_part(PATCHED, connects) and not has_part(LIMIT, connects)
 
 
 def test_a_row_whose_package_is_not_there_is_left_out_and_named():

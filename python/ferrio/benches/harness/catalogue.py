@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 
 from .. import (
     async_tree,
+    asyncio_tcp,
     bulk,
     call_soon,
     call_soon_chain,
@@ -89,6 +90,7 @@ ROWS: tuple[Row, ...] = (
     *echo_udp.ROWS,
     *latency.ROWS,
     *bulk.ROWS,
+    *asyncio_tcp.ROWS,
     *connection_rate.ROWS,
     *getaddrinfo.ROWS,
     *spawn.ROWS,

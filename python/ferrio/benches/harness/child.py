@@ -1,7 +1,8 @@
 """The fresh process of one measurement; runner.py starts it.
 
-Reads one JSON object from its argument, measures one row on one loop, prints one JSON line. Leaves by
-os._exit, because tearing down a million timers or 20,000 connections is not part of any question.
+Reads one JSON object from its argument, measures one row on one loop, prints one JSON line, or as its last words the
+exception that the row ended with. Leaves by os._exit, because tearing down a million timers or 20,000 connections is
+not part of any question, and what it might say of coroutines left behind would hide the exception.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import json
 import os
 import sys
+import traceback
 from contextlib import nullcontext
 from typing import Any
 
@@ -39,6 +41,13 @@ def measure(specification: dict[str, Any]) -> dict[str, Any]:
     return {"figures": figures | bench.shares, "notes": bench.notes}
 
 
+def first_of(error: BaseException) -> BaseException:
+    """What a TaskGroup's exception is about: the runner tells the last line, and a group ends in a drawn rule."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def season_heap() -> None:
     """Free one large block, as any program soon does.
 
@@ -54,5 +63,10 @@ def main() -> None:
     specification = json.loads(sys.argv[1])
     lifetime.die_with_parent(specification["parent"])
     lifetime.raise_file_limit()
-    print(json.dumps(measure(specification)), flush=True)
+    try:
+        print(json.dumps(measure(specification)), flush=True)
+    except Exception as error:
+        traceback.print_exc()
+        print(*traceback.format_exception_only(first_of(error)), sep="", end="", file=sys.stderr)
+        os._exit(1)
     os._exit(0)

@@ -76,7 +76,7 @@ def has_part(name: str, row: Row) -> bool:
     """Whether there is anything to measure: a bare server, or patched connections."""
     if name == LIMIT:
         return bool(row.bare)
-    return row.loaded or name != PATCHED
+    return row.loaded or row.connects or name != PATCHED
 
 
 def new_event_loop(name: str) -> asyncio.AbstractEventLoop:

@@ -14,7 +14,7 @@ from .row import Metric, Row
 from .runner import Result
 from .statistics import Noise, Ratio, Summary, compare, noise_of, summarise
 
-WIDTH = {"line": 27, "unit": 9, "loop": 23, "best": 22}
+WIDTH = {"line": 34, "unit": 9, "loop": 23, "best": 22}
 
 BLURRED = 0.25
 """A server that waited longer for a CPU has no rate to compare: the same loop twice came out 2.3 x apart."""
