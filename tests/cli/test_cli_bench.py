@@ -78,8 +78,8 @@ def test_in_a_checkout_the_client_is_rust_and_the_bare_server_a_limit_but_no_pee
 
 @needs_compiler
 @pytest.mark.parametrize(
-    "name", ["tls_echo_1k_x1", "tls_echo_1k_x64", "tls_bulk_send", "tls_bulk_writelines", "tls_bulk_receive",
-             "tls_handshakes"]
+    "name",
+    ["tls_echo_1k_x1", "tls_echo_1k_x64", "tls_bulk_send", "tls_bulk_writelines", "tls_bulk_receive", "tls_handshakes"],
 )
 def test_beside_rows_of_tls_the_limit_is_a_server_on_openssl_alone(name):
     """It echoes what the client compares, ends as the client does, and carries bulk data both ways."""
