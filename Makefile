@@ -22,7 +22,7 @@ NO_LOOP := $(addprefix --ignore tests/,cli typing test_house.py test_guards.py t
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test engine-test sanitize miri check instructions conformance ecosystem examples soak wheels bench plots docs fmt clean
+.PHONY: help venv dev demo test engine-test sanitize miri check instructions conformance ecosystem examples soak wheels bench profile plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,10 +102,17 @@ bench: ## measure the published build, with BENCH as arguments ("--rows 'echo_*'
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
 	"$(VENV)-dist"/bin/python -m benches $(BENCH)
 
+SERVED := echo_*,bulk_*,connection_rate,http_*,websocket_*,tls_echo_*,tls_bulk_*,tls_handshakes
+profile: ## of the rows with connections: whose the CPU time of an operation is, into docs/assets/profile.json
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
+	"$(VENV)-dist"/bin/python -m benches.profile --rows '$(SERVED)' --loops ferrio,uvloop --seconds 0.5 \
+	    --json docs/assets/profile.json
+
 instructions: venv ## instruction counts of the hot paths against benches/instructions.toml; UPDATE=--update writes it
 	$(BIN)/python -m benches.instructions $(UPDATE)
 
-plots: venv ## charts and tables of docs/ and README.md, from docs/assets/benches.json
+plots: venv ## charts and tables of docs/ and README.md, from docs/assets/benches.json and docs/assets/profile.json
 	$(BIN)/python scripts/docs_figures.py
 
 # The switch is the theme's own; docs/requirements.txt says what it keeps quiet. With --quiet, --strict sees no warning.

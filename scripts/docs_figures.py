@@ -1,8 +1,9 @@
 """Everything in the text that was measured, from one report: `make plots`.
 
 Reads docs/assets/benches.json, which `make bench BENCH='--json docs/assets/benches.json'` writes, and makes
-docs/assets/*.svg and docs/assets/benches.md of it, and the table of README.md between its two marks. With --check
-nothing is written: exit status 1 and the names of the files that differ. No figure is typed by hand.
+docs/assets/*.svg and docs/assets/benches.md of it, and the table of README.md between its two marks; and
+docs/assets/profile.md of docs/assets/profile.json, which `make profile` writes. With --check nothing is written: exit
+status 1 and the names of the files that differ. No figure is typed by hand.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ferrio.benches.harness.plot import Bar, bars
+from ferrio.benches.harness.profiling import PARTS
 from ferrio.benches.harness.report import measured
 from ferrio.benches.harness.row import Metric
 from ferrio.benches.harness.runner import Result
 from ferrio.benches.harness.table import Line, lines_of, number
+from ferrio.benches.profile import TITLES
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "docs" / "assets"
@@ -85,7 +88,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, name what differs")
     check: bool = parser.parse_args().check
     stale = 0
-    for path, text in made(json.loads((ASSETS / "benches.json").read_text())).items():
+    benches, profile = (json.loads((ASSETS / name).read_text()) for name in ("benches.json", "profile.json"))
+    for path, text in (made(benches) | {ASSETS / "profile.md": divided(profile)}).items():
         if not path.exists() or path.read_text() != text:
             stale += 1
             print(f"{path.relative_to(ROOT)}{' differs: make plots' if check else ''}")
@@ -143,6 +147,18 @@ def table(lines: list[Line]) -> str:
 def ratio(line: Line, label: str) -> str:
     found = line.cells[label].ratio
     return f"{found.value:.2f} {found.verdict()}" if found else NOTHING
+
+
+def divided(report: dict[str, Any]) -> str:
+    """Microseconds of CPU that an operation takes, and whose they are."""
+    titles = [TITLES.get(part, part) for part in PARTS]
+    rows = [f"| row | loop | us | {' | '.join(titles)} |", "|---" * (len(PARTS) + 3) + "|"]
+    for row, profiles in report["rows"].items():
+        for loop, profile in profiles.items():
+            shares = (profile.get(part, 0.0) for part in PARTS)
+            cells = " | ".join(f"{number(profile['us'] * share)} ({share:.0%})" for share in shares)
+            rows.append(f"| {row} | {loop} | {number(profile['us'])} | {cells} |")
+    return "\n".join([*rows, "", heading(report), ""])
 
 
 def heading(report: dict[str, Any]) -> str:

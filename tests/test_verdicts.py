@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from ferrio.benches import agree
-from ferrio.benches.harness import rounds
+from ferrio.benches.harness import distance, rounds
 from ferrio.benches.harness.catalogue import row_named
 from ferrio.benches.harness.contenders import Contender
 from ferrio.benches.harness.rounds import Budget, Rounds
@@ -85,7 +85,7 @@ def measured(levels, monkeypatch, scatter=0.02, rows=("call_soon",), **budget):
     """Which contenders each round of a row had, when figures are those levels with noise."""
     chance, had = random.Random(3), []
 
-    def measure_round(row, contenders, number, settings, results):
+    def measure_round(row, contenders, number, settings, distance, results):
         had.append((row.name, number, {each.label for each in contenders}))
         for each in contenders:
             figure = levels[each.label] * math.exp(chance.gauss(0, scatter))
@@ -93,7 +93,7 @@ def measured(levels, monkeypatch, scatter=0.02, rows=("call_soon",), **budget):
 
     monkeypatch.setattr(rounds, "measure_round", measure_round)
     contenders = [Contender(label, label, sys.executable, "") for label in levels]
-    plan = Rounds([row_named(each) for each in rows], contenders, SETTINGS, Budget(**budget), lambda doing: None)
+    plan = Rounds([row_named(each) for each in rows], contenders, SETTINGS, None, Budget(**budget), lambda doing: None)
     return plan.measure(lambda row, results: undecided(row, results, "ferrio")), had
 
 
@@ -185,3 +185,27 @@ def test_reports_with_nothing_in_common_do_not_agree(tmp_path, capsys, monkeypat
     monkeypatch.setattr(sys, "argv", ["benches.agree", one, other])
     assert agree.main() == 1
     assert "in common" in capsys.readouterr().out
+
+
+class Apart(distance.Distance):
+    """CPUs as far from each other as a script says, in nanoseconds."""
+
+    def __init__(self, *seen: float) -> None:
+        self._seen = iter(seen)
+        super().__init__("no such program", 0, 1)
+
+    def _ask(self) -> float:
+        return next(self._seen)
+
+
+def test_what_was_measured_with_the_cpus_apart_is_measured_again(monkeypatch):
+    monkeypatch.setattr(distance, "PAUSE", 0)
+    calm = [100.0] * 10
+    made = iter(range(10))
+    near = Apart(*calm, 120.0, 200.0)
+    assert near.near(lambda: next(made)) == 0 and near.apart == 0
+    moved = Apart(*calm, 400.0, 400.0, 90.0, 400.0, 90.0, 90.0)  # waits, measures, apart at the end, again
+    assert moved.near(lambda: next(made)) == 2 and moved.apart == 0
+    monkeypatch.setattr(distance, "CALM", 0)
+    away = Apart(*calm, *[400.0] * 6)
+    assert away.near(lambda: next(made)) == 5 and away.apart == 1

@@ -15,7 +15,7 @@ from ferrio import benches
 from ferrio.benches.harness import build, profiling
 from ferrio.benches.harness.build import CRATE, cargo_name
 from ferrio.benches.harness.catalogue import ROWS, row_named
-from ferrio.benches.harness.contenders import LIMIT, PATCHED, Contender, has_part
+from ferrio.benches.harness.contenders import LIMIT, PATCHED, STOCK_STREAMS, Contender, has_part
 from ferrio.benches.harness.runner import START, SUITE, Result, run_once
 from ferrio.benches.harness.table import lines_of
 from ferrio.benches.run import NO_CLIENT, Options, settings_of, without_packages
@@ -143,6 +143,8 @@ def test_a_loop_is_left_out_where_it_differs_in_nothing():
     assert not has_part(LIMIT, calls) and not has_part(PATCHED, calls)
     connects = row_named("asyncio_tcp_ssl")
     assert has_part(PATCHED, connects) and not has_part(LIMIT, connects)
+    assert has_part(STOCK_STREAMS, connects) and has_part(STOCK_STREAMS, row_named("echo_streams_1k_x64"))
+    assert not has_part(STOCK_STREAMS, serves) and not has_part(STOCK_STREAMS, calls)
 
 
 def test_a_row_whose_package_is_not_there_is_left_out_and_named():
@@ -171,7 +173,7 @@ def test_a_profile_divides_the_time_of_an_operation(tmp_path):
     done = execute([sys.executable, "-m", "benches.profile", *asked, "--json", str(tmp_path / "profile.json")],
                    cwd=Path(__file__).resolve().parents[2])  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    report = json.loads((tmp_path / "profile.json").read_text())
+    report = json.loads((tmp_path / "profile.json").read_text())["rows"]
     assert {row: list(report[row]) for row in report} == {"call_soon": ["ferrio"], "echo_1k_x8": ["ferrio", "epoll"]}
     for profile in [each for row in report.values() for each in row.values()]:
         assert profile["us"] > 0

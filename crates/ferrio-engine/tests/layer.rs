@@ -326,6 +326,13 @@ fn pair(size: usize) -> (End, End) {
     (client, server)
 }
 
+/// Two ends between which much fits, nothing of it told as sent yet, and what the client may send.
+fn pair_with_pieces(count: u8, size: usize) -> (End, End, Vec<Vec<u8>>) {
+    let (client, server) = pair(1 << 20);
+    client.record.sends.take();
+    (client, server, (0..count).map(|each| vec![each; size]).collect())
+}
+
 /// Carries bytes both ways until there are none, in pieces of `size`.
 fn exchange(near: &End, far: &End, size: usize) {
     loop {
@@ -396,9 +403,7 @@ fn without_room_data_waits_as_plaintext_and_the_protocol_is_paused() {
 
 #[test]
 fn many_small_pieces_are_few_records_and_one_send() {
-    let (client, server) = pair(1 << 20);
-    client.record.sends.take();
-    let chunks: Vec<Vec<u8>> = (0..100).map(|each| vec![each; 1000]).collect();
+    let (client, server, chunks) = pair_with_pieces(100, 1000);
     client.write_all(chunks.clone());
     // 65 of them fit into four records; a record's head has three bytes here.
     assert_eq!(client.record.sends.take(), [100_000 + 2 * 3]);
@@ -408,9 +413,7 @@ fn many_small_pieces_are_few_records_and_one_send() {
 
 #[test]
 fn what_is_sent_at_a_time_is_bounded() {
-    let (client, server) = pair(1 << 20);
-    client.record.sends.take();
-    let chunks: Vec<Vec<u8>> = (0..90).map(|each| vec![each; 20_000]).collect();
+    let (client, server, chunks) = pair_with_pieces(90, 20_000);
     client.write_all(chunks.clone());
     let sends = client.record.sends.take();
     assert!(sends.len() < 9 && sends.iter().all(|size| *size <= 257 * 1024), "{sends:?}");
@@ -420,10 +423,8 @@ fn what_is_sent_at_a_time_is_bounded() {
 
 #[test]
 fn without_room_no_more_is_encrypted_than_one_send() {
-    let (client, server) = pair(1 << 20);
-    client.record.sends.take();
+    let (client, server, chunks) = pair_with_pieces(90, 20_000);
     client.record.tight.set(true);
-    let chunks: Vec<Vec<u8>> = (0..90).map(|each| vec![each; 20_000]).collect();
     client.write_all(chunks.clone());
     assert_eq!(client.record.sends.borrow().len(), 1);
     assert_eq!(client.layer.session().unsent(()), 0);

@@ -22,12 +22,12 @@ def arguments() -> argparse.Namespace:
         "--loops", default=usual.loops, metavar="A,B", help="[LABEL=]LOOP[@PYTHON],...; default %(default)s"
     )
     parser.add_argument("--subject", default=usual.subject, metavar="LABEL", help="the loop that ratios are of")
-    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="just so many; else 3, more where undecided")
+    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="just so many; default: as verdicts take")
     parser.add_argument(
         "--minutes", type=float, default=usual.minutes, metavar="N", help="then no further round begins"
     )
     parser.add_argument(
-        "--seconds", type=float, default=0.0, metavar="N", help="of a window; 0.2, or 0.12 with --quick"
+        "--seconds", type=float, default=0.0, metavar="N", help="of a window; 0.15, or 0.12 with --quick"
     )
     parser.add_argument("--quick", action="store_true", help="short windows and small crowds: a look, not evidence")
     parser.add_argument("--pin", action="store_true", help="the server to one CPU, too, with all its threads")

@@ -49,7 +49,7 @@ ROWS = tuple(
         (Metric("rate", "MiB/s"),),
         partial(measure, with_tls=with_tls),
         rounds=3,
-        connects=True,
+        streams=True,
         needs=(PACKAGE,),
     )
     for name, with_tls in (("asyncio_tcp", False), ("asyncio_tcp_ssl", True))

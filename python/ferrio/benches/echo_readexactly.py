@@ -35,4 +35,4 @@ def measure(bench: Bench) -> Figures:
     return bench.round_trips(f"tcp:{port}", size=RECORDS * 64, connections=64)
 
 
-ROWS = (Row("echo_readexactly_1k_x64", ROUND_TRIPS, measure, loaded=True, bare="echo"),)
+ROWS = (Row("echo_readexactly_1k_x64", ROUND_TRIPS, measure, loaded=True, streams=True, bare="echo"),)

@@ -33,4 +33,4 @@ def measure(bench: Bench) -> Figures:
     return bench.round_trips(f"tcp:{port}", size=1024, connections=64, form="lines")
 
 
-ROWS = (Row("echo_readline_1k_x64", ROUND_TRIPS, measure, loaded=True, bare="echo"),)
+ROWS = (Row("echo_readline_1k_x64", ROUND_TRIPS, measure, loaded=True, streams=True, bare="echo"),)

@@ -31,6 +31,13 @@ def measure(bench: Bench, size: int) -> Figures:
 
 
 ROWS = tuple(
-    Row(f"echo_streams_{size}k_x64", ROUND_TRIPS, partial(measure, size=size * 1024), loaded=True, bare="echo")
+    Row(
+        f"echo_streams_{size}k_x64",
+        ROUND_TRIPS,
+        partial(measure, size=size * 1024),
+        loaded=True,
+        streams=True,
+        bare="echo",
+    )
     for size in (1, 10, 100)
 )

@@ -37,5 +37,5 @@ def waited(bench: Bench, target: str) -> Figures:
 
 ROWS = (
     Row("latency_protocol", METRICS, measure_protocol, loaded=True, rust=True, bare="echo"),
-    Row("latency_streams", METRICS, measure_streams, loaded=True, rust=True, bare="echo"),
+    Row("latency_streams", METRICS, measure_streams, loaded=True, rust=True, streams=True, bare="echo"),
 )

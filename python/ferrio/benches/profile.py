@@ -14,6 +14,7 @@ import argparse
 import json
 from collections import defaultdict
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -21,12 +22,13 @@ from .harness import build, contenders
 from .harness.bench import Settings
 from .harness.catalogue import select
 from .harness.contenders import Contender
+from .harness.machine import heading
 from .harness.profiling import PARTS, WITHOUT_PERF, has_perf
 from .harness.row import Figures, Row
 from .harness.runner import order, run_once
 from .run import Options, client_for, settings_of
 
-COLUMNS = PARTS if has_perf() else WITHOUT_PERF
+COLUMNS, PROFILER = (PARTS, "perf record") if has_perf() else (WITHOUT_PERF, "the kernel's account")
 TITLES = {"loop": "loop's own", "openssl": "OpenSSL", "libc": "C library"}
 WIDTH = 16
 
@@ -45,20 +47,27 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, metavar="N", help="of a measurement; default %(default)s")
     parser.add_argument("--symbols", type=int, default=0, metavar="N", help="the N functions that cost most, too")
     parser.add_argument("--pin", action="store_true", help="the server to one CPU, too, with all its threads")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the medians")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the medians, without the functions")
     arguments = parser.parse_args()
     rows = select(arguments.rows)
     client, _ = client_for(rows)
     found, missing = contenders.find(arguments.loops.split(","), client.lacks)
     settings = replace(settings_of(Options(pin=arguments.pin), client), seconds=arguments.seconds)
-    print(*(f"absent: {label}: {reason}" for label, reason in missing.items()), head(), sep="\n", flush=True)
+    packages = {name: version(name) for row in rows for name in row.needs}
+    conditions = f"{arguments.rounds} rounds of {settings.seconds:g} s without a profiler and with {PROFILER}"
+    made_with = heading(found, missing, client.made_of, packages, conditions)
+    print(*made_with, "", head(), sep="\n", flush=True)
     report: dict[str, dict[str, Profile]] = {}
     for row in rows:
-        report[row.name] = measure(row, found, settings, arguments.rounds, client)
-        for label, profile in report[row.name].items():
+        profiles = measure(row, found, settings, arguments.rounds, client)
+        for label, profile in profiles.items():
             print(line(row.name, label, profile), *costly(profile, arguments.symbols), sep="\n", flush=True)
+        report[row.name] = {
+            label: {part: figure for part, figure in profile.items() if "/" not in part}
+            for label, profile in profiles.items()
+        }
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({"head": made_with, "rows": report}, indent=1) + "\n")
 
 
 def measure(

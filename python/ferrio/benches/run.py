@@ -21,6 +21,7 @@ from .harness import build, contenders, lifetime, table
 from .harness.bench import Settings
 from .harness.catalogue import select
 from .harness.contenders import LOOPS, SUBJECT, Contender
+from .harness.distance import Distance
 from .harness.machine import heading
 from .harness.rounds import Budget, Results, Rounds
 from .harness.row import Row
@@ -58,7 +59,7 @@ class Options:
 
     def budget(self) -> Budget:
         """Rounds of each row."""
-        first = self.rounds or 3
+        first = self.rounds or (3 if self.quick else 2)
         return Budget(first, first if self.rounds or self.quick else MOST, self.minutes)
 
 
@@ -77,7 +78,7 @@ def run(options: Options) -> None:
     packages = {name: version(name) for row in rows for name in row.needs}
     head = heading(found, missing, client.made_of, packages, conditions(options, settings))
     try:
-        write(options, measure(options, settings, rows, found, head, left_out + unloaded))
+        write(options, measure(options, settings, client, rows, found, head, left_out + unloaded))
     except KeyboardInterrupt:
         raise SystemExit("\ninterrupted: nothing written") from None
     print(f"\n{time.monotonic() - began:.0f} s")
@@ -111,8 +112,8 @@ def settings_of(options: Options, client: build.Client) -> Settings:
     if options.pin and len(allowed) < 2:
         raise SystemExit("--pin needs two CPUs.")
     return Settings(
-        warmup=0.05 if options.quick else 0.1,
-        seconds=options.seconds or (0.12 if options.quick else 0.2),
+        warmup=0.05,
+        seconds=options.seconds or (0.12 if options.quick else 0.15),
         quick=options.quick,
         client=client.path,
         server_cpu=allowed[0] if options.pin else None,
@@ -170,14 +171,29 @@ def saturation(rows: list[Row], raw: dict[str, dict[str, Any]]) -> list[str]:
     return [f"the client, not the server, limits the rate of: {', '.join(said)}; read .cpu"] if said else []
 
 
+def distance_for(rows: list[Row], settings: Settings, client: build.Client) -> Distance | None:
+    """Between the client's CPU and the server's, if it matters and somebody can tell."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if client.lacks or settings.client_cpu is None or not any(row.loaded or row.bare for row in rows):
+        return None
+    return Distance(client.path, settings.client_cpu, cpus[0])
+
+
 def measure(
-    options: Options, settings: Settings, rows: list[Row], found: list[Contender], head: list[str], said: list[str]
+    options: Options,
+    settings: Settings,
+    client: build.Client,
+    rows: list[Row],
+    found: list[Contender],
+    head: list[str],
+    said: list[str],
 ) -> dict[str, Any]:
     """Measure, then print; what --json and --markdown write."""
     labels = [contender.label for contender in found]
     subject = options.subject if options.subject in labels else None
     print("\n".join(head), flush=True)
-    rounds = Rounds(rows, found, settings, options.budget(), tell)
+    distance = distance_for(rows, settings, client)
+    rounds = Rounds(rows, found, settings, distance, options.budget(), tell)
     taken = rounds.measure(lambda row, results: table.undecided(row, results, subject))
     tell("")
     print("", table.terminal_head(labels, options.goals), sep="\n")
@@ -188,6 +204,8 @@ def measure(
             markdown.append(table.markdown(line))
         said = said + remarks(row, taken[row.name])
     raw = {row: {label: asdict(result) for label, result in results.items()} for row, results in taken.items()}
+    if distance and distance.apart:
+        said = [*said, f"{distance.apart} measurements of rows with connections were made with the CPUs far apart"]
     said = said + disturbance(raw) + saturation(rows, raw)
     if said:
         print("", *said, sep="\n")

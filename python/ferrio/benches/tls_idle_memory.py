@@ -49,4 +49,4 @@ def measure(bench: Bench) -> Figures:
 
 METRICS = (Metric("pss", "B/conn", higher_is_better=False),)
 
-ROWS = (Row("tls_idle_memory", METRICS, measure, rounds=3, loaded=True),)
+ROWS = (Row("tls_idle_memory", METRICS, measure, rounds=2, loaded=True),)

@@ -94,7 +94,7 @@ BENCH = Command(
     "Compare the event loops that are installed, on this machine",
     ("[ROW...] [OPTIONS]",),
     "Without arguments: a few telling rows in short windows, about ten seconds for each loop. With rows (shell\n"
-    "patterns, 'echo_*'): these, in full windows, 3 rounds, and up to 12 until a verdict is reached. Loops that are\n"
+    "patterns, 'echo_*'): these, in full windows, 2 rounds, and up to 12 until a verdict is reached. Loops that are\n"
     "not installed are left out: pip install uvloop rloop rsloop",
     (
         Option("--quick", "Short windows and small crowds, 3 rounds: a look, not evidence."),

@@ -3,6 +3,7 @@
 mod bulk;
 mod churn;
 mod connection;
+mod distance;
 mod echo;
 mod exchange;
 mod failure;
@@ -30,7 +31,7 @@ use self::options::Options;
 
 type Mode = fn(&Options) -> Outcome;
 
-const MODES: [(&str, Mode); 7] = [
+const MODES: [(&str, Mode); 8] = [
     ("echo", echo::run),
     ("source", bulk::transmit),
     ("sink", bulk::receive),
@@ -38,6 +39,7 @@ const MODES: [(&str, Mode); 7] = [
     ("hold", hold::run),
     ("serve", serve::run),
     ("handover", handover::run),
+    ("distance", distance::run),
 ];
 
 /// No mode is ever asked for more than a few seconds: past this the process is lost and must go.
@@ -78,10 +80,12 @@ fn bound_process(options: &Options) -> Outcome {
     });
     let files = process::getrlimit(Resource::Nofile).maximum;
     process::setrlimit(Resource::Nofile, Rlimit { current: files, maximum: files }).named("setrlimit")?;
-    if let Some(cpu) = options.cpu {
-        let mut cpus = CpuSet::new();
-        cpus.set(cpu);
-        sched_setaffinity(None, &cpus).named("sched_setaffinity")?;
-    }
-    Ok(())
+    options.cpu.map_or(Ok(()), keep_to)
+}
+
+/// From now on this thread, and what it starts, runs on that CPU.
+fn keep_to(cpu: usize) -> Outcome {
+    let mut cpus = CpuSet::new();
+    cpus.set(cpu);
+    sched_setaffinity(None, &cpus).named("sched_setaffinity")
 }

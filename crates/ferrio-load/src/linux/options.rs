@@ -24,6 +24,8 @@ pub(crate) struct Options {
     /// Who started this process, which does not outlive it.
     pub(crate) parent: i32,
     pub(crate) cpu: Option<usize>,
+    /// The CPU to which `distance` is measured.
+    pub(crate) other: Option<usize>,
 }
 
 impl Options {
@@ -40,6 +42,7 @@ impl Options {
             server: 0,
             parent: 0,
             cpu: None,
+            other: None,
         };
         for argument in arguments {
             let Some((key, value)) = argument.split_once('=') else {
@@ -63,6 +66,7 @@ impl Options {
             "server" => self.server = number(key, value)?,
             "parent" => self.parent = number(key, value)?,
             "cpu" => self.cpu = Some(number(key, value)?),
+            "other" => self.other = Some(number(key, value)?),
             _ => return failed(format!("an unknown option: {key}")),
         }
         Ok(())

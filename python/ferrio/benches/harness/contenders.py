@@ -10,8 +10,9 @@ ferrio's; every other loop has asyncio's own tasks, locks and queues. Three vari
     ferrio-loop    its loop with its tasks and futures, the rest is asyncio's: as with a loop_factory
     ferrio-stock   its loop alone: asyncio's tasks, too, as those have which a program makes by itself
 
-And two of others: `uvloop+aiofastnet`, patched as aiofastnet documents it, is the closest rival in TLS;
-`rsloop-streams` has asyncio's own streams, which rsloop replaces when it is imported.
+And two of others: `uvloop+aiofastnet`, patched as aiofastnet documents it, is the closest rival in TLS, measured where
+there are connections; `rsloop-streams` has asyncio's own streams, which rsloop replaces when it is imported, and is
+measured where there are streams.
 
 `epoll` is not a loop and no peer, but the limit: a bare server in Rust, which the same client loads.
 """
@@ -30,8 +31,9 @@ from .row import Row
 
 LIMIT = "epoll"
 PATCHED = "uvloop+aiofastnet"
-LOOPS = ("ferrio", "uvloop", PATCHED, "rloop", "rsloop", "zuvloop", "asyncio", LIMIT)
-VARIANTS = ("ferrio-loop", "ferrio-stock", "rsloop-streams")
+STOCK_STREAMS = "rsloop-streams"
+LOOPS = ("ferrio", "uvloop", PATCHED, "rloop", "rsloop", STOCK_STREAMS, "zuvloop", "asyncio", LIMIT)
+VARIANTS = ("ferrio-loop", "ferrio-stock")
 SUBJECT = "ferrio"
 STREAMS = {
     name: getattr(asyncio, name)
@@ -69,14 +71,16 @@ def package_of(name: str) -> str:
         return "asyncio"
     if name == PATCHED:
         return "aiofastnet"
-    return name.partition("-")[0] if name in VARIANTS else name
+    return name.partition("-")[0] if name in (*VARIANTS, STOCK_STREAMS) else name
 
 
 def has_part(name: str, row: Row) -> bool:
-    """Whether there is anything to measure: a bare server, or patched connections."""
+    """Whether there is anything to measure: a bare server, patched connections, other streams."""
     if name == LIMIT:
         return bool(row.bare)
-    return row.loaded or row.connects or name != PATCHED
+    if name == STOCK_STREAMS:
+        return row.streams
+    return row.loaded or row.streams or name != PATCHED
 
 
 def new_event_loop(name: str) -> asyncio.AbstractEventLoop:
@@ -152,5 +156,5 @@ _MAKERS: dict[str, Callable[[Any], asyncio.AbstractEventLoop]] = {
     "ferrio": _installed,
     "ferrio-stock": _with_stock_tasks,
     PATCHED: _patched,
-    "rsloop-streams": _with_stock_streams,
+    STOCK_STREAMS: _with_stock_streams,
 }

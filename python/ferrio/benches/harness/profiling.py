@@ -44,7 +44,7 @@ def watched(process: int, shares: Shares) -> Iterator[None]:
         user, system = (now - then for now, then in zip(ticks(process), before, strict=True))
         if stop is not None:
             stop()
-            shares |= _told_apart(record)
+            shares |= _told_apart(record, process)
         elif user + system:
             shares |= {"kernel": system / (user + system), "user": user / (user + system)}
 
@@ -98,8 +98,9 @@ def _attach(process: int, record: Path) -> Callable[[], None] | None:
     return None
 
 
-def _told_apart(record: Path) -> Shares:
-    command = ["perf", "script", "-i", str(record), "-F", "ip,sym,dso"]
+def _told_apart(record: Path, process: int) -> Shares:
+    """Of that process alone: perf follows its children as well, and the load client is one."""
+    command = ["perf", "script", "-i", str(record), "--pid", str(process), "-F", "ip,sym,dso"]
     lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     samples = Counter(
         (part_of(found["file"]), found["symbol"].partition("+")[0]) for line in lines if (found := SAMPLE.match(line))

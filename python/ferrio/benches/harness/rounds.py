@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from .bench import Settings
 from .contenders import Contender
+from .distance import Distance
 from .row import Row
 from .runner import Result, measure_round
 
@@ -36,6 +37,7 @@ class Rounds:
     rows: list[Row]
     contenders: list[Contender]
     settings: Settings
+    distance: Distance | None
     budget: Budget
     tell: Callable[[str], None]
 
@@ -47,7 +49,7 @@ class Rounds:
             for row in self.rows:
                 if number < self._bound(row):
                     self.tell(f"round {number + 1} of {self.budget.first}: {row.name}")
-                    measure_round(row, self.contenders, number, self.settings, taken[row.name])
+                    self._round(row, self.contenders, number, taken)
         for number in range(self.budget.first, self.budget.most):
             left = {row.name: undecided(row, taken[row.name]) for row in self.rows if self._bound(row) > 1}
             for row in [row for row in self.rows if left.get(row.name)]:
@@ -55,8 +57,11 @@ class Rounds:
                     return taken
                 self.tell(f"round {number + 1}, of {sum(map(bool, left.values()))} undecided rows: {row.name}")
                 contenders = [each for each in self.contenders if each.label in left[row.name]]
-                measure_round(row, contenders, number, self.settings, taken[row.name])
+                self._round(row, contenders, number, taken)
         return taken
+
+    def _round(self, row: Row, contenders: list[Contender], number: int, taken: dict[str, Results]) -> None:
+        measure_round(row, contenders, number, self.settings, self.distance, taken[row.name])
 
     def _bound(self, row: Row) -> int:
         return row.rounds or self.budget.first

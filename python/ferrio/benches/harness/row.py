@@ -32,7 +32,7 @@ class Metric:
 @dataclass(frozen=True)
 class Row:
     """One measurement. `rounds` bounds those of a slow one, 1 forbids further ones, too; `loaded` rows need the load
-    client, `rust` ones what only the one in Rust can do; `connects`: to itself, without a client. `needs` names the
+    client, `rust` ones what only the one in Rust can do; `streams`: asyncio's, with or without one. `needs` names the
     packages without which there is nothing to measure. `bare` is what stands in for the loop to tell the kernel's
     limit.
     """
@@ -43,7 +43,7 @@ class Row:
     rounds: int | None = None
     loaded: bool = False
     rust: bool = False
-    connects: bool = False
+    streams: bool = False
     needs: tuple[str, ...] = ()
     bare: str = ""
 

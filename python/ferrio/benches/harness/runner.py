@@ -10,12 +10,14 @@ import json
 import os
 import subprocess
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from .bench import Settings
 from .contenders import Contender
+from .distance import Distance
 from .row import Figures, Row
 
 SUITE = Path(__file__).resolve().parents[1] / "__init__.py"
@@ -58,13 +60,21 @@ def order(contenders: list[Contender], number: int) -> list[Contender]:
 
 
 def measure_round(
-    row: Row, contenders: list[Contender], number: int, settings: Settings, results: dict[str, Result]
+    row: Row,
+    contenders: list[Contender],
+    number: int,
+    settings: Settings,
+    distance: Distance | None,
+    results: dict[str, Result],
 ) -> None:
-    """That round of a row, into the results. Who failed twice, or does not have it, is left out."""
+    """That round of a row, into the results. Who failed twice, or does not have it, is left out. What takes two CPUs is
+    measured while they are near, if that can be told.
+    """
     for contender in order(contenders, number):
         result = results[contender.label]
         if result.unsupported is None and len(result.problems) < 2:
-            _note(result, number, run_once(row, contender, settings))
+            once = partial(run_once, row, contender, settings)
+            _note(result, number, distance.near(once) if distance and (row.loaded or row.bare) else once())
 
 
 def run_once(row: Row, contender: Contender, settings: Settings) -> dict[str, Any]:
