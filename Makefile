@@ -1,4 +1,4 @@
-# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH.
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER.
 
 PYTHON  ?= python3
 VENV    ?= .venv
@@ -7,6 +7,8 @@ BENCH   ?=
 # Whether pytest runs on the second poller, too, which is the same on every CPython: `make test BOTH=` leaves it out.
 BOTH    ?= yes
 UPDATE  ?=
+# Where `make py314` keeps its interpreter, which must stay there.
+FOLDER  ?= .cache/debian
 MACOS   := aarch64-apple-darwin
 
 BIN     := $(abspath $(VENV))/bin
@@ -22,10 +24,10 @@ NO_LOOP := $(addprefix --ignore tests/,cli typing test_house.py test_guards.py t
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test engine-test sanitize miri check instructions conformance ecosystem examples soak wheels bench profile plots docs fmt clean
+.PHONY: help venv dev demo test engine-test sanitize miri check instructions conformance ecosystem examples soak wheels bench py314 profile plots docs fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: ## .venv with ferrio (release build) and the test requirements; built again only when sources changed
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" release
@@ -101,6 +103,10 @@ bench: ## measure the published build, with BENCH as arguments ("--rows 'echo_*'
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
 	"$(VENV)-dist"/bin/python -m benches $(BENCH)
+
+py314: ## test, then bench, on Debian's CPython 3.14, which it unpacks into FOLDER (as root); there are peers that older ones lack
+	@scripts/debian_python.sh "$(FOLDER)"
+	@$(MAKE) --no-print-directory --jobs=1 test bench PYTHON="$(abspath $(FOLDER))/usr/bin/python3.14" VENV=.venv-3.14 BOTH=
 
 SERVED := echo_*,bulk_*,connection_rate,http_*,websocket_*,tls_echo_*,tls_bulk_*,tls_handshakes
 profile: ## of the rows with connections: whose the CPU time of an operation is, into docs/assets/profile.json

@@ -3,10 +3,10 @@
 #
 #   scripts/debian_python.sh FOLDER [VERSION [SUITE]]      3.14 of forky by default
 #
-# Prints the interpreter's path: for `make bench PYTHON=...`, `make test PYTHON=... VENV=.venv-3.14`, and in tables as
-# `ferrio@PATH`. Nothing of the system changes: packages are unpacked, not installed, and the interpreter's machine code
-# is pointed at the folder's C library. The folder must stay where it is; removing it removes everything. Needs root
-# for debootstrap, about 600 MB, and debootstrap and patchelf (apt-get install debootstrap patchelf).
+# `make py314` runs it, then the tests and the benchmarks there. Prints the interpreter's path: for `make bench PYTHON=...`,
+# and in tables as `ferrio@PATH`. Nothing of the system changes: packages are unpacked, not installed, and the
+# interpreter's machine code is pointed at the folder's C library. The folder must stay where it is; removing it removes
+# everything. Needs root for debootstrap, about 400 MB, and debootstrap and patchelf (apt-get install debootstrap patchelf).
 set -eu
 if [ $# -lt 1 ]; then
     sed -n '2,4s/^# \{0,1\}//p' "$0" >&2

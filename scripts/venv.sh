@@ -5,7 +5,7 @@
 #   scripts/venv.sh PYTHON VENV dev       debug build, editable
 #   scripts/venv.sh PYTHON VENV asan      the release build with AddressSanitizer in the extension (scripts/sanitize.sh)
 #   scripts/venv.sh PYTHON VENV dist      ferrio as it is published (scripts/dist.sh), and installed; the wheel stays in VENV/wheels
-#   scripts/venv.sh PYTHON VENV peers     the loops that benchmarks compare with (benches/requirements.txt)
+#   scripts/venv.sh PYTHON VENV peers     the loops that benchmarks compare with (benches/requirements*.txt)
 #   scripts/venv.sh PYTHON VENV demo      the extra "demo" of pyproject.toml; ferrio is left alone
 #   scripts/venv.sh PYTHON VENV examples  what examples/ needs (examples/requirements.txt); ferrio is left alone
 #   scripts/venv.sh PYTHON VENV ecosystem the libraries that tests/ecosystem is about; ferrio is left alone
@@ -73,6 +73,10 @@ demo)
     ;;
 peers)
     requirements peers python/ferrio/benches/requirements.txt
+    newer='import os, sys; sys.exit(os.confstr("CS_GNU_LIBC_VERSION").split(".") < ["glibc 2", "39"])'
+    if "$venv/bin/python" -c "$newer" 2>/dev/null; then
+        requirements newer python/ferrio/benches/requirements-glibc-2.39.txt
+    fi
     exit
     ;;
 examples)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import ferrio
 import pytest
-from helpers import noop
+from helpers import noop, runs_clean
 
 FUZZ = Path(__file__).with_name("fuzz_differential.py")
 
@@ -343,6 +343,45 @@ def test_a_loop_closed_by_a_forked_child_goes_on_in_the_parent(new_loop):
     loop.remove_reader(near)
     near.close()
     far.close()
+
+
+# Tasks
+
+# Freed memory is overwritten in these runs, so that whoever still walks over it is sure to fall.
+REGISTERED = """
+import asyncio, importlib, sys
+
+module = importlib.import_module(sys.argv[1])
+
+class Derived(module.Task):
+    pass
+
+async def nothing():
+    pass
+
+loop = module.new_event_loop()
+for kind in (module.Task, Derived):
+    tasks = [kind(nothing(), loop=loop) for _ in range(300)]
+    for task in tasks:
+        asyncio._register_task(task)
+    assert asyncio.all_tasks(loop) == set(tasks)
+    loop.run_until_complete(asyncio.wait(tasks))
+    del tasks, task
+    assert asyncio.all_tasks(loop) == set()
+loop.close()
+for kind in (module.Task, Derived):
+    loop, coroutine = module.new_event_loop(), nothing()
+    loop.set_exception_handler(lambda loop, context: asyncio._register_task(context["task"]))
+    task = kind(coroutine, loop=loop)
+    loop.close()
+    del task  # destroyed while pending: its last words register it
+    coroutine.close()
+    assert asyncio.all_tasks(loop) == set()
+"""
+
+
+def test_tasks_that_were_registered_once_more_are_forgotten_with_their_end(aio):
+    runs_clean(REGISTERED, aio.__name__, flags=("-X", "faulthandler", "-c"), PYTHONMALLOC="debug")
 
 
 # Everything else

@@ -127,6 +127,8 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     (events.Handle, "_run"): "(self)",
     (tasks, "_enter_task"): "(loop, task)",
     (tasks, "_leave_task"): "(loop, task)",
+    (tasks, "_register_task"): "(task)",
+    (tasks, "_unregister_task"): "(task)",
     (futures, "_convert_future_exc"): "(exc)",
     (format_helpers, "_format_callback_source"): ("(func, args)", "(func, args, *, debug=False)"),
     (format_helpers, "extract_stack"): "(f=None, limit=None)",

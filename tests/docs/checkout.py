@@ -76,7 +76,7 @@ def verify_service(words: list[str], folder: Path) -> None:
 
 def make_targets() -> set[str]:
     """Those that `make` lists."""
-    return set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
+    return set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
 
 
 def recipe_of(target: str, words: list[str], environment: dict[str, str]) -> str:
@@ -102,7 +102,7 @@ def recipe_of(target: str, words: list[str], environment: dict[str, str]) -> str
 def run_by_ci(known: set[str]) -> set[str]:
     """The targets that .ci/run asks for, and those that these run in turn."""
     makefile = (ROOT / "Makefile").read_text()
-    found = set(re.findall(r"\b(?:step|make) ([a-z-]+)", (ROOT / ".ci/run").read_text())) & known
+    found = set(re.findall(r"\b(?:step|make) ([a-z0-9-]+)", (ROOT / ".ci/run").read_text())) & known
     while True:
         more = set(found)
         for target in found:

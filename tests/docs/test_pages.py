@@ -49,8 +49,8 @@ def test_something_was_found_on_every_page() -> None:
 
 @pytest.mark.parametrize("page", MENTIONED, ids=named)
 def test_make_targets_that_the_text_names_exist(page: Path) -> None:
-    inline = re.findall(r"`make ([a-z-]+)[^`]*`", page.read_text())
-    lines = re.findall(r"^(?: {4})?make ([a-z-]+)", page.read_text(), re.M)
+    inline = re.findall(r"`make ([a-z0-9-]+)[^`]*`", page.read_text())
+    lines = re.findall(r"^(?: {4})?make ([a-z0-9-]+)", page.read_text(), re.M)
     assert set(inline + lines) <= make_targets()
 
 

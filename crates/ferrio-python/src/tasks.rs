@@ -332,6 +332,7 @@ impl Native for Task {
     const DOC: &'static CStr = TASK_DOC;
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
+    const BASE_LISTS: bool = cfg!(Py_3_14);
     const DELETABLE: bool = cfg!(not(Py_3_14));
     const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
 

@@ -1,8 +1,8 @@
 """Gives each file of the suite to workers until every test of it has an outcome.
 
 A test that hangs or takes its process down costs the file a process: the next one continues with the test after it.
-Tests which failed or crashed are run again, each alone in a fresh process, and those that hung as well if asked; one
-which passes there counts as passed and is listed as unstable.
+Tests which failed are run again, each alone in a fresh process, and those that hung as well if asked; one which passes
+there counts as passed and is listed as unstable. A crash stays one: memory that others have spoilt is whole when alone.
 """
 
 import collections
@@ -51,9 +51,9 @@ class Driver:
     def run_file(self, file, ids):
         started = time.monotonic()
         results = FileRun(self, file).run(ids)
-        bad = BAD if self.options.retry_hung else BAD[:-1]
+        again = ("failed", "error", "hung") if self.options.retry_hung else ("failed", "error")
         for name in ids:
-            if results[name]["outcome"] in bad and not results[name]["message"].startswith("not run: "):
+            if results[name]["outcome"] in again and not results[name]["message"].startswith("not run: "):
                 results[name] = self.retry(file, name, results[name])
         counts = collections.Counter(result["outcome"] for result in results.values())
         score = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])

@@ -38,6 +38,8 @@ pub(crate) trait Native: Sized + 'static {
     /// Whether the base is a type of C with memory of its own, such as a place for attributes, which its own slots show to
     /// the collector and clear.
     const BASE_OWNS: bool = false;
+    /// Whether the base may have put an instance on a list that does not own it.
+    const BASE_LISTS: bool = false;
     /// Whether instances are called by way of a function that their `__vectorcalloffset__` member points to.
     const VECTORCALL: bool = false;
     /// Whether the interpreter may call an instance, found in a class, with the object first instead of binding it.

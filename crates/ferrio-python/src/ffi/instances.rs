@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::heap_type::{Native, clear_base, state, state_pointer};
+use super::links;
 use super::members::entry;
 
 /// An instance of `class`, which is the native type or a subclass, with `state`.
@@ -164,6 +165,9 @@ pub(super) unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
         let class = ffi::Py_TYPE(this);
         if state::<T>(this).has_last_words() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
+        }
+        if T::BASE_LISTS {
+            links::unlink(this);
         }
         ffi::PyObject_GC_UnTrack(this.cast());
         if T::KEPT > 0 && class == T::place().object() {

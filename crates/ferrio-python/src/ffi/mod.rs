@@ -12,6 +12,7 @@
 //! * `function`: native functions that pass for coroutine functions
 //! * `instances`: how instances of native types come to be and end, and those that are kept
 //! * `lent`: memory of ours that a method of C reads or fills
+//! * `links`: taking a task off asyncio's own list
 //! * `loop_slots`: making a loop
 //! * `object`: native types that Python code makes and derives from
 //! * `received`: bytes that arrived and were not read yet
@@ -40,6 +41,7 @@ pub(crate) mod function;
 pub(crate) mod heap_type;
 pub(crate) mod instances;
 pub(crate) mod lent;
+pub(crate) mod links;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
 pub(crate) mod object;
