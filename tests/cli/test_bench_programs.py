@@ -6,6 +6,7 @@ The rows themselves are skipped where the package is missing; what finds its pro
 import importlib
 import socket
 import sys
+from contextlib import suppress
 
 import pytest
 from ferrio.benches.harness.catalogue import ROWS, row_named
@@ -69,8 +70,6 @@ def test_the_rows_are_pyperformance_s_and_say_what_they_need():
 @pytest.mark.parametrize("row", PROGRAMS)
 def test_the_row_gives_figures(row, loop):
     pytest.importorskip(PACKAGE)
-    if row.startswith("asyncio_tcp"):
-        skip_if_port_is_taken()
     answer = measure(row, loop)
     if "eager" in row and sys.version_info < (3, 12):
         assert answer == {"unsupported": "CPython 3.12"}
@@ -78,23 +77,13 @@ def test_the_row_gives_figures(row, loop):
         assert not answer.get("notes") and all(figure > 0 for figure in answer["figures"].values()), answer
 
 
-@pytest.mark.parametrize("loop", ["ferrio", "asyncio"])
-def test_a_port_in_use_is_the_problem_that_is_told(loop):
+def test_whoever_has_the_program_s_own_port_is_not_in_the_way():
     pytest.importorskip(PACKAGE)
-    skip_if_port_is_taken()
-    with socket.create_server(("127.0.0.1", PORT)):
-        problem = measure("asyncio_tcp", loop)["problem"]
-    assert str(PORT) in problem and "address already in use" in problem
+    with suppress(OSError), socket.create_server(("127.0.0.1", PORT)):
+        assert measure("asyncio_tcp", "asyncio")["figures"]["rate"] > 0
 
 
 def test_of_a_group_of_exceptions_the_first_is_told():
     error = TypeError("unexpected")
     assert first_of(ExceptionGroup("outer", [ExceptionGroup("inner", [error, ValueError()])])) is error
     assert first_of(error) is error
-
-
-def skip_if_port_is_taken():
-    try:
-        socket.create_server(("127.0.0.1", PORT)).close()
-    except OSError as error:
-        pytest.skip(f"port {PORT}, which the program has fixed: {error}")

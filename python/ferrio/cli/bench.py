@@ -32,7 +32,7 @@ TELLING = (
 
 LEGEND = """\
 Figures are medians over the rounds, lowest and highest below. A ratio says how many times better ferrio (or --subject)
-is than that loop; above 1 it is better, whichever way the unit runs. + better, - worse, = within 3 %, ? undecided.
+is than that loop; above 1 it is better, whichever way the unit runs. + better, - worse, = within 2 %, ? undecided.
 """
 
 
