@@ -108,11 +108,11 @@ py314: ## test, then bench, on Debian's CPython 3.14, which it unpacks into FOLD
 	@scripts/debian_python.sh "$(FOLDER)"
 	@$(MAKE) --no-print-directory --jobs=1 test bench PYTHON="$(abspath $(FOLDER))/usr/bin/python3.14" VENV=.venv-3.14 BOTH=
 
-SERVED := echo_*,bulk_*,connection_rate,http_*,websocket_*,tls_echo_*,tls_bulk_*,tls_handshakes
+SERVED := echo_*,bulk_*,connection_rate,http_uvicorn_*,http_aiohttp_server,websocket_*,tls_echo_*,tls_bulk_*,tls_handshakes
 profile: ## of the rows with connections: whose the CPU time of an operation is, into docs/assets/profile.json
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
-	"$(VENV)-dist"/bin/python -m benches.profile --rows '$(SERVED)' --loops ferrio,uvloop --seconds 0.5 \
+	"$(VENV)-dist"/bin/python -m benches.profile --rows '$(SERVED)' --loops ferrio,uvloop --rounds 1 --seconds 0.5 \
 	    --json docs/assets/profile.json
 
 instructions: venv ## instruction counts of the hot paths against benches/instructions.toml; UPDATE=--update writes it

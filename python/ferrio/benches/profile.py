@@ -81,13 +81,13 @@ def measure(
                 run_once(row, contender, each).get("figures") for each in (settings, replace(settings, profile=True))
             )
             if plain and profiled:
-                taken[contender.label].append(profiled | {"us": microseconds(row, plain)})
+                taken[contender.label].append(profiled | {"us": microseconds(plain)})
     return {contender.label: medians(taken[contender.label]) for contender in found if taken[contender.label]}
 
 
-def microseconds(row: Row, figures: Figures) -> float:
+def microseconds(figures: Figures) -> float:
     """The time of an operation: CPU where a client was there to read it."""
-    return figures["cpu"] if row.loaded else 1e6 / figures["rate"]
+    return figures["cpu"] if "cpu" in figures else 1e6 / figures["rate"]
 
 
 def medians(rounds: list[Profile]) -> Profile:
