@@ -51,7 +51,7 @@ def test_values_words_and_files(complete, tmp_path):
     (tmp_path / "data.txt").touch()
     assert complete("ferrio", "bench", "echo_1k_x") == ["echo_1k_x1", "echo_1k_x8", "echo_1k_x64", "echo_1k_x512"]
     assert complete("ferrio", "bench", "--loops", "rl") == ["rloop"]
-    assert complete("ferrio", "bench", "--loops", "=", "r") == ["rloop", "rsloop"]
+    assert complete("ferrio", "bench", "--loops", "=", "r") == ["rloop", "rsloop", "rsloop-streams"]
     assert complete("ferrio", "bench", "--json", "da") == ["data.txt"]
     assert complete("ferrio", "completion", "") == ["bash", "zsh", "fish"]
     assert complete("ferrio", "run", "pro") == ["program.py"]
