@@ -6,7 +6,7 @@ The rows themselves are skipped where the package is missing; what finds its pro
 import importlib
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 from ferrio.benches.harness.catalogue import ROWS, row_named
@@ -79,7 +79,9 @@ def test_the_row_gives_figures(row, loop):
 
 def test_whoever_has_the_program_s_own_port_is_not_in_the_way():
     pytest.importorskip(PACKAGE)
-    with suppress(OSError), socket.create_server(("127.0.0.1", PORT)):
+    with ExitStack() as held:
+        with suppress(OSError):  # somebody else has it, which is as good
+            held.enter_context(socket.create_server(("127.0.0.1", PORT)))
         assert measure("asyncio_tcp", "asyncio")["figures"]["rate"] > 0
 
 

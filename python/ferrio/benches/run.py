@@ -97,7 +97,7 @@ def without_packages(rows: list[Row]) -> tuple[list[Row], list[str]]:
 
 def client_for(rows: list[Row]) -> tuple[build.Client, list[str]]:
     """The client that these rows need, and a line about those that it cannot load."""
-    if not any(row.loaded or row.bare for row in rows):
+    if not any(row.takes_client for row in rows):
         return NO_CLIENT, []
     try:
         client, rest = build.client(), [row.name for row in rows if row.rust]
@@ -174,7 +174,7 @@ def saturation(rows: list[Row], raw: dict[str, dict[str, Any]]) -> list[str]:
 def distance_for(rows: list[Row], settings: Settings, client: build.Client) -> Distance | None:
     """Between the client's CPU and the server's, if it matters and somebody can tell."""
     cpus = sorted(os.sched_getaffinity(0))
-    if client.lacks or settings.client_cpu is None or not any(row.loaded or row.bare for row in rows):
+    if client.lacks or settings.client_cpu is None or not any(row.takes_client for row in rows):
         return None
     return Distance(client.path, settings.client_cpu, cpus[0])
 

@@ -47,6 +47,11 @@ class Row:
     needs: tuple[str, ...] = ()
     bare: str = ""
 
+    @property
+    def takes_client(self) -> bool:
+        """Whether the client's program has a part in it, as load or in the loop's place: two CPUs are at work then."""
+        return self.loaded or bool(self.bare)
+
 
 RATE = (Metric("rate", "op/s"),)
 ROUND_TRIPS = (

@@ -74,7 +74,7 @@ def measure_round(
         result = results[contender.label]
         if result.unsupported is None and len(result.problems) < 2:
             once = partial(run_once, row, contender, settings)
-            _note(result, number, distance.near(once) if distance and (row.loaded or row.bare) else once())
+            _note(result, number, distance.near(once) if distance and row.takes_client else once())
 
 
 def run_once(row: Row, contender: Contender, settings: Settings) -> dict[str, Any]:
