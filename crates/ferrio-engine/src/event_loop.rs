@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use async_task::Runnable;
 
+use crate::callback::Callback;
 use crate::clock::{Clock, Time};
 use crate::core::{Core, Sink};
 use crate::inbox::{Bell, Inbox};
@@ -52,7 +53,7 @@ pub trait Handle: From<Runnable> + Timed + Send + 'static {
 /// How long the poller may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Callbacks are ready and the poller was asked a moment ago: do not ask it.
+    /// Callbacks are ready, or a timer is due, and the poller was asked a moment ago: do not ask it.
     Skip,
     /// Wait until something happens, at most this long.
     Wait(Option<Duration>),
@@ -63,6 +64,7 @@ pub enum Plan {
 pub struct Loop<H> {
     core: Rc<Core>,
     ready: Rc<Ready<H>>,
+    callback: Callback<H>,
     timers: Timers<H>,
     inbox: Arc<Inbox<H>>,
     bell: Arc<Bell>,
@@ -91,6 +93,7 @@ impl<H: Handle> Loop<H> {
         Ok(Loop {
             core,
             ready,
+            callback: Callback::new(),
             timers: Timers::new(),
             inbox,
             bell,
@@ -111,6 +114,18 @@ impl<H: Handle> Loop<H> {
     #[must_use]
     pub fn ready(&self) -> &Ready<H> {
         &self.ready
+    }
+
+    /// The callback that runs.
+    #[must_use]
+    pub fn callback(&self) -> &Callback<H> {
+        &self.callback
+    }
+
+    /// The number of the callback that runs, if one does.
+    #[must_use]
+    pub fn callback_number(&self) -> Option<u64> {
+        self.callback.runs().then(|| self.ready.taken())
     }
 
     /// The timer heap.
@@ -194,25 +209,35 @@ impl<H: Handle> Loop<H> {
     pub fn plan(&self, now: Time) -> Plan {
         self.turns.set(self.turns.get().wrapping_add(1));
         if !self.ready.is_empty() || !self.inbox.is_empty() {
-            let asked = self.polled.get();
-            let skipped = self.skipped.get();
-            if now < asked || now.since(asked) >= POLL_INTERVAL || skipped >= POLL_TURNS {
-                return Plan::Wait(Some(Duration::ZERO));
-            }
-            self.skipped.set(skipped + 1);
-            return Plan::Skip;
+            return self.plan_busy(now);
         }
-        let next =
-            [self.timers.next_deadline(), self.core.sleepers.next_deadline()].into_iter().flatten().min();
-        let timeout = next.map(|deadline| deadline.since(now).min(LONGEST_WAIT));
-        if timeout != Some(Duration::ZERO) {
-            self.bell.sleep();
-            if !self.inbox.is_empty() {
-                self.bell.awake();
-                return Plan::Wait(Some(Duration::ZERO));
-            }
+        let timeout = self.next_timer(now);
+        if timeout == Some(Duration::ZERO) {
+            return self.plan_busy(now);
+        }
+        self.bell.sleep();
+        if !self.inbox.is_empty() {
+            self.bell.awake();
+            return Plan::Wait(Some(Duration::ZERO));
         }
         Plan::Wait(timeout)
+    }
+
+    /// How long it is until a timer is due, of the door or of a future.
+    fn next_timer(&self, now: Time) -> Option<Duration> {
+        let deadlines = [self.timers.next_deadline(), self.core.sleepers.next_deadline()];
+        deadlines.into_iter().flatten().min().map(|deadline| deadline.since(now).min(LONGEST_WAIT))
+    }
+
+    /// Something is to be run at once: the poller is asked if that was not done a moment ago.
+    fn plan_busy(&self, now: Time) -> Plan {
+        let asked = self.polled.get();
+        let skipped = self.skipped.get();
+        if now < asked || now.since(asked) >= POLL_INTERVAL || skipped >= POLL_TURNS {
+            return Plan::Wait(Some(Duration::ZERO));
+        }
+        self.skipped.set(skipped + 1);
+        Plan::Skip
     }
 
     /// A number that changes with every turn and every word: one that stays the same tells that the loop is stuck in a
@@ -274,6 +299,7 @@ impl<H: Handle> Loop<H> {
         // The poller is not told: nobody waits any more, and after a fork the kernel's list is also the parent's.
         let watchers = self.watchers.take();
         drop(watchers);
+        drop(self.callback.take_words());
         self.timers.clear();
         self.drop_tasks();
         self.core.sleepers.clear();
@@ -282,6 +308,7 @@ impl<H: Handle> Loop<H> {
     /// Calls `visit` for every word the loop holds. `visit` must not touch the loop.
     pub fn for_each(&self, mut visit: impl FnMut(&H)) {
         self.ready.for_each(&mut visit);
+        self.callback.for_each(&mut visit);
         self.timers.for_each(&mut visit);
         self.inbox.for_each(&mut visit);
         self.watchers.borrow().iter().flatten().flatten().for_each(visit);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use common::Door;
+use common::{Door, Word};
 use ferrio_engine::{Core, Plan, Time, sleep, spawn, task::yield_now};
 
 type Log<T> = Arc<Mutex<Vec<T>>>;
@@ -203,4 +203,45 @@ fn there_is_no_progress_to_speak_of_in_a_sleep() {
     door.engine.ring();
     door.engine.wait(None).unwrap();
     assert!(door.engine.progress().is_some());
+}
+
+#[test]
+fn a_timer_that_is_due_makes_a_loop_as_busy_as_a_callback() {
+    let door = Door::with_virtual_clock();
+    let now = door.now();
+    door.engine.collect(now);
+    door.call_later(Duration::from_millis(1), |_| {});
+    assert_eq!(door.engine.plan(now), Plan::Wait(Some(Duration::from_millis(1))));
+    door.call_later(Duration::ZERO, |_| {});
+    assert_eq!(door.engine.plan(now), Plan::Skip, "the poller was asked a moment ago");
+    assert_eq!(door.engine.plan(now.after(Duration::from_millis(1))), Plan::Wait(Some(Duration::ZERO)));
+}
+
+#[test]
+fn a_callback_has_a_number_of_its_own_while_it_runs() {
+    let door = Door::new();
+    let number = |door: &Door| door.engine.callback_number();
+    assert_eq!(number(&door), None);
+    {
+        let _around = door.engine.callback().enter();
+        door.engine.call_soon(Word::new(|_| {}));
+        let first = number(&door);
+        assert!(first.is_some() && number(&door) == first);
+        drop(door.engine.ready().pop());
+        assert_ne!(number(&door), first);
+        drop(door.engine.callback().enter());
+        assert!(number(&door).is_some(), "an inner run has ended, the outer one goes on");
+    }
+    assert_eq!(number(&door), None);
+}
+
+#[test]
+fn what_is_left_for_the_end_of_a_callback_is_taken_once() {
+    let door = Door::new();
+    let callback = door.engine.callback();
+    assert!(!callback.left_words() && callback.take_words().is_empty());
+    (0..3).for_each(|_| callback.afterwards(Word::new(|_| {})));
+    assert!(callback.left_words());
+    assert_eq!(callback.take_words().len(), 3);
+    assert!(!callback.left_words() && callback.take_words().is_empty());
 }

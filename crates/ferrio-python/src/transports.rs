@@ -139,6 +139,11 @@ impl<C: Door> Stream<C> {
         Ok(())
     }
 
+    /// What was written is sent, if the callback that wrote it holds it.
+    pub(crate) fn settle(&self, this: &Bound<'_, PyAny>) {
+        self.transport.settle(this);
+    }
+
     /// `close`, by who is on top.
     pub(crate) fn end(&self, this: &Bound<'_, PyAny>) {
         self.transport.close(this);
@@ -188,7 +193,9 @@ impl<C: Door> Stream<C> {
         }
     }
 
-    pub(crate) fn is_closing(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    /// A held write that fails closes it. `drain()` asks for this: what was written is sent by then.
+    pub(crate) fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.settle(this);
         Ok(self.transport.is_closing())
     }
 
@@ -219,7 +226,8 @@ impl<C: Door> Stream<C> {
         Ok(PyTuple::new(this.py(), [low, high])?.into_any().unbind())
     }
 
-    pub(crate) fn buffer_size(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+    pub(crate) fn buffer_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.settle(this);
         Ok(self.transport.outgoing().size())
     }
 
@@ -231,6 +239,7 @@ impl<C: Door> Stream<C> {
         }
         let Some(event_loop) = self.protocol().event_loop(py) else { return Ok(None) };
         let waiter = event_loop.call_method0(intern!(py, "create_future"))?;
+        self.settle(this);
         if self.transport.outgoing().is_empty() {
             waiter.call_method1(intern!(py, "set_result"), (py.None(),))?;
         }

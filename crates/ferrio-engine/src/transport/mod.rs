@@ -2,7 +2,8 @@
 //!
 //! * `channel`: the bytes of a socket or a pipe, and which of the two ways they flow
 //! * `protocol`: what a door gives a transport to call, and how it is told to watch and to defer
-//! * `stream`: `Transport<C, P>`, the only state machine of reading, writing and closing
+//! * `stream`: `Transport<C, P>`, the only state machine of reading, writing and closing; `writing`, its writing half;
+//!   `gathering`: what is written in one callback leaves in one system call
 //! * `outgoing`: what could not be written yet; the only flow control there is
 //! * `session`: what encrypts and decrypts; `layer`: the state machine of TLS around one, between transport and protocol
 //!   (`sides`), with what waits to be encrypted (`backlog`)
@@ -17,6 +18,7 @@ mod backlog;
 mod channel;
 mod datagram;
 mod ending;
+mod gathering;
 mod layer;
 mod listener;
 mod outgoing;
@@ -27,6 +29,7 @@ mod stream;
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "sys/linux.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "sys/portable.rs")]
 mod sys;
+mod writing;
 
 pub use channel::{Channel, Descriptor, Kind, ReadPipe, Socket, WritePipe};
 pub use datagram::{Datagrams, PacketProtocol};

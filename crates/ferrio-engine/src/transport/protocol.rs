@@ -91,4 +91,10 @@ pub trait Protocol {
 
     /// Has the transport's `on_deferred` called once, after whatever is queued.
     fn defer(&self, cx: Self::Cx<'_>);
+
+    /// The number of the loop's callback that runs now, if one does.
+    fn callback(&self, cx: Self::Cx<'_>) -> Option<u64>;
+
+    /// Has the transport's `on_writable` called when that callback has ended, before anything else.
+    fn settle_after(&self, cx: Self::Cx<'_>);
 }

@@ -1,4 +1,4 @@
-//! `Transport<C, P>`: the only state machine of reading, writing and closing.
+//! `Transport<C, P>`: the only state machine of reading, writing and closing. How data is written is in `writing`.
 //!
 //! ```text
 //!            start                    close, eof, error                   all written, or lost
@@ -15,6 +15,7 @@ use std::io;
 
 use super::channel::{Channel, Kind};
 use super::ending::Ending;
+use super::gathering::Gathering;
 use super::outgoing::{Limits, Outgoing};
 use super::protocol::{Fault, Protocol, Received};
 use crate::reactor::Direction;
@@ -31,9 +32,10 @@ pub enum Refused {
 /// See the module.
 #[derive(Debug)]
 pub struct Transport<C, P: Protocol> {
-    channel: C,
-    protocol: P,
-    outgoing: Outgoing<P::Chunk>,
+    pub(super) channel: C,
+    pub(super) protocol: P,
+    pub(super) outgoing: Outgoing<P::Chunk>,
+    pub(super) gathering: Gathering,
     state: State,
     ending: Ending<P::Reason>,
 }
@@ -60,8 +62,9 @@ struct State {
 impl<C: Channel, P: Protocol> Transport<C, P> {
     /// A transport that does nothing until it is started.
     pub fn new(channel: C, protocol: P) -> Self {
-        let (outgoing, state, ending) = (Outgoing::new(), State::default(), Ending::new());
-        Transport { channel, protocol, outgoing, state, ending }
+        let (outgoing, gathering) = (Outgoing::new(), Gathering::default());
+        let (state, ending) = (State::default(), Ending::new());
+        Transport { channel, protocol, outgoing, gathering, state, ending }
     }
 
     /// The bytes' side.
@@ -92,6 +95,11 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// Whether the channel is watched for reading.
     pub fn is_polling(&self) -> bool {
         self.state.reading.get()
+    }
+
+    /// Whether `connection_lost` ran, or is on its way.
+    pub(super) fn is_lost(&self) -> bool {
+        self.state.lost.get() > 0
     }
 
     /// Whether `connection_lost` ran and the channel is closed.
@@ -130,7 +138,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
             }
             return result;
         }
-        if self.state.lost.get() > 0 { self.finish(cx) } else { Ok(()) }
+        if self.is_lost() { self.finish(cx) } else { Ok(()) }
     }
 
     /// The channel can be read.
@@ -138,7 +146,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// # Errors
     /// As `on_deferred`.
     pub fn on_readable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.state.lost.get() > 0 || !self.state.reading.get() {
+        if self.is_lost() || !self.state.reading.get() {
             return Ok(());
         }
         if C::KIND == Kind::WriteOnly {
@@ -151,111 +159,6 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
             Ok(Received::End) => self.on_end(cx),
             Err(fault) => self.fail(cx, fault),
         }
-    }
-
-    /// The channel has room.
-    ///
-    /// # Errors
-    /// As `on_deferred`.
-    pub fn on_writable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.state.lost.get() > 0 || self.outgoing.is_empty() {
-            return Ok(());
-        }
-        match self.outgoing.flush(|pieces| self.channel.write_vectored(pieces)) {
-            Err(error) if is_try_again(&error) => Ok(()),
-            Err(error) => {
-                self.write_failed(cx, error);
-                Ok(())
-            }
-            Ok(_) => {
-                let result = self.resume_writing(cx);
-                if self.outgoing.is_empty() && self.state.lost.get() == 0 {
-                    self.all_written(cx)?;
-                }
-                result
-            }
-        }
-    }
-
-    /// Writes `data`, as much as possible at once. `rest` makes a chunk of the same data that can be kept.
-    ///
-    /// # Errors
-    /// What a callback wants to leave the loop, or what `rest` failed with.
-    #[inline]
-    pub fn write(
-        &self,
-        cx: P::Cx<'_>,
-        data: &[u8],
-        rest: impl FnOnce() -> Result<P::Chunk, P::Escape>,
-    ) -> Result<(), P::Escape> {
-        let mut written = 0;
-        if self.outgoing.is_empty() {
-            match self.channel.write(data) {
-                Ok(count) if count == data.len() => return Ok(()),
-                Ok(count) => written = count,
-                Err(error) if is_try_again(&error) => {}
-                Err(error) => {
-                    self.write_failed(cx, error);
-                    return Ok(());
-                }
-            }
-            self.room(cx, true);
-        }
-        self.outgoing.push(rest()?, written);
-        self.pause_writing(cx)
-    }
-
-    /// Writes a chunk; given back if it was written at once, to be used again.
-    ///
-    /// # Errors
-    /// What a callback wants to leave the loop.
-    pub fn write_owned(&self, cx: P::Cx<'_>, chunk: P::Chunk) -> Result<Option<P::Chunk>, P::Escape> {
-        let mut written = 0;
-        if self.outgoing.is_empty() {
-            let data = chunk.as_ref();
-            match self.channel.write(data) {
-                Ok(count) if count == data.len() => return Ok(Some(chunk)),
-                Ok(count) => written = count,
-                Err(error) if is_try_again(&error) => {}
-                Err(error) => {
-                    self.write_failed(cx, error);
-                    return Ok(None);
-                }
-            }
-            self.room(cx, true);
-        }
-        self.outgoing.push(chunk, written);
-        self.pause_writing(cx)?;
-        Ok(None)
-    }
-
-    /// Writes all of `chunks`, in one system call where they fit.
-    ///
-    /// # Errors
-    /// As `write`.
-    pub fn write_all(
-        &self,
-        cx: P::Cx<'_>,
-        chunks: impl IntoIterator<Item = P::Chunk>,
-    ) -> Result<(), P::Escape> {
-        let waited = !self.outgoing.is_empty();
-        for chunk in chunks {
-            self.outgoing.push(chunk, 0);
-        }
-        if self.outgoing.is_empty() {
-            return Ok(());
-        }
-        if !waited {
-            match self.outgoing.flush(|pieces| self.channel.write_vectored(pieces)) {
-                Err(error) if !is_try_again(&error) => {
-                    self.write_failed(cx, error);
-                    return Ok(());
-                }
-                _ if self.outgoing.is_empty() => return Ok(()),
-                _ => self.room(cx, true),
-            }
-        }
-        self.pause_writing(cx)
     }
 
     /// Whether data may be written, and why not. Each refused write counts.
@@ -279,6 +182,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// # Errors
     /// The system's, when the peer is gone.
     pub fn write_eof(&self, cx: P::Cx<'_>) -> io::Result<()> {
+        self.settle(cx);
         if self.state.closing.get() || self.state.ended.replace(true) {
             return Ok(());
         }
@@ -291,6 +195,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
 
     /// Closes in order: nothing more is received, everything is still written.
     pub fn close(&self, cx: P::Cx<'_>) {
+        self.settle(cx);
         if self.state.closing.replace(true) {
             return;
         }
@@ -302,9 +207,10 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         }
     }
 
-    /// Closes at once: what was not written never will be.
+    /// Closes at once: what there was no room for is never written.
     pub fn lose(&self, cx: P::Cx<'_>, reason: Option<P::Reason>) {
-        if self.state.lost.get() > 0 {
+        self.settle(cx);
+        if self.is_lost() {
             return;
         }
         if !self.outgoing.is_empty() {
@@ -343,6 +249,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// # Errors
     /// As `on_deferred`.
     pub fn set_limits(&self, cx: P::Cx<'_>, limits: Limits) -> Result<(), P::Escape> {
+        self.settle(cx);
         self.outgoing.set_limits(limits);
         self.pause_writing(cx)
     }
@@ -373,7 +280,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         Ok(())
     }
 
-    fn all_written(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+    pub(super) fn all_written(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
         self.room(cx, false);
         self.protocol.drained(cx, None);
         if self.state.closing.get() {
@@ -417,7 +324,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         }
     }
 
-    fn write_failed(&self, cx: P::Cx<'_>, error: io::Error) {
+    pub(super) fn write_failed(&self, cx: P::Cx<'_>, error: io::Error) {
         let waited = !self.outgoing.is_empty();
         if waited {
             self.room(cx, false);
@@ -446,18 +353,10 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         }
     }
 
-    fn room(&self, cx: P::Cx<'_>, on: bool) {
+    pub(super) fn room(&self, cx: P::Cx<'_>, on: bool) {
         if self.state.writing.replace(on) != on {
             self.protocol.watch(cx, Direction::Write, on);
         }
-    }
-
-    fn pause_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.outgoing.should_pause() { self.protocol.pause_writing(cx) } else { Ok(()) }
-    }
-
-    fn resume_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.outgoing.should_resume() { self.protocol.resume_writing(cx) } else { Ok(()) }
     }
 
     /// A reader that goes away makes a FIFO or a socket readable at its writing end; other things stay silent.
@@ -467,8 +366,4 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
             matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket)
         })
     }
-}
-
-fn is_try_again(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

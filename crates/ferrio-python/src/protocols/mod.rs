@@ -10,9 +10,10 @@ mod receiving;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::marker::PhantomData;
+use std::rc::Rc;
 
-use ferrio_engine::Direction;
 use ferrio_engine::transport::{Channel, Fault, Protocol, Received};
+use ferrio_engine::{Direction, Loop};
 use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -334,6 +335,22 @@ impl<C: Door> Protocol for PyProtocol<C> {
     fn defer(&self, this: Self::Cx<'_>) {
         defer::<Stream<C>>(this, self.event_loop(this.py()).as_ref());
     }
+
+    fn callback(&self, this: Self::Cx<'_>) -> Option<u64> {
+        let event_loop = self.event_loop.borrow();
+        try_state::<BaseLoop>(event_loop.as_ref()?.bind(this.py()))?
+            .engine
+            .borrow()
+            .as_ref()?
+            .callback_number()
+    }
+
+    fn settle_after(&self, this: Self::Cx<'_>) {
+        let event_loop = self.event_loop(this.py());
+        if let Some(engine) = engine_of(event_loop.as_ref()) {
+            engine.callback().afterwards(Word::io::<Stream<C>>(this, Turn::Writable));
+        }
+    }
 }
 
 impl<C: Door> PyProtocol<C> {
@@ -383,10 +400,7 @@ pub(crate) fn watch<T: Io>(
     direction: Direction,
     on: bool,
 ) {
-    let Some(engine) = event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok())
-    else {
-        return;
-    };
+    let Some(engine) = engine_of(event_loop) else { return };
     if !on {
         drop(engine.unwatch(number, direction));
         return;
@@ -404,7 +418,12 @@ pub(crate) fn watch<T: Io>(
 
 /// Gives an I/O object a turn after whatever is queued.
 pub(crate) fn defer<T: Io>(this: &Bound<'_, PyAny>, event_loop: Option<&Bound<'_, PyAny>>) {
-    if let Some(engine) = event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok()) {
+    if let Some(engine) = engine_of(event_loop) {
         engine.call_soon(Word::io::<T>(this, Turn::Deferred));
     }
+}
+
+/// The engine of a loop of ours, while that is open.
+fn engine_of(event_loop: Option<&Bound<'_, PyAny>>) -> Option<Rc<Loop<Word>>> {
+    event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok())
 }

@@ -37,6 +37,7 @@ use crate::server::some;
 use crate::sslproto::session::Cipher;
 use crate::sslproto::sides::{Around, LOST, bit};
 use crate::support;
+use crate::transports::Stream;
 
 /// See the module.
 #[repr(C)]
@@ -149,7 +150,8 @@ impl SslTransport {
         Ok(())
     }
 
-    pub(crate) fn is_closing(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.around().with_below(this.py(), Stream::settle);
         Ok(self.layer.is_closing())
     }
 

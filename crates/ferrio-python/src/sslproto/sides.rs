@@ -105,7 +105,7 @@ impl Around {
     }
 
     /// The socket transport.
-    fn with_below(&self, py: Python<'_>, body: impl FnOnce(&Stream<Socket>, &Bound<'_, PyAny>)) {
+    pub(super) fn with_below(&self, py: Python<'_>, body: impl FnOnce(&Stream<Socket>, &Bound<'_, PyAny>)) {
         if let Some(below) = self.below.bind(py)
             && let Some(state) = try_state::<Stream<Socket>>(&below)
         {

@@ -1,0 +1,98 @@
+//! `Gathering`: which small writes wait until the callback that makes them has ended, to leave in one system call.
+//!
+//! A server that writes the head of an answer and then its body pays for two system calls, and its client for two
+//! wake-ups. A transport whose last writing callback wrote more than once holds what the next one writes until that has
+//! ended; one that writes once a callback is sent at once, always, and so is all that is written outside of one. Held data
+//! is never seen to wait: whatever looks at the buffer, or closes, has it sent first.
+
+use std::cell::Cell;
+
+/// The most that is held, in bytes: beyond this a system call is cheap beside the copying in it.
+pub(super) const MOST: usize = 16 * 1024;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    /// The callback that wrote last, by number.
+    callback: Cell<u64>,
+    /// It wrote more than once.
+    often: Cell<bool>,
+    /// The one before did.
+    learned: Cell<bool>,
+    /// Data is held.
+    held: Cell<bool>,
+}
+
+impl Gathering {
+    /// Notes a write by `callback` while nothing waits; whether more is likely to follow.
+    pub(super) fn note(&self, callback: u64) -> bool {
+        if self.callback.replace(callback) == callback {
+            self.often.set(true);
+        } else {
+            self.learned.set(self.often.take());
+        }
+        self.learned.get()
+    }
+
+    /// Notes one more write by the callback whose data is held, if any is.
+    pub(super) fn note_another(&self) {
+        self.often.set(self.often.get() || self.held.get());
+    }
+
+    /// Data is held from now on.
+    pub(super) fn hold(&self) {
+        self.held.set(true);
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.get()
+    }
+
+    /// Data is held no more; whether any was.
+    pub(super) fn release(&self) -> bool {
+        self.held.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_writes_once_a_callback_is_never_held() {
+        let gathering = Gathering::default();
+        assert!((1..100).all(|callback| !gathering.note(callback)));
+    }
+
+    #[test]
+    fn the_callback_after_one_that_wrote_twice_is_held() {
+        let gathering = Gathering::default();
+        assert!(!gathering.note(1));
+        assert!(!gathering.note(1));
+        assert!(gathering.note(2));
+        // It wrote once: the next one is sent at once.
+        assert!(!gathering.note(3));
+    }
+
+    #[test]
+    fn a_write_behind_held_data_counts() {
+        let gathering = Gathering::default();
+        gathering.note(1);
+        gathering.note(1);
+        for callback in 2..5 {
+            assert!(gathering.note(callback));
+            gathering.hold();
+            gathering.note_another();
+            assert!(gathering.release());
+        }
+        assert!(!gathering.release());
+    }
+
+    #[test]
+    fn a_write_behind_data_that_waits_for_room_does_not_count() {
+        let gathering = Gathering::default();
+        gathering.note(1);
+        gathering.note_another();
+        assert!(!gathering.note(2));
+    }
+}

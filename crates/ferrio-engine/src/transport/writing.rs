@@ -1,0 +1,192 @@
+//! The writing half of `Transport`: at once where it can be, together where a callback writes often, later where there is
+//! no room.
+
+use std::io;
+
+use super::channel::Channel;
+use super::gathering::MOST;
+use super::protocol::Protocol;
+use super::stream::Transport;
+
+/// What became of data that was to be written at once.
+enum Sent {
+    All,
+    Part(usize),
+    Nothing(io::Error),
+}
+
+impl<C: Channel, P: Protocol> Transport<C, P> {
+    /// Writes `data`, as much as possible at once. `rest` makes a chunk of the same data that can be kept.
+    ///
+    /// # Errors
+    /// What a callback wants to leave the loop, or what `rest` failed with.
+    #[inline]
+    pub fn write(
+        &self,
+        cx: P::Cx<'_>,
+        data: &[u8],
+        rest: impl FnOnce() -> Result<P::Chunk, P::Escape>,
+    ) -> Result<(), P::Escape> {
+        let mut written = 0;
+        if !self.waits() && !self.holds(cx, data.len()) {
+            match self.send(data) {
+                Sent::All => return Ok(()),
+                Sent::Part(count) => written = count,
+                Sent::Nothing(error) => {
+                    self.write_failed(cx, error);
+                    return Ok(());
+                }
+            }
+            self.room(cx, true);
+        }
+        self.outgoing.push(rest()?, written);
+        self.pushed(cx)
+    }
+
+    /// Writes a chunk; given back if it was written at once, to be used again.
+    ///
+    /// # Errors
+    /// What a callback wants to leave the loop.
+    pub fn write_owned(&self, cx: P::Cx<'_>, chunk: P::Chunk) -> Result<Option<P::Chunk>, P::Escape> {
+        let mut written = 0;
+        let data = chunk.as_ref();
+        if !self.waits() && !self.holds(cx, data.len()) {
+            match self.send(data) {
+                Sent::All => return Ok(Some(chunk)),
+                Sent::Part(count) => written = count,
+                Sent::Nothing(error) => {
+                    self.write_failed(cx, error);
+                    return Ok(None);
+                }
+            }
+            self.room(cx, true);
+        }
+        self.outgoing.push(chunk, written);
+        self.pushed(cx)?;
+        Ok(None)
+    }
+
+    /// Writes all of `chunks`, in one system call where they fit.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn write_all(
+        &self,
+        cx: P::Cx<'_>,
+        chunks: impl IntoIterator<Item = P::Chunk>,
+    ) -> Result<(), P::Escape> {
+        let waits = self.waits();
+        for chunk in chunks {
+            self.outgoing.push(chunk, 0);
+        }
+        if self.outgoing.is_empty() {
+            return Ok(());
+        }
+        if !waits && !self.holds(cx, self.outgoing.size()) {
+            self.flush(cx);
+        }
+        self.pushed(cx)
+    }
+
+    /// Sends what is held because its callback may write more.
+    pub fn settle(&self, cx: P::Cx<'_>) {
+        if self.gathering.release() && !self.outgoing.is_empty() {
+            self.flush(cx);
+        }
+    }
+
+    /// The channel has room; or the callback has ended that `settle_after` was called in.
+    ///
+    /// # Errors
+    /// What a callback wants to leave the loop.
+    pub fn on_writable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.gathering.is_held() {
+            self.settle(cx);
+            return Ok(());
+        }
+        if self.is_lost() || self.outgoing.is_empty() {
+            return Ok(());
+        }
+        match self.outgoing.flush(|pieces| self.channel.write_vectored(pieces)) {
+            Err(error) if is_try_again(&error) => Ok(()),
+            Err(error) => {
+                self.write_failed(cx, error);
+                Ok(())
+            }
+            Ok(_) => {
+                let result = self.resume_writing(cx);
+                self.settle(cx);
+                if self.outgoing.is_empty() && !self.is_lost() {
+                    self.all_written(cx)?;
+                }
+                result
+            }
+        }
+    }
+
+    /// Whether something waits to be written, and more goes behind it.
+    fn waits(&self) -> bool {
+        let waits = !self.outgoing.is_empty();
+        if waits {
+            self.gathering.note_another();
+        }
+        waits
+    }
+
+    /// Whether so many bytes, behind nothing, are to be held. Never more than the protocol may have waiting: it is not
+    /// told to pause for what there may well be room for.
+    fn holds(&self, cx: P::Cx<'_>, length: usize) -> bool {
+        let Some(callback) = self.protocol.callback(cx) else { return false };
+        if !self.gathering.note(callback) || length > self.most_held() {
+            return false;
+        }
+        self.gathering.hold();
+        self.protocol.settle_after(cx);
+        true
+    }
+
+    fn most_held(&self) -> usize {
+        MOST.min(self.outgoing.limits().high)
+    }
+
+    /// More waits than did.
+    fn pushed(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.gathering.is_held() {
+            if self.outgoing.size() <= self.most_held() {
+                return Ok(());
+            }
+            self.settle(cx);
+        }
+        self.pause_writing(cx)
+    }
+
+    fn send(&self, data: &[u8]) -> Sent {
+        match self.channel.write(data) {
+            Ok(count) if count == data.len() => Sent::All,
+            Ok(count) => Sent::Part(count),
+            Err(error) if is_try_again(&error) => Sent::Part(0),
+            Err(error) => Sent::Nothing(error),
+        }
+    }
+
+    /// Writes what waits for no room yet, and waits for room for the rest.
+    fn flush(&self, cx: P::Cx<'_>) {
+        match self.outgoing.flush(|pieces| self.channel.write_vectored(pieces)) {
+            Err(error) if !is_try_again(&error) => self.write_failed(cx, error),
+            _ if self.outgoing.is_empty() => {}
+            _ => self.room(cx, true),
+        }
+    }
+
+    pub(super) fn pause_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.outgoing.should_pause() { self.protocol.pause_writing(cx) } else { Ok(()) }
+    }
+
+    fn resume_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
+        if self.outgoing.should_resume() { self.protocol.resume_writing(cx) } else { Ok(()) }
+    }
+}
+
+fn is_try_again(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

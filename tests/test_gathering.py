@@ -1,0 +1,290 @@
+"""What a callback writes in small pieces leaves in one system call, and nobody can tell but by the clock.
+
+A transport learns from the last callback that wrote: `learn` makes one that did so twice. Stock asyncio, which runs the
+same tests, never holds anything.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+
+import ferrio
+import pytest
+from helpers import Log, collect_errors, connected, drained, fill, on_loop, pipe, tcp_pair, until
+
+PIECE = b"piece"
+
+
+def got(far):
+    """What has come by now; nothing is waited for."""
+    far.settimeout(0)
+    try:
+        return far.recv(1 << 20)
+    except BlockingIOError:
+        return b""
+    finally:
+        far.settimeout(5)
+
+
+async def is_held(far, data):
+    """Whether `data`, written in this callback, comes when it has ended; if not, it has come by now."""
+    now = got(far)
+    await asyncio.sleep(0)
+    assert now + got(far) == data
+    return not now
+
+
+async def learn(transport, far):
+    transport.write(PIECE)
+    transport.write(PIECE)
+    await asyncio.sleep(0)
+    assert got(far) == PIECE * 2
+
+
+@contextlib.asynccontextmanager
+async def learned(loop, factory=Log):
+    async with connected(loop, factory) as (transport, log, far):
+        await learn(transport, far)
+        yield transport, log, far
+
+
+@on_loop
+async def test_one_write_a_callback_leaves_at_once(loop):
+    async with connected(loop) as (transport, _, far):
+        for _ in range(5):
+            transport.write(PIECE)
+            assert got(far) == PIECE
+            await asyncio.sleep(0)
+
+
+@on_loop
+async def test_what_the_first_callback_writes_is_not_held(loop):
+    async with connected(loop) as (transport, _, far):
+        for _ in range(5):
+            transport.write(PIECE)
+            assert got(far) == PIECE
+
+
+@on_loop
+async def test_a_callback_after_one_that_wrote_twice_is_held(loop, aio):
+    async with learned(loop) as (transport, _, far):
+        for _ in range(3):
+            transport.write(PIECE)
+            transport.writelines([b"1", b"2"])
+            assert await is_held(far, PIECE + b"12") == (aio is ferrio)
+
+
+@on_loop
+async def test_a_callback_that_wrote_once_ends_it(loop, aio):
+    async with learned(loop) as (transport, _, far):
+        transport.write(PIECE)
+        assert await is_held(far, PIECE) == (aio is ferrio)
+        transport.write(PIECE)
+        assert got(far) == PIECE
+
+
+def unchanged_limits(transport):
+    low, high = transport.get_write_buffer_limits()
+    transport.set_write_buffer_limits(high, low)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda transport: transport.get_write_buffer_size() or transport,
+        unchanged_limits,
+        lambda transport: transport.write_eof(),
+        lambda transport: transport.close(),
+        lambda transport: transport.abort(),
+        lambda transport: transport.is_closing(),
+        lambda transport: transport.write(bytes(20_000)),
+        lambda transport: transport.writelines([bytes(10_000), bytes(10_000)]),
+    ],
+    ids=["size", "limits", "eof", "close", "abort", "is_closing", "write", "writelines"],
+)
+@on_loop
+async def test_whoever_looks_has_it_sent(loop, look):
+    async with learned(loop) as (transport, _, far):
+        transport.write(PIECE)
+        look(transport)
+        assert got(far).startswith(PIECE)
+
+
+@on_loop
+async def test_many_small_writes_are_sent_in_parts(loop):
+    async with learned(loop) as (transport, _, far):
+        for _ in range(40):
+            transport.write(bytes(1000))
+        assert len(got(far)) > 40_000 - 20_000
+
+
+@on_loop
+async def test_sendfile_comes_after_it(loop, tmp_path):
+    (tmp_path / "file").write_bytes(b"file")
+    async with learned(loop) as (transport, _, far):
+        with open(tmp_path / "file", "rb") as file:
+            transport.write(PIECE)
+            await loop.sendfile(transport, file)
+        transport.write(b"end")
+        assert far.recv(12, socket.MSG_WAITALL) == PIECE + b"fileend"
+
+
+@on_loop
+async def test_drain_has_it_sent(loop):
+    with tcp_pair() as (near, far):
+        _, writer = await asyncio.open_connection(sock=near)
+        await learn(writer.transport, far)
+        for _ in range(3):
+            writer.write(PIECE)
+            writer.write(PIECE)
+            await writer.drain()
+            assert got(far) == PIECE * 2
+        writer.close()
+        await writer.wait_closed()
+
+
+@on_loop
+async def test_a_pipe_holds_too(loop, aio):
+    with pipe() as (reading, writing):
+        transport, _ = await loop.connect_write_pipe(Log, writing)
+        os.set_blocking(reading.fileno(), False)
+        for holds in False, aio is ferrio:
+            transport.write(PIECE)
+            transport.write(PIECE)
+            now = b"" if holds else os.read(reading.fileno(), 100)
+            await asyncio.sleep(0)
+            later = reading.read() or b""
+            assert (now, later) == ((b"", PIECE * 2) if holds else (PIECE * 2, b""))
+        transport.close()
+
+
+def test_outside_of_a_callback_it_leaves_at_once(new_loop):
+    loop = new_loop()
+    with tcp_pair() as (near, far):
+        transport, log = loop.run_until_complete(loop.create_connection(Log, sock=near))
+        loop.run_until_complete(learn(transport, far))
+        for _ in range(3):
+            transport.write(PIECE)
+            assert got(far) == PIECE
+        transport.close()
+        loop.run_until_complete(log.closed)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+def test_it_is_sent_though_the_callback_fails(new_loop, error):
+    loop = new_loop()
+    collect_errors(loop)
+
+    def fail(transport):
+        transport.write(PIECE)
+        loop.stop()
+        raise error
+
+    with tcp_pair() as (near, far):
+        transport, log = loop.run_until_complete(loop.create_connection(Log, sock=near))
+        loop.run_until_complete(learn(transport, far))
+        loop.call_soon(fail, transport)
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            loop.run_forever()
+        assert got(far) == PIECE
+        transport.close()
+        loop.run_until_complete(log.closed)
+
+
+def test_an_inner_run_sends_it():
+    async def main():
+        loop = asyncio.get_running_loop()
+        async with learned(loop) as (transport, _, far):
+            far.setblocking(False)
+            transport.write(PIECE)
+            assert loop.run_until_complete(loop.sock_recv(far, 100)) == PIECE
+
+    ferrio.run(main(), nested=True)
+
+
+@on_loop
+async def test_a_peer_that_is_gone(loop):
+    async with learned(loop) as (transport, log, far):
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        far.close()
+        transport.write(PIECE)
+        transport.write(PIECE)
+        assert isinstance(await log.closed, OSError)
+        assert log.events[-1] == "lost"
+        assert log.events.count("lost") == 1
+
+
+@on_loop
+async def test_without_limits_nothing_is_held(loop):
+    async with learned(loop) as (transport, log, far):
+        transport.set_write_buffer_limits(0)
+        for _ in range(3):
+            transport.write(PIECE)
+            assert got(far) == PIECE
+        assert "pause" not in log.events
+
+
+def test_written_when_there_is_room_again_and_closed():
+    """Not on stock asyncio, which may call connection_lost() twice then."""
+
+    class Resumed(Log):
+        def resume_writing(self):
+            super().resume_writing()
+            for _ in range(3):
+                self.transport.write(PIECE)
+            self.transport.close()
+
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            self.transport = transport
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        async with learned(loop, Resumed) as (transport, log, far):
+            data = await drained(loop, far, fill(transport) + len(PIECE) * 3)
+            assert data.endswith(PIECE * 3)
+            assert await log.closed is None
+
+    ferrio.run(main())
+
+
+@on_loop
+async def test_reading_goes_on_where_it_closes_in_between(loop):
+    """close() in a callback that wrote: the peer gets the data and then the end, in this order."""
+    async with learned(loop) as (transport, log, far):
+        transport.write(PIECE)
+        transport.write(PIECE)
+        transport.close()
+        assert far.recv(100, socket.MSG_WAITALL) == PIECE * 2
+        assert await log.closed is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+@on_loop
+async def test_every_byte_once_and_in_order(loop, seed):
+    chance = random.Random(seed)
+    expected = bytearray()
+    async with connected(loop) as (transport, _, far):
+        received = bytearray()
+
+        def write():
+            for _ in range(chance.randrange(5)):
+                data = chance.randbytes(chance.choice([0, 1, 10, 1000, 20_000]))
+                expected.extend(data)
+                kind = chance.randrange(4)
+                if kind == 0:
+                    transport.writelines([data[:5], memoryview(data)[5:]])
+                else:
+                    transport.write(bytearray(data) if kind == 1 else data)
+                if chance.random() < 0.1:
+                    transport.get_write_buffer_size()
+
+        for _ in range(300):
+            loop.call_soon(write)
+            await asyncio.sleep(0)
+            if chance.random() < 0.5:
+                received += got(far)
+        await until(lambda: received.extend(got(far)) or len(received) >= len(expected))
+        assert received == expected
