@@ -1,4 +1,4 @@
-"""What a callback writes in small pieces leaves in one system call, and nobody can tell but by the clock.
+"""What a callback writes in small pieces leaves together, soon after, and nobody can tell but by the clock.
 
 A transport learns from the last callback that wrote: `learn` makes one that did so twice. Stock asyncio, which runs the
 same tests, never holds anything.
@@ -9,6 +9,7 @@ import contextlib
 import os
 import random
 import socket
+import time
 
 import ferrio
 import pytest
@@ -98,11 +99,10 @@ def unchanged_limits(transport):
         lambda transport: transport.write_eof(),
         lambda transport: transport.close(),
         lambda transport: transport.abort(),
-        lambda transport: transport.is_closing(),
         lambda transport: transport.write(bytes(20_000)),
         lambda transport: transport.writelines([bytes(10_000), bytes(10_000)]),
     ],
-    ids=["size", "limits", "eof", "close", "abort", "is_closing", "write", "writelines"],
+    ids=["size", "limits", "eof", "close", "abort", "write", "writelines"],
 )
 @on_loop
 async def test_whoever_looks_has_it_sent(loop, look):
@@ -118,6 +118,33 @@ async def test_many_small_writes_are_sent_in_parts(loop):
         for _ in range(40):
             transport.write(bytes(1000))
         assert len(got(far)) > 40_000 - 20_000
+
+
+@on_loop
+async def test_a_callback_that_takes_its_time_is_not_held(loop):
+    """A program that blocks its loop between two pieces, as none should: they are not kept until it is done."""
+    async with learned(loop) as (transport, _, far):
+        for _ in range(2):
+            transport.write(PIECE)
+            time.sleep(0.001)
+            transport.write(PIECE)
+            received = got(far)
+            assert received == PIECE * 2
+            for _ in range(3):
+                transport.write(PIECE)
+                assert got(far) == PIECE
+            await asyncio.sleep(0)
+
+
+@on_loop
+async def test_it_does_not_wait_for_all_of_a_long_turn(loop):
+    seen = []
+    async with learned(loop) as (transport, _, far):
+        loop.call_soon(transport.write, PIECE)
+        loop.call_soon(time.sleep, 0.001)
+        loop.call_soon(lambda: seen.append(got(far)))
+        await asyncio.sleep(0)
+        assert seen == [PIECE]
 
 
 @on_loop

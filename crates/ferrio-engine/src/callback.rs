@@ -1,19 +1,23 @@
-//! `Callback`: what is known of the callback that runs, and what is to be done when it has ended.
+//! `Callback`: what is known of the callback that runs, and what it and those before it left to be done after them.
 
 use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 
-/// See the module. Words that were left for its end hold what they hold until the door has run them.
+/// How long words may be left, and data be held: a batch may be long.
+pub(crate) const LONGEST: Duration = Duration::from_micros(100);
+
+/// See the module. Words that were left hold what they hold until the door has run them.
 #[derive(Debug)]
 pub struct Callback<H> {
     runs: Cell<bool>,
-    /// Whether `afterwards` has any: asked after every callback.
-    left: Cell<bool>,
-    afterwards: RefCell<Vec<H>>,
+    /// When the first of the words was left. Asked after every callback.
+    since: Cell<Option<Instant>>,
+    words: RefCell<Vec<H>>,
 }
 
 impl<H> Callback<H> {
     pub(crate) fn new() -> Self {
-        Callback { runs: Cell::new(false), left: Cell::new(false), afterwards: RefCell::default() }
+        Callback { runs: Cell::new(false), since: Cell::new(None), words: RefCell::default() }
     }
 
     /// Whether one runs.
@@ -28,27 +32,36 @@ impl<H> Callback<H> {
         Running { runs: &self.runs, before: self.runs.replace(true) }
     }
 
-    /// Leaves `word` for the end of the callback that runs. The door runs it then, before any other.
-    pub fn afterwards(&self, word: H) {
-        self.left.set(true);
-        self.afterwards.borrow_mut().push(word);
+    /// Leaves `word` for later. The door runs it at the end of the batch, or as soon as a callback has ended and it is
+    /// overdue.
+    pub fn leave(&self, word: H) {
+        if self.since.get().is_none() {
+            self.since.set(Some(Instant::now()));
+        }
+        self.words.borrow_mut().push(word);
     }
 
     /// Whether words were left.
     #[must_use]
     pub fn left_words(&self) -> bool {
-        self.left.get()
+        self.since.get().is_some()
+    }
+
+    /// Whether words were left too long ago.
+    #[must_use]
+    pub fn is_overdue(&self) -> bool {
+        self.since.get().is_some_and(|since| since.elapsed() > LONGEST)
     }
 
     /// Takes the words that were left.
     #[must_use]
     pub fn take_words(&self) -> Vec<H> {
-        self.left.set(false);
-        self.afterwards.take()
+        self.since.set(None);
+        self.words.take()
     }
 
     pub(crate) fn for_each(&self, visit: impl FnMut(&H)) {
-        self.afterwards.borrow().iter().for_each(visit);
+        self.words.borrow().iter().for_each(visit);
     }
 }
 

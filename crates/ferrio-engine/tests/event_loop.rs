@@ -236,12 +236,14 @@ fn a_callback_has_a_number_of_its_own_while_it_runs() {
 }
 
 #[test]
-fn what_is_left_for_the_end_of_a_callback_is_taken_once() {
+fn what_callbacks_leave_is_taken_once() {
     let door = Door::new();
     let callback = door.engine.callback();
     assert!(!callback.left_words() && callback.take_words().is_empty());
-    (0..3).for_each(|_| callback.afterwards(Word::new(|_| {})));
+    (0..3).for_each(|_| callback.leave(Word::new(|_| {})));
     assert!(callback.left_words());
+    std::thread::sleep(Duration::from_millis(1));
+    assert!(callback.is_overdue());
     assert_eq!(callback.take_words().len(), 3);
-    assert!(!callback.left_words() && callback.take_words().is_empty());
+    assert!(!callback.left_words() && !callback.is_overdue() && callback.take_words().is_empty());
 }

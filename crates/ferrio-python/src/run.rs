@@ -25,7 +25,7 @@ pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResu
     let _current = engine.core().enter();
     let _inside = nesting::enter();
     engine.poll_next_turn();
-    run_afterwards(this.py(), &engine)?;
+    run_left_words(this.py(), &engine)?;
     let result = loop {
         match turn(state, this, &engine) {
             Ok(()) if !state.is_stopping() => {}
@@ -42,7 +42,7 @@ pub(crate) fn once(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let _current = engine.core().enter();
     let _inside = nesting::enter();
     engine.poll_next_turn();
-    run_afterwards(this.py(), &engine)?;
+    run_left_words(this.py(), &engine)?;
     turn(state, this, &engine)
 }
 
@@ -86,32 +86,36 @@ pub(crate) fn poll(py: Python<'_>, engine: &Loop<Word>, timeout: Option<Duration
     }
 }
 
-/// Runs what was queued when the batch began.
+/// Runs what was queued when the batch began, and what that left.
 fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
-    let py = this.py();
     let _running = engine.callback().enter();
+    let result = words(state, this, engine);
+    if engine.callback().left_words() { result.and(run_left_words(this.py(), engine)) } else { result }
+}
+
+fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
+    let py = this.py();
     for _ in 0..engine.ready().len() {
         let Some(word) = engine.ready().pop() else { break };
-        let mut result = if state.is_debug() {
-            watched(state, this, engine, word)
+        if state.is_debug() {
+            watched(state, this, engine, word)?;
         } else {
             if !word.is_step() {
                 state.last_task.forget(this)?;
             }
-            word.run(py)
-        };
-        if engine.callback().left_words() {
-            result = result.and(run_afterwards(py, engine));
+            word.run(py)?;
         }
-        result?;
+        if engine.callback().is_overdue() {
+            run_left_words(py, engine)?;
+        }
     }
     state.last_task.forget(this)
 }
 
-/// Runs what a callback left for its end, whether or not it failed. An inner run does it for the callback around it, which
-/// may wait for the answer to what it wrote.
+/// Runs what callbacks left, whether or not they failed. An inner run does it for the callback around it, which may wait for
+/// the answer to what it wrote.
 #[cold]
-fn run_afterwards(py: Python<'_>, engine: &Loop<Word>) -> PyResult<()> {
+fn run_left_words(py: Python<'_>, engine: &Loop<Word>) -> PyResult<()> {
     engine.callback().take_words().into_iter().map(|word| word.run(py)).fold(Ok(()), PyResult::and)
 }
 

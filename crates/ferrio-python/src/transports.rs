@@ -139,9 +139,17 @@ impl<C: Door> Stream<C> {
         Ok(())
     }
 
-    /// What was written is sent, if the callback that wrote it holds it.
+    /// What was written is sent, if it is held.
     pub(crate) fn settle(&self, this: &Bound<'_, PyAny>) {
         self.transport.settle(this);
+    }
+
+    /// The same, if a stream is on top.
+    pub(crate) fn settle_stream(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.transport.holds_data() && self.protocol().is_stream(this.py())? {
+            self.settle(this);
+        }
+        Ok(())
     }
 
     /// `close`, by who is on top.
@@ -193,9 +201,9 @@ impl<C: Door> Stream<C> {
         }
     }
 
-    /// A held write that fails closes it. `drain()` asks for this: what was written is sent by then.
+    /// A stream's `drain()` asks for this: what was written is sent by then.
     pub(crate) fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.settle(this);
+        self.settle_stream(this)?;
         Ok(self.transport.is_closing())
     }
 

@@ -1,11 +1,16 @@
-//! `Gathering`: which small writes wait until the callback that makes them has ended, to leave in one system call.
+//! `Gathering`: which small writes wait a moment, to leave with what follows.
 //!
 //! A server that writes the head of an answer and then its body pays for two system calls, and its client for two
-//! wake-ups. A transport whose last writing callback wrote more than once holds what the next one writes until that has
-//! ended; one that writes once a callback is sent at once, always, and so is all that is written outside of one. Held data
-//! is never seen to wait: whatever looks at the buffer, or closes, has it sent first.
+//! wake-ups. A transport whose last writing callback wrote more than once holds what the next one writes until the callbacks
+//! of the turn have ended, or 100 us went by: then neighbours' answers leave together, too, and wake their client once. One
+//! that writes once a callback is sent at once, always; so is all that is written outside of one, and what a callback
+//! writes that takes its time. Held data is never seen to wait: whatever looks at the buffer, drains or closes has it sent
+//! first.
 
 use std::cell::Cell;
+use std::time::Instant;
+
+use crate::callback::LONGEST;
 
 /// The most that is held, in bytes: beyond this a system call is cheap beside the copying in it.
 pub(super) const MOST: usize = 16 * 1024;
@@ -17,40 +22,55 @@ pub(super) struct Gathering {
     callback: Cell<u64>,
     /// It wrote more than once.
     often: Cell<bool>,
-    /// The one before did.
+    /// The one before did, and this one is as quick.
     learned: Cell<bool>,
-    /// Data is held.
-    held: Cell<bool>,
+    /// It is not.
+    slow: Cell<bool>,
+    /// Since when data is held.
+    held: Cell<Option<Instant>>,
 }
 
 impl Gathering {
     /// Notes a write by `callback` while nothing waits; whether more is likely to follow.
     pub(super) fn note(&self, callback: u64) -> bool {
         if self.callback.replace(callback) == callback {
-            self.often.set(true);
+            self.often.set(!self.slow.get());
         } else {
+            self.slow.set(false);
             self.learned.set(self.often.take());
         }
         self.learned.get()
     }
 
+    /// The callback takes its time: what it writes from now on is sent at once.
+    pub(super) fn give_up(&self) {
+        self.slow.set(true);
+        self.often.set(false);
+        self.learned.set(false);
+    }
+
     /// Notes one more write by the callback whose data is held, if any is.
     pub(super) fn note_another(&self) {
-        self.often.set(self.often.get() || self.held.get());
+        self.often.set(self.often.get() || self.is_held());
     }
 
     /// Data is held from now on.
     pub(super) fn hold(&self) {
-        self.held.set(true);
+        self.held.set(Some(Instant::now()));
     }
 
     pub(super) fn is_held(&self) -> bool {
-        self.held.get()
+        self.held.get().is_some()
+    }
+
+    /// Whether data is held for longer than it should be.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.held.get().is_some_and(|since| since.elapsed() > LONGEST)
     }
 
     /// Data is held no more; whether any was.
     pub(super) fn release(&self) -> bool {
-        self.held.take()
+        self.held.take().is_some()
     }
 }
 
@@ -71,6 +91,17 @@ mod tests {
         assert!(!gathering.note(1));
         assert!(gathering.note(2));
         // It wrote once: the next one is sent at once.
+        assert!(!gathering.note(3));
+    }
+
+    #[test]
+    fn a_slow_callback_is_not_held_nor_the_next() {
+        let gathering = Gathering::default();
+        gathering.note(1);
+        gathering.note(1);
+        assert!(gathering.note(2));
+        gathering.give_up();
+        assert!(!gathering.note(2) && !gathering.note(2));
         assert!(!gathering.note(3));
     }
 

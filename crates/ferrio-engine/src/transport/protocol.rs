@@ -95,6 +95,6 @@ pub trait Protocol {
     /// The number of the loop's callback that runs now, if one does.
     fn callback(&self, cx: Self::Cx<'_>) -> Option<u64>;
 
-    /// Has the transport's `on_writable` called when that callback has ended, before anything else.
-    fn settle_after(&self, cx: Self::Cx<'_>);
+    /// Has the transport's `on_writable` called when the callbacks of this turn have ended, or soon after this one.
+    fn settle_later(&self, cx: Self::Cx<'_>);
 }

@@ -88,14 +88,19 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.pushed(cx)
     }
 
-    /// Sends what is held because its callback may write more.
+    /// Whether something is held, to be sent with more.
+    pub fn holds_data(&self) -> bool {
+        self.gathering.is_held()
+    }
+
+    /// Sends what is held.
     pub fn settle(&self, cx: P::Cx<'_>) {
         if self.gathering.release() && !self.outgoing.is_empty() {
             self.flush(cx);
         }
     }
 
-    /// The channel has room; or the callback has ended that `settle_after` was called in.
+    /// The channel has room; or what is held is to be sent.
     ///
     /// # Errors
     /// What a callback wants to leave the loop.
@@ -141,7 +146,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
             return false;
         }
         self.gathering.hold();
-        self.protocol.settle_after(cx);
+        self.protocol.settle_later(cx);
         true
     }
 
@@ -152,8 +157,12 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// More waits than did.
     fn pushed(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
         if self.gathering.is_held() {
-            if self.outgoing.size() <= self.most_held() {
+            let overdue = self.gathering.is_overdue();
+            if !overdue && self.outgoing.size() <= self.most_held() {
                 return Ok(());
+            }
+            if overdue {
+                self.gathering.give_up();
             }
             self.settle(cx);
         }

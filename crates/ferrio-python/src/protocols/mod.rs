@@ -17,7 +17,8 @@ use ferrio_engine::{Direction, Loop};
 use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::doors::Door;
@@ -127,6 +128,15 @@ impl<C> PyProtocol<C> {
 
     pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.event_loop.borrow().as_ref().map(|event_loop| event_loop.bind(py).clone())
+    }
+
+    /// Whether a stream of asyncio's or ours is on top.
+    pub(crate) fn is_stream(&self, py: Python<'_>) -> PyResult<bool> {
+        let protocol = self.protocol(py);
+        if let Some((_, tls)) = self.tls(protocol.as_ref()) {
+            return tls.is_stream(py);
+        }
+        protocol.map_or(Ok(false), |protocol| is_stream(&protocol))
     }
 
     /// What few transports have.
@@ -345,10 +355,9 @@ impl<C: Door> Protocol for PyProtocol<C> {
             .callback_number()
     }
 
-    fn settle_after(&self, this: Self::Cx<'_>) {
-        let event_loop = self.event_loop(this.py());
-        if let Some(engine) = engine_of(event_loop.as_ref()) {
-            engine.callback().afterwards(Word::io::<Stream<C>>(this, Turn::Writable));
+    fn settle_later(&self, this: Self::Cx<'_>) {
+        if let Some(engine) = engine_of(self.event_loop(this.py()).as_ref()) {
+            engine.callback().leave(Word::io::<Stream<C>>(this, Turn::Writable));
         }
     }
 }
@@ -426,4 +435,10 @@ pub(crate) fn defer<T: Io>(this: &Bound<'_, PyAny>, event_loop: Option<&Bound<'_
 /// The engine of a loop of ours, while that is open.
 fn engine_of(event_loop: Option<&Bound<'_, PyAny>>) -> Option<Rc<Loop<Word>>> {
     event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok())
+}
+
+/// Whether `protocol` is what `drain()` asks, of asyncio's streams or ours.
+pub(crate) fn is_stream(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static MIXIN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    protocol.is_instance(MIXIN.import(protocol.py(), "asyncio.streams", "FlowControlMixin")?)
 }

@@ -32,12 +32,11 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::{Head, Io, Turn};
-use crate::protocols::{Chunk, Takes};
+use crate::protocols::{Chunk, Takes, is_stream};
 use crate::server::some;
 use crate::sslproto::session::Cipher;
 use crate::sslproto::sides::{Around, LOST, bit};
 use crate::support;
-use crate::transports::Stream;
 
 /// See the module.
 #[repr(C)]
@@ -143,6 +142,11 @@ impl SslTransport {
         self.layer.write_all(this, chunks)
     }
 
+    /// Whether a stream of asyncio's or ours is on top.
+    pub(crate) fn is_stream(&self, py: Python<'_>) -> PyResult<bool> {
+        self.around().protocol.bind(py).map_or(Ok(false), |protocol| is_stream(&protocol))
+    }
+
     /// CPython's own tests queue data so, behind the back of the peer.
     fn append_to_backlog(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [Some(data)] = args.bind("_test__append_write_backlog", ["data"], 1)? else { return Ok(()) };
@@ -150,8 +154,11 @@ impl SslTransport {
         Ok(())
     }
 
+    /// As with the transport below, which holds the ciphertext.
     pub(crate) fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.around().with_below(this.py(), Stream::settle);
+        let mut settled = Ok(());
+        self.around().with_below(this.py(), |state, below| settled = state.settle_stream(below));
+        settled?;
         Ok(self.layer.is_closing())
     }
 

@@ -22,10 +22,12 @@ def processor() -> str:
 
 
 def interpreter() -> str:
-    """Version and how it was built, which moves every figure by ten per cent or more."""
+    """Version and how it was configured, which moves every figure by ten per cent or more. A distributor may have
+    built it with more than it says.
+    """
     arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    build = "PGO" if "--enable-optimizations" in arguments else "no PGO"
-    build += ", LTO" if "--with-lto" in arguments else ", no LTO"
+    flags = {"PGO": "--enable-optimizations", "LTO": "--with-lto"}
+    build = "configured with " + (", ".join(name for name in flags if flags[name] in arguments) or "no PGO, no LTO")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         build += ", free-threaded"
     return f"{platform.python_implementation()} {platform.python_version()} ({build})"

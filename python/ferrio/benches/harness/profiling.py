@@ -26,7 +26,7 @@ FILES = (
     ("libc", r"libc[.-].*|ld-linux.*|ld-.*\.so|libpthread.*|libm[.-].*|\[vdso\]"),
     ("kernel", r"\[.*"),
     ("openssl", r"libssl[.-].*|libcrypto[.-].*"),
-    ("loop", r"_ferrio.*|loop\.cpython.*|_?rloop.*|_?rsloop.*|ferrio-load|load_tls-.*"),
+    ("loop", r"_ferrio.*|loop\.cpython.*|_?rloop.*|_?rsloop.*|_zuvloop.*|ferrio-load|load_tls-.*"),
     ("interpreter", r"python.*|libpython.*|_asyncio.*|select\..*|_socket\..*|_queue\..*|.*\.cpython-.*"),
 )
 SAMPLE = re.compile(r"^\s*[0-9a-f]+ (?P<symbol>.*) \((?P<file>[^()]*)\)$")
