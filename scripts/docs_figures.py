@@ -1,9 +1,10 @@
 """Everything in the text that was measured, from one report: `make plots`.
 
 Reads docs/assets/benches.json, which `make bench BENCH='--json docs/assets/benches.json'` writes, and makes
-docs/assets/*.svg and docs/assets/benches.md of it, and the table of README.md between its two marks; and
-docs/assets/profile.md of docs/assets/profile.json, which `make profile` writes. With --check nothing is written: exit
-status 1 and the names of the files that differ. No figure is typed by hand.
+docs/assets/*.svg and docs/assets/benches.md of it, and the table of README.md between its two marks. The other tables
+of the page are made of benches-3.14.json, which `make py314` can write, and of profile.json, which `make profile`
+writes. With --check nothing is written: exit status 1 and the names of the files that differ. No figure is typed by
+hand.
 """
 
 from __future__ import annotations
@@ -88,8 +89,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, name what differs")
     check: bool = parser.parse_args().check
     stale = 0
-    benches, profile = (json.loads((ASSETS / name).read_text()) for name in ("benches.json", "profile.json"))
-    for path, text in (made(benches) | {ASSETS / "profile.md": divided(profile)}).items():
+    names = ("benches.json", "benches-3.14.json", "profile.json")
+    benches, newer, profile = (json.loads((ASSETS / name).read_text()) for name in names)
+    others = {ASSETS / "benches-3.14.md": whole(newer), ASSETS / "profile.md": divided(profile)}
+    for path, text in (made(benches) | others).items():
         if not path.exists() or path.read_text() != text:
             stale += 1
             print(f"{path.relative_to(ROOT)}{' differs: make plots' if check else ''}")
@@ -107,11 +110,17 @@ def made(report: dict[str, Any]) -> dict[Path, str]:
         spreads |= {line.name: spread(metric, results) for line, metric in zip(found, row.metrics, strict=True)}
     drawn = {key: chart(key, title, pattern, lines, spreads) for key, (title, pattern) in CHARTS.items()}
     files = {ASSETS / f"{key}.svg": text for key, text in drawn.items() if text}
-    files[ASSETS / "benches.md"] = f"{table(lines)}\n\n{heading(report)}\n"
+    files[ASSETS / "benches.md"] = whole(report)
     readme = ROOT / "README.md"
     short = table([line for line in lines if line.name in TELLING])
     files[readme] = MARKS.sub(lambda found: f"{found[1]}{short}\n\n{heading(report)}{found[2]}", readme.read_text())
     return files
+
+
+def whole(report: dict[str, Any]) -> str:
+    """All lines of a report, and under what conditions they were measured."""
+    lines = [line for row, results in measured(report) for line in lines_of(row, results, SUBJECT)]
+    return f"{table(lines)}\n\n{heading(report)}\n"
 
 
 def spread(metric: Metric, results: dict[str, Result]) -> tuple[float, float] | None:

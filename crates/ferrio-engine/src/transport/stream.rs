@@ -150,6 +150,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
             return Ok(());
         }
         if C::KIND == Kind::WriteOnly {
+            self.settle(cx);
             let reason = (!self.outgoing.is_empty()).then(|| self.protocol.broken_pipe(cx));
             self.lose(cx, reason);
             return Ok(());
