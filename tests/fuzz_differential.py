@@ -321,15 +321,20 @@ class Stream(Reacting):
             return
         if self.transport is None or self.lost:
             return  # asyncio itself fails in odd ways there
-        if self.transport.is_closing() and what in ("lines", "big", "abort", "close", "protocol"):
+        if self.is_closing() and what in ("lines", "big", "abort", "close", "protocol"):
             return
         try:
             getattr(self, "do_" + what)(size)
         except Exception as error:
             self.run.note(self.name, (what, type(error).__name__, str(error)))
             return
-        transport = self.transport
-        self.run.note(self.name + " state", (what, transport.is_closing(), transport.is_reading()))
+        self.run.note(self.name + " state", (what, self.is_closing(), self.transport.is_reading()))
+
+    def is_closing(self) -> bool:
+        """Whether it is. A write that fails closes it; one that ferrio holds has to fail first, and so is sent."""
+        if self.peer.fileno() < 0:
+            self.transport.get_write_buffer_size()
+        return bool(self.transport.is_closing())
 
     def do_write(self, size: int) -> None:
         self.transport.write(b"w" * size)
