@@ -331,10 +331,9 @@ class Stream(Reacting):
         self.run.note(self.name + " state", (what, self.is_closing(), self.transport.is_reading()))
 
     def is_closing(self) -> bool:
-        """Whether it is. A write that fails closes it; one that ferrio holds has to fail first, and so is sent."""
-        if self.peer.fileno() < 0:
-            self.transport.get_write_buffer_size()
-        return bool(self.transport.is_closing())
+        """Whether it is, once what ferrio holds is sent: a write that fails closes it."""
+        sent = self.peer.fileno() >= 0 or self.transport.get_write_buffer_size() >= 0
+        return sent and bool(self.transport.is_closing())
 
     def do_write(self, size: int) -> None:
         self.transport.write(b"w" * size)
@@ -459,10 +458,8 @@ def run(seed: int, steps: int, verbose: bool = False) -> str | None:
                 return None  # asyncio's transports trip over themselves when closed from resume_writing()
             for name in sorted({*stock, *ours}):
                 if stock.get(name) != ours.get(name):
-                    return (
-                        f"seed {seed}, step {number} {step}, {name}:\n"
-                        f"  asyncio: {shown(stock.get(name))}\n  ferrio:  {shown(ours.get(name))}"
-                    )
+                    both = f"  asyncio: {shown(stock.get(name))}\n  ferrio:  {shown(ours.get(name))}"
+                    return f"seed {seed}, step {number} {step}, {name}:\n{both}"
     finally:
         for one in runs:
             one.finish()
@@ -491,8 +488,7 @@ def main() -> int:
         return difference is not None
     end, seed = time.monotonic() + options.seconds, options.first
     while time.monotonic() < end:
-        difference = run(seed, options.steps)
-        if difference:
+        if difference := run(seed, options.steps):
             print(difference)
             return 1
         seed += 1
