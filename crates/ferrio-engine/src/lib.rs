@@ -1,10 +1,11 @@
 //! The engine of ferrio: one event loop for two front doors. It knows neither Python nor HTTP.
 //!
-//! A `Loop<H>` (`event_loop`) queues words of its door's type on a ready ring (`ready`), schedules them on a timer heap
-//! (`timers`, `clock`), knows which one runs (`callback`), takes them from other threads (`inbox`) and watches descriptors (`reactor`). Everything a future
-//! needs is in the `Core` beneath it (`core`), which does not depend on the word: Rust futures (`task`) are polled on the
-//! loop's own thread between whatever else is queued. What blocks goes to a `pool`. On this stand, for Rust futures, any
-//! descriptor (`source`), sockets (`net`), children (`process`) and signals (`signal`).
+//! A `Loop<H>` (`event_loop`) queues words of its door's type on a ready ring (`ready`), knows which of them runs
+//! (`callback`), schedules them on a timer heap (`timers`, `clock`), takes them from other threads (`inbox`) and watches
+//! descriptors (`reactor`). Everything a future needs is in the `Core` beneath it (`core`), which does not depend on the
+//! word: Rust futures (`task`) are polled on the loop's own thread between whatever else is queued. What blocks goes to a
+//! `pool`. On this stand, for Rust futures, any descriptor (`source`), sockets (`net`), children (`process`) and signals
+//! (`signal`).
 
 pub mod callback;
 pub mod clock;

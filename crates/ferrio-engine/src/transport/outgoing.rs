@@ -1,4 +1,4 @@
-//! What could not be written yet, and the limits at which its producer is told to pause and to go on.
+//! What could not be written yet, or is held, and the limits at which its producer is told to pause and to go on.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

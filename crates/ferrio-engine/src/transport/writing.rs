@@ -8,13 +8,6 @@ use super::gathering::MOST;
 use super::protocol::Protocol;
 use super::stream::Transport;
 
-/// What became of data that was to be written at once.
-enum Sent {
-    All,
-    Part(usize),
-    Nothing(io::Error),
-}
-
 impl<C: Channel, P: Protocol> Transport<C, P> {
     /// Writes `data`, as much as possible at once. `rest` makes a chunk of the same data that can be kept.
     ///
@@ -27,40 +20,17 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         data: &[u8],
         rest: impl FnOnce() -> Result<P::Chunk, P::Escape>,
     ) -> Result<(), P::Escape> {
-        let mut written = 0;
-        if !self.waits() && !self.holds(cx, data.len()) {
-            match self.send(data) {
-                Sent::All => return Ok(()),
-                Sent::Part(count) => written = count,
-                Sent::Nothing(error) => {
-                    self.write_failed(cx, error);
-                    return Ok(());
-                }
-            }
-            self.room(cx, true);
-        }
+        let Some(written) = self.begin(cx, data) else { return Ok(()) };
         self.outgoing.push(rest()?, written);
         self.pushed(cx)
     }
 
-    /// Writes a chunk; given back if it was written at once, to be used again.
+    /// Writes a chunk; given back if it need not be kept, to be used again.
     ///
     /// # Errors
     /// What a callback wants to leave the loop.
     pub fn write_owned(&self, cx: P::Cx<'_>, chunk: P::Chunk) -> Result<Option<P::Chunk>, P::Escape> {
-        let mut written = 0;
-        let data = chunk.as_ref();
-        if !self.waits() && !self.holds(cx, data.len()) {
-            match self.send(data) {
-                Sent::All => return Ok(Some(chunk)),
-                Sent::Part(count) => written = count,
-                Sent::Nothing(error) => {
-                    self.write_failed(cx, error);
-                    return Ok(None);
-                }
-            }
-            self.room(cx, true);
-        }
+        let Some(written) = self.begin(cx, chunk.as_ref()) else { return Ok(Some(chunk)) };
         self.outgoing.push(chunk, written);
         self.pushed(cx)?;
         Ok(None)
@@ -169,13 +139,24 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.pause_writing(cx)
     }
 
-    fn send(&self, data: &[u8]) -> Sent {
-        match self.channel.write(data) {
-            Ok(count) if count == data.len() => Sent::All,
-            Ok(count) => Sent::Part(count),
-            Err(error) if is_try_again(&error) => Sent::Part(0),
-            Err(error) => Sent::Nothing(error),
+    /// Writes what there is room for, unless `data` goes behind what waits or is held: how much is written, if the rest has
+    /// to be kept.
+    #[inline]
+    fn begin(&self, cx: P::Cx<'_>, data: &[u8]) -> Option<usize> {
+        if self.waits() || self.holds(cx, data.len()) {
+            return Some(0);
         }
+        let written = match self.channel.write(data) {
+            Ok(count) if count == data.len() => return None,
+            Ok(count) => count,
+            Err(error) if is_try_again(&error) => 0,
+            Err(error) => {
+                self.write_failed(cx, error);
+                return None;
+            }
+        };
+        self.room(cx, true);
+        Some(written)
     }
 
     /// Writes what waits for no room yet, and waits for room for the rest.
