@@ -13,7 +13,7 @@ import threading
 import weakref
 
 import pytest
-from helpers import noop, turn
+from helpers import noop, on_loop, turn
 
 VAR = contextvars.ContextVar("VAR", default="unset")
 
@@ -303,3 +303,41 @@ def test_threadsafe_wakes_a_loop_that_waits(new_loop):
     loop.run_forever()
     thread.join()
     timer.cancel()
+
+
+# What is put in the place of a loop's method while it runs
+
+
+@pytest.mark.parametrize("on_class", [False, True])
+@on_loop
+async def test_a_method_replaced_while_the_loop_runs_is_called(loop, on_class):
+    owner = type("Own", (type(loop),), {}) if on_class else loop
+    if on_class:
+        loop.__class__ = owner
+    seen = []
+
+    def counting(name):
+        original = getattr(loop, name)
+
+        def call(*args, **names):
+            seen.append(name)
+            return original(*args[on_class:], **names)
+
+        return call
+
+    async def idle():
+        pass
+
+    for name in ("call_soon", "call_later", "create_future", "create_task"):
+        before = len(seen)
+        setattr(owner, name, counting(name))
+        try:
+            await asyncio.sleep(0.001)
+            await asyncio.create_task(idle())
+        finally:
+            delattr(owner, name)
+        assert name in seen[before:]
+        after = len(seen)
+        await asyncio.sleep(0.001)
+        await asyncio.create_task(idle())
+        assert len(seen) == after

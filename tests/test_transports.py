@@ -283,3 +283,29 @@ def test_a_transport_that_outlives_its_loop_warns(new_loop):
         messages = unclosed_transports(loop.close)
         assert len(messages) == 1
         assert far.recv(1) == b""
+
+
+@pytest.mark.parametrize("busy", [False, True])
+@on_loop
+async def test_what_was_written_is_seen_within_two_turns(loop, busy):
+    """Tests of protocols write, let the loop turn twice, and look at the other end; so they do in a busy loop."""
+    near, far = socket.socketpair()
+    writing, _ = await loop.create_connection(Log, sock=near)
+    reading, log = await loop.create_connection(Log, sock=far)
+    spinning = loop.create_task(spin()) if busy else None
+    for count in range(1, 51):
+        for _ in range(150 if busy else 0):
+            await asyncio.sleep(0)
+        writing.write(b"x")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(log.data) == count
+    if spinning is not None:
+        spinning.cancel()
+    writing.abort()
+    reading.abort()
+
+
+async def spin():
+    while True:
+        await asyncio.sleep(0)

@@ -89,6 +89,7 @@ class Future(asyncio.Future[_T]):
     """A result that is not there yet. Future(*, loop=None): made by loop.create_future()."""
 
     def __next__(self) -> Any: ...  # a future is its own awaitable iterator
+    def send(self, value: Any, /) -> Any: ...
 
 @disjoint_base
 class Task(asyncio.Task[_T_co]):
@@ -98,6 +99,7 @@ class Task(asyncio.Task[_T_co]):
     """
 
     def __next__(self) -> Any: ...  # as Future's
+    def send(self, value: Any, /) -> Any: ...
 
 # Native functions in the place of asyncio's: their signatures are asyncio's own.
 create_task = asyncio.create_task

@@ -214,21 +214,6 @@ def check_ssl_socket(sock: socket.socket) -> None:
     base_events._check_ssl_socket(sock)  # type: ignore[attr-defined]  # private, hence without types
 
 
-def raised(
-    kind: type[BaseException] | BaseException,
-    value: BaseException | None = None,
-    trace: types.TracebackType | None = None,
-) -> BaseException:
-    """The exception that a coroutine's throw() was called with, in any of its forms."""
-    if isinstance(kind, BaseException):
-        error = kind
-    elif isinstance(value, kind):
-        error = value
-    else:
-        error = kind() if value is None else kind(value)
-    return error if trace is None else error.with_traceback(trace)
-
-
 future_repr = base_futures._future_repr  # type: ignore[attr-defined]  # private, hence without types
 task_repr = base_tasks._task_repr
 task_get_stack = base_tasks._task_get_stack
@@ -263,27 +248,6 @@ def step_failed(task: Any, error: BaseException) -> None:
     task.get_loop().call_exception_handler(
         {"message": f"Exception in a step of {task!r}", "exception": error, "task": task}
     )
-
-
-def thrown(
-    kind: type[BaseException] | BaseException,
-    value: BaseException | None = None,
-    trace: types.TracebackType | None = None,
-) -> BaseException:
-    """As `raised`, with the checks that an iterator's throw() makes."""
-    if sys.version_info >= (3, 12) and (value is not None or trace is not None):
-        text = "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead."
-        warnings.warn(text, DeprecationWarning, stacklevel=2)
-    if trace is not None and not isinstance(trace, types.TracebackType):
-        raise TypeError("throw() third argument must be a traceback")
-    if isinstance(kind, BaseException):
-        if value is not None:
-            raise TypeError("instance exception may not have a separate value")
-    elif not (isinstance(kind, type) and issubclass(kind, BaseException)):
-        raise TypeError(
-            f"exceptions must be classes deriving BaseException or instances of such a class, not {type(kind).__name__}"
-        )
-    return raised(kind, value, trace)
 
 
 # asyncio's own functions, whatever is installed later: native ones fall back on them, and show their signatures.

@@ -6,6 +6,7 @@ what happens when something goes wrong. Differences between releases are asyncio
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from asyncio import CancelledError, Task, events, tasks
 from types import TracebackType
@@ -17,6 +18,10 @@ __all__ = ("TaskGroup",)
 
 # Since 3.13 a cancellation may be of a subclass, and what it leaves of the parent's count of cancellations is exact.
 _EXACT = sys.version_info >= (3, 13)
+
+
+# Since 3.12.8 and 3.13.1 a group forgets what it knew when it is left.
+_FORGETS = hasattr(asyncio.TaskGroup, "_aexit")
 
 
 def _ends_the_program(error: BaseException | None) -> bool:
@@ -89,7 +94,8 @@ class TaskGroup(_ferrio.TaskGroup):
         finally:
             # No cycle of frames and exceptions is left behind.
             kind = error = cancellation = None
-            self._parent_task = self._errors = self._base_error = None
+            if _FORGETS:
+                self._parent_task = self._errors = self._base_error = None
 
     def _begin_to_leave(self, kind: type[BaseException] | None, error: BaseException | None) -> BaseException | None:
         """What the block was left with; the cancellation to pass on."""
@@ -142,8 +148,8 @@ class TaskGroup(_ferrio.TaskGroup):
 
     def _failed(self, task: Task[Any], error: BaseException) -> None:
         """A task of the group has failed. Called by the native part."""
-        if self._errors is None or self._parent_task is None:
-            return
+        # A group that was left early, by closing its coroutine, may have forgotten both: that is reported.
+        assert self._errors is not None and self._parent_task is not None, "the task group was left already"
         self._errors.append(error)
         if _ends_the_program(error) and self._base_error is None:
             self._base_error = error

@@ -32,8 +32,16 @@ use crate::timers::{Timed, Timers};
 /// The longest wait asked of a poller; asyncio's own figure. Kernels differ in what they make of more.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// While callbacks are ready the poller is asked only this often: a system call per turn costs more than most
-/// callbacks, which the benchmark `call_soon_chain` shows. A descriptor waits this much at most.
+/// A loop that was busy for so many turns in a row asks the poller no longer in each of them: a system call costs more than
+/// most callbacks, which the benchmark `call_soon_chain` shows. Programs that look at the other end of a connection a few
+/// turns after they wrote are not as busy.
+const BUSY_TURNS: u32 = 64;
+
+/// In so many turns after one in which something was written the poller is asked all the same: what was written may be for
+/// a descriptor of this loop.
+const TURNS_AFTER_WRITE: u32 = 2;
+
+/// A busy loop asks the poller only this often. A descriptor waits this much at most.
 const POLL_INTERVAL: Duration = Duration::from_micros(100);
 
 /// The same limit in turns, for a clock that stands still while callbacks run: a virtual one, or a door's own. Not what
@@ -73,6 +81,10 @@ pub struct Loop<H> {
     polled: Cell<Time>,
     /// How many turns went by since without asking the poller.
     skipped: Cell<u32>,
+    /// How many turns in a row found something to run at once.
+    busy: Cell<u32>,
+    /// In how many more turns the poller is asked however busy the loop is.
+    expectant: Cell<u32>,
     /// How many turns were planned so far.
     turns: Cell<u64>,
 }
@@ -100,6 +112,8 @@ impl<H: Handle> Loop<H> {
             watchers: RefCell::default(),
             polled: Cell::new(Time::from_secs_f64(f64::NEG_INFINITY)),
             skipped: Cell::new(0),
+            busy: Cell::new(0),
+            expectant: Cell::new(0),
             turns: Cell::new(0),
         })
     }
@@ -122,9 +136,9 @@ impl<H: Handle> Loop<H> {
         &self.callback
     }
 
-    /// The number of the callback that runs, if one does.
-    #[must_use]
-    pub fn callback_number(&self) -> Option<u64> {
+    /// Something is written to a descriptor now: the number of the callback that does, if one runs.
+    pub fn note_write(&self) -> Option<u64> {
+        self.expectant.set(TURNS_AFTER_WRITE);
         self.callback.runs().then(|| self.ready.taken())
     }
 
@@ -206,6 +220,7 @@ impl<H: Handle> Loop<H> {
     /// Step one of a turn. `now` is the door's idea of the time, which a test may have replaced. When the plan is to
     /// sleep, `Remote::ring` ends the sleep from here on: a word that is pushed to the ring after this is not lost.
     #[must_use]
+    #[inline]
     pub fn plan(&self, now: Time) -> Plan {
         self.turns.set(self.turns.get().wrapping_add(1));
         if !self.ready.is_empty() || !self.inbox.is_empty() {
@@ -215,6 +230,8 @@ impl<H: Handle> Loop<H> {
         if timeout == Some(Duration::ZERO) {
             return self.plan_busy(now);
         }
+        self.busy.set(0);
+        self.expectant.set(0);
         self.bell.sleep();
         if !self.inbox.is_empty() {
             self.bell.awake();
@@ -229,11 +246,15 @@ impl<H: Handle> Loop<H> {
         deadlines.into_iter().flatten().min().map(|deadline| deadline.since(now).min(LONGEST_WAIT))
     }
 
-    /// Something is to be run at once: the poller is asked if that was not done a moment ago.
+    /// Something is to be run at once: the poller is asked unless the loop was busy for long, wrote nothing, and asked it a
+    /// moment ago.
     fn plan_busy(&self, now: Time) -> Plan {
-        let asked = self.polled.get();
-        let skipped = self.skipped.get();
-        if now < asked || now.since(asked) >= POLL_INTERVAL || skipped >= POLL_TURNS {
+        let (asked, skipped) = (self.polled.get(), self.skipped.get());
+        let (busy, expectant) = (self.busy.get(), self.expectant.get());
+        self.busy.set(busy.saturating_add(1));
+        self.expectant.set(expectant.saturating_sub(1));
+        let eager = busy < BUSY_TURNS || expectant > 0;
+        if eager || now < asked || now.since(asked) >= POLL_INTERVAL || skipped >= POLL_TURNS {
             return Plan::Wait(Some(Duration::ZERO));
         }
         self.skipped.set(skipped + 1);
@@ -276,6 +297,7 @@ impl<H: Handle> Loop<H> {
     }
 
     /// Step three, always: posts and timers.
+    #[inline]
     pub fn collect_posts(&self) {
         for word in self.inbox.take() {
             self.ready.push(word);
@@ -283,6 +305,7 @@ impl<H: Handle> Loop<H> {
     }
 
     /// Moves what is due at `now` to the ready ring, in the order of deadlines.
+    #[inline]
     pub fn expire(&self, now: Time) {
         self.core.clock.advance_to(now);
         self.core.wake_sleepers(now);

@@ -220,7 +220,7 @@ fn a_timer_that_is_due_makes_a_loop_as_busy_as_a_callback() {
 #[test]
 fn a_callback_has_a_number_of_its_own_while_it_runs() {
     let door = Door::new();
-    let number = |door: &Door| door.engine.callback_number();
+    let number = |door: &Door| door.engine.note_write();
     assert_eq!(number(&door), None);
     {
         let _around = door.engine.callback().enter();

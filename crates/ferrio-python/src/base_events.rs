@@ -5,7 +5,7 @@
 //! own. Sockets are in `selector_events`, running in `run`.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 use std::rc::Rc;
 
 use ferrio_engine::{Clock, Loop, Time};
@@ -21,7 +21,7 @@ use crate::exceptions::{loop_closed, os_error};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
 use crate::ffi::current::Last;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, class_version, try_state, type_object};
 use crate::ffi::instances::track;
 use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
@@ -40,6 +40,8 @@ pub(crate) struct BaseLoop {
     stopping: Cell<bool>,
     /// Python's identity of the thread that runs the loop, or `None`.
     thread: RefCell<Option<Py<PyAny>>>,
+    /// The class as it was when somebody last looked whether a method was replaced.
+    class_version: Cell<u32>,
     /// Whether `time` was replaced, on the instance or by a subclass: then its answer rules.
     pub(super) foreign_time: Cell<bool>,
     /// What was set as `time` on the instance.
@@ -76,6 +78,7 @@ impl BaseLoop {
             debug: Cell::new(false),
             stopping: Cell::new(false),
             thread: RefCell::default(),
+            class_version: Cell::new(0),
             foreign_time: Cell::new(false),
             own_time: RefCell::default(),
             foreign_call_soon: Cell::new(false),
@@ -164,7 +167,9 @@ impl BaseLoop {
     }
 
     /// Whether what is queued may go to the ring directly.
-    pub(crate) fn queues_directly(&self) -> bool {
+    #[inline]
+    pub(crate) fn queues_directly(&self, this: &Bound<'_, PyAny>) -> bool {
+        self.notice_class(this);
         !self.debug.get() && !self.foreign_call_soon.get()
     }
 
@@ -256,18 +261,18 @@ impl BaseLoop {
 
     /// Runs turns until `stop()`.
     fn run_turns(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_foreign_time(this)?;
+        self.notice_foreign(this)?;
         run::until_stopped(self, this)
     }
 
     /// Runs one turn; for test tools that step a loop by hand.
     fn run_once(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_foreign_time(this)?;
+        self.notice_foreign(this)?;
         run::once(self, this)
     }
 
     fn notice_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_foreign_time(this)
+        self.notice_foreign(this)
     }
 
     fn poller(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -347,8 +352,32 @@ impl BaseLoop {
         Ok(())
     }
 
+    /// As `notice_foreign`, where a class was changed since.
+    #[inline]
+    pub(crate) fn notice_class(&self, this: &Bound<'_, PyAny>) {
+        let version = class_version(this);
+        if version != self.class_version.get() || version == 0 {
+            // What cannot be looked up is not replaced.
+            drop(self.notice_foreign(this));
+        }
+    }
+
+    /// Whether an attribute of this name is one that `notice_foreign` looks for.
+    pub(crate) fn is_noticed(name: &Bound<'_, PyAny>) -> bool {
+        let py = name.py();
+        let names = [
+            intern!(py, "call_soon"),
+            intern!(py, "call_later"),
+            intern!(py, "call_at"),
+            intern!(py, "create_future"),
+            intern!(py, "create_task"),
+        ];
+        names.iter().any(|noticed| name.is(noticed))
+    }
+
     /// `time` may be a subclass's own, or an attribute of the instance; so may what makes and schedules things be.
-    fn notice_foreign_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    #[cold]
+    pub(crate) fn notice_foreign(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let name = intern!(py, "time");
         let native = type_object::<BaseLoop>(py)?.getattr(name)?;
@@ -359,6 +388,7 @@ impl BaseLoop {
         let later = is_replaced(this, intern!(py, "call_later"))?;
         self.foreign_timers.set(futures || later || is_replaced(this, intern!(py, "call_at"))?);
         self.foreign_create_task.set(is_replaced(this, intern!(py, "create_task"))?);
+        self.class_version.set(class_version(this));
         Ok(())
     }
 }
@@ -402,7 +432,8 @@ impl Native for BaseLoop {
                 c"_thread_id" => thread_attribute, set_thread_attribute;
             }
         };
-        own.and(BaseLoop::selector_members())
+        own.slot(raw::Py_tp_setattro, loop_slots::set_attribute as raw::setattrofunc as *mut c_void)
+            .and(BaseLoop::selector_members())
             .and(BaseLoop::server_members())
             .and(BaseLoop::tls_members())
             .and(BaseLoop::datagram_members())

@@ -20,7 +20,7 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::{alloc_tracked, alloc_untracked};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
-use crate::support;
+use crate::{step, support};
 
 /// A queued callback.
 pub(crate) struct Handle {
@@ -56,6 +56,7 @@ impl Handle {
     }
 
     /// A new handle object.
+    #[inline]
     pub(crate) fn create<'py>(
         event_loop: &Bound<'py, PyAny>,
         call: Call,
@@ -75,7 +76,8 @@ impl Handle {
         match in_context(&self.context.bind(py), || call.call(py)) {
             Ok(()) => Ok(()),
             Err(error) if leaves_the_loop(py, &error) => Err(error),
-            Err(error) => support::callback_failed(this, &error),
+            Err(error) => step::never_made(&call.callback.bind(py), &error)
+                .and(support::callback_failed(this, &error)),
         }
     }
 

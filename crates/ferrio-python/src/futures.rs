@@ -18,6 +18,7 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::{alloc, alloc_tracked};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized, Iterates, Shown};
+use crate::ffi::raised::{ITERATOR, thrown};
 use crate::ffi::reference::{Ref, Slot};
 use crate::gather::Gathering;
 use crate::outcome::{Outcome, last_words};
@@ -117,6 +118,20 @@ pub(crate) trait Shared: Awaitable {
         Ok(())
     }
 
+    /// What the interpreter calls where a coroutine that awaits this is sent a value: it goes on as if it was sent None.
+    fn send(&self, this: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match step(self.outcome(), this)? {
+            Some(yielded) => Ok(yielded.unbind()),
+            None => Err(stopped(this.py())),
+        }
+    }
+
+    /// For who drives it by hand: an iterator that can be sent to, thrown into and closed.
+    fn await_by_hand(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.outcome().alive(this.py())?;
+        FutureIterator::create(this).map(Bound::unbind)
+    }
+
     fn loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.outcome().event_loop(this.py()).map(Bound::unbind))
     }
@@ -188,10 +203,12 @@ macro_rules! shared_members {
                 if it is not done." => exception,
             c"get_loop" c"The event loop it belongs to." => get_loop,
             c"_make_cancelled_error" c"The CancelledError to raise for it." => make_cancelled_error,
+            c"__await__" c"An iterator that awaits it." => await_by_hand,
         }
         one {
             c"remove_done_callback" c"Remove all instances of a callback, and return how many there were." =>
                 remove_done_callback,
+            c"send" c"For the interpreter: awaiting goes on." => send,
         }
         methods {
             c"add_done_callback" c"Call fn(future), in a context, when it is done." => add_done_callback,
@@ -394,10 +411,9 @@ impl FutureIterator {
     }
 
     fn throw(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"], 1)?;
+        let error = thrown(this.py(), &args, &ITERATOR)?;
         drop(self.future.take());
-        let helper = support::helper(this.py(), intern!(this.py(), "thrown"))?;
-        Err(PyErr::from_value(helper.call1((kind, value, traceback))?))
+        Err(error)
     }
 
     fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {

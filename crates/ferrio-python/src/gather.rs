@@ -24,9 +24,9 @@ use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::futures::{Shared, exact_outcome, loop_or_current, never_retrieved, outcome_of, shared_members};
 use crate::outcome::{Outcome, State};
-use crate::support;
 use crate::task_factory::{Wanted, spawn};
-use crate::tasks::{Task, cancel_future, is_coroutine};
+use crate::tasks::{Task, is_coroutine};
+use crate::{cancelling, support};
 
 /// See the module.
 #[repr(C)]
@@ -169,31 +169,18 @@ impl Gathering {
         Ok(this)
     }
 
-    pub(crate) fn request_cancel(
-        &self,
-        this: &Bound<'_, PyAny>,
-        message: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<bool> {
-        if self.outcome.is_done() {
-            return Ok(false);
-        }
-        let mut any = false;
-        for child in self.all(this.py()) {
-            any |= cancel_future(&child, message)?;
-        }
-        if any {
-            // Whatever becomes of the children, this is cancelled when they are done.
-            self.cancel_requested.set(true);
-        }
-        Ok(any)
-    }
-
     fn cancel(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         let [message] = args.bind("cancel", ["msg"], 0)?;
-        self.request_cancel(this, message.as_deref())
+        cancelling::cancel(this, message.as_deref())
     }
 
-    fn all<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+    /// A child could be cancelled: whatever becomes of the children, this is cancelled when they are done.
+    pub(crate) fn note_cancel(&self) {
+        self.cancel_requested.set(true);
+    }
+
+    /// The children, in order.
+    pub(crate) fn all<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
         self.children.borrow().iter().map(|child| child.bind(py).to_owned()).collect()
     }
 
@@ -230,7 +217,8 @@ impl Gathering {
 impl Parent for Gathering {
     fn counts(&self, _: &Bound<'_, PyAny>, outcome: &Outcome) -> bool {
         let last = self.finished.get() + self.due.len() + 1 >= self.different;
-        if last || (!self.return_exceptions && outcome.is_bad()) {
+        // A failure matters, or counts as seen where nobody will be given it any more.
+        if last || (outcome.is_bad() && (!self.return_exceptions || self.outcome.is_done())) {
             return false;
         }
         self.finished.set(self.finished.get() + 1);

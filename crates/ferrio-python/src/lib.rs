@@ -11,8 +11,10 @@
 )]
 
 mod alarm;
+mod audit;
 mod awaited_by;
 mod base_events;
+mod cancelling;
 mod children;
 mod clients;
 mod completions;

@@ -15,7 +15,7 @@ use std::io;
 
 use ferrio_engine::Direction;
 use ferrio_engine::transport::{Channel, Descriptor, Socket};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -26,7 +26,7 @@ use crate::exceptions::os_error;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::{Exported, bytes_filled_by};
 use crate::ffi::call::with_python;
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
@@ -211,6 +211,14 @@ impl Operation {
 }
 
 impl Coroutine for Operation {
+    fn life(&self) -> Life {
+        match self.stage.get() {
+            Stage::New => Life::New,
+            Stage::Done => Life::Ended,
+            _ => Life::Begun,
+        }
+    }
+
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
         let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else {
@@ -246,7 +254,7 @@ impl Coroutine for Operation {
                 drop(self.action.take());
                 Ok(Step::Return(result.unwrap_or_else(|| py.None()).into_bound(py)))
             }
-            Stage::Done => Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine")),
+            Stage::Done => Err(reused()),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::children::ChildDone;
 use crate::exceptions::{asyncio_error, cancelled_error};
 use crate::ffi::call::copy_context;
 use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::waiters::{Waiter, Waiters};
 use crate::{step, support};
@@ -184,8 +185,7 @@ impl Outcome {
                 self.log_traceback.set(false);
                 let traceback = self.extra.borrow_mut().as_mut().and_then(|extra| extra.traceback.take());
                 let Some(error) = self.value.bind(py) else { return Ok(None) };
-                let traceback = traceback.map_or_else(|| py.None().into_bound(py), |it| it.into_bound(py));
-                error.setattr(intern!(py, "__traceback__"), traceback)?;
+                raised::set_traceback(&error, traceback.map(|traceback| traceback.into_bound(py)));
                 Ok(Some(error))
             }
             _ => {
@@ -252,8 +252,7 @@ impl Outcome {
         } else {
             exception
         };
-        let traceback = exception.getattr(intern!(py, "__traceback__"))?;
-        if !traceback.is_none() {
+        if let Some(traceback) = raised::traceback(&exception) {
             self.extra.borrow_mut().get_or_insert_default().traceback = Some(traceback.unbind());
         }
         self.value.set(exception);
@@ -464,12 +463,16 @@ impl Outcome {
         Ok(event_loop)
     }
 
+    /// Wakes every waiter: one that cannot be woken, since a `call_soon` of the program's own raised, keeps none of the
+    /// others asleep. The first such error is the caller's.
     fn wake_all(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         self.forget_time(this.py());
         match self.waiters.take() {
             Waiters::None => Ok(()),
             Waiters::One(waiter) => waiter.wake(this, event_loop),
-            Waiters::Many(all) => all.into_iter().try_for_each(|waiter| waiter.wake(this, event_loop)),
+            Waiters::Many(all) => {
+                all.into_iter().map(|waiter| waiter.wake(this, event_loop)).fold(Ok(()), PyResult::and)
+            }
         }
     }
 
@@ -506,7 +509,7 @@ impl Outcome {
 /// The native state of a loop, where what is queued may go to its ring directly: nobody has replaced `call_soon`, and debug
 /// mode does not want to know who queued it.
 pub(crate) fn direct<'a>(event_loop: &'a Bound<'_, PyAny>) -> Option<&'a BaseLoop> {
-    try_state::<BaseLoop>(event_loop).filter(|state| state.queues_directly())
+    try_state::<BaseLoop>(event_loop).filter(|state| state.queues_directly(event_loop))
 }
 
 /// As `direct`, where what waits for a time may be among the loop's timers directly: nobody has replaced `call_later`,

@@ -17,7 +17,7 @@ use crate::base_events::BaseLoop;
 use crate::exceptions::os_error;
 use crate::ffi::call::{check_signals, wait_detached};
 use crate::ffi::word::Word;
-use crate::{nesting, support, virtual_time};
+use crate::{audit, nesting, support, virtual_time};
 
 /// Runs turns until `stop()` was called; the turn in which it was called runs to its end.
 pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -90,7 +90,12 @@ pub(crate) fn poll(py: Python<'_>, engine: &Loop<Word>, timeout: Option<Duration
 fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
     let _running = engine.callback().enter();
     let result = words(state, this, engine);
-    if engine.callback().left_words() { result.and(run_left_words(this.py(), engine)) } else { result }
+    let result =
+        if engine.callback().left_words() { result.and(run_left_words(this.py(), engine)) } else { result };
+    if cfg!(debug_assertions) && result.is_ok() {
+        audit::check(state, this, engine);
+    }
+    result
 }
 
 fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use ferrio_engine::Time;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -21,10 +21,11 @@ use pyo3::types::PyString;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::step;
 use crate::ffi::call::{Sent, plain_number, send_none, throw_into, with_python};
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
 use crate::ffi::heap_type::{Native, Place, Visitor};
 use crate::ffi::instances::{alloc_untracked, track};
 use crate::ffi::members::{Members, members};
+use crate::ffi::raised::{COROUTINE, ITERATOR, Wording};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::Word;
 use crate::futures::{Future, outcome_of};
@@ -142,7 +143,14 @@ impl Sleep {
                 None => Ok(Step::Return(self.answer(py))),
             };
         }
-        Ok(step(outcome, &future)?.map_or_else(|| Step::Return(self.answer(py)), Step::Yield))
+        match step(outcome, &future) {
+            Ok(yielded) => Ok(yielded.map_or_else(|| Step::Return(self.answer(py)), Step::Yield)),
+            Err(error) => {
+                outcome.forget_time(py);
+                self.end();
+                Err(error)
+            }
+        }
     }
 
     fn end(&self) {
@@ -158,6 +166,14 @@ impl Sleep {
 impl Coroutine for Sleep {
     const LIGHT: bool = true;
 
+    fn life(&self) -> Life {
+        match self.stage.get() {
+            Stage::New => Life::New,
+            Stage::Done => Life::Ended,
+            _ => Life::Begun,
+        }
+    }
+
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
         match self.stage.get() {
@@ -171,7 +187,7 @@ impl Coroutine for Sleep {
                 Some(coroutine) => self.delegate(send_none(&coroutine)),
                 None => Ok(Step::Return(self.answer(py))),
             },
-            Stage::Done => Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine")),
+            Stage::Done => Err(reused()),
         }
     }
 
@@ -183,6 +199,10 @@ impl Coroutine for Sleep {
         }
         self.close(this)?;
         Err(error)
+    }
+
+    fn wording(&self) -> &'static Wording {
+        if self.stage.get() == Stage::Yielded { &COROUTINE } else { &ITERATOR }
     }
 
     fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -8,10 +8,15 @@
 //!                          └───────────────────────────────────────────────────────────────┘ wake_soon
 //! ```
 //!
+//! Rule STEPPED: a task that is not done is queued, waits or runs. What goes wrong between two steps, and is no mistake of
+//! whoever called, is thrown into the coroutine by the next step (`throw_soon`); where no step can be made, it ends the task
+//! (`end_with`). asyncio only reports it, and the task waits for ever. `audit` checks the rule in debug builds.
+//!
 //! A queued step is one word of the loop's ring: no handle, no bound method, no `call_soon`. Where the loop is not ours,
 //! or wants to know (debug mode, a replaced `call_soon`), a `Wakeup` object is scheduled as a callback instead. asyncio's
 //! rules for what a coroutine may yield, and their texts, are kept.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -21,6 +26,7 @@ use pyo3::types::PyTuple;
 
 use crate::awaited_by;
 use crate::base_events::{self, BaseLoop};
+use crate::cancelling::cancel_any;
 use crate::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
 use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
 use crate::ffi::current::{self, Last};
@@ -31,9 +37,9 @@ use crate::ffi::object::{Called, called_slots};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::Word;
 use crate::futures::exact_outcome;
-use crate::outcome::{Outcome, direct};
+use crate::outcome::direct;
 use crate::support;
-use crate::tasks::{Task, cancel_future};
+use crate::tasks::Task;
 
 /// Queues the next step of a task.
 pub(crate) fn soon(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -72,10 +78,25 @@ pub(crate) fn run(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let event_loop = task.outcome.alive(py)?;
     let state = try_state::<BaseLoop>(&event_loop);
     let last = state.map(|state| &state.last_task);
-    let result = in_context(&task.context_of(py), || resume(task, this, last));
-    if let Some(last) = last.filter(|_| result.is_err()) {
-        last.forget(&event_loop)?;
+    let began = Cell::new(false);
+    let result = in_context(&task.context_of(py), || {
+        began.set(true);
+        resume(task, this, last)
+    });
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let forgotten = last.map_or(Ok(()), |last| last.forget(&event_loop));
+            step_failed(task, this, error, began.get()).and(forgotten)
+        }
     }
+}
+
+/// Reports what a step failed with; one that was not begun ends the task.
+#[cold]
+fn step_failed(task: &Task, this: &Bound<'_, PyAny>, error: PyErr, began: bool) -> PyResult<()> {
+    let py = this.py();
+    let result = if began { Err(error) } else { end_with(task, this, error) };
     match result {
         Err(error) if !leaves_the_loop(py, &error) => {
             support::helper(py, intern!(py, "step_failed"))?.call1((this, error.value(py))).map(drop)
@@ -91,21 +112,27 @@ fn resume(task: &Task, this: &Bound<'_, PyAny>, last: Option<&Last>) -> PyResult
         return step(task, this, Some(error.into_bound(py)), last);
     }
     let Some(waited) = task.waits_for.bind(py) else { return step(task, this, None, last) };
-    let error = match exact_outcome(&waited) {
-        Some(outcome) => outcome.error(py)?,
-        None => foreign_error(&waited)?,
-    };
+    let error = error_of(&waited);
     drop(waited);
     step(task, this, error, last)
 }
 
-/// What a future that is not exactly ours has to throw.
-fn foreign_error<'py>(future: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = future.py();
-    match future.call_method0(intern!(py, "result")) {
-        Ok(_) => Ok(None),
-        Err(error) => Ok(Some(error.into_value(py).into_bound(py).into_any())),
+/// What a future that is done has to throw; also what kept it from saying so.
+fn error_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    match exact_outcome(future) {
+        Some(outcome) => outcome.error(future.py()).unwrap_or_else(|error| Some(value_of(future.py(), error))),
+        None => foreign_error(future),
     }
+}
+
+fn value_of(py: Python<'_>, error: PyErr) -> Bound<'_, PyAny> {
+    error.into_value(py).into_bound(py).into_any()
+}
+
+/// What a future that is not exactly ours has to throw.
+fn foreign_error<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let py = future.py();
+    future.call_method0(intern!(py, "result")).err().map(|error| value_of(py, error))
 }
 
 /// One step, as the current task.
@@ -122,10 +149,22 @@ fn step(
         return Err(asyncio_error(py, intern!(py, "InvalidStateError"), &text));
     }
     let event_loop = task.outcome.alive(py)?;
-    current::enter(&event_loop, this, last)?;
+    if let Err(error) = current::enter(&event_loop, this, last) {
+        return end_with(task, this, error);
+    }
     let result = run_and_handle(task, this, error);
     let left = current::leave(&event_loop, this, last);
     result.and(left)
+}
+
+/// Ends the task with `error`, which kept its step from being made: nobody would make it ever again. Says the error, too.
+#[cold]
+fn end_with(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+    drop(task.error.take());
+    drop(task.waits_for.take());
+    task.let_go();
+    let value = error.value(this.py()).clone().into_any();
+    task.outcome.fail(this, &value).and(Err(error))
 }
 
 /// The step itself: sends or throws, and does what the answer asks for.
@@ -135,10 +174,10 @@ pub(crate) fn run_and_handle(
     error: Option<Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     let py = this.py();
-    let error = if task.must_cancel.get() { Some(cancellation(task, this, error)?) } else { error };
+    let error = if task.must_cancel.get() { Some(cancellation(task, this, error)) } else { error };
     drop(task.waits_for.take());
     let Some(coroutine) = task.coroutine.bind(py) else {
-        return Err(PyRuntimeError::new_err("uninitialized Task object"));
+        return end_with(task, this, PyRuntimeError::new_err("uninitialized Task object"));
     };
     let sent = match &error {
         None => send_none(&coroutine),
@@ -158,12 +197,12 @@ fn cancellation<'py>(
     task: &Task,
     this: &Bound<'py, PyAny>,
     error: Option<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> Bound<'py, PyAny> {
     let py = this.py();
     task.must_cancel.set(false);
     match error {
-        Some(error) if is_cancelled(py, &PyErr::from_value(error.clone())) => Ok(error),
-        _ => task.outcome.cancelled_error(py),
+        Some(error) if is_cancelled(py, &PyErr::from_value(error.clone())) => error,
+        _ => task.outcome.cancelled_error(py).unwrap_or_else(|error| value_of(py, error)),
     }
 }
 
@@ -192,40 +231,49 @@ fn raised(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
 
 /// The coroutine yielded: a future to wait for, or None to be run again soon. All else is a mistake, which it is told.
 fn wait_for(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
-    let py = this.py();
-    if yielded.is_none() {
-        return soon(task, this);
-    }
-    if yielded.is(this) {
-        return mistake(task, this, format!("Task cannot await on itself: {}", this.repr()?));
-    }
-    if let Some(outcome) = exact_outcome(&yielded) {
-        let event_loop = task.outcome.alive(py)?;
-        if !outcome.has_loop(&event_loop) {
-            return mistake(task, this, other_loop(this, &yielded)?);
+    match listen(task, this, &yielded) {
+        Ok(true) => {
+            task.waits_for.set(yielded);
+            cancel_what_it_waits_for(task, this.py())
         }
-        if !outcome.blocking.replace(false) {
-            return mistake(task, this, not_awaited(this, &yielded)?);
-        }
-        return wait_for_ours(task, this, outcome, &yielded);
+        Ok(false) => Ok(()),
+        Err(error) => throw_soon(task, this, error),
     }
-    wait_for_foreign(task, this, yielded)
 }
 
-fn wait_for_ours(
-    task: &Task,
-    this: &Bound<'_, PyAny>,
-    outcome: &Outcome,
-    future: &Bound<'_, PyAny>,
-) -> PyResult<()> {
+/// Whether the task will be told of what it yielded; else it is queued. An error is for the coroutine: neither is so.
+fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if yielded.is_none() {
+        return soon(task, this).map(|()| false);
+    }
+    if yielded.is(this) {
+        return mistake(format!("Task cannot await on itself: {}", this.repr()?));
+    }
+    let Some(outcome) = exact_outcome(yielded) else { return listen_to_foreign(task, this, yielded) };
+    let event_loop = task.outcome.alive(this.py())?;
+    if !outcome.has_loop(&event_loop) {
+        return other_loop(this, yielded);
+    }
+    if !outcome.blocking.replace(false) {
+        return not_awaited(this, yielded);
+    }
     if outcome.is_pending() {
         outcome.add_task(this);
     } else {
-        let event_loop = task.outcome.alive(this.py())?;
-        wake_soon(this.clone().into(), future, &event_loop)?;
+        wake_soon(this.clone().into(), yielded, &event_loop)?;
     }
-    task.waits_for.set(future.clone());
-    cancel_what_it_waits_for(task, this.py())
+    Ok(true)
+}
+
+/// The next step throws `error` into the coroutine. One that leaves the loop does that, too.
+#[cold]
+fn throw_soon(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+    let py = this.py();
+    task.error.set(error.value(py).clone().into_any());
+    if let Err(error) = soon(task, this) {
+        return end_with(task, this, error);
+    }
+    if leaves_the_loop(py, &error) { Err(error) } else { Ok(()) }
 }
 
 fn cancel_what_it_waits_for(task: &Task, py: Python<'_>) -> PyResult<()> {
@@ -233,26 +281,25 @@ fn cancel_what_it_waits_for(task: &Task, py: Python<'_>) -> PyResult<()> {
         && let Some(waited) = task.waits_for.bind(py)
     {
         let message = task.outcome.cancel_message(py);
-        if cancel_future(&waited, message.as_ref().map(|message| message.bind(py)))? {
+        if cancel_any(&waited, message.as_ref().map(|message| message.bind(py)))? {
             task.must_cancel.set(false);
         }
     }
     Ok(())
 }
 
-/// Anything else that may be a future: it says so by an attribute.
-fn wait_for_foreign(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
+/// As `listen`, to anything else that may be a future: it says so by an attribute.
+fn listen_to_foreign(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = this.py();
     let flag = intern!(py, "_asyncio_future_blocking");
     let blocking = yielded.getattr_opt(flag)?;
     let Some(blocking) = blocking.filter(|blocking| !blocking.is_none()) else {
-        let text = if is_generator(&yielded) {
+        return mistake(if is_generator(yielded) {
             let (this, yielded) = (this.repr()?, yielded.repr()?);
             format!("yield was used instead of yield from for generator in task {this} with {yielded}")
         } else {
             format!("Task got bad yield: {}", yielded.repr()?)
-        };
-        return mistake(task, this, text);
+        });
     };
     let event_loop = task.outcome.alive(py)?;
     let theirs = match yielded.getattr_opt(intern!(py, "get_loop"))? {
@@ -260,45 +307,57 @@ fn wait_for_foreign(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyA
         None => yielded.getattr(intern!(py, "_loop"))?,
     };
     if !theirs.is(&event_loop) {
-        return mistake(task, this, other_loop(this, &yielded)?);
+        return other_loop(this, yielded);
     }
     if !blocking.is_truthy()? {
-        return mistake(task, this, not_awaited(this, &yielded)?);
+        return not_awaited(this, yielded);
     }
     yielded.setattr(flag, false)?;
     let names = pyo3::types::PyDict::new(py);
     names.set_item(intern!(py, "context"), task.context_of(py))?;
-    let wakeup = Wakeup::create(this)?;
-    yielded.call_method(intern!(py, "add_done_callback"), (wakeup,), Some(&names))?;
-    awaited_by::note(&yielded, this)?;
-    task.waits_for.set(yielded);
-    cancel_what_it_waits_for(task, py)
+    awaited_by::note(yielded, this)?;
+    yielded.call_method(intern!(py, "add_done_callback"), (Wakeup::create(this)?,), Some(&names))?;
+    Ok(true)
 }
 
-fn other_loop(this: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<String> {
-    Ok(format!("Task {} got Future {} attached to a different loop", this.repr()?, future.repr()?))
-}
-
-fn not_awaited(this: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<String> {
+fn other_loop(this: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<bool> {
     let (this, future) = (this.repr()?, future.repr()?);
-    Ok(format!("yield was used instead of yield from in task {this} with {future}"))
+    mistake(format!("Task {this} got Future {future} attached to a different loop"))
 }
 
-/// The next step throws a `RuntimeError` into the coroutine, which did something that no coroutine may.
-fn mistake(task: &Task, this: &Bound<'_, PyAny>, text: String) -> PyResult<()> {
-    let error = PyRuntimeError::new_err(text).into_value(this.py());
-    task.error.set(error.into_bound(this.py()).into_any());
-    soon(task, this)
+fn not_awaited(this: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let (this, future) = (this.repr()?, future.repr()?);
+    mistake(format!("yield was used instead of yield from in task {this} with {future}"))
+}
+
+/// The coroutine did something that no coroutine may.
+fn mistake(text: String) -> PyResult<bool> {
+    Err(PyRuntimeError::new_err(text))
+}
+
+/// A callback has failed with `error`: a step that was not even begun, since its context could not be entered, ends its
+/// task.
+pub(crate) fn never_made(callback: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
+    let py = callback.py();
+    let Some(wakeup) = try_state::<Wakeup>(callback).filter(|wakeup| !wakeup.called.get()) else {
+        return Ok(());
+    };
+    let Some(this) = wakeup.task.bind(py) else { return Ok(()) };
+    match try_state::<Task>(&this).filter(|task| task.outcome.is_pending()) {
+        Some(task) => end_with(task, &this, error.clone_ref(py)).or(Ok(())),
+        None => Ok(()),
+    }
 }
 
 /// The next step of a task as a Python callable: `wakeup()`, or `wakeup(future)` when that is done.
 pub(crate) struct Wakeup {
     task: Slot,
+    called: Cell<bool>,
 }
 
 impl Wakeup {
     fn create<'py>(task: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let state = Wakeup { task: Slot::new(task.clone().into()) };
+        let state = Wakeup { task: Slot::new(task.clone().into()), called: Cell::new(false) };
         alloc(&type_object::<Wakeup>(task.py())?, state)
     }
 
@@ -321,16 +380,15 @@ impl Called for Wakeup {
     /// Called by the loop, in the task's context.
     fn call(&self, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
         let py = arguments.py();
+        self.called.set(true);
         let Some(this) = self.task.bind(py) else { return Ok(()) };
         let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
         let Ok(future) = arguments.get_item(0) else { return resume(task, &this, None) };
-        let error = if let Some(outcome) = exact_outcome(&future) {
-            outcome.error(py)?
-        } else {
-            awaited_by::forget(&future, &this)?;
-            foreign_error(&future)?
+        let forgotten = match exact_outcome(&future) {
+            Some(_) => Ok(()),
+            None => awaited_by::forget(&future, &this),
         };
-        step(task, &this, error, None)
+        step(task, &this, error_of(&future), None).and(forgotten)
     }
 }
 

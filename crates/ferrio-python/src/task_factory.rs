@@ -40,7 +40,8 @@ impl BaseLoop {
     }
 
     /// Whether tasks are ours, and made by us.
-    fn makes_tasks(&self) -> bool {
+    fn makes_tasks(&self, this: &Bound<'_, PyAny>) -> bool {
+        self.notice_class(this);
         !self.foreign_create_task.get() && (self.task_factory.is_empty() || self.eager.get())
     }
 
@@ -111,7 +112,7 @@ pub(crate) fn spawn<'py>(
     wanted: Wanted<'_, 'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
     if let Some(state) = try_state::<BaseLoop>(event_loop)
-        && state.makes_tasks()
+        && state.makes_tasks(event_loop)
     {
         state.engine()?;
         let name = wanted.name.map(Borrowed::to_owned);
@@ -132,7 +133,7 @@ pub(crate) fn spawn_as_told<'py>(
     event_loop: &Bound<'py, PyAny>,
     args: Args<'_, 'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if cfg!(Py_3_14) && !try_state::<BaseLoop>(event_loop).is_some_and(BaseLoop::makes_tasks) {
+    if cfg!(Py_3_14) && !try_state::<BaseLoop>(event_loop).is_some_and(|state| state.makes_tasks(event_loop)) {
         return args.pass_on(&event_loop.getattr(intern!(event_loop.py(), "create_task"))?, None);
     }
     let (coroutine, wanted) = Wanted::of(&args)?;

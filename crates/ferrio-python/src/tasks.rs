@@ -22,15 +22,15 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized, Shown};
+use crate::ffi::recursion::nested;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::registry::{self, Entry};
-use crate::futures::{Shared, exact_outcome, keywords, loop_or_current, never_retrieved, shared_members};
-use crate::gather::Gathering;
+use crate::futures::{Shared, keywords, loop_or_current, never_retrieved, shared_members};
 use crate::outcome::{Outcome, last_words};
 use crate::sleep::Sleep;
 use crate::task_factory::{EAGER_START, running_loop, spawn_as_told};
 use crate::wait_for::WaitFor;
-use crate::{step, support};
+use crate::{cancelling, step, support};
 
 /// The state of a task.
 #[derive(Default)]
@@ -118,7 +118,9 @@ impl Task {
         let context = self.context_of(py);
         let before = current::swap(event_loop, Some(this))?;
         self.entry.enlist(this);
-        let result = in_context(&context, || step::run_and_handle(self, this, None));
+        let result = nested(c" while starting a task", || {
+            in_context(&context, || step::run_and_handle(self, this, None))
+        });
         current::swap(event_loop, before.as_ref())?;
         if self.outcome.is_pending() {
             self.enlist(this, event_loop);
@@ -162,29 +164,33 @@ impl Task {
 
     fn cancel(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         let [message] = args.bind("cancel", ["msg"], 0)?;
-        self.request_cancel(this, message.as_deref())
+        cancelling::cancel(this, message.as_deref())
     }
 
-    /// Asks it to end: what it waits for is cancelled, or its next step throws.
-    pub(crate) fn request_cancel(
+    /// One request to cancel it more. The answer, where that is known by itself: it is done, or waits for nothing and is
+    /// thrown the cancellation; else what it waits for, whose answer decides.
+    pub(crate) fn note_cancel<'py>(
         &self,
-        this: &Bound<'_, PyAny>,
-        message: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<bool> {
-        self.outcome.alive(this.py())?;
+        py: Python<'py>,
+        message: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Result<bool, Bound<'py, PyAny>>> {
+        self.outcome.alive(py)?;
         self.outcome.forget_traceback();
         if self.outcome.is_done() {
-            return Ok(false);
+            return Ok(Ok(false));
         }
         self.cancels.set(self.cancels.get().saturating_add(1));
-        if let Some(waited) = self.waits_for.bind(this.py())
-            && cancel_future(&waited, message)?
-        {
-            return Ok(true);
+        if let Some(waited) = self.waits_for.bind(py) {
+            return Ok(Err(waited));
         }
+        self.cancel_next_step(message);
+        Ok(Ok(true))
+    }
+
+    /// What it waits for cannot be cancelled: its next step throws the cancellation.
+    pub(crate) fn cancel_next_step(&self, message: Option<&Bound<'_, PyAny>>) {
         self.must_cancel.set(true);
         self.outcome.set_cancel_message(message);
-        Ok(true)
     }
 
     /// How many requests to cancel it are open.
@@ -398,24 +404,6 @@ impl Native for Task {
     fn has_last_words(&self) -> bool {
         self.outcome.logs_traceback() || self.is_lost()
     }
-}
-
-/// Cancels any kind of future, by its method where it is not ours. Says whether it could be.
-pub(crate) fn cancel_future(future: &Bound<'_, PyAny>, message: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-    let py = future.py();
-    if let Some(outcome) = exact_outcome(future) {
-        return match try_state::<Task>(future) {
-            Some(task) => task.request_cancel(future, message),
-            None => match try_state::<Gathering>(future) {
-                Some(gathering) => gathering.request_cancel(future, message),
-                None => outcome.cancel(future, message),
-            },
-        };
-    }
-    let names = PyDict::new(py);
-    let none = py.None();
-    names.set_item(intern!(py, "msg"), message.unwrap_or(none.bind(py)))?;
-    future.call_method(intern!(py, "cancel"), (), Some(&names))?.is_truthy()
 }
 
 /// As asyncio judges what is none of the interpreter's own coroutines, nor of ours.

@@ -21,15 +21,17 @@ use pyo3::types::{PyDict, PyFloat, PyTuple};
 
 use crate::alarm::Alarm;
 use crate::base_events::BaseLoop;
+use crate::cancelling;
 use crate::exceptions::cancelled_class;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::plain_number;
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused};
 use crate::ffi::current;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::{alloc_tracked, alloc_untracked, track};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Shown};
+use crate::ffi::raised;
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Turn, Word};
 use crate::futures::keywords;
@@ -156,11 +158,12 @@ impl Timeout {
         };
         let Some(error) = error.filter(|_| left <= self.cancelling.get()) else { return Ok(()) };
         let class = cancelled_class(py)?;
-        let cancelled = if cfg!(Py_3_13) { error.is_instance(class)? } else { error.get_type().is(class) };
+        let kind = error.get_type();
+        let cancelled = if cfg!(Py_3_13) { kind.is_subclass(class)? } else { kind.is(class) };
         if cancelled {
             let timeout = PyTimeoutError::new_err(()).into_value(py).into_bound(py);
-            timeout.setattr(intern!(py, "__context__"), error)?;
-            timeout.setattr(intern!(py, "__cause__"), error)?;
+            raised::set_context(&timeout, error);
+            raised::set_cause(&timeout, error);
             return Err(PyErr::from_value(timeout.into_any()));
         }
         support::helper(py, intern!(py, "insert_timeout_error"))?.call1((error,)).map(drop)
@@ -213,7 +216,7 @@ impl Timeout {
         }
         if let Some(task) = self.task.bind(py) {
             match exact_task(&task) {
-                Some(state) => state.request_cancel(&task, None).map(drop)?,
+                Some(_) => cancelling::cancel(&task, None).map(drop)?,
                 None => task.call_method0(intern!(py, "cancel")).map(drop)?,
             }
         }
@@ -392,12 +395,16 @@ impl TimeoutStep {
 impl Coroutine for TimeoutStep {
     const LIGHT: bool = true;
 
+    fn life(&self) -> Life {
+        if self.border.get() == Border::Done { Life::Ended } else { Life::New }
+    }
+
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
         let border = self.border.replace(Border::Done);
         let timeout = self.timeout.take().filter(|_| border != Border::Done);
         let Some(timeout) = timeout.map(|timeout| timeout.into_bound(py)) else {
-            return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine"));
+            return Err(reused());
         };
         let Some(state) = try_state::<Timeout>(&timeout) else { return Ok(Step::Return(timeout)) };
         if border == Border::Enter {

@@ -9,7 +9,7 @@ use std::ffi::CStr;
 
 use ferrio_engine::sync::Ticket;
 use pyo3::Borrowed;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PySet, PyString, PyTuple};
@@ -133,6 +133,10 @@ impl Waiting {
             Some(return_when) => Enough::named(&return_when.into_bound(py))?,
         });
         let futures = py.get_type::<PySet>().call1((given,))?.cast_into::<PySet>()?;
+        if futures.is_empty() {
+            // An iterable that seemed to have some.
+            return Err(PyAssertionError::new_err("Set of Futures is empty."));
+        }
         for future in &futures {
             if exact_outcome(&future).is_none() && is_coroutine(&future)? {
                 let text = "Passing coroutines is forbidden, use tasks explicitly.";

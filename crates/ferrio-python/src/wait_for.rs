@@ -6,23 +6,26 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Sent, is_native_coroutine, send_none, throw_into};
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::recursion::nested;
 use crate::ffi::reference::Slot;
 use crate::futures::exact_outcome;
 use crate::sleep::Sleep;
 use crate::support;
 use crate::task_factory::running_loop;
 use crate::timeouts::Timeout;
+
+/// A `wait_for()` may await another.
+const DEEP: &CStr = c" in wait_for()";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
@@ -80,7 +83,7 @@ impl WaitFor {
         };
         self.awaited.set(inner.clone());
         self.stage.set(Stage::Waiting);
-        self.advance(py, send_none(&inner))
+        self.advance(py, nested(DEEP, || send_none(&inner)))
     }
 
     fn advance<'py>(&self, py: Python<'py>, sent: PyResult<Sent<'py>>) -> PyResult<Step<'py>> {
@@ -133,12 +136,20 @@ fn is_iterator(object: &Bound<'_, PyAny>) -> bool {
 impl Coroutine for WaitFor {
     const LIGHT: bool = true;
 
+    fn life(&self) -> Life {
+        match self.stage.get() {
+            Stage::New => Life::New,
+            Stage::Done => Life::Ended,
+            _ => Life::Begun,
+        }
+    }
+
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
         match (self.stage.get(), self.awaited.bind(py)) {
             (Stage::New, _) => self.begin(py),
-            (Stage::Waiting, Some(inner)) => self.advance(py, send_none(&inner)),
-            _ => Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine")),
+            (Stage::Waiting, Some(inner)) => self.advance(py, nested(DEEP, || send_none(&inner))),
+            _ => Err(reused()),
         }
     }
 
@@ -147,7 +158,7 @@ impl Coroutine for WaitFor {
         match (self.stage.get(), self.awaited.bind(py)) {
             // A future has no frame in which something could be raised.
             (Stage::Waiting, Some(inner)) if exact_outcome(&inner).is_none() => {
-                self.advance(py, throw_into(&inner, error.value(py)))
+                self.advance(py, nested(DEEP, || throw_into(&inner, error.value(py))))
             }
             (Stage::Waiting, _) => self.advance(py, Err(error)),
             _ => {
@@ -165,7 +176,8 @@ impl Coroutine for WaitFor {
             return Ok(());
         }
         let inner = self.awaited.bind(py).filter(|inner| exact_outcome(inner).is_none());
-        let closed = inner.map_or(Ok(()), |inner| inner.call_method0(intern!(py, "close")).map(drop));
+        let close = |inner: Bound<'_, PyAny>| inner.call_method0(intern!(py, "close")).map(drop);
+        let closed = inner.map_or(Ok(()), |inner| nested(DEEP, || close(inner)));
         self.end(py, None).and(closed)
     }
 }

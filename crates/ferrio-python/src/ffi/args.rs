@@ -165,6 +165,25 @@ impl<'a, 'py> Args<'a, 'py> {
         self.bind(method, parameters, 0)
     }
 
+    /// The arguments of a method that C would give no keywords, so many at least and at most.
+    pub(crate) fn only_positional(
+        &self,
+        method: &str,
+        least: usize,
+        most: usize,
+    ) -> PyResult<Vec<Borrowed<'a, 'py, PyAny>>> {
+        if self.names.is_some_and(|names| !names.is_empty()) {
+            return Err(PyTypeError::new_err(format!("{method}() takes no keyword arguments")));
+        }
+        let given = self.positional;
+        let (bound, limit) = if given < least { ("least", least) } else { ("most", most) };
+        if (least..=most).contains(&given) {
+            return Ok(self.positional().collect());
+        }
+        let plural = if limit == 1 { "" } else { "s" };
+        Err(PyTypeError::new_err(format!("{method} expected at {bound} {limit} argument{plural}, got {given}")))
+    }
+
     /// Puts the keyword argument at `index` where its name belongs among the parameters.
     fn place(
         &self,

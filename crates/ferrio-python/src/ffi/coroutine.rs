@@ -4,7 +4,7 @@ use std::ffi::{CString, c_void};
 use std::ptr;
 
 use pyo3::Borrowed;
-use pyo3::exceptions::{PyBaseException, PyRuntimeWarning};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -12,7 +12,8 @@ use super::args::Args;
 use super::awaitable::{stop_with, stopped};
 use super::call::with_python;
 use super::heap_type::{Native, state};
-use super::members::{Members, entry, light_entry, method};
+use super::members::{Members, entry, getter, light_entry, method, one_method};
+use super::raised::{COROUTINE, ITERATOR, Wording, thrown};
 use super::stop::Stop;
 
 /// What one step did.
@@ -23,8 +24,19 @@ pub(crate) enum Step<'py> {
     Return(Bound<'py, PyAny>),
 }
 
+/// How far a coroutine has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    New,
+    Begun,
+    Ended,
+}
+
 /// The state of a native coroutine.
 pub(crate) trait Coroutine: Native {
+    /// How far it has come.
+    fn life(&self) -> Life;
+
     /// Goes on until it has to wait, or is done.
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>>;
 
@@ -35,6 +47,11 @@ pub(crate) trait Coroutine: Native {
     fn throw<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
         self.close(this)?;
         Err(error)
+    }
+
+    /// How what it waits for words the mistakes of a call of `throw()`: mostly a future's iterator.
+    fn wording(&self) -> &'static Wording {
+        &ITERATOR
     }
 
     /// Where it keeps what it raised to return a value, if it ends often.
@@ -67,9 +84,9 @@ pub(crate) fn coroutine_slots<T: Coroutine>() -> Members {
         .slot(ffi::Py_tp_iter, itself as ffi::unaryfunc as *mut c_void)
         .slot(ffi::Py_tp_iternext, next::<T> as ffi::iternextfunc as *mut c_void)
         .slot(ffi::Py_am_send, send_slot::<T> as ffi::sendfunc as *mut c_void)
-        .method(c"send", c"Go on.", send::<T>)
+        .one_method(c"send", c"Go on.", send::<T>)
         .method(c"throw", c"Raise an exception where it waits.", throw::<T>)
-        .method(c"close", c"End it where it waits.", close::<T>)
+        .bare_method(c"close", c"End it where it waits.", close::<T>)
         .attribute(c"cr_frame", no_frame, None)
 }
 
@@ -129,13 +146,17 @@ unsafe extern "C" fn next<T: Coroutine>(this: *mut ffi::PyObject) -> *mut ffi::P
 // SAFETY: as above.
 unsafe extern "C" fn send<T: Coroutine>(
     this: *mut ffi::PyObject,
-    values: *const *mut ffi::PyObject,
-    positional: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| resume(state, this).map(Bound::unbind);
+    let body = |state: &T, this: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>| {
+        if state.life() == Life::New && !value.is_none() {
+            let text = "can't send non-None value to a just-started coroutine";
+            return Err(PyTypeError::new_err(text));
+        }
+        resume(state, this).map(Bound::unbind)
+    };
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<false, T, Py<PyAny>>(this, values, positional, names, body) }
+    unsafe { one_method::<false, T, Py<PyAny>>(this, value, body) }
 }
 
 unsafe extern "C" fn throw<T: Coroutine>(
@@ -145,17 +166,11 @@ unsafe extern "C" fn throw<T: Coroutine>(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     let body = |state: &T, this: &Bound<'_, PyAny>, args: Args<'_, '_>| {
-        let [kind, value, traceback] = args.bind("throw", ["type", "value", "traceback"], 1)?;
-        let error = match kind {
-            Some(kind)
-                if value.is_none() && traceback.is_none() && kind.is_instance_of::<PyBaseException>() =>
-            {
-                PyErr::from_value(kind.to_owned())
-            }
-            kind => {
-                let helper = crate::support::helper(this.py(), pyo3::intern!(this.py(), "raised"))?;
-                PyErr::from_value(helper.call1((kind, value, traceback))?)
-            }
+        let error = match state.life() {
+            Life::New => thrown(this.py(), &args, &COROUTINE)?,
+            // What it waits for refuses the call, and that is raised where it waits.
+            Life::Begun => thrown(this.py(), &args, state.wording()).unwrap_or_else(|mistake| mistake),
+            Life::Ended => return thrown(this.py(), &args, &COROUTINE).and(Err(reused())),
         };
         answer(state.throw(this, error)).map(Bound::unbind)
     };
@@ -163,15 +178,14 @@ unsafe extern "C" fn throw<T: Coroutine>(
     unsafe { method::<false, T, Py<PyAny>>(this, values, positional, names, body) }
 }
 
-unsafe extern "C" fn close<T: Coroutine>(
-    this: *mut ffi::PyObject,
-    values: *const *mut ffi::PyObject,
-    positional: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    let body = |state: &T, this: &Bound<'_, PyAny>, _: Args<'_, '_>| state.close(this);
+unsafe extern "C" fn close<T: Coroutine>(this: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<false, T, ()>(this, values, positional, names, body) }
+    unsafe { getter::<false, T, ()>(this, T::close) }
+}
+
+/// What a coroutine says that has ended.
+pub(crate) fn reused() -> PyErr {
+    PyRuntimeError::new_err("cannot reuse already awaited coroutine")
 }
 
 /// One step for callers that want `StopIteration`.

@@ -190,6 +190,13 @@ pub(crate) fn try_state<'a, T: Native>(object: &'a Bound<'_, PyAny>) -> Option<&
     Some(unsafe { state(object.as_ptr()) })
 }
 
+/// A number that changes when an attribute of the object's class, or of a class above that, is set; 0 where the interpreter
+/// counts no more.
+pub(crate) fn class_version(object: &Bound<'_, PyAny>) -> u32 {
+    // SAFETY: ATTACHED, a live type.
+    unsafe { (*object.get_type_ptr()).tp_version_tag }
+}
+
 pub(super) fn state_pointer<T: Native>(object: *mut ffi::PyObject) -> *mut T {
     object.wrapping_byte_offset(T::place().offset()).cast()
 }

@@ -116,7 +116,7 @@ impl FreeList {
 const DEEPEST: usize = 50;
 
 /// Objects that have to be freed, but not yet: a chain of handles of which each is an argument of the next would overflow
-/// the stack. What CPython's trashcan does for its own types and for Python subclasses of ours.
+/// the stack. CPython's trashcan does the same for its own types; for Python subclasses of ours not on every release.
 struct Later {
     /// How many of ours are being freed.
     depth: AtomicUsize,
@@ -179,11 +179,26 @@ pub(super) unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
             }
             return;
         }
-        if (*class).tp_weaklistoffset != 0 {
+        // An instance of a Python subclass comes from the interpreter's own deallocator, which has taken away what the subclass
+        // adds, and leaves the object alone after this call.
+        if LATER.enter(this, dealloc::<T>) {
+            end::<T>(this);
+            LATER.leave();
+        }
+    }
+}
+
+/// The end of an instance of a type that keeps none, or of a subclass.
+///
+/// # Safety
+/// As `dealloc`.
+unsafe fn end<T: Native>(this: *mut ffi::PyObject) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*ffi::Py_TYPE(this)).tp_weaklistoffset != 0 {
             ffi::PyObject_ClearWeakRefs(this);
         }
-        let pending = Python::assume_attached();
-        let pending = PyErr::take(pending);
+        let pending = PyErr::take(Python::assume_attached());
         entry(
             |py| {
                 state_pointer::<T>(this).drop_in_place();

@@ -44,7 +44,8 @@ impl Members {
         self
     }
 
-    /// A method that takes nothing: CPython itself refuses arguments.
+    /// A method that takes nothing: CPython itself refuses arguments. It stands in the place of a slot of that name for
+    /// whoever looks the name up; the interpreter itself goes by the slot.
     pub(crate) fn bare_method(
         mut self,
         name: &'static CStr,
@@ -54,7 +55,7 @@ impl Members {
         self.methods.push(ffi::PyMethodDef {
             ml_name: name.as_ptr(),
             ml_meth: ffi::PyMethodDefPointer { PyCFunction: call },
-            ml_flags: ffi::METH_NOARGS,
+            ml_flags: ffi::METH_NOARGS | ffi::METH_COEXIST,
             ml_doc: doc.as_ptr(),
         });
         self

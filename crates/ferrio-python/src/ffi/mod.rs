@@ -15,8 +15,10 @@
 //! * `links`: taking a task off asyncio's own list
 //! * `loop_slots`: making a loop
 //! * `object`: native types that Python code makes and derives from
+//! * `raised`: what the interpreter keeps in an exception
 //! * `received`: bytes that arrived and were not read yet
 //! * `openssl`: OpenSSL itself, as the interpreter has it
+//! * `recursion`: how deep native calls may nest
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are
 //! * `stop`: how a native coroutine returns a value
@@ -46,7 +48,9 @@ pub(crate) mod loop_slots;
 pub(crate) mod members;
 pub(crate) mod object;
 pub(crate) mod openssl;
+pub(crate) mod raised;
 pub(crate) mod received;
+pub(crate) mod recursion;
 pub(crate) mod reference;
 pub(crate) mod registry;
 pub(crate) mod stop;

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots};
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots};
 use crate::ffi::heap_type::{Native, Place, Visitor, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
@@ -35,6 +35,11 @@ impl Finished {
 
 impl Coroutine for Finished {
     const LIGHT: bool = true;
+
+    /// Always: there is one for all.
+    fn life(&self) -> Life {
+        Life::New
+    }
 
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         Ok(Step::Return(this.py().None().into_bound(this.py())))

@@ -20,13 +20,14 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString};
 
 use crate::ffi::call::{call_method1, with_python};
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
 use crate::ffi::heap_type::{Native, Place, Visitor};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::Stop;
 use crate::futures::{Future, exact_outcome};
+use crate::gather::is_done;
 use crate::outcome::{State, direct};
 
 /// A future in a wait queue.
@@ -280,6 +281,14 @@ impl Wait {
 impl Coroutine for Wait {
     const LIGHT: bool = true;
 
+    fn life(&self) -> Life {
+        match self.stage.get() {
+            Stage::New => Life::New,
+            Stage::Done => Life::Ended,
+            _ => Life::Begun,
+        }
+    }
+
     fn stop(&self) -> Option<&Stop> {
         Some(&self.stop)
     }
@@ -380,17 +389,13 @@ impl Drop for Wait {
     }
 }
 
-fn reused() -> PyErr {
-    PyRuntimeError::new_err("cannot reuse already awaited coroutine")
-}
-
 /// What awaiting a future raises that was yielded before: nothing when it has a result.
 fn failure(future: &Bound<'_, PyAny>) -> PyResult<Option<PyErr>> {
     let py = future.py();
     match exact_outcome(future) {
         Some(outcome) if outcome.is_done() => Ok(outcome.error(py)?.map(PyErr::from_value)),
-        Some(_) => Ok(Some(PyRuntimeError::new_err("await wasn't used with future"))),
-        None => Ok(future.call_method0(intern!(py, "result")).err()),
+        None if is_done(future)? => Ok(future.call_method0(intern!(py, "result")).err()),
+        _ => Ok(Some(PyRuntimeError::new_err("await wasn't used with future"))),
     }
 }
 

@@ -352,7 +352,7 @@ impl<C: Door> Protocol for PyProtocol<C> {
             .engine
             .borrow()
             .as_ref()?
-            .callback_number()
+            .note_write()
     }
 
     fn settle_later(&self, this: Self::Cx<'_>) {

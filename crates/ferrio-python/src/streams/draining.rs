@@ -12,12 +12,12 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use pyo3::exceptions::{PyConnectionResetError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyConnectionResetError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::{IntoPyObjectExt, intern};
 
 use crate::ffi::call::{Sent, is_native_coroutine, send_none, throw_into, with_python};
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
@@ -174,6 +174,14 @@ impl Draining {
 impl Coroutine for Draining {
     const LIGHT: bool = true;
 
+    fn life(&self) -> Life {
+        match self.stage.get() {
+            Stage::New => Life::New,
+            Stage::Done => Life::Ended,
+            _ => Life::Begun,
+        }
+    }
+
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
         let stage = self.stage.get();
@@ -182,7 +190,7 @@ impl Coroutine for Draining {
         }
         let object = self.writer.bind(py);
         let Some(writer) = object.as_ref().and_then(try_state::<StreamWriter>) else {
-            return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine"));
+            return Err(reused());
         };
         self.stage.set(Stage::Running);
         self.settle(self.go(py, writer, stage))

@@ -19,10 +19,11 @@ use pyo3::{IntoPyObjectExt, intern};
 
 use crate::exceptions::{is_asyncio_error, make_asyncio_error};
 use crate::ffi::call::with_python;
-use crate::ffi::coroutine::{Coroutine, Step, coroutine_slots, warn_never_awaited};
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::Stop;
 use crate::futures::exact_outcome;
@@ -335,7 +336,7 @@ fn too_long(py: Python<'_>, reader: &StreamReader, error: &PyErr) -> PyResult<Py
     reader.maybe_resume(py)?;
     let text = error.value(py).getattr(intern!(py, "args"))?.get_item(0)?;
     let value = PyValueError::new_err(text.unbind());
-    value.value(py).setattr(intern!(py, "__context__"), error.value(py))?;
+    raised::set_context(value.value(py), error.value(py));
     Ok(value)
 }
 
@@ -347,16 +348,24 @@ fn go_on(line: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
 impl Coroutine for Reading {
     const LIGHT: bool = true;
 
+    fn life(&self) -> Life {
+        match self.stage.get() {
+            Stage::New => Life::New,
+            Stage::Done => Life::Ended,
+            _ => Life::Begun,
+        }
+    }
+
     fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
         let stage = match self.stage.get() {
-            Stage::Done => return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine")),
+            Stage::Done => return Err(reused()),
             Stage::Running => return Err(PyValueError::new_err("coroutine already executing")),
             stage => stage,
         };
         let object = self.reader.bind(py);
         let Some(reader) = object.as_ref().and_then(try_state::<StreamReader>) else {
-            return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine"));
+            return Err(reused());
         };
         self.stage.set(Stage::Running);
         let result = match self.go(py, reader, stage) {

@@ -1,0 +1,42 @@
+//! What a debug build checks after every batch: rule STEPPED of `step`. A task that is not done is queued, or waits.
+//!
+//! Where steps go by way of callbacks, in debug mode or through a `call_soon` of the program's own, nobody can tell.
+
+use std::collections::HashSet;
+
+use ferrio_engine::Loop;
+use pyo3::prelude::*;
+
+use crate::base_events::BaseLoop;
+use crate::ffi::heap_type::try_state;
+use crate::ffi::registry;
+use crate::ffi::word::Word;
+use crate::futures::exact_outcome;
+use crate::nesting;
+use crate::outcome::Outcome;
+use crate::tasks::Task;
+
+/// Panics, naming the task, if the loop has lost one.
+pub(crate) fn check(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) {
+    if nesting::is_nested() || !state.queues_directly(this) {
+        return;
+    }
+    let mut queued = HashSet::new();
+    engine.for_each(|word| {
+        if word.is_step() {
+            queued.extend(word.as_object(this.py()).map(|task| task.as_ptr()));
+        }
+    });
+    for object in registry::all(this.py()) {
+        let Some(task) = try_state::<Task>(&object) else { continue };
+        let matters = task.outcome.is_pending() && task.outcome.has_loop(this);
+        if matters && !queued.contains(&object.as_ptr()) && !waits(task, this.py()) {
+            panic!("nobody will ever step {object:?} again");
+        }
+    }
+}
+
+/// Whether it waits for something that will tell it: a future that is not ours is believed to.
+fn waits(task: &Task, py: Python<'_>) -> bool {
+    task.waits_for.bind(py).is_some_and(|waited| exact_outcome(&waited).is_none_or(Outcome::is_pending))
+}
