@@ -24,8 +24,8 @@ except ImportError as error:
     if "subinterpreter" not in str(error):
         raise
     raise ImportError(
-        "ferrio's native part cannot serve an interpreter that has a lock of its own: "
-        "import ferrio in the main interpreter, and start processes instead of further ones"
+        "ferrio works in the main interpreter of a process only: import it there (mod_wsgi: WSGIApplicationGroup "
+        "%{GLOBAL}; uWSGI: single-interpreter = true), or start processes instead of interpreters"
     ) from None
 from ._ferrio import Handle, TimerHandle, __version__
 from .events import EventLoopPolicy, install, new_event_loop, uninstall

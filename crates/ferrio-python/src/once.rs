@@ -1,14 +1,17 @@
-//! Once a process: native types, tables and caches are the process's, so the module is made once, for one interpreter.
+//! Once a process: native types, tables and caches are the process's, so the module is made once, in the main interpreter.
 //!
 //! ```text
-//! NOBODY ──▶ an interpreter's number ──▶ the same, and MADE
-//!                       └── ENDED, with the last interpreter
+//! UNTOUCHED ──▶ BEGUN ──▶ the same, and MADE
+//!                 └── ENDED, with the interpreter
 //! ```
+//!
+//! Others get an `ImportError`: how native code attaches a thread, `PyGILState_Ensure`, knows one interpreter only, and
+//! waits for ever for another's (Python 3.11).
 //!
 //! Imported anew, after it was deleted from `sys.modules`, the module is what it was, and so is the whole package: two
 //! packages over one set of native types would each have classes that the other's caches do not know.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use pyo3::exceptions::PyImportError;
 use pyo3::intern;
@@ -17,46 +20,51 @@ use pyo3::sync::PyOnceLock;
 
 use crate::ffi::interpreter;
 
-const NOBODY: i64 = -1;
-const ENDED: i64 = -2;
+/// What became of the module.
+static STAGE: AtomicU8 = AtomicU8::new(UNTOUCHED);
 
-/// Whose it is.
-static OWNER: AtomicI64 = AtomicI64::new(NOBODY);
+const UNTOUCHED: u8 = 0;
+const BEGUN: u8 = 1;
+const ENDED: u8 = 2;
 
-/// The module, once it is complete. Read by its owner only.
+/// The module, once it is complete.
 static MADE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
 
-const OTHERS: &str = "ferrio's native part serves one interpreter of a process, and another one has it: import ferrio in \
-    one interpreter only (mod_wsgi: WSGIApplicationGroup %{GLOBAL}; uWSGI: single-interpreter = true), or start a process \
-    for each";
+/// CPython's own words, for interpreters with a lock of their own; `ferrio` says more.
+const NOT_HERE: &str = "module ferrio._ferrio does not support loading in subinterpreters";
 const FAILED: &str = "ferrio's native part failed when it was first imported, which a process cannot try again: see to \
     that error, and start the process anew";
+const GONE: &str = "ferrio's native part was the interpreter's that has ended, and a process cannot make it again: start \
+    another process";
 
-/// Fills `module`, or makes it what the first one of this interpreter is.
+/// Fills `module`, or makes it what the first one is.
 pub(crate) fn make(
     module: &Bound<'_, PyModule>,
     fill: impl FnOnce(&Bound<'_, PyModule>) -> PyResult<()>,
 ) -> PyResult<()> {
     let py = module.py();
-    let here = interpreter::number(py)?;
-    match OWNER.compare_exchange(NOBODY, here, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => {
+    if !interpreter::is_main(py) {
+        return Err(PyImportError::new_err(NOT_HERE));
+    }
+    match STAGE.load(Ordering::Relaxed) {
+        UNTOUCHED => {
+            STAGE.store(BEGUN, Ordering::Relaxed);
             interpreter::at_end(py, forget)?;
             fill(module)?;
             MADE.get_or_init(py, || module.clone().unbind());
             Ok(())
         }
-        Err(there) if there != here => Err(PyImportError::new_err(OTHERS)),
-        Err(_) => match MADE.get(py) {
+        ENDED => Err(PyImportError::new_err(GONE)),
+        _ => match MADE.get(py) {
             None => Err(PyImportError::new_err(FAILED)),
             Some(first) => give_again(module, first.bind(py)),
         },
     }
 }
 
-/// A program that embeds Python may begin anew, with the same numbers; what is kept here is gone then.
+/// A program that embeds Python may begin anew; what is kept here is gone then.
 extern "C" fn forget() {
-    OWNER.store(ENDED, Ordering::Relaxed);
+    STAGE.store(ENDED, Ordering::Relaxed);
 }
 
 /// Puts `first` in the place of `again`, and its package where it was. The import system takes what is in `sys.modules` then;
