@@ -384,6 +384,69 @@ def test_tasks_that_were_registered_once_more_are_forgotten_with_their_end(aio):
     runs_clean(REGISTERED, aio.__name__, flags=("-X", "faulthandler", "-c"), PYTHONMALLOC="debug")
 
 
+class Asks:
+    """Looks for tasks at its end."""
+
+    def __init__(self, loop, seen):
+        self.loop, self.seen = loop, seen
+
+    def __del__(self):
+        self.seen.append(asyncio.all_tasks(self.loop))
+
+
+@pytest.mark.parametrize("derived", [False, True])
+def test_looking_for_tasks_while_a_task_dies(aio, new_loop, derived):
+    """What a task has, and weak references' callbacks, run while it is being freed."""
+    loop, seen = new_loop(), []
+
+    class Derived(aio.Task):
+        pass
+
+    async def result():
+        return Asks(loop, seen)
+
+    for _ in range(100):
+        task = (Derived if derived else aio.Task)(result(), loop=loop)
+        if derived:
+            task.last_words = Asks(loop, seen)
+        watch = weakref.ref(task, lambda _: seen.append(asyncio.all_tasks(loop)))
+        loop.run_until_complete(task)
+        assert not seen
+        del task
+        assert watch() is None
+        assert seen == [set()] * (3 if derived else 2)
+        seen.clear()
+
+
+# Calls within calls
+
+
+def test_a_future_that_is_completed_by_its_exceptions_constructor(new_loop):
+    loop = new_loop()
+
+    class Completes(Exception):
+        def __init__(self):
+            future.set_exception(LookupError())
+
+    future = loop.create_future()
+    with pytest.raises(asyncio.InvalidStateError):
+        future.set_exception(Completes)
+    assert isinstance(future.exception(), LookupError)
+
+
+def test_a_clock_that_is_set_while_it_is_asked_for():
+    class Own(ferrio.Loop):
+        @property
+        def _monotonic(self):
+            self.time = time.monotonic
+            return time.perf_counter
+
+    loop = Own()
+    assert loop.time is time.perf_counter
+    assert loop.time is time.monotonic
+    loop.close()
+
+
 # Everything else
 
 

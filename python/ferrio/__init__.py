@@ -18,6 +18,15 @@ import sys
 from asyncio import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
 from asyncio import exceptions, subprocess
 
+try:
+    from . import _ferrio
+except ImportError as error:
+    if "subinterpreter" not in str(error):
+        raise
+    raise ImportError(
+        "ferrio works in the main interpreter of a process only: import it there (mod_wsgi: WSGIApplicationGroup "
+        "%{GLOBAL}; uWSGI: single-interpreter = true), or start processes instead of interpreters"
+    ) from None
 from ._ferrio import Handle, TimerHandle, __version__
 from .events import EventLoopPolicy, install, new_event_loop, uninstall
 from .futures import Future, Task
@@ -107,3 +116,5 @@ if sys.version_info >= (3, 14):
 
 
 show_native_tasks()
+# Whoever deletes the package from sys.modules and imports it anew gets this one again.
+_ferrio._package = sys.modules[__name__]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextvars import Context
 from socket import _Address, socket
 from traceback import StackSummary
-from types import GenericAlias, TracebackType
+from types import GenericAlias, ModuleType, TracebackType
 from typing import Any, Generic, Literal, Self, SupportsIndex, TypeVar, final, type_check_only
 
 from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
@@ -69,6 +69,7 @@ _WritePipe = TypeVar("_WritePipe", bound=WritePipeTransport)
 
 __build__: str
 __version__: str
+_package: ModuleType
 
 def rust_round_trip(address: str, data: bytes) -> asyncio.Future[bytes]:
     """Connect to a numeric address, send `data`, and return as many bytes as were sent, all in Rust."""

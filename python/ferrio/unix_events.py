@@ -233,7 +233,8 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
             transp._reset_empty_waiter()
             if resume_reading:
                 transp.resume_reading()
-            self._remember_transport(number, transp)
+            if not transp._gone:  # or the number is somebody else's by now
+                self._remember_transport(number, transp)
 
     def _make_read_pipe_transport(
         self,

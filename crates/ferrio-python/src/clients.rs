@@ -18,6 +18,8 @@ const FEW: usize = 64;
 #[pyclass(module = "ferrio._ferrio")]
 #[derive(Default)]
 pub(crate) struct Clients {
+    /// The address is a key, which nobody follows: a new transport in a dead one's place takes over its entry. Following and
+    /// dropping these references runs no code, so that a borrow of this object meets no other.
     by_address: HashMap<usize, Py<PyWeakrefReference>>,
     /// How many were alive when the dead were last taken out.
     alive: usize,
@@ -39,12 +41,14 @@ impl Clients {
     }
 
     /// Counts a connection in.
-    fn add(&mut self, transport: &Bound<'_, PyAny>) -> PyResult<()> {
-        if self.by_address.len() > FEW + 2 * self.alive {
-            self.tidy(transport.py());
-        }
+    fn add(this: &Bound<'_, Self>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+        // First of all: this may run the collector, and so any code, before Python 3.12.
         let weak = PyWeakrefReference::new(transport)?.unbind();
-        self.by_address.insert(address(transport), weak);
+        let mut this = this.try_borrow_mut()?;
+        if this.by_address.len() > FEW + 2 * this.alive {
+            this.tidy(transport.py());
+        }
+        this.by_address.insert(address(transport), weak);
         Ok(())
     }
 
@@ -86,7 +90,7 @@ impl Clients {
 
     /// `add`.
     pub(crate) fn count_in(this: &Bound<'_, Self>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
-        this.try_borrow_mut()?.add(transport)
+        Clients::add(this, transport)
     }
 
     /// `discard`.

@@ -14,7 +14,6 @@ use pyo3::types::{PyBytes, PyTuple, PyType};
 use crate::base_events::BaseLoop;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
-use crate::ffi::call::with_python;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
@@ -235,16 +234,6 @@ impl Native for DatagramTransport {
     }
 }
 
-impl Drop for DatagramTransport {
-    fn drop(&mut self) {
-        with_python(|py| {
-            if let Some(state) = self.packets().loop_of(py).as_ref().and_then(try_state::<BaseLoop>) {
-                state.transports.remove(self.packets().number(), self.head.object());
-            }
-        });
-    }
-}
-
 impl BaseLoop {
     pub(crate) fn datagram_members() -> Members {
         members! { BaseLoop;
@@ -274,7 +263,7 @@ impl BaseLoop {
         if let Some(extra) = some(extra) {
             transport.setattr(intern!(py, "_given_extra"), extra)?;
         }
-        self.transports.insert(number, &transport);
+        self.transports.insert(number, &transport)?;
         if let Some(state) = try_state::<DatagramTransport>(&transport) {
             state.transport.start(&transport);
         }

@@ -28,6 +28,7 @@ mod gather;
 mod locks;
 mod loop_time;
 mod nesting;
+mod once;
 mod operations;
 mod outcome;
 mod packets;
@@ -58,6 +59,8 @@ mod wait;
 mod wait_for;
 mod waiters;
 
+use pyo3::prelude::*;
+
 /// How this was built, for reports; scripts/dist.sh names its builds.
 const BUILD: &str = match option_env!("FERRIO_BUILD") {
     Some(build) => build,
@@ -67,24 +70,18 @@ const BUILD: &str = match option_env!("FERRIO_BUILD") {
 
 /// ferrio's native part; `import ferrio` is the way in.
 #[pyo3::pymodule(gil_used = true)]
-mod _ferrio {
-    use pyo3::prelude::*;
+fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    once::make(module, fill)
+}
 
-    #[pymodule_export]
-    use crate::clients::Clients;
-    #[pymodule_export]
-    use crate::ffi::registry::all;
-    #[pymodule_export]
-    use crate::resolver::literal_address;
-    #[pymodule_export]
-    use crate::rust_futures::{rust_round_trip, rust_sleep};
-    #[pymodule_export]
-    use crate::sslproto::proof::direct_tls;
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::types::add_all(module)?;
-        module.add("__build__", super::BUILD)?;
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
-    }
+fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    types::add_all(module)?;
+    module.add_class::<clients::Clients>()?;
+    module.add_function(wrap_pyfunction!(ffi::registry::all, module)?)?;
+    module.add_function(wrap_pyfunction!(resolver::literal_address, module)?)?;
+    module.add_function(wrap_pyfunction!(rust_futures::rust_round_trip, module)?)?;
+    module.add_function(wrap_pyfunction!(rust_futures::rust_sleep, module)?)?;
+    module.add_function(wrap_pyfunction!(sslproto::proof::direct_tls, module)?)?;
+    module.add("__build__", BUILD)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -52,8 +52,9 @@ impl BaseLoop {
     }
 
     fn time_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        match &*self.own_time.borrow() {
-            Some(own) => Ok(own.clone_ref(this.py())),
+        let own = self.own_time.borrow().as_ref().map(|own| own.clone_ref(this.py()));
+        match own {
+            Some(own) => Ok(own),
             None => Ok(this.getattr(intern!(this.py(), "_monotonic"))?.unbind()),
         }
     }

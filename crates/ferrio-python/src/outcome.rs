@@ -126,7 +126,7 @@ impl Outcome {
         if support::is_debug(event_loop)? {
             let py = event_loop.py();
             let source = support::helper(py, intern!(py, "caller"))?.call0()?;
-            self.extra.borrow_mut().get_or_insert_default().source_traceback = Some(source.unbind());
+            self.keep(|extra| &mut extra.source_traceback, source);
         }
         Ok(())
     }
@@ -239,7 +239,10 @@ impl Outcome {
         let exception = if exception.is_instance_of::<PyType>()
             && exception.cast::<PyType>()?.is_subclass_of::<PyBaseException>()?
         {
-            exception.call0()?
+            let made = exception.call0()?;
+            // Its constructor may have completed this.
+            self.still_pending(py)?;
+            made
         } else {
             exception.clone()
         };
@@ -253,7 +256,7 @@ impl Outcome {
             exception
         };
         if let Some(traceback) = raised::traceback(&exception) {
-            self.extra.borrow_mut().get_or_insert_default().traceback = Some(traceback.unbind());
+            self.keep(|extra| &mut extra.traceback, traceback);
         }
         self.value.set(exception);
         self.failed.set(true);
@@ -295,7 +298,15 @@ impl Outcome {
     }
 
     pub(crate) fn keep_cancelled_error(&self, error: Bound<'_, PyAny>) {
-        self.extra.borrow_mut().get_or_insert_default().cancelled_error = Some(error.unbind());
+        self.keep(|extra| &mut extra.cancelled_error, error);
+    }
+
+    /// Puts `object` where few futures have one. What was there is dropped outside of the borrow, since that may run any code.
+    fn keep(&self, place: impl FnOnce(&mut Extra) -> &mut Option<Py<PyAny>>, object: Bound<'_, PyAny>) {
+        let mut extra = self.extra.borrow_mut();
+        let old = place(extra.get_or_insert_default()).replace(object.unbind());
+        drop(extra);
+        drop(old);
     }
 
     pub(crate) fn source_traceback(&self, py: Python<'_>) -> Option<Py<PyAny>> {

@@ -359,7 +359,7 @@ impl PacketProtocol for PyPackets {
         // What get_extra_info() answers must not depend on when it is first asked.
         let known = this.getattr(intern!(py, "_extra")).map(drop);
         if let Some(state) = self.loop_of(py).as_ref().and_then(try_state::<BaseLoop>) {
-            state.transports.remove(self.number.get(), this.as_ptr());
+            state.transports.remove(self.number.get(), this);
         }
         let socket = self.socket.take();
         let closed = socket.map_or(Ok(()), |socket| socket.call_method0(py, intern!(py, "close")).map(drop));

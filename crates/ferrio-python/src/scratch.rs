@@ -1,6 +1,6 @@
 //! Where reads land before they become `bytes` of the right size: one buffer a thread, shared by its loops.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 /// The most one read takes; asyncio's figure. A smaller buffer cuts a 100 KiB message in two, and each part costs a
@@ -11,21 +11,28 @@ pub(crate) const SCRATCH: usize = 256 * 1024;
 /// With less the last is cut, and each read begins with the rest of a record that OpenSSL keeps meanwhile.
 pub(crate) const CIPHERTEXT: usize = SCRATCH + 1024;
 
-thread_local!(static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+thread_local!(static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) });
 
 /// Lends `SCRATCH` bytes of the thread's buffer to `body`, or of a fresh one should it be lent already.
+#[expect(
+    clippy::inline_always,
+    reason = "outlined, which is chance, it takes 1.6 % more instructions of a small echo"
+)]
+#[inline(always)]
 pub(crate) fn with_scratch<R>(body: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> R {
     with_ciphertext(|space| body(&mut space[..SCRATCH]))
 }
 
-/// The same, `CIPHERTEXT` bytes.
+/// The same, `CIPHERTEXT` bytes. `body` may run any code: the buffer is not there for it meanwhile.
+#[expect(
+    clippy::inline_always,
+    reason = "outlined, which is chance, it takes 1.6 % more instructions of a small echo"
+)]
+#[inline(always)]
 pub(crate) fn with_ciphertext<R>(body: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> R {
-    let lend = |buffer: &mut Vec<u8>| {
-        buffer.reserve_exact(CIPHERTEXT);
-        body(&mut buffer.spare_capacity_mut()[..CIPHERTEXT])
-    };
-    BUFFER.with(|buffer| match buffer.try_borrow_mut() {
-        Ok(mut buffer) => lend(&mut buffer),
-        Err(_) => lend(&mut Vec::new()),
-    })
+    let mut buffer = BUFFER.take();
+    buffer.reserve_exact(CIPHERTEXT);
+    let result = body(&mut buffer.spare_capacity_mut()[..CIPHERTEXT]);
+    BUFFER.set(buffer);
+    result
 }

@@ -59,7 +59,7 @@ impl BaseLoop {
     fn forget_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [fd, transport] = args.bind("_forget_transport", ["fd", "transport"], 2)?;
         if let (Some(fd), Some(transport)) = (fd, transport) {
-            self.transports.remove(fd.extract()?, transport.as_ptr());
+            self.transports.remove(fd.extract()?, &transport);
         }
         Ok(())
     }
@@ -67,7 +67,7 @@ impl BaseLoop {
     fn remember_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [fd, transport] = args.bind("_remember_transport", ["fd", "transport"], 2)?;
         if let (Some(fd), Some(transport)) = (fd, transport) {
-            self.transports.insert(fd.extract()?, &transport);
+            self.transports.insert(fd.extract()?, &transport)?;
         }
         Ok(())
     }

@@ -16,7 +16,6 @@ use crate::doors::Door;
 use crate::exceptions::os_error;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
-use crate::ffi::call::with_python;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::Members;
@@ -46,8 +45,11 @@ impl<C: Door> Stream<C> {
         let event_loop = protocol.event_loop(class.py());
         let this =
             alloc(class, Stream { head: Head::new::<Self>(), transport: Transport::new(channel, protocol) })?;
-        if let Some(state) = event_loop.as_ref().and_then(try_state::<BaseLoop>) {
-            state.transports.insert(number, &this);
+        // asyncio's pipe transports are not there: a program may watch the end of a pipe beside its transport.
+        if C::KIND == Kind::Duplex
+            && let Some(state) = event_loop.as_ref().and_then(try_state::<BaseLoop>)
+        {
+            state.transports.insert(number, &this)?;
         }
         if let Some(state) = try_state::<Self>(&this) {
             state.transport.start(&this);
@@ -393,20 +395,6 @@ impl<C: Door> Native for Stream<C> {
     fn clear(&self) {
         self.protocol().clear();
         self.transport.ending().clear();
-    }
-}
-
-impl<C: Door> Drop for Stream<C> {
-    /// A transport that was never closed is forgotten by its loop before its number is used again.
-    fn drop(&mut self) {
-        let number = self.transport.channel().descriptor().number();
-        with_python(|py| {
-            if let Some(event_loop) = self.protocol().event_loop(py)
-                && let Some(state) = try_state::<BaseLoop>(&event_loop)
-            {
-                state.transports.remove(number, self.head.object());
-            }
-        });
     }
 }
 

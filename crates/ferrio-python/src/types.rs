@@ -1,6 +1,6 @@
 //! Every native type and function: what it derives from, and under which name Python sees it.
 //!
-//! All are made when the module is imported, once a process. Types that no Python code names are made here, too, since
+//! All are made when the module is imported, once a process (`once`). Types that no Python code names are made here, too, since
 //! objects of them exist.
 
 use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};

@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 #[derive(Clone, Copy)]
 pub(crate) struct Args<'a, 'py> {
     py: Python<'py>,
+    /// On the stack of who calls, which owns them until the call returns, whatever code runs in between.
     values: &'a [*mut ffi::PyObject],
     positional: usize,
     names: Option<Borrowed<'a, 'py, PyTuple>>,

@@ -25,6 +25,7 @@ use super::reference::Ref;
 #[repr(C)]
 pub(crate) struct BoundMethod {
     vectorcall: ffi::vectorcallfunc,
+    /// Of a native type, which lives as long as the process.
     function: Fast,
     /// The descriptor it was bound by.
     method: Ref,

@@ -66,6 +66,8 @@ impl AsRef<[u8]> for KeptBytes {
 
 /// The buffer that `object` exports, kept exported until dropped.
 pub(crate) struct Exported {
+    /// Owns the exporter, which keeps the memory in its place as long as it is exported. Its end may run any code, the
+    /// exporter's `__release_buffer__`: nobody drops one while something is borrowed.
     view: Box<ffi::Py_buffer>,
 }
 

@@ -31,7 +31,8 @@ pub(crate) struct CoroutineMethod {
     /// That of `method`, which is a vectorcall function of any object of its kind.
     inner: ffi::vectorcallfunc,
     method: Ref,
-    /// The function itself and the class it is for, of a method that is bound before each call.
+    /// The function itself and the class it is for, of a method that is bound before each call. A native class, which is
+    /// never freed.
     function: Option<(Fast, *mut ffi::PyTypeObject)>,
     /// The first class of an instance that was seen to derive from that one: most are of one.
     subclass: Slot,

@@ -67,6 +67,7 @@ pub(crate) trait Native: Sized + 'static {
 
 /// Where a native type is kept: the type object, and the offset of the state in its instances.
 pub(crate) struct Place {
+    /// Owned, as the next two are, and never given up.
     object: AtomicPtr<ffi::PyTypeObject>,
     /// The first base.
     base: AtomicPtr<ffi::PyTypeObject>,

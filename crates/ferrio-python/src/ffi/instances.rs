@@ -91,7 +91,7 @@ pub(crate) fn track(object: &Bound<'_, PyAny>) {
     }
 }
 
-/// Dead instances (KEPT).
+/// Dead instances (KEPT): nobody else has a pointer to one.
 pub(super) struct FreeList(UnsafeCell<Vec<*mut ffi::PyObject>>);
 
 // SAFETY: touched attached only (ATTACHED), and never across a call into the interpreter.
@@ -120,6 +120,8 @@ const DEEPEST: usize = 50;
 struct Later {
     /// How many of ours are being freed.
     depth: AtomicUsize,
+    /// Without references, and off every list and table of the collector's: nobody else gets at one before its destructor
+    /// has run, once. Tasks are still LISTED.
     list: UnsafeCell<Vec<(ffi::destructor, *mut ffi::PyObject)>>,
 }
 

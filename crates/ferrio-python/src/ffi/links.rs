@@ -6,7 +6,8 @@
 //! when the type was made.
 //!
 //! Invariant LINKED: at the offset in a task are two neighbouring words, both null where it is on no list, else each
-//! leading to another pair of the kind, and that back.
+//! leading to another pair of the kind, and that back. Nothing there is freed memory: whoever is on the list is taken off by
+//! the deallocator, asyncio's or ours, and its beginning is the interpreter's.
 
 use std::mem::size_of;
 use std::ptr;

@@ -11,6 +11,7 @@
 //! * `current`: which task is the current one
 //! * `function`: native functions that pass for coroutine functions
 //! * `instances`: how instances of native types come to be and end, and those that are kept
+//! * `interpreter`: which interpreter of the process this is
 //! * `lent`: memory of ours that a method of C reads or fills
 //! * `links`: taking a task off asyncio's own list
 //! * `loop_slots`: making a loop
@@ -42,6 +43,7 @@ pub(crate) mod current;
 pub(crate) mod function;
 pub(crate) mod heap_type;
 pub(crate) mod instances;
+pub(crate) mod interpreter;
 pub(crate) mod lent;
 pub(crate) mod links;
 pub(crate) mod loop_slots;

@@ -230,7 +230,8 @@ unsafe impl Sync for Wire {}
 
 #[derive(Default)]
 struct Bytes {
-    /// Ciphertext lent for the time of a call, as far as it was not used.
+    /// Ciphertext lent for the time of a call, as far as it was not used. `Connection::lend` takes it back, also from a call
+    /// that was made within that one.
     lent: &'static [u8],
     /// What was left of such.
     kept: Vec<u8>,
@@ -297,6 +298,7 @@ impl Bytes {
 /// See the module.
 pub(crate) struct Connection {
     library: &'static OpenSsl,
+    /// Used while `alive` is held only (KEPT): a callback of the library's may end the connection.
     ssl: Ssl,
     wire: Arc<Wire>,
     /// The `_SSLSocket` (KEPT); taken away when the connection is lost.

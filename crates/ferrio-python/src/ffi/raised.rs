@@ -40,18 +40,22 @@ pub(crate) fn set_cause(error: &Bound<'_, PyAny>, cause: &Bound<'_, PyAny>) {
 pub(crate) struct Wording {
     traceback: &'static str,
     kind: &'static str,
+    /// Whether the name of the wrong type follows.
+    named: bool,
 }
 
 /// A coroutine's.
 pub(crate) static COROUTINE: Wording = Wording {
     traceback: "throw() third argument must be a traceback object",
-    kind: "exceptions must be classes or instances deriving from BaseException, not",
+    kind: "exceptions must be classes or instances deriving from BaseException",
+    named: true,
 };
 
 /// A future's iterator's.
 pub(crate) static ITERATOR: Wording = Wording {
     traceback: "throw() third argument must be a traceback",
     kind: "exceptions must be classes deriving BaseException or instances of such a class",
+    named: false,
 };
 
 /// What `throw(type, value=None, traceback=None)` was called with, as one exception. An error is a mistake of the call:
@@ -79,9 +83,12 @@ pub(crate) fn thrown(py: Python<'_>, args: &Args<'_, '_>, wording: &Wording) -> 
     }
     let class = kind.cast::<PyType>().ok().map(|class| class.is_subclass_of::<PyBaseException>());
     if !class.unwrap_or(Ok(false))? {
+        if !wording.named {
+            return Err(PyTypeError::new_err(wording.kind));
+        }
         // SAFETY: a live type, whose name lives as long.
         let name = unsafe { std::ffi::CStr::from_ptr((*ffi::Py_TYPE(kind.as_ptr())).tp_name) };
-        return Err(PyTypeError::new_err(format!("{} {}", wording.kind, name.to_string_lossy())));
+        return Err(PyTypeError::new_err(format!("{}, not {}", wording.kind, name.to_string_lossy())));
     }
     Ok(normalized(&kind, value.map(|value| &**value), traceback.map(|traceback| &**traceback)))
 }

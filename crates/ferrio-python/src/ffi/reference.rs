@@ -47,6 +47,16 @@ impl Ref {
     }
 }
 
+/// One more reference to `object`, unless its end has begun: then it has none left to give.
+///
+/// # Safety
+/// ATTACHED. The memory is an object's that was not given back. Only who keeps a table from which that memory itself takes
+/// its entry can know that; the count, which is in the same memory, proves nothing.
+pub(super) unsafe fn try_new_ref(py: Python<'_>, object: *mut ffi::PyObject) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: the caller's promise.
+    unsafe { (ffi::Py_REFCNT(object) > 0).then(|| Bound::from_borrowed_ptr(py, object)) }
+}
+
 /// Whether nobody has `object` but the caller: nobody else will ask it anything any more.
 pub(crate) fn is_last(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: a live object.

@@ -2,7 +2,11 @@
 //!
 //! asyncio keeps a weak reference to every task, or has it in a list. Ours are in a table of plain pointers instead, which
 //! `all_tasks()` is shown (`ferrio.tasks`): one word in, one word out. One that is started eagerly is in it from its first
-//! step on. Which task is current is in `current`. Invariant LISTED: a task takes itself off the table before it dies.
+//! step on. Which task is current is in `current`.
+//!
+//! Invariant LISTED: what the table points to is memory of a task that was not given back. An `Entry` lies in that memory,
+//! knows the table without anybody's help, and takes the pointer off in its drop, which `dealloc` runs before it frees the
+//! memory or keeps it for the next task; no order of `tp_clear`, finalizers and the loop's own end changes that.
 
 use std::cell::{Cell, UnsafeCell};
 
@@ -10,7 +14,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use slab::Slab;
 
+use super::reference::try_new_ref;
+
 struct Table {
+    /// LISTED; borrowed, while no other code runs.
     tasks: UnsafeCell<Slab<*mut ffi::PyObject>>,
     number: UnsafeCell<u64>,
 }
@@ -52,12 +59,10 @@ impl Drop for Entry {
 #[pyfunction]
 #[pyo3(name = "_tasks")]
 pub(crate) fn all(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {
-    // SAFETY: see `Sync`; LISTED: alive, or being freed, which has no reference left to give away.
-    unsafe {
-        let tasks = &*TABLE.tasks.get();
-        let alive = tasks.iter().map(|(_, task)| *task).filter(|&task| ffi::Py_REFCNT(task) > 0);
-        alive.map(|task| Bound::from_borrowed_ptr(py, task)).collect()
-    }
+    // SAFETY: see `Sync`; counting references runs no code.
+    let tasks = unsafe { &*TABLE.tasks.get() };
+    // SAFETY: LISTED.
+    tasks.iter().filter_map(|(_, task)| unsafe { try_new_ref(py, *task) }).collect()
 }
 
 /// The number in the name of a task that was given none.

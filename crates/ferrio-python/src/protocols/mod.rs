@@ -368,7 +368,7 @@ impl<C: Door> PyProtocol<C> {
         let py = this.py();
         let number = C::number(this);
         if let Some(state) = self.event_loop(py).as_ref().and_then(try_state::<BaseLoop>) {
-            state.transports.remove(number, this.as_ptr());
+            state.transports.remove(number, this);
         }
         let owner = self.rare.get(py, Item::Owner);
         let closed = owner.map_or(Ok(()), |owner| owner.call_method0(py, intern!(py, "close")).map(drop));

@@ -74,10 +74,26 @@ impl Buffer {
             }
             return Ok(result);
         }
-        Ok(self.own(|received| match room {
+        // Reading may run any code, which OpenSSL calls: what is here is out of reach meanwhile.
+        let mut received = self.own(std::mem::take);
+        let result = match room {
             Some(room) => received.append_filled(room, read),
             None => with_scratch(|space| received.append_by_way_of(space, read)),
-        }))
+        };
+        self.give_back(py, received)?;
+        Ok(result)
+    }
+
+    /// Undoes taking everything out. What came meanwhile stays behind it.
+    fn give_back(&self, py: Python<'_>, mut received: Received) -> PyResult<()> {
+        if let Storage::Own(place) = &mut *self.0.borrow_mut() {
+            std::mem::swap(place, &mut received);
+            if received.len() > 0 {
+                place.append(received.as_slice());
+            }
+            return Ok(());
+        }
+        self.append(py, received.as_slice())
     }
 
     /// Takes the first `count` bytes, or what there is.

@@ -32,7 +32,7 @@ pub(crate) fn enter(
     if last.is_some_and(|last| last.0.replace(false)) {
         return current.set_item(event_loop, task);
     }
-    // SAFETY: ATTACHED, live objects; the answer is borrowed from the dictionary.
+    // SAFETY: ATTACHED, live objects; the answer is borrowed from the dictionary, and nothing runs before it is owned.
     let there = unsafe { ffi::PyDict_SetDefault(current.as_ptr(), event_loop.as_ptr(), task.as_ptr()) };
     if there == task.as_ptr() {
         return Ok(());
