@@ -13,6 +13,7 @@
 mod alarm;
 mod awaited_by;
 mod base_events;
+mod channels;
 mod children;
 mod clients;
 mod completions;
@@ -25,6 +26,7 @@ mod futures;
 mod gather;
 mod locks;
 mod loop_time;
+mod marks;
 mod nesting;
 mod operations;
 mod outcome;

@@ -5,7 +5,7 @@
 //! of the turn have ended, or 100 us went by: then neighbours' answers leave together, too, and wake their client once. One
 //! that writes once a callback is sent at once, always; so is all that is written outside of one, and what a callback
 //! writes that takes its time. Held data is never seen to wait: whatever looks at the buffer, drains or closes has it sent
-//! first.
+//! first. Nor is anything held where somebody else can use the channel, past us: what they send, or end, comes after it.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -26,6 +26,8 @@ pub(super) struct Gathering {
     learned: Cell<bool>,
     /// It is not.
     slow: Cell<bool>,
+    /// Somebody else has the channel, too: nothing is ever held again.
+    shared: Cell<bool>,
     /// Since when data is held.
     held: Cell<Option<Instant>>,
 }
@@ -39,7 +41,7 @@ impl Gathering {
             self.slow.set(false);
             self.learned.set(self.often.take());
         }
-        self.learned.get()
+        self.learned.get() && !self.shared.get()
     }
 
     /// The callback takes its time: what it writes from now on is sent at once.
@@ -47,6 +49,11 @@ impl Gathering {
         self.slow.set(true);
         self.often.set(false);
         self.learned.set(false);
+    }
+
+    /// Somebody else has the channel, too, from now on.
+    pub(super) fn share(&self) {
+        self.shared.set(true);
     }
 
     /// Notes one more write by the callback whose data is held, if any is.
@@ -103,6 +110,15 @@ mod tests {
         gathering.give_up();
         assert!(!gathering.note(2) && !gathering.note(2));
         assert!(!gathering.note(3));
+    }
+
+    #[test]
+    fn nothing_is_held_on_a_channel_that_is_shared() {
+        let gathering = Gathering::default();
+        gathering.note(1);
+        gathering.note(1);
+        gathering.share();
+        assert!((2..10).all(|callback| !gathering.note(callback) && !gathering.note(callback)));
     }
 
     #[test]

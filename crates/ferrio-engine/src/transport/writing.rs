@@ -63,6 +63,12 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.gathering.is_held()
     }
 
+    /// Somebody else may use the channel from now on: what is held is sent first, and nothing is held again.
+    pub fn share(&self, cx: P::Cx<'_>) {
+        self.gathering.share();
+        self.settle(cx);
+    }
+
     /// Sends what is held.
     pub fn settle(&self, cx: P::Cx<'_>) {
         if self.gathering.release() && !self.outgoing.is_empty() {

@@ -19,6 +19,7 @@
 //! * `openssl`: OpenSSL itself, as the interpreter has it
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are
+//! * `socket`: the number that a Python socket has now
 //! * `stop`: how a native coroutine returns a value
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
@@ -49,6 +50,7 @@ pub(crate) mod openssl;
 pub(crate) mod received;
 pub(crate) mod reference;
 pub(crate) mod registry;
+pub(crate) mod socket;
 pub(crate) mod stop;
 pub(crate) mod weak;
 pub(crate) mod word;
