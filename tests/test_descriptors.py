@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import socket
+import sys
 
 import ferrio
 import pytest
@@ -330,8 +331,9 @@ async def test_transports_of_one_number_one_after_the_other(loop):
     with tcp_pair() as (near, _):
         first, log = await loop.create_connection(Log, sock=near)
         with reusing(near) as (other, peer):
-            with pytest.raises(RuntimeError, match="is used by transport"):
-                await loop.create_connection(Log, sock=other)
+            if sys.version_info >= (3, 12):  # before, asyncio asks for readers and writers only
+                with pytest.raises(RuntimeError, match="is used by transport"):
+                    await loop.create_connection(Log, sock=other)
             first.write(b"private")
             second, second_log = await loop.create_connection(Log, sock=other)
             await log.closed

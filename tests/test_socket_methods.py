@@ -223,6 +223,18 @@ async def test_a_method_replaced_on_the_class(loop):
 
 
 @on_loop
+async def test_a_socket_that_is_none(loop):
+    sock = mock.Mock(type=socket.SOCK_STREAM)
+    sock.recv.return_value = b"data"
+    sock.gettimeout.return_value = 0
+    with mock.patch("socket.socket"):
+        assert await loop.sock_recv(sock, 100) == b"data"
+    sock.send.side_effect = len
+    assert await loop.sock_sendall(sock, b"data") is None
+    sock.send.assert_called_once_with(b"data")
+
+
+@on_loop
 async def test_get_extra_info_is_the_base_class_own(loop):
     with tcp_pair() as (near, far):
         transport, log = await loop.create_connection(Log, sock=near)

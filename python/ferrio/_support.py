@@ -216,9 +216,10 @@ sock_recv = selector_events.BaseSelectorEventLoop.sock_recv
 sock_recv_into = selector_events.BaseSelectorEventLoop.sock_recv_into
 sock_sendall = selector_events.BaseSelectorEventLoop.sock_sendall
 
-# The methods of a socket that native code stands for, as they were when nobody had replaced any.
+# The class of sockets, and its methods that native code stands for, as they were when nobody had replaced any.
+_Socket = socket.socket
 _SOCKET_METHODS = {
-    name: getattr(socket.socket, name)
+    name: getattr(_Socket, name)
     for name in (
         *("__getattribute__", "accept", "fileno", "getpeername", "getsockname", "recv", "recv_into", "recvfrom"),
         *("send", "sendmsg", "sendto", "setsockopt", "shutdown"),
@@ -230,7 +231,7 @@ def is_plain_socket(sock: Any) -> bool:
     """Whether `sock` is a socket whose methods neither its class nor itself replaces."""
     kind = type(sock)
     return (
-        issubclass(kind, socket.socket)
+        issubclass(kind, _Socket)
         and all(getattr(kind, name) is method for name, method in _SOCKET_METHODS.items())
         and _SOCKET_METHODS.keys().isdisjoint(getattr(sock, "__dict__", ()))
     )

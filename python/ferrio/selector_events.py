@@ -81,7 +81,7 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
         return self._quiet_owner
 
     def _shown(self, sock: socket.socket) -> trsock.TransportSocket:
-        return _TransportSocket(sock, self)
+        return TransportSocket(sock, self)
 
     def __repr__(self) -> str:
         return _describe(self, self._polling)
@@ -124,7 +124,7 @@ class DatagramTransport(_Extra, _ferrio.DatagramTransport):
             sock.close()
 
 
-class _TransportSocket(trsock.TransportSocket):
+class TransportSocket(trsock.TransportSocket):
     """What `get_extra_info("socket")` gives: with it a program can shut the connection down, or learn its number.
 
     Most ask for an address or an option only, as uvicorn does of each connection; that is answered without ado.

@@ -5,7 +5,9 @@
 //! struct, which begins with the number. That is not believed but tried: where the struct of a socket does not hold what
 //! its attributes say, open and closed, its `fileno` is called instead.
 //!
-//! Invariant PROVED: `LAYOUT` is null, or `_socket.socket`, whose instances begin with an object's head and the number.
+//! Invariant PROVED: `LAYOUT` is null, or `_socket.socket`, whose instances begin with an object's head and the number; and
+//! `EXACT` is null, or `socket.socket`, which derives from that and is kept for good. Most sockets are of exactly that class:
+//! one comparison, where a question of descent takes 50 instructions for each system call.
 
 use std::ffi::c_int;
 use std::os::fd::RawFd;
@@ -22,6 +24,7 @@ use super::call::with_python;
 use super::reference::{Ref, Slot};
 
 static LAYOUT: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
+static EXACT: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
 
 /// The version of `socket.socket` when it was last found to replace no method. CPython gives each state of each class a
 /// number of its own, and 0 to those that have none.
@@ -79,6 +82,22 @@ pub(crate) fn number(socket: &Bound<'_, PyAny>) -> RawFd {
 /// `socket` is a live object. Attached.
 #[inline]
 unsafe fn number_of(socket: *mut ffi::PyObject) -> RawFd {
+    // SAFETY: the caller's promise; PROVED.
+    unsafe {
+        if ffi::Py_TYPE(socket) == EXACT.load(Ordering::Relaxed) {
+            (*socket.cast::<Start>()).facts[0]
+        } else {
+            of_another_class(socket)
+        }
+    }
+}
+
+/// The number of a socket of a subclass, or of one before the struct is proved.
+///
+/// # Safety
+/// As `number_of`.
+#[cold]
+unsafe fn of_another_class(socket: *mut ffi::PyObject) -> RawFd {
     let layout = LAYOUT.load(Ordering::Relaxed);
     // SAFETY: the caller's promise; PROVED.
     unsafe {
@@ -94,7 +113,6 @@ unsafe fn number_of(socket: *mut ffi::PyObject) -> RawFd {
 ///
 /// # Safety
 /// As `number_of`.
-#[cold]
 unsafe fn asked(socket: *mut ffi::PyObject) -> RawFd {
     static FILENO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     with_python(|py| {
@@ -127,13 +145,15 @@ pub(crate) fn is_plain(socket: &Bound<'_, PyAny>, look: impl FnOnce() -> PyResul
     }
     let plain = look()?;
     if plain {
-        static EXACT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        static SOCKET: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = socket.py();
-        if LAYOUT.load(Ordering::Relaxed).is_null() && prove(py) {
+        let exact = SOCKET.import(py, "socket", "socket")?;
+        if LAYOUT.load(Ordering::Relaxed).is_null() && exact.is_subclass(class(py)?)? && prove(py) {
             LAYOUT.store(class(py)?.as_type_ptr(), Ordering::Relaxed);
+            EXACT.store(exact.as_type_ptr(), Ordering::Relaxed);
         }
         // Instances of other classes may have attributes in the place of methods, each its own.
-        if socket.get_type().is(EXACT.import(py, "socket", "socket")?) {
+        if socket.get_type().is(exact) {
             PLAIN.store(version(), Ordering::Relaxed);
         }
     }
