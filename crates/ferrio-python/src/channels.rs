@@ -71,11 +71,13 @@ impl<C: Channel> Channel for Kept<C> {
         self.channel.descriptor()
     }
 
+    #[inline]
     fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         self.valid()?;
         self.channel.read(buffer)
     }
 
+    #[inline]
     fn write(&self, data: &[u8]) -> io::Result<usize> {
         self.valid()?;
         self.channel.write(data)

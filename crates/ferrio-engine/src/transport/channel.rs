@@ -85,6 +85,7 @@ impl Descriptor {
     }
 
     /// Its number, also after it was closed.
+    #[inline]
     #[must_use]
     pub fn number(&self) -> RawFd {
         self.number
@@ -118,6 +119,7 @@ impl Descriptor {
     }
 
     /// For a system call.
+    #[inline]
     #[must_use]
     pub fn borrow(&self) -> BorrowedFd<'_> {
         // A closed socket object says -1, which must not become a `BorrowedFd`; this number is as little open.

@@ -20,6 +20,7 @@ pub(super) fn of(maxsize: &Bound<'_, PyAny>) -> i64 {
 }
 
 /// Whether `size` reaches it. Where nothing is limited, the size is not asked for.
+#[inline]
 pub(super) fn is_reached<'py>(
     limit: i64,
     maxsize: impl FnOnce() -> Option<Bound<'py, PyAny>>,
