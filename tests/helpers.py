@@ -176,6 +176,30 @@ async def connected(loop, factory=Log):
             await protocol.closed
 
 
+@contextlib.asynccontextmanager
+async def accepted(loop, factory=Log):
+    """As `connected`, of a connection that a server accepted: nobody but the transport has its socket."""
+    made = loop.create_future()
+
+    def make():
+        protocol = factory()
+        made.set_result(protocol)
+        return protocol
+
+    server = await loop.create_server(make, "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname(), timeout=5) as far:
+        protocol = await made
+        await until(lambda: "made" in protocol.events)
+        try:
+            yield protocol.transport, protocol, far
+        finally:
+            if not protocol.closed.done():
+                protocol.transport.abort()
+            await protocol.closed
+            server.close()
+            await server.wait_closed()
+
+
 def fill(transport, size=1 << 23):
     """Write more than the kernel takes from nobody who reads."""
     transport.write(b"x" * size)

@@ -13,7 +13,20 @@ import time
 
 import ferrio
 import pytest
-from helpers import Log, collect_errors, connected, drained, fill, on_loop, pipe, tcp_pair, until
+from helpers import (
+    Log,
+    accepted,
+    collect_errors,
+    connected,
+    drained,
+    fill,
+    on_loop,
+    pipe,
+    runs_clean,
+    shut,
+    tcp_pair,
+    until,
+)
 
 PIECE = b"piece"
 
@@ -46,14 +59,14 @@ async def learn(transport, far):
 
 @contextlib.asynccontextmanager
 async def learned(loop, factory=Log):
-    async with connected(loop, factory) as (transport, log, far):
+    async with accepted(loop, factory) as (transport, log, far):
         await learn(transport, far)
         yield transport, log, far
 
 
 @on_loop
 async def test_one_write_a_callback_leaves_at_once(loop):
-    async with connected(loop) as (transport, _, far):
+    async with accepted(loop) as (transport, _, far):
         for _ in range(5):
             transport.write(PIECE)
             assert got(far) == PIECE
@@ -62,7 +75,7 @@ async def test_one_write_a_callback_leaves_at_once(loop):
 
 @on_loop
 async def test_what_the_first_callback_writes_is_not_held(loop):
-    async with connected(loop) as (transport, _, far):
+    async with accepted(loop) as (transport, _, far):
         for _ in range(5):
             transport.write(PIECE)
             assert got(far) == PIECE
@@ -159,8 +172,10 @@ async def test_sendfile_comes_after_it(loop, tmp_path):
 
 @on_loop
 async def test_drain_has_it_sent(loop):
-    with tcp_pair() as (near, far):
-        _, writer = await asyncio.open_connection(sock=near)
+    made = loop.create_future()
+    server = await asyncio.start_server(lambda _, writer: made.set_result(writer), "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname(), timeout=5) as far:
+        writer = await made
         await learn(writer.transport, far)
         for _ in range(3):
             writer.write(PIECE)
@@ -169,27 +184,183 @@ async def test_drain_has_it_sent(loop):
             assert got(far) == PIECE * 2
         writer.close()
         await writer.wait_closed()
+    await shut(server)
+
+
+DOORS = {
+    "fileno": lambda transport: transport.get_extra_info("socket").fileno(),
+    "dup": lambda transport: transport.get_extra_info("socket").dup().close(),
+    "extra": lambda transport: transport._extra["socket"]._sock,
+    "_sock": lambda transport: transport._sock,
+    "_sock_fd": lambda transport: transport._sock_fd,
+    "repr": repr,
+}
+OURS = {
+    "_fileno": lambda transport: transport._fileno,
+    "_owner": lambda transport: transport._owner,
+    "own owner": lambda transport: setattr(transport, "_owner", socket.socket(fileno=transport._quiet_number)),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@on_loop
+async def test_whoever_gets_at_the_socket_has_it_sent_and_nothing_is_held_any_more(loop, door):
+    async with learned(loop) as (transport, _, far):
+        await gets_at_the_socket(transport, far, DOORS[door])
+
+
+@pytest.mark.parametrize("door", OURS)
+def test_so_has_whoever_knows_names_of_ours(door):
+    async def main():
+        async with learned(asyncio.get_running_loop()) as (transport, _, far):
+            await gets_at_the_socket(transport, far, OURS[door])
+
+    ferrio.run(main())
+
+
+async def gets_at_the_socket(transport, far, door):
+    transport.write(PIECE)
+    door(transport)
+    assert got(far) == PIECE
+    for _ in range(3):
+        await asyncio.sleep(0)
+        transport.write(PIECE)
+        transport.write(PIECE)
+        assert got(far) == PIECE * 2
 
 
 @on_loop
-async def test_a_pipe_holds_too(loop, aio):
+async def test_a_socket_that_the_program_has_is_used_after_what_was_written(loop):
+    async with learned(loop) as (transport, _, far):
+        shown = transport.get_extra_info("socket")
+        for _ in range(3):
+            transport.write(PIECE)
+            transport.write(PIECE)
+            os.write(shown.fileno(), b"end")
+            assert got(far) == PIECE * 2 + b"end"
+            await asyncio.sleep(0)
+        transport.write(PIECE)
+        shown.shutdown(socket.SHUT_WR)
+        assert got(far) == PIECE
+        assert far.recv(1) == b""
+
+
+@on_loop
+async def test_shutdown_on_a_socket_that_was_asked_for_long_ago(loop):
+    async with accepted(loop) as (transport, _, far):
+        shown = transport.get_extra_info("socket")
+        assert shown.getpeername() == far.getsockname()
+        await learn(transport, far)
+        transport.write(PIECE)
+        shown.shutdown(socket.SHUT_WR)
+        assert got(far) == PIECE
+        assert far.recv(1) == b""
+
+
+@on_loop
+async def test_asking_for_an_address_or_an_option_changes_nothing(loop, aio):
+    async with accepted(loop) as (transport, _, far):
+        shown = transport.get_extra_info("socket")
+        assert (shown.family, shown.type, shown.proto) == (far.family, far.type, far.proto)
+        assert (shown.getsockname(), shown.getpeername()) == (far.getpeername(), far.getsockname())
+        assert shown.gettimeout() == 0
+        assert repr(shown).startswith("<asyncio.TransportSocket fd=")
+    async with learned(loop) as (transport, _, far):
+        transport.get_extra_info("socket").getpeername()
+        transport.write(PIECE)
+        assert await is_held(far, PIECE) == (aio is ferrio)
+        transport.write(PIECE)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        assert transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert got(far) == PIECE
+
+
+@on_loop
+async def test_a_socket_that_the_program_gave_is_never_held(loop):
+    async with connected(loop) as (transport, _, far):
+        for _ in range(3):
+            transport.write(PIECE)
+            transport.write(PIECE)
+            assert got(far) == PIECE * 2
+            await asyncio.sleep(0)
+
+
+@on_loop
+async def test_nor_is_one_that_the_program_accepted(loop):
+    with tcp_pair() as (near, far):
+        transport, log = await loop.connect_accepted_socket(Log, near)
+        for _ in range(3):
+            transport.write(PIECE)
+            transport.write(PIECE)
+            assert got(far) == PIECE * 2
+            await asyncio.sleep(0)
+        transport.close()
+        await log.closed
+
+
+@on_loop
+async def test_a_pipe_is_never_held(loop):
     with pipe() as (reading, writing):
         transport, _ = await loop.connect_write_pipe(Log, writing)
-        os.set_blocking(reading.fileno(), False)
-        for holds in False, aio is ferrio:
+        for _ in range(3):
             transport.write(PIECE)
             transport.write(PIECE)
-            now = b"" if holds else os.read(reading.fileno(), 100)
+            assert os.read(reading.fileno(), 100) == PIECE * 2
             await asyncio.sleep(0)
-            later = reading.read() or b""
-            assert (now, later) == ((b"", PIECE * 2) if holds else (PIECE * 2, b""))
         transport.close()
+
+
+def test_a_fork_has_it_sent(tmp_path):
+    """Otherwise both processes would send it."""
+    (tmp_path / "fork.py").write_text(FORK)
+    assert runs_clean(tmp_path / "fork.py") == "sent\n"
+
+
+FORK = """
+import asyncio, os, socket, ferrio
+
+class Server(asyncio.Protocol):
+    count = 0
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.count += 1
+        self.transport.write(b"a")
+        self.transport.write(b"b")
+        if self.count == 3:
+            if (child := os.fork()) == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+            print("sent" if far.recv(100) == b"ab" else "held")
+
+async def main():
+    global far
+    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname(), timeout=5) as far:
+        for n in range(3):
+            far.send(b"x")
+            await asyncio.sleep(0.01)
+            if n < 2:
+                assert far.recv(100) == b"ab"
+    server.close()
+
+ferrio.run(main())
+"""
+
+
+def enter(loop, stack):
+    """`accepted`, for tests that run the loop themselves."""
+    manager = accepted(loop)
+    stack.callback(lambda: loop.run_until_complete(manager.__aexit__(None, None, None)))
+    return loop.run_until_complete(manager.__aenter__())
 
 
 def test_outside_of_a_callback_it_leaves_at_once(new_loop):
     loop = new_loop()
-    with tcp_pair() as (near, far):
-        transport, log = loop.run_until_complete(loop.create_connection(Log, sock=near))
+    with contextlib.ExitStack() as stack:
+        transport, log, far = enter(loop, stack)
         loop.run_until_complete(learn(transport, far))
         for _ in range(3):
             transport.write(PIECE)
@@ -208,8 +379,8 @@ def test_it_is_sent_though_the_callback_fails(new_loop, error):
         loop.stop()
         raise error
 
-    with tcp_pair() as (near, far):
-        transport, log = loop.run_until_complete(loop.create_connection(Log, sock=near))
+    with contextlib.ExitStack() as stack:
+        transport, log, far = enter(loop, stack)
         loop.run_until_complete(learn(transport, far))
         loop.call_soon(fail, transport)
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
@@ -292,7 +463,7 @@ async def test_it_comes_before_the_end(loop):
 async def test_every_byte_once_and_in_order(loop, seed):
     chance = random.Random(seed)
     expected = bytearray()
-    async with connected(loop) as (transport, _, far):
+    async with accepted(loop) as (transport, _, far):
         received = bytearray()
 
         def write():

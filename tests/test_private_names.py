@@ -103,6 +103,7 @@ LOOP_ATTRIBUTES = {
     "_stopping",
     "_task_factory",
     "_thread_id",
+    "_transports",
     "_unix_server_sockets",
 }
 
@@ -113,7 +114,6 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     (asyncio.Queue, "_get"): "(self)",
     (asyncio.Queue, "_init"): "(self, maxsize)",
     (asyncio.Queue, "_put"): "(self, item)",
-    (base_events, "_check_ssl_socket"): "(sock)",
     (base_events, "_format_handle"): "(handle)",
     (base_events.Server, "_attach"): ("(self)", "(self, transport)"),
     (base_events.Server, "_detach"): ("(self)", "(self, transport)"),
@@ -132,6 +132,8 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     (futures, "_convert_future_exc"): "(exc)",
     (format_helpers, "_format_callback_source"): ("(func, args)", "(func, args, *, debug=False)"),
     (format_helpers, "extract_stack"): "(f=None, limit=None)",
+    (selector_events, "_SelectorDatagramTransport"): "(loop, sock, protocol, address=None, waiter=None, extra=None)",
+    (selector_events, "_SelectorSocketTransport"): "(loop, sock, protocol, waiter=None, extra=None, server=None)",
     (selector_events._SelectorSocketTransport, "_fatal_error"): ("(self, exc, message='Fatal error on transport')"),
     (selector_events._SelectorSocketTransport, "_force_close"): "(self, exc)",
     (selector_events._SelectorSocketTransport, "_make_empty_waiter"): "(self)",
@@ -216,9 +218,13 @@ INSTANCES = {
     | ({"_is_shutdown"} if sys.version_info >= (3, 13) else set()),
     asyncio.Semaphore: {"_value", "_waiters"},
     base_events.Server: {"_sockets"} | ({"_clients"} if sys.version_info >= (3, 13) else set()),
-    selector_events._SelectorDatagramTransport: {"_address"},
-    selector_events._SelectorSocketTransport: {"_eof"},
-    selector_events._SelectorTransport: {"_closing", "_loop", "_protocol", "_server", "_sock", "_sock_fd"},
+    selector_events._SelectorDatagramTransport: {"_address", "_buffer_size"},
+    selector_events._SelectorSocketTransport: {"_empty_waiter", "_eof"},
+    selector_events._SelectorTransport: {
+        *("_buffer", "_closing", "_conn_lost", "_loop", "_paused", "_protocol", "_server", "_sock", "_sock_fd")
+    },
+    transports._FlowControlMixin: {"_high_water", "_low_water", "_protocol_paused"},  # type: ignore[attr-defined]
+    trsock.TransportSocket: {"_sock"},
     sslproto.SSLProtocol: {"_app_protocol", "_app_transport", "_sslcontext", "_sslobj", "_transport"},
     sslproto._SSLProtocolTransport: {"_closed", "_loop", "_ssl_protocol"},
     streams.FlowControlMixin: {"_connection_lost", "_drain_waiters", "_loop", "_paused"},
@@ -235,8 +241,8 @@ INSTANCES = {
         "_transport",
     },
     streams.StreamWriter: {"_complete_fut", "_loop", "_protocol", "_reader", "_transport"},
-    unix_events._UnixReadPipeTransport: {"_closing", "_fileno", "_pipe"},
-    unix_events._UnixWritePipeTransport: {"_closing", "_fileno", "_pipe"},
+    unix_events._UnixReadPipeTransport: {"_closing", "_fileno", "_paused", "_pipe"},
+    unix_events._UnixWritePipeTransport: {"_buffer", "_closing", "_conn_lost", "_fileno", "_pipe"},
 }
 
 # ferrio's own names, which asyncio has for something else, or, in task groups, timeouts and gather(), for the same.
@@ -265,7 +271,7 @@ OURS = {
 STANDALONE = {"threads.py"}
 
 # What asyncio's loop keeps in an attribute that ferrio's has no use for, and no stand-in.
-NO_EQUIVALENT = {"_transports"} | ({"_watcher"} if sys.version_info >= (3, 14) else set())
+NO_EQUIVALENT = {"_watcher"} if sys.version_info >= (3, 14) else set()
 
 # What asyncio has in one release or another, above all where it keeps its tasks: ferrio looks for what is there.
 OTHER_RELEASES = {"_all_tasks", "_asyncio_awaited_by", "_log_on_exception", "_scheduled_tasks", "_swap_current_task"}

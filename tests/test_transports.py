@@ -4,14 +4,16 @@ What goes through one is in test_selector_events.py. The far end is a plain bloc
 """
 
 import asyncio
+import collections
 import gc
 import os
 import re
 import socket
+import sys
 import warnings
 
 import pytest
-from helpers import Log, collect_errors, connected, drained, fill, on_loop, tcp_pair, until
+from helpers import Log, collect_errors, connected, drained, fill, on_loop, pipe, tcp_pair, until
 
 
 class BufferedLog(Log, asyncio.BufferedProtocol):
@@ -309,3 +311,67 @@ async def test_what_was_written_is_seen_within_two_turns(loop, busy):
 async def spin():
     while True:
         await asyncio.sleep(0)
+
+
+@on_loop
+async def test_private_attributes_of_a_transport(loop):
+    """Test suites and libraries read them."""
+    async with connected(loop) as (transport, log, _):
+        assert (transport._paused, transport._conn_lost, transport._eof, transport._empty_waiter) == (
+            False,
+            0,
+            False,
+            None,
+        )
+        assert (transport._low_water, transport._high_water) == (16 * 1024, 64 * 1024)
+        assert not transport._buffer and transport._protocol_paused is False
+        transport.pause_reading()
+        assert transport._paused is True
+        transport.resume_reading()
+        assert transport._paused is False
+        fill(transport)
+        transport.write(b"more")
+        kind = collections.deque if sys.version_info >= (3, 12) else bytearray
+        assert type(transport._buffer) is kind
+        pieces = transport._buffer if kind is collections.deque else [transport._buffer]
+        assert sum(map(len, pieces)) == transport.get_write_buffer_size()
+        assert bytes(pieces[-1]).endswith(b"more")
+        waiter = transport._make_empty_waiter()
+        assert transport._empty_waiter is waiter and not waiter.done()
+        transport._reset_empty_waiter()
+        assert transport._empty_waiter is None
+        transport.abort()
+        assert (transport._conn_lost, len(transport._buffer)) == (1, 0)
+        transport.write(b"lost")
+        assert transport._conn_lost == 2
+        await log.closed
+
+
+@on_loop
+async def test_private_attributes_of_a_datagram_transport(loop):
+    transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+    assert (transport._paused, transport._conn_lost, transport._protocol_paused) == (False, 0, False)
+    assert (transport._low_water, transport._high_water) == (16 * 1024, 64 * 1024)
+    assert type(transport._buffer) is collections.deque and not transport._buffer
+    transport.close()
+    assert transport._conn_lost == 1
+    await asyncio.sleep(0)
+
+
+@on_loop
+async def test_private_attributes_of_pipe_transports(loop):
+    with pipe() as (reading, writing):
+        reader, _ = await loop.connect_read_pipe(Log, reading)
+        writer, _ = await loop.connect_write_pipe(Log, writing)
+        assert reader._paused is False
+        reader.pause_reading()
+        assert reader._paused is True
+        assert (writer._buffer, writer._conn_lost) == (bytearray(), 0)
+        assert (writer._low_water, writer._high_water) == (16 * 1024, 64 * 1024)
+        size = fill(writer)
+        assert type(writer._buffer) is bytearray
+        assert len(writer._buffer) == writer.get_write_buffer_size() < size
+        writer.abort()
+        assert writer._buffer == bytearray()
+        reader.close()
+        await asyncio.sleep(0.001)

@@ -464,6 +464,9 @@ class BaseLoop:
     def _remove_writer(self, fd: FileDescriptorLike) -> bool:
         """Undo _add_writer()."""
 
+    def _settle(self) -> None:
+        """Send what transports hold."""
+
     def _transport_of(self, fd: int) -> asyncio.BaseTransport | None:
         """The open transport that has a descriptor, or None."""
 
@@ -481,8 +484,8 @@ class BaseLoop:
         backlog: int,
         arguments: tuple[Any, ...],
         tls: Callable[[Any], Any] | None = None,
-    ) -> None:
-        """Accept connections of sock until _stop_serving()."""
+    ) -> bool:
+        """Accept connections of sock until _stop_serving(); False where its methods are replaced."""
 
     def _tls(
         self,
@@ -510,7 +513,7 @@ class BaseLoop:
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
         server: asyncio.AbstractServer | None = None,
-    ) -> SocketTransport:
+    ) -> Any:
         """A transport over a connected socket."""
 
     def _make_datagram_transport(
@@ -520,7 +523,7 @@ class BaseLoop:
         address: _Address | None = None,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
-    ) -> DatagramTransport:
+    ) -> Any:
         """A transport over a datagram socket."""
 
     def _read_pipe(
@@ -599,8 +602,12 @@ class _Flow:
 class _Stream(_Transport):
     """What the native stream transports share."""
 
-    _owner: Any  # the object that closes the descriptor, if it is not ours
+    _quiet_owner: Any  # the object that closes the descriptor, if it is not ours
 
+    @property
+    def _owner(self) -> Any: ...
+    @property
+    def _quiet_number(self) -> int: ...
     @property
     def _polling(self) -> bool: ...
     @property
@@ -616,6 +623,14 @@ class _Writing(_Flow):
 
     @property
     def _protocol_paused(self) -> bool: ...
+    @property
+    def _conn_lost(self) -> int: ...
+    @property
+    def _buffer(self) -> Any: ...
+    @property
+    def _high_water(self) -> Any: ...
+    @property
+    def _low_water(self) -> Any: ...
     def can_write_eof(self) -> bool:
         """True."""
 
@@ -632,8 +647,10 @@ class _Writing(_Flow):
 class SocketTransport(_Reading, _Writing, _Stream, _FlowControlMixin):
     """A stream transport. Made by the loop."""
 
-    _owner: socket | None
+    _quiet_owner: socket | None
 
+    @property
+    def _paused(self) -> bool: ...
     @property
     def _server(self) -> Any: ...
     @property
@@ -644,8 +661,16 @@ class SocketTransport(_Reading, _Writing, _Stream, _FlowControlMixin):
     def _sock_fd(self) -> int: ...
     @property
     def _eof(self) -> bool: ...
+    @property
+    def _empty_waiter(self) -> asyncio.Future[None] | None: ...
     def _force_close(self, exc: BaseException | None) -> None:
         """Close at once, for the reason given."""
+
+    def _share(self) -> None:
+        """Send what is held, and hold nothing again."""
+
+    def _settle(self) -> None:
+        """Send what is held."""
 
     def _make_empty_waiter(self) -> asyncio.Future[None]:
         """A future that is done when all is written."""
@@ -725,6 +750,9 @@ class SSLTransport(_Reading, _Flow):
 class ReadPipeTransport(_Reading, _Stream, asyncio.ReadTransport):
     """A stream transport. Made by the loop."""
 
+    @property
+    def _paused(self) -> bool: ...
+
 @disjoint_base
 class WritePipeTransport(_Writing, _Stream, _FlowControlMixin):
     """A stream transport. Made by the loop."""
@@ -739,6 +767,20 @@ class DatagramTransport(_Reading, _Flow, _Transport, _FlowControlMixin, asyncio.
     def _sock(self) -> Any: ...
     @property
     def _address(self) -> _Address | None: ...
+    @property
+    def _paused(self) -> bool: ...
+    @property
+    def _protocol_paused(self) -> bool: ...
+    @property
+    def _conn_lost(self) -> int: ...
+    @property
+    def _buffer(self) -> Any: ...
+    @property
+    def _buffer_size(self) -> int: ...
+    @property
+    def _high_water(self) -> Any: ...
+    @property
+    def _low_water(self) -> Any: ...
     def close(self) -> None:
         """Close, after what was sent."""
 

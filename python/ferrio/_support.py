@@ -7,9 +7,11 @@ where a private name of asyncio's is used: its published types leave those out.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextvars
 import errno
 import inspect
+import math
 import socket
 import sys
 import traceback
@@ -23,6 +25,7 @@ from asyncio import (
     coroutines,
     exceptions,
     format_helpers,
+    selector_events,
     tasks,
     timeouts,
     trsock,
@@ -209,9 +212,57 @@ else:
         server._detach()
 
 
-def check_ssl_socket(sock: socket.socket) -> None:
-    """Refuse TLS sockets where asyncio does."""
-    base_events._check_ssl_socket(sock)  # type: ignore[attr-defined]  # private, hence without types
+sock_recv = selector_events.BaseSelectorEventLoop.sock_recv
+sock_recv_into = selector_events.BaseSelectorEventLoop.sock_recv_into
+sock_sendall = selector_events.BaseSelectorEventLoop.sock_sendall
+
+# The class of sockets, and its methods that native code stands for, as they were when nobody had replaced any.
+_Socket = socket.socket
+_SOCKET_METHODS = {
+    name: getattr(_Socket, name)
+    for name in (
+        *("__getattribute__", "accept", "fileno", "getpeername", "getsockname", "recv", "recv_into", "recvfrom"),
+        *("send", "sendmsg", "sendto", "setsockopt", "shutdown"),
+    )
+}
+
+
+def is_plain_socket(sock: Any) -> bool:
+    """Whether `sock` is a socket whose methods neither its class nor itself replaces."""
+    kind = type(sock)
+    return (
+        issubclass(kind, _Socket)
+        and all(getattr(kind, name) is method for name, method in _SOCKET_METHODS.items())
+        and _SOCKET_METHODS.keys().isdisjoint(getattr(sock, "__dict__", ()))
+    )
+
+
+def write_marks(high: Any, low: Any, kib: int) -> tuple[tuple[Any, Any], int, int]:
+    """The marks of flow control as asyncio works them out of whatever compares with a number, and as whole bytes."""
+    if high is None:
+        high = kib * 1024 if low is None else 4 * low
+    if low is None:
+        low = high // 4
+    if not high >= low >= 0:
+        raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+    return (low, high), _whole(high), _whole(low)
+
+
+def _whole(mark: Any) -> int:
+    """A size is above a mark if it is above the whole number below it."""
+    return sys.maxsize if mark >= sys.maxsize else math.floor(mark)
+
+
+def write_buffer(pieces: list[bytes], is_socket: bool) -> Any:
+    """What waits to be written, as asyncio keeps it: since Python 3.12 a socket's pieces apart."""
+    if is_socket and sys.version_info >= (3, 12):
+        return collections.deque(pieces)
+    return bytearray(b"".join(pieces))
+
+
+def packet_buffer(packets: list[tuple[bytes, Any]]) -> collections.deque[tuple[bytes, Any]]:
+    """The same of packets."""
+    return collections.deque(packets)
 
 
 future_repr = base_futures._future_repr  # type: ignore[attr-defined]  # private, hence without types

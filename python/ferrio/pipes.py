@@ -33,13 +33,15 @@ class _Pipe:
         """Setting None, as test suites do, says that the pipe is somebody else's business now."""
         self._abandon()
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return 'pipe', or whatever else the transport was given."""
-        return self._extra.get(name, default)
-
     @property
     def _extra(self) -> dict[str, Any]:
-        return self._stored_extra or {}
+        if self._stored_extra is None:
+            self._stored_extra = {}
+        return self._stored_extra
+
+    @_extra.setter
+    def _extra(self, extra: dict[str, Any]) -> None:
+        self._stored_extra = extra
 
     def _state(self: Any) -> list[str]:
         info = [self.__class__.__name__]

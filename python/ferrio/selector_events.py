@@ -1,14 +1,19 @@
 """`SocketTransport`: the cold half of a native socket transport.
 
 What runs per packet is native; here is what is asked once or in trouble: `get_extra_info`, `repr`, warnings.
-`_extra` is asyncio's dictionary, made when somebody asks for it.
+`_extra` is asyncio's dictionary, made when somebody asks for it. Whoever gets at the socket itself, or its number, gets
+it with all that was written already sent, and from then on nothing is held: names with `quiet` in them are for those
+who keep both to themselves.
+
+A socket whose methods the program replaces has asyncio's own transport, which calls them.
 """
 
 from __future__ import annotations
 
 import socket
 import warnings
-from asyncio import constants, trsock
+import weakref
+from asyncio import constants, selector_events, trsock
 from typing import Any
 
 from . import _ferrio
@@ -27,15 +32,15 @@ class _Extra:
             self._stored_extra = self._make_extra()
         return self._stored_extra
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return 'socket', 'sockname' or 'peername', or whatever else the transport was given."""
-        return self._extra.get(name, default)
+    @_extra.setter
+    def _extra(self, extra: dict[str, Any]) -> None:
+        self._stored_extra = extra
 
     def _make_extra(self) -> dict[str, Any]:
         extra = dict(self._given_extra or {})
         transport: Any = self  # a class below, which has the rest
-        sock: socket.socket | None = transport._sock
-        extra["socket"] = trsock.TransportSocket(sock) if sock is not None else None
+        sock: socket.socket | None = transport._quiet_sock
+        extra["socket"] = transport._shown(sock) if sock is not None else None
         extra["sockname"] = transport._own_end or _ask(sock, "getsockname")
         if "peername" not in extra:
             extra["peername"] = transport._peer_end or _ask(sock, "getpeername")
@@ -50,14 +55,33 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
 
     @property
     def _sock(self) -> socket.socket | None:
+        self._share()
+        return self._quiet_sock
+
+    @property
+    def _owner(self) -> socket.socket | None:
+        """The socket object, if there is one yet."""
+        self._share()
+        return self._quiet_owner
+
+    @_owner.setter
+    def _owner(self, sock: socket.socket) -> None:
+        self._share()
+        self._quiet_owner = sock
+
+    @property
+    def _quiet_sock(self) -> socket.socket | None:
         """The socket object; made when first asked for, where the connection was accepted natively."""
         if self._gone:
             return None
-        if self._owner is None:
-            self._owner = socket.socket(fileno=self._sock_fd)
+        if self._quiet_owner is None:
+            self._quiet_owner = socket.socket(fileno=self._quiet_number)
             # The descriptor is so already; the object believes what it is told, and sendfile() asks it in debug mode.
-            self._owner.setblocking(False)
-        return self._owner
+            self._quiet_owner.setblocking(False)
+        return self._quiet_owner
+
+    def _shown(self, sock: socket.socket) -> trsock.TransportSocket:
+        return TransportSocket(sock, self)
 
     def __repr__(self) -> str:
         return _describe(self, self._polling)
@@ -65,7 +89,7 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
     def _unclosed(self, _warn: Any = warnings.warn) -> None:
         """What `__del__` does, where anything is left to do."""
         _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-        server, owner = self._server, self._owner
+        server, owner = self._server, self._quiet_owner
         self._abandon()
         if owner is not None:
             owner.close()
@@ -81,6 +105,14 @@ class DatagramTransport(_Extra, _ferrio.DatagramTransport):
     _own_end: Any = None
     _peer_end: Any = None
 
+    @property
+    def _quiet_sock(self) -> socket.socket | None:
+        sock: socket.socket | None = self._sock
+        return sock
+
+    def _shown(self, sock: socket.socket) -> trsock.TransportSocket:
+        return trsock.TransportSocket(sock)
+
     def __repr__(self) -> str:
         return _describe(self, self.is_reading())
 
@@ -90,6 +122,109 @@ class DatagramTransport(_Extra, _ferrio.DatagramTransport):
             sock = self._sock
             self._abandon()
             sock.close()
+
+
+class TransportSocket(trsock.TransportSocket):
+    """What `get_extra_info("socket")` gives: with it a program can shut the connection down, or learn its number.
+
+    Most ask for an address or an option only, as uvicorn does of each connection; that is answered without ado.
+    """
+
+    __slots__ = ("_behind", "_transport")
+
+    def __init__(self, sock: socket.socket, transport: SocketTransport) -> None:
+        self._behind = sock
+        self._transport = weakref.ref(transport)
+
+    @property
+    def _sock(self) -> socket.socket:  # asyncio's methods go by it
+        transport = self._transport()
+        if transport is not None:
+            transport._share()
+        return self._behind
+
+    @property
+    def family(self) -> int:
+        return self._behind.family
+
+    @property
+    def type(self) -> int:
+        return self._behind.type
+
+    @property
+    def proto(self) -> int:
+        return self._behind.proto
+
+    def getpeername(self) -> Any:
+        return self._behind.getpeername()
+
+    def getsockname(self) -> Any:
+        return self._behind.getsockname()
+
+    def getsockopt(self, *args: Any) -> Any:
+        return self._sent().getsockopt(*args)
+
+    def setsockopt(self, *args: Any) -> None:
+        self._sent().setsockopt(*args)
+
+    def gettimeout(self) -> float | None:
+        return self._behind.gettimeout()
+
+    def _sent(self) -> socket.socket:
+        transport = self._transport()
+        if transport is not None:
+            transport._settle()
+        return self._behind
+
+
+class _Asking:
+    """asyncio's own transports on this loop, which has no selector to ask."""
+
+    _sock: Any
+
+    @property
+    def _gone(self) -> bool:
+        return self._sock is None
+
+    @property
+    def _quiet_number(self: Any) -> int:
+        number: int = self._sock_fd
+        return number
+
+    def __repr__(self: Any) -> str:
+        return _describe(self, self.is_reading())
+
+
+class AskingSocketTransport(_Asking, selector_events._SelectorSocketTransport):  # type: ignore[name-defined, misc]
+    """A connected stream socket that is used by its own methods."""
+
+
+class AskingDatagramTransport(_Asking, selector_events._SelectorDatagramTransport):  # type: ignore[name-defined, misc]
+    """A datagram socket that is used by its own methods."""
+
+
+class Transports:
+    """The loop's transports by number, as far as asyncio's own use them."""
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+
+    def get(self, number: int, default: Any = None) -> Any:
+        """Return the transport that has the number, or `default`."""
+        transport = self._loop._transport_of(number)
+        return default if transport is None else transport
+
+    def __getitem__(self, number: int) -> Any:
+        transport = self._loop._transport_of(number)
+        if transport is None:
+            raise KeyError(number)
+        return transport
+
+    def __setitem__(self, number: int, transport: Any) -> None:
+        self._loop._remember_transport(number, transport)
+
+    def __delitem__(self, number: int) -> None:
+        self._loop._forget_transport(number, self[number])
 
 
 def _describe(transport: Any, polling: bool) -> str:

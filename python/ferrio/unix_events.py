@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import sys
 import threading
 from asyncio import base_events, constants, events
@@ -23,7 +24,7 @@ from typing import IO, Any
 from weakref import WeakSet
 
 # Native code uses the first two; imported here, they are there when no file can be opened any more.
-from . import _ferrio, _support, pipes, selector_events, sslproto  # noqa: F401
+from . import _ferrio, _support, pipes, selector_events, sslproto
 from .base_subprocess import ChildProcesses
 from .keeping import KeepsTasks
 from .nested import NestedRuns
@@ -148,10 +149,9 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         arguments = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
         if type(getattr(server, "_clients", None)) is WeakSet:  # since Python 3.13; nobody is connected yet
             server._clients = _ferrio.Clients()  # type: ignore[union-attr]  # private, hence without types
-        if sslcontext is None or sslproto.is_native():
-            tls = None if sslcontext is None else sslproto.acceptor(self, sslcontext, *timeouts)
-            self._listen(protocol_factory, sock, server, backlog, arguments, tls)
-        else:
+        native = sslcontext is None or sslproto.is_native()
+        tls = sslproto.acceptor(self, sslcontext, *timeouts) if native and sslcontext is not None else None
+        if not native or not self._listen(protocol_factory, sock, server, backlog, arguments, tls):
             super()._start_serving(*arguments)  # type: ignore[misc]  # private to asyncio, hence without types
 
     def _make_ssl_transport(
@@ -169,7 +169,8 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
     ) -> asyncio.Transport:
         transport: asyncio.Transport
-        make = sslproto.make if sslproto.is_native() else sslproto.make_theirs
+        native = sslproto.is_native() and _support.is_plain_socket(rawsock)
+        make = sslproto.make if native else sslproto.make_theirs
         ssl_protocol, transport = make(
             self,
             protocol,
@@ -221,6 +222,10 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
             raise
         return secured
 
+    @property
+    def _transports(self) -> selector_events.Transports:
+        return selector_events.Transports(self)
+
     async def _sendfile_native(self, transp: Any, file: IO[bytes], offset: int, count: int | None) -> int:
         number = transp._sock_fd
         self._forget_transport(number, transp)
@@ -255,3 +260,13 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
     ) -> asyncio.WriteTransport:
         pipes.prepare(pipe, writing=True)
         return self._write_pipe(pipes.WritePipeTransport, pipe, protocol, waiter, extra)
+
+
+def _before_fork() -> None:
+    """Send what is held: two processes would, otherwise."""
+    loop = events._get_running_loop()
+    if isinstance(loop, Loop):
+        loop._settle()
+
+
+os.register_at_fork(before=_before_fork)

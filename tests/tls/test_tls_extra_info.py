@@ -154,3 +154,19 @@ def test_wrong_data(certificates):
 
     for wrong, kind in (("text", "str"), (None, "NoneType"), (7, "int")):
         assert same(scenario, wrong) == f"data: expecting a bytes-like instance, got {kind}"
+
+
+@on_loop
+async def test_whoever_shuts_the_socket_down_does_so_after_what_was_written(loop, certificates, version):
+    class Answers(Log):
+        def data_received(self, data):
+            super().data_received(data)
+            self.transport.write(b"head ")
+            self.transport.write(b"body ")
+            if len(self.data) == 3:
+                self.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
+    async with linked(loop, certificates.both_sides(version), server=Answers) as (near, _):
+        for count in range(1, 4):
+            near.transport.write(b"x")
+            await until(lambda count=count: near.data == b"head body " * count)

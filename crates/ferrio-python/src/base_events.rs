@@ -19,7 +19,7 @@ use pyo3::{Borrowed, IntoPyObjectExt};
 use crate::events::{AnyHandle, Handle, TimerHandle, list};
 use crate::exceptions::{loop_closed, os_error};
 use crate::ffi::args::{Args, missing};
-use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
+use crate::ffi::call::{Arguments, Call, INLINE, copy_context, plain_number};
 use crate::ffi::current::Last;
 use crate::ffi::heap_type::{Native, Place, Visitor, class_version, try_state, type_object};
 use crate::ffi::instances::track;
@@ -28,6 +28,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
+use crate::loop_time::moment;
 use crate::outcome::direct;
 use crate::task_factory::is_replaced;
 use crate::{run, support};
@@ -220,13 +221,16 @@ impl BaseLoop {
         if delay.is_none() {
             return Err(PyTypeError::new_err("delay must not be None"));
         }
-        let delay = number(&delay)?;
         let engine = self.engine.borrow().clone();
         let now = match &engine {
             Some(engine) if !self.foreign_time.get() => engine.core().clock.now().as_secs_f64(),
             _ => this.call_method0(intern!(py, "time"))?.extract()?,
         };
-        self.at(this, "call_later", (now + delay, None), call, context)
+        let when = match plain_number(&delay) {
+            Some(delay) => (now + delay, None),
+            None => moment(&PyFloat::new(py, now).add(delay)?)?,
+        };
+        self.at(this, "call_later", when, call, context)
     }
 
     fn call_at<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
@@ -238,8 +242,7 @@ impl BaseLoop {
         if when.is_none() {
             return Err(PyTypeError::new_err("when cannot be None"));
         }
-        let given = (!when.is_exact_instance_of::<PyFloat>()).then(|| when.to_owned().into());
-        self.at(this, "call_at", (number(&when)?, given), call, context)
+        self.at(this, "call_at", moment(&when)?, call, context)
     }
 
     fn stop(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -513,15 +516,4 @@ pub(crate) fn call_soon(
         None => event_loop.call_method(name, (&callback,), Some(&names)),
     }
     .map(drop)
-}
-
-/// A time as `float()` would read it where asyncio adds it to one.
-fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    value.extract().map_err(|error: PyErr| {
-        if !error.is_instance_of::<PyTypeError>(value.py()) {
-            return error;
-        }
-        let kind = value.get_type().name().map(|name| name.to_string()).unwrap_or_default();
-        PyTypeError::new_err(format!("unsupported operand type(s) for +: 'float' and '{kind}'"))
-    })
 }

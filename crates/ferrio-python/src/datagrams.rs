@@ -4,12 +4,12 @@
 
 use std::ffi::CStr;
 
-use ferrio_engine::transport::{Datagrams, Limits};
+use ferrio_engine::transport::Datagrams;
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::ffi::args::Args;
@@ -18,10 +18,12 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::{Head, Io, Turn};
+use crate::marks::{Marks, shown};
 use crate::packets::{Packet, PyPackets};
 use crate::server::some;
+use crate::sockets::is_plain;
 use crate::support;
-use crate::transports::{lent, limits, require_bytes_like};
+use crate::transports::{lent, require_bytes_like};
 
 /// The Python class of what is made here.
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -114,12 +116,43 @@ impl DatagramTransport {
 
     fn set_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
-        self.transport.set_limits(this, limits(high.as_deref(), low.as_deref())?)
+        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 64)?;
+        self.packets().set_marks(marks.odd);
+        self.transport.set_limits(this, marks.limits)
     }
 
     fn get_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let Limits { high, low } = self.transport.limits();
-        Ok(PyTuple::new(this.py(), [low, high])?.into_any().unbind())
+        shown(this.py(), self.packets().marks(this.py()), self.transport.limits())
+    }
+
+    fn high_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.get_limits(this)?.bind(this.py()).get_item(1).map(Bound::unbind)
+    }
+
+    fn low_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.get_limits(this)?.bind(this.py()).get_item(0).map(Bound::unbind)
+    }
+
+    fn reading_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.is_paused())
+    }
+
+    fn writing_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.is_writing_paused())
+    }
+
+    fn losses_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.transport.losses() as usize)
+    }
+
+    /// asyncio's buffer, as far as it can be read: a copy of what waits.
+    fn buffer_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let mut packets = Vec::new();
+        self.transport.for_each(|packet: &Packet| {
+            packets.push((packet.data.clone_ref(py), packet.address.as_ref().map(|it| it.clone_ref(py))));
+        });
+        support::helper(py, intern!(py, "packet_buffer"))?.call1((packets,)).map(Bound::unbind)
     }
 
     fn buffer_size(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -219,6 +252,13 @@ impl Native for DatagramTransport {
                 c"_address" => address_attribute;
                 c"_stored_extra" => extra_attribute, set_extra_attribute;
                 c"_sock_fd" => number_attribute;
+                c"_paused" => reading_paused_attribute;
+                c"_protocol_paused" => writing_paused_attribute;
+                c"_conn_lost" => losses_attribute;
+                c"_buffer" => buffer_attribute;
+                c"_buffer_size" => buffer_size;
+                c"_high_water" => high_attribute;
+                c"_low_water" => low_attribute;
             }
         }
     }
@@ -253,6 +293,12 @@ impl BaseLoop {
             return Ok(py.None());
         };
         this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
+        if !is_plain(&socket)? {
+            static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+            let class = support::transport_class(py, &ASKING, "AskingDatagramTransport")?;
+            let made = class.call1((this, socket, protocol, some(address), some(waiter), some(extra)))?;
+            return Ok(made.unbind());
+        }
         let descriptor = lent(&socket)?;
         let number = descriptor.number();
         let packets = PyPackets::new(this, &socket, &protocol, &descriptor, (some(address), some(waiter)))?;

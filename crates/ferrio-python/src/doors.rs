@@ -33,6 +33,12 @@ pub(crate) trait Door: Channel + 'static {
     /// The descriptor's number of the transport `this`.
     fn number(this: &Bound<'_, PyAny>) -> i32;
 
+    /// The Python object that has the descriptor of the transport `this`, if one has.
+    fn owner<'py>(this: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>>;
+
+    /// Parts with it.
+    fn part(this: &Bound<'_, PyAny>);
+
     /// The channel is about to be closed: keep what `get_extra_info()` may be asked for later.
     fn remember_ends(this: &Bound<'_, PyAny>);
 
@@ -63,9 +69,11 @@ macro_rules! common {
                 c"_polling" => is_polling;
                 c"_loop" => event_loop_attribute;
                 c"_protocol" => get_protocol;
-                c"_owner" => owner_attribute, set_owner_attribute;
+                c"_owner" => quiet_owner_attribute;
+                c"_quiet_owner" => quiet_owner_attribute, set_quiet_owner_attribute;
                 c"_stored_extra" => extra_attribute, set_extra_attribute;
                 c"_fileno" => number_attribute;
+                c"_quiet_number" => quiet_number_attribute;
                 c"_closing" => is_closing;
             }
         }
@@ -82,7 +90,9 @@ macro_rules! reading {
                 c"resume_reading" c"Receive data again." => resume_reading,
             }
             methods {}
-            attributes {}
+            attributes {
+                c"_paused" => reading_paused_attribute;
+            }
         })
     };
 }
@@ -107,6 +117,10 @@ macro_rules! writing {
             }
             attributes {
                 c"_protocol_paused" => paused_attribute;
+                c"_conn_lost" => losses_attribute;
+                c"_buffer" => buffer_attribute;
+                c"_high_water" => high_attribute;
+                c"_low_water" => low_attribute;
             }
         })
     };
@@ -117,6 +131,8 @@ macro_rules! duplex {
     ($channel:ty) => {
         reading!($channel).and(writing!($channel)).and(members! { Stream<$channel>;
             bare {
+                c"_share" c"Send what is held, and hold nothing again." => share,
+                c"_settle" c"Send what is held." => settle_now,
                 c"_make_empty_waiter" c"A future that is done when all is written." => make_empty_waiter,
                 c"_reset_empty_waiter" c"Undo _make_empty_waiter()." => reset_empty_waiter,
             }
@@ -129,6 +145,7 @@ macro_rules! duplex {
                 c"_peer_end" => peer_end_attribute;
                 c"_sock_fd" => number_attribute;
                 c"_eof" => ended_attribute;
+                c"_empty_waiter" => empty_waiter_attribute;
             }
         })
     };
@@ -153,6 +170,14 @@ macro_rules! door {
 
             fn number(this: &Bound<'_, PyAny>) -> i32 {
                 try_state::<Stream<Self>>(this).map_or(-1, |state| state.number())
+            }
+
+            fn owner<'py>(this: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+                try_state::<Stream<Self>>(this).and_then(|state| state.kept().owner(this.py()))
+            }
+
+            fn part(this: &Bound<'_, PyAny>) {
+                drop(try_state::<Stream<Self>>(this).and_then(|state| state.kept().part()));
             }
 
             fn remember_ends(this: &Bound<'_, PyAny>) {

@@ -2,11 +2,14 @@
 
 use ferrio_engine::{Clock, Loop, Time};
 use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyFloat;
 
 use crate::base_events::BaseLoop;
 use crate::ffi::members::{Members, members};
+use crate::ffi::reference::Ref;
 use crate::ffi::word::Word;
 
 impl BaseLoop {
@@ -76,4 +79,24 @@ impl BaseLoop {
         self.held.set(value.extract()?);
         Ok(())
     }
+}
+
+/// A time as the timers count it, and as it was given, where that is no float: whatever compares with one is good, as it is
+/// with asyncio, whose timers are a heap of what was given.
+pub(crate) fn moment(when: &Bound<'_, PyAny>) -> PyResult<(f64, Option<Ref>)> {
+    if let Ok(when) = when.cast_exact::<PyFloat>() {
+        return Ok((when.value(), None));
+    }
+    let is_past = when.lt(0.0)?;
+    let seconds = match when.extract::<f64>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(when.py()) => {
+            if is_past {
+                f64::NEG_INFINITY
+            } else {
+                f64::INFINITY
+            }
+        }
+        seconds => seconds?,
+    };
+    Ok((seconds, Some(when.clone().into())))
 }

@@ -7,19 +7,21 @@
 //! ```
 //!
 //! A step that waits yields a future, as any awaitable does; the bytes move when the descriptor is ready and the future
-//! is still wanted, so a cancelled operation loses none. One-shot watching: a wait costs one system call, not two.
+//! is still wanted, so a cancelled operation loses none. Each attempt asks the socket for its number: one that was closed
+//! meanwhile has none, and whoever has the old one is left alone. A socket whose methods the program replaces, and arguments
+//! that are none, are for asyncio's own coroutines. One-shot watching: a wait costs one system call, not two.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::io;
+use std::os::fd::RawFd;
 
 use ferrio_engine::Direction;
 use ferrio_engine::transport::{Channel, Descriptor, Socket};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
-use pyo3::{IntoPyObjectExt, intern};
+use pyo3::types::PyString;
+use pyo3::{Borrowed, IntoPyObjectExt, intern};
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::os_error;
@@ -30,12 +32,11 @@ use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
+use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::scratch::{SCRATCH, with_scratch};
+use crate::sockets::is_plain;
 use crate::support;
-
-/// `socket.socket` itself needs no check for being a TLS socket.
-static PLAIN_SOCKET: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 enum Action {
     Recv { size: usize },
@@ -74,8 +75,8 @@ pub(crate) struct Operation {
     stage: Cell<Stage>,
     name: &'static str,
     action: RefCell<Option<Action>>,
-    socket: Socket,
-    /// Keeps the descriptor open.
+    /// The number that is watched, once one is.
+    watched: Cell<RawFd>,
     owner: Py<PyAny>,
     event_loop: Py<PyAny>,
     future: RefCell<Option<Py<PyAny>>>,
@@ -85,13 +86,12 @@ pub(crate) struct Operation {
 impl Operation {
     fn create(this: &Bound<'_, PyAny>, owner: &Bound<'_, PyAny>, action: Action) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let number = owner.call_method0(intern!(py, "fileno"))?.extract()?;
         let operation = Operation {
             head: Head::new::<Self>(),
             stage: Cell::new(Stage::New),
             name: action.name(),
             action: RefCell::new(Some(action)),
-            socket: Socket(Descriptor::lent(number)),
+            watched: Cell::new(-1),
             owner: owner.clone().unbind(),
             event_loop: this.clone().unbind(),
             future: RefCell::default(),
@@ -111,9 +111,6 @@ impl Operation {
 
     /// What asyncio checks before the first attempt.
     fn check(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<()> {
-        if !self.owner.bind(py).get_type().is(PLAIN_SOCKET.import(py, "socket", "socket")?) {
-            support::helper(py, intern!(py, "check_ssl_socket"))?.call1((&self.owner,))?;
-        }
         if state.is_debug()
             && self.owner.call_method0(py, intern!(py, "gettimeout"))?.extract::<Option<f64>>(py)?
                 != Some(0.0)
@@ -123,19 +120,25 @@ impl Operation {
         Ok(())
     }
 
+    /// The socket as it is now.
+    fn socket(&self, py: Python<'_>) -> Socket {
+        Socket(Descriptor::lent(number(self.owner.bind(py))))
+    }
+
     /// Tries; `None` when it would block.
     fn attempt(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let socket = self.socket(py);
         let mut action = self.action.borrow_mut();
         let Some(action) = action.as_mut() else { return Ok(Some(py.None())) };
         let result = match action {
-            Action::Recv { size } => self.recv(py, *size)?,
-            Action::RecvInto { buffer } => match self.socket.read(buffer.for_filling()) {
+            Action::Recv { size } => recv(py, &socket, *size)?,
+            Action::RecvInto { buffer } => match socket.read(buffer.for_filling()) {
                 Ok(count) => Ok(count.into_py_any(py)?),
                 Err(error) => Err(error),
             },
             Action::SendAll { data, sent } => {
                 // One attempt a turn: a peer that reads as fast as we write must not keep the loop.
-                self.socket.write(&data.as_ref()[*sent..]).and_then(|count| {
+                socket.write(&data.as_ref()[*sent..]).and_then(|count| {
                     *sent += count;
                     if *sent == data.len() { Ok(py.None()) } else { Err(io::ErrorKind::WouldBlock.into()) }
                 })
@@ -150,30 +153,16 @@ impl Operation {
         }
     }
 
-    fn recv(&self, py: Python<'_>, size: usize) -> PyResult<io::Result<Py<PyAny>>> {
-        let read = if size > SCRATCH {
-            bytes_filled_by(py, size, |buffer| self.socket.read(buffer))?
-        } else {
-            with_scratch(|space| match self.socket.read(&mut space[..size]) {
-                Ok(count) => bytes_filled_by(py, count, |buffer| {
-                    buffer.copy_from_slice(&space[..count]);
-                    Ok(count)
-                }),
-                Err(error) => Ok(Err(error)),
-            })?
-        };
-        Ok(read.map(|bytes| bytes.into_any().unbind()))
-    }
-
     fn wait<'py>(&self, this: &Bound<'py, PyAny>, state: &BaseLoop) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
-        let number = self.socket.descriptor().number();
+        let number = number(self.owner.bind(py));
         if number < 0 {
             return Err(PyValueError::new_err(format!("Invalid file descriptor: {number}")));
         }
         if state.transports.find(py, number).is_some() {
             self.event_loop.call_method1(py, intern!(py, "_ensure_fd_no_transport"), (number,))?;
         }
+        self.watched.set(number);
         let future = self.event_loop.bind(py).call_method0(intern!(py, "create_future"))?;
         self.watch(this, state)?;
         future.setattr(intern!(py, "_asyncio_future_blocking"), true)?;
@@ -185,8 +174,7 @@ impl Operation {
     fn watch(&self, this: &Bound<'_, PyAny>, state: &BaseLoop) -> PyResult<()> {
         let Some(direction) = self.action.borrow().as_ref().map(Action::direction) else { return Ok(()) };
         let word = Word::io::<Operation>(this, Turn::Readable);
-        let number = self.socket.descriptor().number();
-        let watched = state.engine()?.watch(number, direction, word, true);
+        let watched = state.engine()?.watch(self.watched.get(), direction, word, true);
         watched.map(drop).map_err(|error| os_error(&error))
     }
 
@@ -200,7 +188,7 @@ impl Operation {
                 {
                     // Another operation may have taken the place meanwhile.
                     let mine = |word: &Word| word.is_of(self.head.object());
-                    drop(engine.unwatch_mine(self.socket.descriptor().number(), direction, mine));
+                    drop(engine.unwatch_mine(self.watched.get(), direction, mine));
                 }
             });
         }
@@ -346,27 +334,56 @@ impl BaseLoop {
         let [Some(sock), Some(size)] = args.bind("sock_recv", ["sock", "n"], 2)? else {
             return Ok(this.py().None());
         };
-        let size = size.extract::<isize>()?;
-        let size = usize::try_from(size).map_err(|_| PyValueError::new_err("negative buffersize in recv"))?;
-        Operation::create(this, &sock, Action::Recv { size })
+        match size.extract::<usize>() {
+            Ok(size) if is_plain(&sock)? => Operation::create(this, &sock, Action::Recv { size }),
+            _ => asyncios(this, intern!(this.py(), "sock_recv"), sock, size),
+        }
     }
 
     fn sock_recv_into(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [Some(sock), Some(buffer)] = args.bind("sock_recv_into", ["sock", "buf"], 2)? else {
             return Ok(this.py().None());
         };
-        let Ok(exported) = Exported::new(&buffer, true) else {
-            let kind = buffer.get_type().name()?;
-            let text = format!("recv_into() argument 1 must be read-write bytes-like object, not {kind}");
-            return Err(PyTypeError::new_err(text));
-        };
-        Operation::create(this, &sock, Action::RecvInto { buffer: exported })
+        match Exported::new(&buffer, true) {
+            Ok(buffer) if is_plain(&sock)? => Operation::create(this, &sock, Action::RecvInto { buffer }),
+            _ => asyncios(this, intern!(this.py(), "sock_recv_into"), sock, buffer),
+        }
     }
 
     fn sock_sendall(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [Some(sock), Some(data)] = args.bind("sock_sendall", ["sock", "data"], 2)? else {
             return Ok(this.py().None());
         };
-        Operation::create(this, &sock, Action::SendAll { data: Exported::new(&data, false)?, sent: 0 })
+        match Exported::new(&data, false) {
+            Ok(exported) if is_plain(&sock)? => {
+                Operation::create(this, &sock, Action::SendAll { data: exported, sent: 0 })
+            }
+            _ => asyncios(this, intern!(this.py(), "sock_sendall"), sock, data),
+        }
     }
+}
+
+fn recv(py: Python<'_>, socket: &Socket, size: usize) -> PyResult<io::Result<Py<PyAny>>> {
+    let read = if size > SCRATCH {
+        bytes_filled_by(py, size, |buffer| socket.read(buffer))?
+    } else {
+        with_scratch(|space| match socket.read(&mut space[..size]) {
+            Ok(count) => bytes_filled_by(py, count, |buffer| {
+                buffer.copy_from_slice(&space[..count]);
+                Ok(count)
+            }),
+            Err(error) => Ok(Err(error)),
+        })?
+    };
+    Ok(read.map(|bytes| bytes.into_any().unbind()))
+}
+
+/// asyncio's own coroutine of that name.
+fn asyncios(
+    this: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    sock: Borrowed<'_, '_, PyAny>,
+    argument: Borrowed<'_, '_, PyAny>,
+) -> PyResult<Py<PyAny>> {
+    support::helper(this.py(), name)?.call1((this, sock, argument)).map(Bound::unbind)
 }

@@ -22,6 +22,7 @@ use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::call::{call_method1, call_method2, copy_context, in_shared_context, with_python};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::Ref;
+use crate::ffi::socket::number;
 use crate::protocols::{defer, watch};
 use crate::scratch::with_scratch;
 use crate::sockets::{ip, tuple};
@@ -44,6 +45,8 @@ pub(crate) struct PyPackets {
     socket: RefCell<Option<Py<PyAny>>>,
     waiter: RefCell<Option<Py<PyAny>>>,
     extra: RefCell<Option<Py<PyAny>>>,
+    /// The marks of flow control, where they are other numbers than the engine's.
+    marks: RefCell<Option<Py<PyAny>>>,
     /// Where packets go that name no address.
     address: Option<Py<PyAny>>,
     connected: bool,
@@ -77,6 +80,7 @@ impl PyPackets {
             socket: RefCell::new(Some(socket.clone().unbind())),
             waiter: RefCell::new(waiter),
             extra: RefCell::default(),
+            marks: RefCell::default(),
             address,
             connected: matches!(rustix::net::getpeername(descriptor.borrow()), Ok(Some(_))),
             family,
@@ -101,6 +105,14 @@ impl PyPackets {
     pub(crate) fn set_extra(&self, extra: Py<PyAny>) {
         let old = self.extra.replace(Some(extra));
         drop(old);
+    }
+
+    pub(crate) fn marks(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.marks.borrow().as_ref().map(|marks| marks.clone_ref(py))
+    }
+
+    pub(crate) fn set_marks(&self, marks: Option<Py<PyAny>>) {
+        drop(self.marks.replace(marks));
     }
 
     /// Where packets go that name no address.
@@ -141,8 +153,8 @@ impl PyPackets {
         self.protocol.borrow().as_ref().map(|protocol| protocol.bind(py).clone())
     }
 
-    fn cells(&self) -> [&RefCell<Option<Py<PyAny>>>; 5] {
-        [&self.event_loop, &self.protocol, &self.socket, &self.waiter, &self.extra]
+    fn cells(&self) -> [&RefCell<Option<Py<PyAny>>>; 6] {
+        [&self.event_loop, &self.protocol, &self.socket, &self.waiter, &self.extra, &self.marks]
     }
 
     fn call<'py>(
@@ -174,12 +186,19 @@ impl PyPackets {
         self.call(py, |protocol| call_method1(protocol, name, error.value(py)))
     }
 
+    /// Whether the number is still the socket's: it may have been closed behind the transport's back.
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        let mine = self.socket.borrow().as_ref().is_some_and(|it| number(it.bind(py)) == self.number.get());
+        if mine { Ok(()) } else { Err(os_error(&rustix::io::Errno::BADF.into())) }
+    }
+
     /// Receives one packet: `None` when none is there.
     fn receive_ip<'py>(
         &self,
         py: Python<'py>,
         descriptor: &Descriptor,
     ) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
+        self.check(py)?;
         let received = with_scratch(|space| {
             let received = rustix::net::recvfrom(descriptor.borrow(), space, RecvFlags::empty());
             received.map(|((data, _), _, address)| (PyBytes::new(py, data), address))
@@ -249,6 +268,7 @@ impl PyPackets {
 
     /// Sends one packet: false when it has to wait.
     fn send_once(&self, py: Python<'_>, descriptor: &Descriptor, packet: &Packet) -> PyResult<bool> {
+        self.check(py)?;
         let data = packet.data.as_bytes(py);
         let sent = if self.connected {
             send(descriptor, data)

@@ -13,10 +13,10 @@ use crate::ffi::heap_type::Visitor;
 pub(crate) enum Item {
     /// Told once `connection_made` was called.
     Waiter,
-    /// The Python object that owns the descriptor.
-    Owner,
     /// What `get_extra_info()` answers from, once somebody asked.
     Extra,
+    /// The marks of flow control, low and high, where they are other numbers than the engine's.
+    Limits,
     /// Told when all is written; while it is there, only sendfile may write.
     EmptyWaiter,
 }

@@ -120,7 +120,7 @@ fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
 /// Runs what callbacks left, whether or not they failed. An inner run does it for the callback around it, which may wait for
 /// the answer to what it wrote.
 #[cold]
-fn run_left_words(py: Python<'_>, engine: &Loop<Word>) -> PyResult<()> {
+pub(crate) fn run_left_words(py: Python<'_>, engine: &Loop<Word>) -> PyResult<()> {
     engine.callback().take_words().into_iter().map(|word| word.run(py)).fold(Ok(()), PyResult::and)
 }
 

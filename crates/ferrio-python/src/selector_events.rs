@@ -16,6 +16,7 @@ use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::track;
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::Word;
+use crate::run::run_left_words;
 use crate::server::stop_listener;
 use crate::support;
 
@@ -27,6 +28,7 @@ impl BaseLoop {
                 c"_add_writer" c"Call callback(*args) whenever fd can be written." => add_writer,
                 c"_remove_reader" c"Undo _add_reader()." => remove_reader,
                 c"_remove_writer" c"Undo _add_writer()." => remove_writer,
+                c"_settle" c"Send what transports hold." => settle,
                 c"_transport_of" c"The open transport that has a descriptor, or None." => transport_of,
                 c"_forget_transport" c"A transport has its descriptor no more." => forget_transport,
                 c"_remember_transport" c"Undo _forget_transport()." => remember_transport,
@@ -49,6 +51,11 @@ impl BaseLoop {
 
     fn remove_writer(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         self.remove_watcher("_remove_writer", Direction::Write, args)
+    }
+
+    /// Before a fork: what is held would be sent by both processes.
+    fn settle(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.engine().map_or(Ok(()), |engine| run_left_words(this.py(), &engine))
     }
 
     fn transport_of(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {

@@ -18,6 +18,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 use crate::base_events::BaseLoop;
+use crate::channels::Kept;
 use crate::doors::Door;
 use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::args::Args;
@@ -26,9 +27,10 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
+use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::protocols::PyProtocol;
-use crate::sockets::Ends;
+use crate::sockets::{Ends, is_plain};
 use crate::support;
 use crate::transports::{Stream, lent};
 
@@ -65,6 +67,10 @@ impl Listener {
         for taken in 0..self.backlog.max(1) {
             if !self.active.get() || !is_worth_accepting(&self.descriptor, taken) {
                 break;
+            }
+            if number(self.socket.bind(py)) != self.descriptor.number() {
+                // It was closed behind the server's back: the number may be another's.
+                return Err(os_error(&rustix::io::Errno::BADF.into()));
             }
             match accept(&self.descriptor).map_err(|error| os_error(&error))? {
                 Accepted::Nobody => break,
@@ -150,7 +156,7 @@ impl BaseLoop {
     pub(crate) fn server_members() -> Members {
         members! { BaseLoop;
             methods {
-                c"_listen" c"Accept connections of sock until _stop_serving()." => listen,
+                c"_listen" c"Accept connections of sock until _stop_serving(); False where its methods are replaced." => listen,
                 c"_make_socket_transport" c"A transport over a connected socket." => make_socket_transport,
                 c"_read_pipe" c"A transport of a class over the reading end of a pipe." => read_pipe,
                 c"_write_pipe" c"A transport of a class over the writing end of a pipe." => write_pipe,
@@ -159,13 +165,17 @@ impl BaseLoop {
         }
     }
 
-    fn listen(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+    /// Whether it listens: a socket whose methods the program replaces has to be asked for connections.
+    fn listen(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         let names = ["protocol_factory", "sock", "server", "backlog", "arguments", "tls"];
         let [Some(factory), Some(socket), Some(server), Some(backlog), Some(arguments), tls] =
             args.bind("_listen", names, names.len())?
         else {
-            return Ok(());
+            return Ok(false);
         };
+        if !is_plain(&socket)? {
+            return Ok(false);
+        }
         let py = this.py();
         let descriptor = lent(&socket)?;
         let number = descriptor.number();
@@ -187,7 +197,7 @@ impl BaseLoop {
         let engine = self.engine()?;
         let old = engine.watch(number, Direction::Read, word, false).map_err(|error| os_error(&error))?;
         drop(old);
-        Ok(())
+        Ok(true)
     }
 
     fn make_socket_transport(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
@@ -197,14 +207,21 @@ impl BaseLoop {
         else {
             return Ok(this.py().None());
         };
-        this.call_method1(intern!(this.py(), "_ensure_fd_no_transport"), (socket,))?;
-        let owner = Some(socket.to_owned().unbind());
+        let py = this.py();
+        this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
+        if !is_plain(&socket)? {
+            static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+            let class = support::transport_class(py, &ASKING, "AskingSocketTransport")?;
+            let made = class.call1((this, socket, protocol, some(waiter), some(extra), some(server)))?;
+            return Ok(made.unbind());
+        }
         let descriptor = lent(&socket)?;
         let mut ends = Ends::default();
-        ends.ask_peer(&descriptor);
-        let transport = stream(this, descriptor, ends, &protocol, owner, some(waiter), some(server))?;
+        // Now, since the socket may be closed behind the transport's back.
+        ends.ask(&descriptor);
+        let transport = stream(this, descriptor, ends, &protocol, Some(&socket), some(waiter), some(server))?;
         if let Some(extra) = some(extra) {
-            transport.setattr(intern!(this.py(), "_given_extra"), extra)?;
+            transport.setattr(intern!(py, "_given_extra"), extra)?;
         }
         Ok(transport.unbind())
     }
@@ -230,9 +247,9 @@ fn pipe<C: Door>(
     let [Some(class), Some(pipe), Some(protocol), waiter, extra] = args.bind("_pipe", names, 3)? else {
         return Ok(this.py().None());
     };
-    let owner = Some(pipe.to_owned().unbind());
-    let protocol = PyProtocol::new(this, &protocol, owner, some(waiter), None)?;
-    let transport = Stream::create(&*class.cast::<PyType>()?, channel(lent(&pipe)?), protocol)?;
+    let protocol = PyProtocol::new(this, &protocol, some(waiter), None)?;
+    let kept = Kept::new(channel(lent(&pipe)?), Some(&pipe));
+    let transport = Stream::create(&*class.cast::<PyType>()?, kept, protocol)?;
     let known = PyDict::new(this.py());
     if let Some(extra) = some(extra) {
         known.update(extra.bind(this.py()).cast()?)?;
@@ -253,7 +270,7 @@ fn stream<'py>(
     descriptor: Descriptor,
     ends: Ends,
     protocol: &Bound<'py, PyAny>,
-    owner: Option<Py<PyAny>>,
+    owner: Option<&Bound<'py, PyAny>>,
     waiter: Option<Py<PyAny>>,
     server: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -262,9 +279,9 @@ fn stream<'py>(
     descriptor.set_no_delay();
     let class = support::transport_class(py, &CLASS, "SocketTransport")?;
     let attach = server.as_ref().map(|server| server.clone_ref(py));
-    let protocol = PyProtocol::new(event_loop, protocol, owner, waiter, server)?;
+    let protocol = PyProtocol::new(event_loop, protocol, waiter, server)?;
     protocol.ends().replace(ends);
-    let transport = Stream::create(class, Socket(descriptor), protocol)?;
+    let transport = Stream::create(class, Kept::new(Socket(descriptor), owner), protocol)?;
     let attached = attach.map_or(Ok(()), |server| support::attach(server.bind(py), &transport));
     if attached.is_err()
         && let Some(state) = try_state::<Stream<Socket>>(&transport)

@@ -72,17 +72,22 @@ pub(crate) fn sleep<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound
     Ok(this)
 }
 
-/// The delay as a number; `None` where it is over at once.
-fn positive(delay: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
-    let seconds = match plain_number(delay) {
-        Some(seconds) => seconds,
-        None if delay.le(0)? => return Ok(None),
-        None => delay.extract()?,
-    };
-    if seconds.is_nan() {
-        return Err(PyValueError::new_err("Invalid delay: NaN (not a number)"));
+/// How long to wait.
+enum Length {
+    /// It is over at once.
+    Nothing,
+    Seconds(f64),
+    /// A number of the program's own, which asyncio's sleep adds to the time.
+    Odd,
+}
+
+fn length(delay: &Bound<'_, PyAny>) -> PyResult<Length> {
+    match plain_number(delay) {
+        Some(seconds) if seconds.is_nan() => Err(PyValueError::new_err("Invalid delay: NaN (not a number)")),
+        Some(seconds) if seconds > 0.0 => Ok(Length::Seconds(seconds)),
+        None if !delay.le(0)? => Ok(Length::Odd),
+        _ => Ok(Length::Nothing),
     }
-    Ok((seconds > 0.0).then_some(seconds))
 }
 
 impl Sleep {
@@ -90,13 +95,16 @@ impl Sleep {
         let py = this.py();
         self.stage.set(Stage::Done);
         let Some(delay) = self.delay.bind(py) else { return Ok(Step::Return(py.None().into_bound(py))) };
-        let Some(seconds) = positive(&delay)? else {
+        let length = length(&delay)?;
+        if matches!(length, Length::Nothing) {
             self.stage.set(Stage::Yielded);
             return Ok(Step::Yield(py.None().into_bound(py)));
-        };
+        }
         track(this);
         let event_loop = running_loop(py)?;
-        if let Some(state) = timers_of(&event_loop) {
+        if let Some(state) = timers_of(&event_loop)
+            && let Length::Seconds(seconds) = length
+        {
             let engine = state.engine()?;
             let now = state.now(&event_loop, &engine)?.as_secs_f64();
             let future = Future::create(&event_loop)?;

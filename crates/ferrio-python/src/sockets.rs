@@ -1,11 +1,15 @@
-//! Socket addresses as Python shows them, kept small for connections nobody asks about.
+//! What of Python's sockets native code stands for: which ones, and their addresses, kept small for connections nobody asks
+//! about.
 
 use std::net::SocketAddr;
 
 use ferrio_engine::transport::Descriptor;
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
+use pyo3::{IntoPyObjectExt, intern};
 use rustix::net::SocketAddrAny;
+
+use crate::ffi::socket;
+use crate::support;
 
 /// The two ends of a connection, as far as they are known as IP addresses. The own one is asked for at the end only.
 #[derive(Debug, Default)]
@@ -41,6 +45,14 @@ impl Ends {
     pub(crate) fn ask_peer(&mut self, descriptor: &Descriptor) {
         self.peer = self.peer.or_else(|| ip(&rustix::net::getpeername(descriptor.borrow()).ok()??));
     }
+}
+
+/// Whether native code may stand for the methods of `socket`: it is one, and the program replaces none of them.
+pub(crate) fn is_plain(socket: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = socket.py();
+    socket::is_plain(socket, || {
+        support::helper(py, intern!(py, "is_plain_socket"))?.call1((socket,))?.is_truthy()
+    })
 }
 
 /// An IP address, if it is one.

@@ -5,13 +5,14 @@
 
 use std::ffi::CStr;
 
-use ferrio_engine::transport::{Descriptor, Fault, Kind, Limits, Refused, Transport};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use ferrio_engine::transport::{Channel, Descriptor, Fault, Kind, Refused, Transport};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PyType};
 
 use crate::base_events::BaseLoop;
+use crate::channels::Kept;
 use crate::doors::Door;
 use crate::exceptions::os_error;
 use crate::ffi::args::Args;
@@ -21,7 +22,9 @@ use crate::ffi::instances::alloc;
 use crate::ffi::members::Members;
 use crate::ffi::object::{Finalized, finalized_slots};
 use crate::ffi::openssl::recycle;
+use crate::ffi::socket::is_socket;
 use crate::ffi::word::{Head, Io, Turn};
+use crate::marks::{Marks, shown};
 use crate::protocols::{Chunk, PyProtocol, fatal};
 use crate::rare::Item;
 use crate::sockets::tuple;
@@ -31,17 +34,19 @@ use crate::support;
 #[repr(C)]
 pub(crate) struct Stream<C: Door> {
     head: Head,
-    transport: Transport<C, PyProtocol<C>>,
+    transport: Transport<Kept<C>, PyProtocol<C>>,
 }
 
 impl<C: Door> Stream<C> {
     /// A started transport of the Python class `class`.
     pub(crate) fn create<'py>(
         class: &Bound<'py, PyType>,
-        channel: C,
+        channel: Kept<C>,
         protocol: PyProtocol<C>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let number = channel.descriptor().number();
+        // The program has whatever object of Python's there is already.
+        let is_shared = channel.has_owner();
         let event_loop = protocol.event_loop(class.py());
         let this =
             alloc(class, Stream { head: Head::new::<Self>(), transport: Transport::new(channel, protocol) })?;
@@ -52,6 +57,9 @@ impl<C: Door> Stream<C> {
             state.transports.insert(number, &this)?;
         }
         if let Some(state) = try_state::<Self>(&this) {
+            if is_shared {
+                state.transport.share(&this);
+            }
             state.transport.start(&this);
         }
         Ok(this)
@@ -59,7 +67,12 @@ impl<C: Door> Stream<C> {
 
     /// The descriptor's number.
     pub(crate) fn number(&self) -> i32 {
-        self.transport.channel().descriptor().number()
+        self.kept().descriptor().number()
+    }
+
+    /// The channel, with the object that its descriptor belongs to.
+    pub(crate) fn kept(&self) -> &Kept<C> {
+        self.transport.channel()
     }
 
     fn protocol(&self) -> &PyProtocol<C> {
@@ -228,12 +241,49 @@ impl<C: Door> Stream<C> {
 
     pub(crate) fn set_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
-        self.transport.set_limits(this, limits(high.as_deref(), low.as_deref())?)
+        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 64)?;
+        drop(self.protocol().rare().replace(Item::Limits, marks.odd));
+        self.transport.set_limits(this, marks.limits)
     }
 
     pub(crate) fn get_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let Limits { high, low } = self.transport.outgoing().limits();
-        Ok(PyTuple::new(this.py(), [low, high])?.into_any().unbind())
+        let odd = self.protocol().rare().get(this.py(), Item::Limits);
+        shown(this.py(), odd, self.transport.outgoing().limits())
+    }
+
+    pub(crate) fn high_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.get_limits(this)?.bind(this.py()).get_item(1).map(Bound::unbind)
+    }
+
+    pub(crate) fn low_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.get_limits(this)?.bind(this.py()).get_item(0).map(Bound::unbind)
+    }
+
+    /// asyncio's buffer, as far as it can be read: a copy of what waits.
+    pub(crate) fn buffer_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        self.settle(this);
+        let pieces = PyList::empty(py);
+        let mut added = Ok(());
+        self.transport.outgoing().for_each(|piece| {
+            if added.is_ok() {
+                added = pieces.append(PyBytes::new(py, piece));
+            }
+        });
+        added?;
+        let helper = support::helper(py, intern!(py, "write_buffer"))?;
+        helper.call1((pieces, C::KIND == Kind::Duplex)).map(Bound::unbind)
+    }
+
+    /// Somebody gets at the descriptor: what was written is sent, and nothing is held any more.
+    pub(crate) fn share(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.transport.share(this);
+        Ok(())
+    }
+
+    pub(crate) fn settle_now(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.settle(this);
+        Ok(())
     }
 
     pub(crate) fn buffer_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -288,15 +338,17 @@ impl<C: Door> Stream<C> {
         Ok(self.protocol().server().borrow().as_ref().map(|server| server.clone_ref(this.py())))
     }
 
-    pub(crate) fn owner_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol().rare().get(this.py(), Item::Owner))
+    /// For what shows the object to nobody, or shares it.
+    pub(crate) fn quiet_owner_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.kept().owner(this.py()).map(Bound::unbind))
     }
 
     /// A Python object takes over the descriptor: from now on it closes it.
-    pub(crate) fn set_owner_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.transport.channel().descriptor().release();
-        let old = self.protocol().rare().replace(Item::Owner, Some(value.clone().unbind()));
-        drop(old);
+    pub(crate) fn set_quiet_owner_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if C::KIND == Kind::Duplex && !is_socket(value)? {
+            return Err(PyTypeError::new_err(format!("a socket is needed, not {}", value.repr()?)));
+        }
+        self.kept().give(value);
         Ok(())
     }
 
@@ -312,8 +364,11 @@ impl<C: Door> Stream<C> {
 
     /// What the system knows of the two ends, as long as it knows.
     pub(crate) fn learn_ends(&self) {
-        if C::KIND == Kind::Duplex && !self.transport.is_abandoned() {
-            self.protocol().ends().borrow_mut().ask(self.transport.channel().descriptor());
+        if C::KIND == Kind::Duplex
+            && !self.transport.is_abandoned()
+            && let Ok(descriptor) = self.kept().valid()
+        {
+            self.protocol().ends().borrow_mut().ask(descriptor);
         }
     }
 
@@ -329,8 +384,26 @@ impl<C: Door> Stream<C> {
         peer.map(|address| tuple(this.py(), address)).transpose()
     }
 
-    pub(crate) fn number_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(usize::try_from(self.transport.channel().descriptor().number()).unwrap_or(0))
+    pub(crate) fn number_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.transport.share(this);
+        self.quiet_number_attribute(this)
+    }
+
+    /// For what shows the number to nobody.
+    pub(crate) fn quiet_number_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(usize::try_from(self.number()).unwrap_or(0))
+    }
+
+    pub(crate) fn reading_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.is_paused())
+    }
+
+    pub(crate) fn losses_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.transport.losses() as usize)
+    }
+
+    pub(crate) fn empty_waiter_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.protocol().rare().get(this.py(), Item::EmptyWaiter))
     }
 
     pub(crate) fn ended_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -389,11 +462,13 @@ impl<C: Door> Native for Stream<C> {
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         self.protocol().traverse(visitor);
+        self.kept().traverse(visitor);
         self.transport.ending().visit(|reason| visitor.object(Some(reason)));
     }
 
     fn clear(&self) {
         self.protocol().clear();
+        drop(self.kept().part());
         self.transport.ending().clear();
     }
 }
@@ -408,21 +483,6 @@ pub(crate) fn require_bytes_like(data: &Bound<'_, PyAny>, wanted: &str) -> PyRes
     }
     let kind = data.get_type().name()?.repr()?.to_string();
     Err(PyTypeError::new_err(format!("data argument must be {wanted}, not {kind}")))
-}
-
-/// The marks of flow control as asyncio works them out.
-pub(crate) fn limits(high: Option<&Bound<'_, PyAny>>, low: Option<&Bound<'_, PyAny>>) -> PyResult<Limits> {
-    let number = |value: Option<&Bound<'_, PyAny>>| match value {
-        Some(value) if !value.is_none() => value.extract::<i64>().map(Some),
-        _ => Ok(None),
-    };
-    let low = number(low)?;
-    let high = number(high)?.unwrap_or_else(|| low.map_or(64 * 1024, |low| low.saturating_mul(4)));
-    let low = low.unwrap_or_else(|| high.div_euclid(4));
-    match (usize::try_from(high), usize::try_from(low)) {
-        (Ok(high), Ok(low)) if high >= low => Ok(Limits { high, low }),
-        _ => Err(PyValueError::new_err(format!("high ({high}) must be >= low ({low}) must be >= 0"))),
-    }
 }
 
 /// The descriptor of a Python object that stays its owner.

@@ -57,23 +57,35 @@ pub trait Channel {
 #[derive(Debug)]
 pub struct Descriptor {
     number: RawFd,
-    owned: Cell<bool>,
+    hold: Cell<Hold>,
+}
+
+/// What the number is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    /// Ours to close.
+    Owned,
+    /// Somebody else's, who closes it.
+    Lent,
+    /// Nobody's that we know: whose it is by now must not be touched.
+    Void,
 }
 
 impl Descriptor {
     /// Ours to close.
     #[must_use]
     pub fn owned(descriptor: OwnedFd) -> Self {
-        Descriptor { number: descriptor.into_raw_fd(), owned: Cell::new(true) }
+        Descriptor { number: descriptor.into_raw_fd(), hold: Cell::new(Hold::Owned) }
     }
 
-    /// Somebody else's. Once they closed it every call fails with the kernel's "bad descriptor".
+    /// Somebody else's. Once they closed it the number may be another's: whoever lends it has to be asked.
     #[must_use]
     pub fn lent(number: RawFd) -> Self {
-        Descriptor { number, owned: Cell::new(false) }
+        Descriptor { number, hold: Cell::new(Hold::Lent) }
     }
 
     /// Its number, also after it was closed.
+    #[inline]
     #[must_use]
     pub fn number(&self) -> RawFd {
         self.number
@@ -81,14 +93,22 @@ impl Descriptor {
 
     /// Leaves the closing to the caller from now on.
     pub fn release(&self) -> RawFd {
-        self.owned.set(false);
+        self.hold.set(Hold::Lent);
         self.number
+    }
+
+    /// Whoever lent it is gone: every call fails from now on with the kernel's "bad descriptor".
+    pub fn void(&self) {
+        if self.hold.get() == Hold::Lent {
+            self.hold.set(Hold::Void);
+        }
     }
 
     /// Closes it, if it is ours and not closed yet.
     pub fn close(&self) {
-        if self.owned.replace(false) {
-            // SAFETY: `owned` is set while the number came from an `OwnedFd` and was neither closed nor released.
+        if self.hold.get() == Hold::Owned {
+            self.hold.set(Hold::Void);
+            // SAFETY: it is `Owned` while the number came from an `OwnedFd` and was neither closed nor released.
             drop(unsafe { OwnedFd::from_raw_fd(self.number) });
         }
     }
@@ -99,10 +119,12 @@ impl Descriptor {
     }
 
     /// For a system call.
+    #[inline]
     #[must_use]
     pub fn borrow(&self) -> BorrowedFd<'_> {
         // A closed socket object says -1, which must not become a `BorrowedFd`; this number is as little open.
-        let number = if self.number < 0 { RawFd::MAX } else { self.number };
+        let open = self.number >= 0 && self.hold.get() != Hold::Void;
+        let number = if open { self.number } else { RawFd::MAX };
         // SAFETY: the number is passed to the kernel only, which refuses one that is not open.
         unsafe { BorrowedFd::borrow_raw(number) }
     }

@@ -136,6 +136,26 @@ impl<P: PacketProtocol> Datagrams<P> {
         !self.closing.get() && !self.paused.get()
     }
 
+    /// Whether it was told to receive no more for now.
+    pub fn is_paused(&self) -> bool {
+        self.paused.get()
+    }
+
+    /// Whether its producer was told to pause.
+    pub fn is_writing_paused(&self) -> bool {
+        self.writing_paused.get()
+    }
+
+    /// Above zero once `connection_lost` is on its way; counts the packets offered since.
+    pub fn losses(&self) -> u32 {
+        self.lost.get()
+    }
+
+    /// Shows what waits, packet by packet. `show` must not touch the queue.
+    pub fn for_each(&self, show: impl FnMut(&P::Packet)) {
+        self.queue.borrow().iter().for_each(show);
+    }
+
     /// Whether `connection_lost` ran and the socket is closed.
     pub fn is_gone(&self) -> bool {
         self.gone.get()

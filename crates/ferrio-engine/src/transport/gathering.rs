@@ -5,7 +5,7 @@
 //! of the turn have ended, or 100 us went by: then neighbours' answers leave together, too, and wake their client once. One
 //! that writes once a callback is sent at once, always; so is all that is written outside of one, and what a callback
 //! writes that takes its time. Held data is never seen to wait: whatever looks at the buffer, drains or closes has it sent
-//! first.
+//! first. Nor is anything held where somebody else can use the channel, past us: what they send, or end, comes after it.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -26,6 +26,8 @@ pub(super) struct Gathering {
     learned: Cell<bool>,
     /// It is not.
     slow: Cell<bool>,
+    /// Somebody else has the channel, too: nothing is ever held again.
+    shared: Cell<bool>,
     /// Since when data is held.
     held: Cell<Option<Instant>>,
 }
@@ -47,6 +49,16 @@ impl Gathering {
         self.slow.set(true);
         self.often.set(false);
         self.learned.set(false);
+    }
+
+    /// Somebody else has the channel, too, from now on.
+    pub(super) fn share(&self) {
+        self.shared.set(true);
+    }
+
+    /// Whether somebody else has the channel, too.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.get()
     }
 
     /// Notes one more write by the callback whose data is held, if any is.

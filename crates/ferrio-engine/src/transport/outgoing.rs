@@ -97,6 +97,14 @@ impl<B: AsRef<[u8]>> Outgoing<B> {
         queue.chunks.push_back(chunk);
     }
 
+    /// Shows what waits, piece by piece. `show` must not touch the queue.
+    pub fn for_each(&self, mut show: impl FnMut(&[u8])) {
+        let queue = self.queue.borrow();
+        let Some(queue) = &*queue else { return };
+        let skips = iter::once(queue.written).chain(iter::repeat(0));
+        queue.chunks.iter().zip(skips).for_each(|(chunk, skip)| show(&chunk.as_ref()[skip..]));
+    }
+
     /// Writes what `write` takes of it, and says how much that was. `write` must not touch the queue.
     ///
     /// # Errors

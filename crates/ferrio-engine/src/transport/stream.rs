@@ -92,6 +92,16 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         !self.state.closing.get() && !self.state.paused.get()
     }
 
+    /// Whether it was told to receive no more for now.
+    pub fn is_paused(&self) -> bool {
+        self.state.paused.get()
+    }
+
+    /// Above zero once `connection_lost` is on its way; counts the writes since.
+    pub fn losses(&self) -> u32 {
+        self.state.lost.get()
+    }
+
     /// Whether the channel is watched for reading.
     pub fn is_polling(&self) -> bool {
         self.state.reading.get()

@@ -63,6 +63,12 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.gathering.is_held()
     }
 
+    /// Somebody else may use the channel from now on: what is held is sent first, and nothing is held again.
+    pub fn share(&self, cx: P::Cx<'_>) {
+        self.gathering.share();
+        self.settle(cx);
+    }
+
     /// Sends what is held.
     pub fn settle(&self, cx: P::Cx<'_>) {
         if self.gathering.release() && !self.outgoing.is_empty() {
@@ -111,6 +117,9 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// Whether so many bytes, behind nothing, are to be held. Never more than the protocol may have waiting: it is not
     /// told to pause for what there may well be room for.
     fn holds(&self, cx: P::Cx<'_>, length: usize) -> bool {
+        if self.gathering.is_shared() {
+            return false;
+        }
         let Some(callback) = self.protocol.callback(cx) else { return false };
         if !self.gathering.note(callback) || length > self.most_held() {
             return false;

@@ -22,6 +22,7 @@
 //! * `recursion`: how deep native calls may nest
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are
+//! * `socket`: the number that a Python socket has now
 //! * `stop`: how a native coroutine returns a value
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
@@ -55,6 +56,7 @@ pub(crate) mod received;
 pub(crate) mod recursion;
 pub(crate) mod reference;
 pub(crate) mod registry;
+pub(crate) mod socket;
 pub(crate) mod stop;
 pub(crate) mod weak;
 pub(crate) mod word;

@@ -1,14 +1,15 @@
 //! `Semaphore` and `BoundedSemaphore`: asyncio's, on the engine's.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 
 use ferrio_engine::sync::{self, Standing, Waiter};
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::PyTypeInfo;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi as raw;
 use pyo3::prelude::*;
-use pyo3::types::PyFloat;
+use pyo3::types::PyInt;
 
 use super::wait::{Common, HasCommon, Steps, Waiting, Went, futures_of};
 use super::{Acquired, none, truth, yes};
@@ -16,6 +17,7 @@ use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
+use crate::ffi::reference::Ref;
 
 /// The state of a semaphore, bounded or not.
 pub(crate) struct Semaphore {
@@ -23,11 +25,18 @@ pub(crate) struct Semaphore {
     inner: sync::Semaphore<Waiting>,
     /// Above which it must not be released.
     bound: Cell<Option<i64>>,
+    /// What it began with, and as which count, where that is another number than the count.
+    odd: RefCell<Option<(Ref, i64)>>,
 }
 
 impl Default for Semaphore {
     fn default() -> Self {
-        Semaphore { common: Common::default(), inner: sync::Semaphore::new(1), bound: Cell::new(None) }
+        Semaphore {
+            common: Common::default(),
+            inner: sync::Semaphore::new(1),
+            bound: Cell::new(None),
+            odd: RefCell::default(),
+        }
     }
 }
 
@@ -36,11 +45,10 @@ impl Semaphore {
         let [Some(value), bounded, plain] = args.bind("_start", ["value", "bounded", "plain"], 3)? else {
             return Ok(());
         };
-        let value = count(&value)?;
-        if value < 0 {
+        if value.lt(0)? {
             return Err(PyValueError::new_err("Semaphore initial value must be >= 0"));
         }
-        self.inner.set_value(value);
+        let value = self.set(&value)?;
         self.bound.set(if truth(bounded.as_deref())? { Some(value) } else { None });
         self.common.plain.set(truth(plain.as_deref())?);
         Ok(())
@@ -55,21 +63,39 @@ impl Semaphore {
         futures_of(this.py(), self.inner.waiters())
     }
 
+    /// Begins to count at `value`: says as which count.
+    fn set(&self, value: &Bound<'_, PyAny>) -> PyResult<i64> {
+        let (count, is_it) = count(value)?;
+        let odd = (!is_it).then(|| (value.clone().into(), count));
+        self.inner.set_value(count);
+        drop(self.odd.replace(odd));
+        Ok(count)
+    }
+
+    /// A count as the program sees it.
+    fn shown(&self, py: Python<'_>, count: i64) -> PyResult<Py<PyAny>> {
+        let odd = self.odd.borrow().as_ref().map(|(began, at)| (began.object(py), *at));
+        match odd {
+            None => count.into_py_any(py),
+            Some((began, at)) if at == count => Ok(began),
+            Some((began, at)) => began.bind(py).add(count - at).map(Bound::unbind),
+        }
+    }
+
     fn value_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.inner.value().into_py_any(this.py())
+        self.shown(this.py(), self.inner.value())
     }
 
     fn set_value_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.inner.set_value(count(value)?);
-        Ok(())
+        self.set(value).map(drop)
     }
 
     fn bound_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.bound.get().into_py_any(this.py())
+        self.bound.get().map_or_else(|| Ok(this.py().None()), |bound| self.shown(this.py(), bound))
     }
 
     fn set_bound_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.bound.set(if value.is_none() { None } else { Some(count(value)?) });
+        self.bound.set(if value.is_none() { None } else { Some(count(value)?.0) });
         Ok(())
     }
 }
@@ -113,24 +139,23 @@ fn semaphore<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Semaphore> {
     try_state::<Semaphore>(target).ok_or_else(|| PyTypeError::new_err("not a semaphore"))
 }
 
-/// A semaphore's value: any number that is a count, or infinity, which is more than anybody will count.
-fn count(value: &Bound<'_, PyAny>) -> PyResult<i64> {
-    if let Ok(number) = value.cast::<PyFloat>() {
-        let number = number.value();
-        #[expect(clippy::cast_possible_truncation, reason = "whole, and saturating is right")]
-        return if number.is_infinite() || number.fract() == 0.0 {
-            Ok(number as i64)
-        } else {
-            Err(PyTypeError::new_err(format!("a semaphore counts in whole numbers, {number} is none")))
-        };
+/// A semaphore's value as a count, and whether that is the value itself. asyncio counts in whatever number it is given, and is locked at exactly 0: what never
+/// gets there, such as one and a half, or infinity, is more than anybody will count.
+fn count(value: &Bound<'_, PyAny>) -> PyResult<(i64, bool)> {
+    if let Ok(number) = value.cast_exact::<PyInt>()
+        && let Ok(count) = number.extract()
+    {
+        return Ok((count, true));
     }
-    match value.extract::<i64>() {
-        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {
-            Ok(if value.gt(0)? { i64::MAX } else { i64::MIN })
-        }
-        other => other,
+    let whole = PyInt::type_object(value.py()).call1((value,)).ok();
+    match whole {
+        Some(whole) if value.eq(&whole)? => Ok((whole.extract().unwrap_or(ENDLESS), false)),
+        _ => value.lt(0).map(|_| (ENDLESS, false)),
     }
 }
+
+/// Far from 0 and from where a count would overflow.
+const ENDLESS: i64 = i64::MAX / 2;
 
 impl Acquired for Semaphore {
     const ACQUIRE: &'static Steps = &ACQUIRE;
@@ -184,11 +209,15 @@ impl Native for Semaphore {
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         visitor.raw(self.common.event_loop.as_ptr());
+        if let Ok(odd) = self.odd.try_borrow() {
+            odd.iter().for_each(|(began, _)| visitor.raw(began.as_ptr()));
+        }
         self.inner.waiters().for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
     }
 
     fn clear(&self) {
         drop(self.common.event_loop.take());
+        drop(self.odd.take());
         self.inner.waiters().clear();
     }
 }

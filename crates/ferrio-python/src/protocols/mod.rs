@@ -93,7 +93,6 @@ impl<C> PyProtocol<C> {
     pub(crate) fn new(
         event_loop: &Bound<'_, PyAny>,
         protocol: &Bound<'_, PyAny>,
-        owner: Option<Py<PyAny>>,
         waiter: Option<Py<PyAny>>,
         server: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
@@ -108,7 +107,6 @@ impl<C> PyProtocol<C> {
             ends: RefCell::default(),
             channel: PhantomData,
         };
-        this.rare.replace(Item::Owner, owner);
         this.rare.replace(Item::Waiter, waiter);
         this.set(protocol)?;
         Ok(this)
@@ -306,7 +304,7 @@ impl<C: Door> Protocol for PyProtocol<C> {
             Ok(_) => Ok(()),
         };
         // An owner closes the descriptor when it is parted with; one of our own is open until this returns.
-        let has_owner = self.rare.has(Item::Owner);
+        let has_owner = C::owner(this).is_some();
         if has_owner {
             C::remember_ends(this);
         }
@@ -314,9 +312,10 @@ impl<C: Door> Protocol for PyProtocol<C> {
         for cell in [&self.event_loop, &self.protocol, &self.server] {
             drop(cell.take());
         }
-        for item in [Item::Waiter, Item::Owner, Item::EmptyWaiter] {
+        for item in [Item::Waiter, Item::EmptyWaiter] {
             drop(self.rare.take(item));
         }
+        C::part(this);
         // Most transports go with their protocols: then nobody is left who could ask, and a system call is saved.
         if !has_owner && !is_last(this) {
             C::remember_ends(this);
@@ -370,8 +369,8 @@ impl<C: Door> PyProtocol<C> {
         if let Some(state) = self.event_loop(py).as_ref().and_then(try_state::<BaseLoop>) {
             state.transports.remove(number, this);
         }
-        let owner = self.rare.get(py, Item::Owner);
-        let closed = owner.map_or(Ok(()), |owner| owner.call_method0(py, intern!(py, "close")).map(drop));
+        let owner = C::owner(this);
+        let closed = owner.map_or(Ok(()), |owner| owner.call_method0(intern!(py, "close")).map(drop));
         let waiter = self.rare.take(Item::EmptyWaiter);
         let told = waiter.map_or(Ok(()), |waiter| {
             support::helper(py, intern!(py, "closed_by_peer"))?.call1((waiter,)).map(drop)
@@ -411,7 +410,8 @@ pub(crate) fn watch<T: Io>(
 ) {
     let Some(engine) = engine_of(event_loop) else { return };
     if !on {
-        drop(engine.unwatch(number, direction));
+        // A socket that was closed behind our back has left its number to somebody who may be watching it.
+        drop(engine.unwatch_mine(number, direction, |word| word.is_of(this.as_ptr())));
         return;
     }
     let turn = match direction {

@@ -5,16 +5,17 @@
 //! instance of which nothing is overridden (`plain`) never leaves native code.
 
 mod items;
+mod limit;
 
 use std::cell::Cell;
 use std::ffi::CStr;
 
 use ferrio_engine::sync::Ledger;
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi as raw;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyFloat, PyType};
+use pyo3::types::PyType;
 use pyo3::{IntoPyObjectExt, intern};
 
 use crate::ffi::args::{Args, missing};
@@ -104,16 +105,18 @@ impl Queue {
 
     fn full(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         args.bind("full", [], 0)?;
-        let limit = self.limit.get();
-        if limit <= 0 {
-            return Ok(false);
-        }
-        let size = if self.common.plain.get() {
-            self.items.len(this.py())?
-        } else {
-            this.call_method0(intern!(this.py(), "qsize"))?.extract()?
-        };
-        Ok(i64::try_from(size).is_ok_and(|size| size >= limit))
+        self.reaches_limit(this.py(), || {
+            if self.common.plain.get() {
+                self.items.len(this.py())
+            } else {
+                this.call_method0(intern!(this.py(), "qsize"))?.extract()
+            }
+        })
+    }
+
+    /// Whether there are as many items as may be.
+    fn reaches_limit(&self, py: Python<'_>, size: impl FnOnce() -> PyResult<usize>) -> PyResult<bool> {
+        limit::is_reached(self.limit.get(), || self.maxsize.bind(py), size)
     }
 
     fn task_done(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
@@ -214,8 +217,7 @@ impl Queue {
         if !self.common.plain.get() {
             return this.call_method0(intern!(this.py(), "full"))?.is_truthy();
         }
-        let limit = self.limit.get();
-        Ok(limit > 0 && i64::try_from(self.items.len(this.py())?).is_ok_and(|size| size >= limit))
+        self.reaches_limit(this.py(), || self.items.len(this.py()))
     }
 
     fn all_finished(&self, py: Python<'_>) -> PyResult<()> {
@@ -244,7 +246,7 @@ impl Queue {
     }
 
     fn set_maxsize(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.limit.set(limit(value)?);
+        self.limit.set(limit::of(value));
         self.maxsize.set(value.clone());
         Ok(())
     }
@@ -405,19 +407,6 @@ fn shut_down(py: Python<'_>) -> PyErr {
     match CLASS.import(py, "ferrio.queues", "QueueShutDown") {
         Ok(class) => PyErr::from_type(class.clone(), ()),
         Err(error) => error,
-    }
-}
-
-/// What `maxsize` allows: any number; what is more than can be counted allows all.
-fn limit(maxsize: &Bound<'_, PyAny>) -> PyResult<i64> {
-    if let Ok(number) = maxsize.cast::<PyFloat>() {
-        let number = number.value();
-        #[expect(clippy::cast_possible_truncation, reason = "saturating is right")]
-        return Ok(number.ceil() as i64);
-    }
-    match maxsize.extract::<i64>() {
-        Err(error) if error.is_instance_of::<PyOverflowError>(maxsize.py()) => Ok(0),
-        other => other,
     }
 }
 

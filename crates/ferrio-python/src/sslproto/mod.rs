@@ -18,10 +18,10 @@ pub(crate) mod sides;
 
 use std::ffi::CStr;
 
-use ferrio_engine::transport::{Later, Layer, Limits, Patience};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use ferrio_engine::transport::{Later, Layer, Patience};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyTuple, PyType};
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyType};
 use pyo3::{IntoPyObjectExt, intern};
 
 use crate::exceptions::leaves_the_loop;
@@ -32,6 +32,7 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::{Head, Io, Turn};
+use crate::marks::{Marks, shown};
 use crate::protocols::{Chunk, Takes, is_stream};
 use crate::server::some;
 use crate::sslproto::session::Cipher;
@@ -218,23 +219,25 @@ impl SslTransport {
 
     fn set_write_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
-        self.layer.set_write_limits(this, limits(high.as_deref(), low.as_deref(), 512)?)
+        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 512)?;
+        drop(self.around().write_marks.replace(marks.odd.map(|odd| odd.into_bound(this.py()).into())));
+        self.layer.set_write_limits(this, marks.limits)
     }
 
     fn set_read_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_read_buffer_limits", ["high", "low"], 0)?;
-        self.layer.set_read_limits(this, limits(high.as_deref(), low.as_deref(), 256)?);
+        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 256)?;
+        drop(self.around().read_marks.replace(marks.odd.map(|odd| odd.into_bound(this.py()).into())));
+        self.layer.set_read_limits(this, marks.limits);
         Ok(())
     }
 
     fn write_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let Limits { high, low } = self.layer.limits().1;
-        Ok(PyTuple::new(this.py(), [low, high])?.into_any().unbind())
+        shown(this.py(), self.around().write_marks.object(this.py()), self.layer.limits().1)
     }
 
     fn read_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let Limits { high, low } = self.layer.limits().0;
-        Ok(PyTuple::new(this.py(), [low, high])?.into_any().unbind())
+        shown(this.py(), self.around().read_marks.object(this.py()), self.layer.limits().0)
     }
 
     fn write_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -341,21 +344,6 @@ impl Io for SslTransport {
             }
             result => result,
         }
-    }
-}
-
-/// The marks of flow control as asyncio works them out for TLS.
-fn limits(high: Option<&Bound<'_, PyAny>>, low: Option<&Bound<'_, PyAny>>, kib: i64) -> PyResult<Limits> {
-    let number = |value: Option<&Bound<'_, PyAny>>| match value {
-        Some(value) if !value.is_none() => value.extract::<i64>().map(Some),
-        _ => Ok(None),
-    };
-    let low = number(low)?;
-    let high = number(high)?.unwrap_or_else(|| low.map_or(kib * 1024, |low| low.saturating_mul(4)));
-    let low = low.unwrap_or_else(|| high.div_euclid(4));
-    match (usize::try_from(high), usize::try_from(low)) {
-        (Ok(high), Ok(low)) if high >= low => Ok(Limits { high, low }),
-        _ => Err(PyValueError::new_err(format!("high ({high}) must be >= low ({low}) must be >= 0"))),
     }
 }
 

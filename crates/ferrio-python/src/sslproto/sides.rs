@@ -32,6 +32,9 @@ pub(crate) struct Around {
     waiter: Slot,
     /// What `get_extra_info()` was asked for already.
     pub(crate) extra: Slot,
+    /// The marks of flow control, where they are other numbers than the engine's.
+    pub(crate) write_marks: Slot,
+    pub(crate) read_marks: Slot,
     handshake_timeout: Slot,
     shutdown_timeout: Slot,
     pub(crate) context: Ref,
@@ -90,6 +93,8 @@ impl Around {
             object: slot(parts.object),
             waiter: parts.waiter.as_ref().map_or_else(Slot::default, slot),
             extra: Slot::default(),
+            write_marks: Slot::default(),
+            read_marks: Slot::default(),
             handshake_timeout: slot(parts.handshake_timeout),
             shutdown_timeout: slot(parts.shutdown_timeout),
             context: copy_context(parts.event_loop.py())?,
@@ -217,10 +222,12 @@ impl Around {
         }
     }
 
-    pub(crate) fn slots(&self) -> [&Slot; 11] {
+    pub(crate) fn slots(&self) -> [&Slot; 13] {
         let Around { event_loop, below, protocol, ssl_context, object, waiter, extra, .. } = self;
-        let Around { handshake_timeout, shutdown_timeout, timer, reason, .. } = self;
+        let Around { handshake_timeout, shutdown_timeout, timer, reason, write_marks, read_marks, .. } = self;
         [
+            write_marks,
+            read_marks,
             event_loop,
             below,
             protocol,

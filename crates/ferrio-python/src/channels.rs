@@ -1,0 +1,95 @@
+//! `Kept<C>`: a channel, and the Python object that its descriptor belongs to, where there is one.
+//!
+//! A socket may be closed or detached behind its transport's back, and its number be another connection's by then. asyncio
+//! calls the socket's methods, which know; here the socket is asked for its number before each call. Pipes are used by their
+//! numbers, with asyncio too.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+
+use ferrio_engine::transport::{Channel, Descriptor, Kind};
+use pyo3::prelude::*;
+
+use crate::ffi::heap_type::Visitor;
+use crate::ffi::reference::Ref;
+use crate::ffi::socket::Lender;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Kept<C> {
+    channel: C,
+    /// Empty while the descriptor is ours: most accepted connections never need an object.
+    owner: Lender,
+}
+
+impl<C: Channel> Kept<C> {
+    pub(crate) fn new(channel: C, owner: Option<&Bound<'_, PyAny>>) -> Self {
+        Kept { channel, owner: Lender::new(owner) }
+    }
+
+    /// The Python object, if there is one.
+    pub(crate) fn owner<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.owner.slot().bind(py)
+    }
+
+    pub(crate) fn has_owner(&self) -> bool {
+        !self.owner.slot().is_empty()
+    }
+
+    /// `owner` closes the descriptor from now on.
+    pub(crate) fn give(&self, owner: &Bound<'_, PyAny>) {
+        self.channel.descriptor().release();
+        self.owner.set(owner);
+    }
+
+    /// Parts with the owner: what it lent is not ours to use any more.
+    pub(crate) fn part(&self) -> Option<Ref> {
+        self.channel.descriptor().void();
+        self.owner.take()
+    }
+
+    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.raw(self.owner.slot().as_ptr());
+    }
+
+    /// The descriptor, while it is still that of the owner.
+    #[inline]
+    pub(crate) fn valid(&self) -> io::Result<&Descriptor> {
+        let descriptor = self.channel.descriptor();
+        if C::KIND != Kind::Duplex || self.owner.lends(descriptor.number()) {
+            Ok(descriptor)
+        } else {
+            Err(rustix::io::Errno::BADF.into())
+        }
+    }
+}
+
+impl<C: Channel> Channel for Kept<C> {
+    const KIND: Kind = C::KIND;
+
+    fn descriptor(&self) -> &Descriptor {
+        self.channel.descriptor()
+    }
+
+    #[inline]
+    fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        self.valid()?;
+        self.channel.read(buffer)
+    }
+
+    #[inline]
+    fn write(&self, data: &[u8]) -> io::Result<usize> {
+        self.valid()?;
+        self.channel.write(data)
+    }
+
+    fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.valid()?;
+        self.channel.write_vectored(pieces)
+    }
+
+    fn end(&self) -> io::Result<()> {
+        self.valid()?;
+        self.channel.end()
+    }
+}
