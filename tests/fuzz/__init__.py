@@ -14,4 +14,6 @@ What a run returns must not depend on time, on addresses, or on anything else th
 Programs run many to a child process (`child.py`), so that a crash or a hang is found and reported with its seed.
 """
 
-FUZZERS: dict[str, str] = {}
+FUZZERS: dict[str, str] = {
+    "cancellation": "tasks that wait, fail and cancel each other in every way",
+}

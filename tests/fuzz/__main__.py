@@ -43,9 +43,8 @@ class Fuzzing:
 
     def one_child(self) -> None:
         first, count = self.next, self.options.seed + self.options.count - self.next
-        seconds = self.end - time.monotonic()
-        arguments = map(str, (self.options.name, first, count, seconds, self.options.verbose))
-        command = [sys.executable, "-m", f"{__package__}.child", *arguments]
+        mode = "verbose" if self.options.verbose else "quiet"
+        command = self.command(first, count, self.end - time.monotonic(), mode)
         # Sets of strings are then in the same order every time, and a seed is the same program.
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         environment.pop("PYTHONASYNCIODEBUG", None)
@@ -58,6 +57,19 @@ class Fuzzing:
             if not ended and self.findings < self.options.findings:
                 errors.seek(0)
                 self.died(first, code, errors.read().decode(errors="replace"))
+
+    def command(self, first: int, count: int, seconds: float, mode: str) -> list[str]:
+        arguments = map(str, (self.options.name, first, count, seconds, mode))
+        return [sys.executable, "-m", f"{__package__}.child", *arguments]
+
+    def reduced(self, seed: int) -> str:
+        """A smaller program, where the seed alone is enough."""
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        ran = subprocess.run(
+            self.command(seed, 1, FOREVER, "reduce"),
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, env=environment,
+        )  # fmt: skip
+        return "".join(json.loads(line).get("text", "") for line in ran.stdout.splitlines())
 
     def listen(self, child: subprocess.Popen[bytes]) -> bool:
         """Take what a child says; whether it came to its end."""
@@ -96,7 +108,8 @@ class Fuzzing:
 
     def found(self, seed: int, text: str, differs: bool = True) -> None:
         self.findings += differs
-        print(f"{self.options.name}, seed {seed}: {text}", flush=True)
+        small = self.reduced(seed) if differs and self.options.reduce else ""
+        print(f"{self.options.name}, seed {seed}: {small or text}", flush=True)
         if differs:
             print(f"Again: python -m tests.fuzz {self.options.name} --seed {seed} --count 1\n", flush=True)
 
@@ -116,6 +129,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=FOREVER, help="for how long (until there are --count)")
     parser.add_argument("--findings", type=int, default=1, help="go on until so many were found (1)")
     parser.add_argument("--verbose", action="store_true", help="print each program and what came of it")
+    parser.add_argument("--reduce", action="store_true", help="make what was found smaller, for 20 seconds each")
     options = parser.parse_args()
     if options.list or options.name is None:
         print(*FUZZERS, sep="\n")

@@ -1,4 +1,4 @@
-"""The process in which programs run: `python -m tests.fuzz.child NAME FIRST COUNT SECONDS VERBOSE`.
+"""The process in which programs run: `python -m tests.fuzz.child NAME FIRST COUNT SECONDS MODE`.
 
 Says on its standard output, a line of JSON each, which seed begins and which differed; the parent (`__main__.py`)
 takes a seed that began and did not end for one that crashed or hung. Whatever programs print goes to standard error.
@@ -21,10 +21,11 @@ from typing import Any
 
 import ferrio
 
+from .reduce import outcome, reduced
 
-def difference(fuzzer: ModuleType, seed: int, verbose: bool) -> tuple[bool, str]:
-    """Run one seed on both; whether something differs, and if so the program and what came of it."""
-    program = fuzzer.program(random.Random(seed))
+
+def difference(fuzzer: ModuleType, program: Any, verbose: bool) -> tuple[bool, str]:
+    """Run a program on both; whether something differs, and if so the program and what came of it."""
     try:
         theirs, ours = (fuzzer.run(aio, program) for aio in (asyncio, ferrio))
     except BaseException:
@@ -51,7 +52,17 @@ def lines(log: list[Any]) -> str:
     return "".join(f"   {number}: {entry!r}\n" for number, entry in enumerate(log))
 
 
-def main(name: str, first: int, count: int, seconds: float, verbose: bool) -> None:
+def smaller(fuzzer: ModuleType, program: Any) -> str:
+    """The smallest program found that ends as this one does, and what comes of it if anything does."""
+    small = reduced(program, lambda program: difference(fuzzer, program, False)[0])
+    if small is None:
+        return ""
+    if outcome(small, lambda program: difference(fuzzer, program, False)[0]) == 1 << 8:
+        return f"\nReduced:{difference(fuzzer, small, False)[1]}"
+    return f"\nReduced:\n{small}"
+
+
+def main(name: str, first: int, count: int, seconds: float, mode: str) -> None:
     """Run seeds until there are enough of them or the time is up."""
     report = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -67,11 +78,15 @@ def main(name: str, first: int, count: int, seconds: float, verbose: bool) -> No
         if time.monotonic() > end:
             break
         report.write(json.dumps({"begin": seed}) + "\n")
-        differs, text = difference(fuzzer, seed, verbose)
-        if differs or verbose:
+        program = fuzzer.program(random.Random(seed))
+        if mode == "reduce":
+            report.write(json.dumps({"seed": seed, "differs": False, "text": smaller(fuzzer, program)}) + "\n")
+            continue
+        differs, text = difference(fuzzer, program, mode == "verbose")
+        if differs or mode == "verbose":
             report.write(json.dumps({"seed": seed, "differs": differs, "text": text}) + "\n")
     report.write(json.dumps({"end": True}) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5] == "True")
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5])
