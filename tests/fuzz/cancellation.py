@@ -55,6 +55,7 @@ def run(aio: ModuleType, program: Program) -> list[Any]:
         world = World(loop)
         actor = acting.Actor(world, names)
         world.keep(names.Task(actor.body("main", program.data), loop=loop, name="main"), "main")
+        del actor, loop  # what nobody reaches any more is collected at the end
         world.turns(TURNS, settings["one run"])
         return world.finish()
 

@@ -20,6 +20,7 @@ KNOWN: dict[str, str] = {
     "throw text": "a native coroutine is thrown what is no exception: another message",
     "send too early": "a native coroutine sent to before its future is done fails otherwise, or not at all",
     "left group": "a task that fails after its group was left by an error is not reported",
+    "gather by hand": "what fails after the future of gather() was settled by hand is reported",
     "Frozen": "a frozen exception ends a step without a word",
 }
 

@@ -227,6 +227,7 @@ class World:
         self.turns(6, True)
         for label, thing in self.things:
             self.note("after the end", label, thing.done())
+        thing = None
         self.closed = True
         self.things.clear()
         with contextlib.suppress(BaseException):
