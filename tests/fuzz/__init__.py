@@ -17,4 +17,5 @@ Programs run many to a child process (`child.py`), so that a crash or a hang is 
 FUZZERS: dict[str, str] = {
     "cancellation": "tasks that wait, fail and cancel each other in every way",
     "objects": "odd objects as arguments of every function, type and method",
+    "finalizers": "finalizers that call back, and the collector at the lowest thresholds",
 }

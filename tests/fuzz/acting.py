@@ -1,7 +1,7 @@
 """Carries out what `drawing.py` drew: statements of tasks, awaitables, reactions of callbacks.
 
-Each statement is a method `do_<name>`, each awaitable `make_<name>`, each reaction `react_<name>`. What they see goes into
-the world's one log. They act on objects of the module they are given, which is asyncio's or ferrio's.
+Each statement is a method `do_<name>`, each awaitable `make_<name>`, each reaction `react_<name>`. What they see goes
+into the world's one log. They act on objects of the module they are given, which is asyncio's or ferrio's.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .awaiting import Odd, Waits, ordered
 from .drawing import KNOWN
 from .programs import EXCEPTIONS, World, shown, told
 
@@ -113,10 +114,8 @@ class Actor:
         if len(self.world.things) > ENOUGH:
             raise LookupError("enough")
         title, before = f"t{len(self.world.things)}", self.waits.mark()
-        if awaitable[0] == "body":  # which a task of its own runs
-            made = self.inner(awaitable[1])
-        else:
-            made = self.make(awaitable)
+        # A body is run by a task of its own: nobody waits for it yet.
+        made = self.inner(awaitable[1]) if awaitable[0] == "body" else self.make(awaitable)
         task = self.task(how, made, title)
         self.waits.add_since(before, task)
         return task
@@ -454,61 +453,3 @@ class Actor:
 
     def react_spawn(self, awaitable: tuple[Any, ...]) -> None:
         self.world.keep(self.spawn("loop", awaitable), "task")
-
-
-class Waits:
-    """Who may wait for whom: a circle would be cancelled for ever, and asyncio ends that by RecursionError somewhere."""
-
-    def __init__(self) -> None:
-        self.edges: dict[int, list[Any]] = {}
-        self.added: list[Any] = []
-        self.alive: list[Any] = []
-
-    def mark(self) -> int:
-        return len(self.added)
-
-    def add(self, one: Any, other: Any) -> None:
-        if one is not None and one is not other:
-            self.alive.append(one)
-            self.edges.setdefault(id(one), []).append(other)
-        self.added.append(other)
-
-    def add_since(self, mark: int, one: Any) -> None:
-        """One waits for what was added since then."""
-        for other in self.added[mark:]:
-            self.add(one, other)
-
-    def reaches(self, one: Any, other: Any) -> bool:
-        seen, todo = set(), [one]
-        while todo:
-            each = todo.pop()
-            if each is other:
-                return True
-            if id(each) not in seen:
-                seen.add(id(each))
-                todo += self.edges.get(id(each), ())
-        return False
-
-
-class Odd:
-    """Awaited, it gives what a function returns."""
-
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self.function = function
-
-    def __await__(self) -> Any:
-        return self.function()
-
-
-def ordered(base: type[Any]) -> type[Any]:
-    """A group that cancels its tasks in the order in which they were made, where asyncio's set has any order."""
-
-    class Ordered(base):
-        def _abort(self) -> None:
-            self._aborting = True
-            self._open = False
-            for task in sorted(self._tasks, key=lambda task: task.get_name()):
-                if not task.done():
-                    task.cancel()
-
-    return Ordered

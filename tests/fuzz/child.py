@@ -70,6 +70,7 @@ def main(name: str, first: int, count: int, seconds: float, mode: str) -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     sys.unraisablehook = lambda unraisable: None
+    asyncio.set_event_loop(None)  # or asyncio makes one for whoever asks, which then stays
     fuzzer = importlib.import_module(f".{name}", __package__)
     gc.collect()
     gc.freeze()

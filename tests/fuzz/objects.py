@@ -1,8 +1,9 @@
 """Odd objects as arguments of every type, function and method that ferrio has of its own.
 
-Two kinds of programs. One calls what asyncio has too, by public names, and compares how it ends. The other calls whatever
-native types have, private methods, attributes and objects that were never initialised included; there ferrio alone is
-asked, and must not crash, hang, panic, or raise SystemError. `zoo.py` makes the arguments, `targets.py` what is called.
+Two kinds of programs. One calls what asyncio has too, by public names, and compares how it ends. The other calls
+whatever native types have, private methods, attributes and objects that were never initialised included; there ferrio
+alone is asked, and must not crash, hang, panic, or raise SystemError. `zoo.py` makes the arguments, `targets.py` what
+is called.
 """
 
 import asyncio
@@ -40,9 +41,11 @@ USES = {
     "copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": pickle.dumps, "reduce": lambda it: it.__reduce_ex__(4),
     "ref": weakref.ref, "dir": dir, "vars": vars, "subclass": lambda it: type("Sub", (type(it),), {}),
     "referents": gc.get_referents, "callable": callable, "add": lambda it: it + 1, "or": lambda it: it | it,
-    "item": lambda it: it[0], "call": lambda it: it(), "isfuture": asyncio.isfuture, "iscoroutine": asyncio.iscoroutine,
+    "item": lambda it: it[0], "call": lambda it: it(), "isfuture": asyncio.isfuture,
+    "iscoroutine": asyncio.iscoroutine,
     "class": lambda it: setattr(it, "__class__", type("Sub", (type(it),), {})), "equal": lambda it: it == it,
-    "less": lambda it: it < it, "format": format, "await": lambda it: it.__await__(), "collect": lambda it: gc.collect(),
+    "less": lambda it: it < it, "format": format, "await": lambda it: it.__await__(),
+    "collect": lambda it: gc.collect(),
     "make": lambda it: type(it)(),
 }  # fmt: skip
 # Their outcome is an address, a layout or a class of the implementation's.

@@ -1,7 +1,7 @@
 """What `objects.py` calls: functions, and objects of every native type in several states.
 
-SHARED are those that asyncio has too; OWN are ferrio's alone, or are in a state for which asyncio promises nothing. What
-blocks, starts processes or ends this one is never called.
+SHARED are those that asyncio has too; OWN are ferrio's alone, or are in a state for which asyncio promises nothing.
+What blocks, starts processes or ends this one is never called.
 """
 
 import asyncio
@@ -24,9 +24,11 @@ FUNCTIONS = [
 OWN_FUNCTIONS = [name for name in sorted(_ferrio.__all__) if callable(getattr(_ferrio, name))]
 # They block, read what is not theirs, or look at the machine.
 NEVER = {
-    "run_forever", "run_until_complete", "_run_turns", "_run_once", "_run", "_run_outermost", "work", "run_in_executor",
-    "getaddrinfo", "getnameinfo", "create_connection", "create_server", "create_unix_connection", "create_unix_server",
-    "create_datagram_endpoint", "subprocess_shell", "subprocess_exec", "_make_subprocess_transport", "connect_read_pipe",
+    "run_forever", "run_until_complete", "_run_turns", "_run_once", "_run", "_run_outermost", "work",
+    "run_in_executor", "getaddrinfo", "getnameinfo", "create_connection", "create_server", "create_unix_connection",
+    "create_unix_server",
+    "create_datagram_endpoint", "subprocess_shell", "subprocess_exec", "_make_subprocess_transport",
+    "connect_read_pipe",
     "connect_write_pipe", "add_signal_handler", "remove_signal_handler", "_make_self_pipe", "_close_self_pipe",
     "allow_nested", "start_watchdog", "stop_watchdog", "sendfile", "sock_sendfile", "set_default_executor",
     "shutdown_default_executor", "start_tls", "__class__", "rust_round_trip", "rust_sleep", "direct_tls",
@@ -136,7 +138,8 @@ SHARED: dict[str, tuple[Callable[[Any], Any], type[Any]]] = {
 }
 LOOP = (
     "call_soon", "call_later", "call_at", "call_soon_threadsafe", "create_future", "create_task", "time", "stop",
-    "is_running", "is_closed", "get_debug", "set_debug", "set_task_factory", "get_task_factory", "set_exception_handler",
+    "is_running", "is_closed", "get_debug", "set_debug", "set_task_factory", "get_task_factory",
+    "set_exception_handler",
     "call_exception_handler", "default_exception_handler", "add_reader", "add_writer", "remove_reader", "remove_writer",
     "sock_recv", "sock_recv_into", "sock_sendall", "sock_accept", "sock_recvfrom", "sock_sendto",
 )  # fmt: skip
@@ -157,7 +160,9 @@ OWN: dict[str, Callable[[Any], Any]] = {
     "completions": lambda run: run.aio.as_completed([run.loop.create_future()]),
     "WorkQueue": lambda run: _ferrio.WorkQueue(),
     "Clients": lambda run: _ferrio.Clients(),
-    "StreamReaderProtocol": lambda run: ferrio.StreamReaderProtocol(ferrio.StreamReader(loop=run.loop), loop=run.loop),
+    "StreamReaderProtocol": lambda run: run.aio.StreamReaderProtocol(
+        run.aio.StreamReader(loop=run.loop), loop=run.loop
+    ),
     "finished sleep": lambda run: ended(run.aio.sleep(0)),
     "waiting get": lambda run: begun(run.aio.Queue().get()),
     "waiting wait_for": lambda run: begun(run.aio.wait_for(run.loop.create_future(), 1)),
