@@ -13,9 +13,9 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .awaiting import Odd, Waits, ordered
+from .awaiting import Odd, Waits, ordered, subclass
 from .drawing import KNOWN
-from .programs import EXCEPTIONS, World, shown, told
+from .programs import EXCEPTIONS, World, in_tests, shown, told
 
 NAMES = [
     "new_event_loop", "Task", "Future", "create_task", "ensure_future", "gather", "shield", "sleep", "wait", "wait_for",
@@ -232,7 +232,7 @@ class Actor:
     async def do_hand(self, name: str, awaitable: tuple[Any, ...], actions: list[Any]) -> None:
         coroutine = self.make(awaitable)
         if not hasattr(coroutine, "throw"):
-            if "futures by hand" in KNOWN and asyncio.isfuture(coroutine):
+            if "futures by hand" in KNOWN:
                 return
             coroutine = coroutine.__await__()
         try:
@@ -274,12 +274,41 @@ class Actor:
             return attribute(number)
         return attribute() if callable(attribute) else attribute
 
+    async def do_debug(self, name: str, on: bool) -> None:
+        self.loop.set_debug(on)
+
+    async def do_factory(self, name: str, kind: str) -> None:
+        kinds = {"class": self.names.Task, "subclass": subclass(self.names.Task), "asyncio": asyncio.Task}
+        if kind in kinds:
+            self.loop.set_task_factory(lambda loop, coroutine, **named: kinds[kind](coroutine, loop=loop, **named))
+        elif kind == "eager" and sys.version_info >= (3, 12):
+            self.loop.set_task_factory(self.names.eager_task_factory)
+        else:
+            self.loop.set_task_factory(None)
+
+    async def do_patch(self, name: str, method: str) -> None:
+        """Put a method of the loop's in its own place, which makes a difference to who looks for that."""
+        for each in ("call_soon", "call_at"):
+            vars(self.loop).pop(each, None)
+        if method != "none":
+            original = getattr(self.loop, method)
+
+            def patched(*arguments: Any, **named: Any) -> Any:
+                self.world.note(method)
+                return original(*arguments, **named)
+
+            setattr(self.loop, method, patched)
+
     async def do_itself(self, name: str) -> Any:
         return await asyncio.current_task(self.loop)  # type: ignore[misc]
 
     async def do_look(self, name: str, which: int) -> Any:
         thing = self.world.pick(which)
         self.world.note(name, "looks", self.world.label(thing), VARIABLE.get(), self.world.state(thing))
+        # A native coroutine has no frame to look at, and that of one that runs is not the task's alone.
+        if hasattr(thing, "get_stack") and thing.get_coro().__name__ == "body" and not thing.get_coro().cr_running:
+            stack = [frame.f_code.co_name for frame in thing.get_stack() if in_tests(frame)]
+            self.world.note(name, "stack", stack, repr(thing).split(" name=")[0])
 
     async def do_soon(self, name: str, delay: Any, reaction: tuple[Any, ...], context: bool) -> None:
         options = self.context(context)
@@ -391,6 +420,8 @@ class Actor:
 
     def make_wait(self, which: list[int], when: str, delay: Any) -> Any:
         futures = [future for each in which if asyncio.isfuture(future := self.make_future(each))]
+        if "wait early" in KNOWN and any(future.done() for future in futures):
+            futures = futures[:1]
         return self.names.wait(futures, return_when=getattr(asyncio, when), timeout=self.deadline("timeout", delay))
 
     def make_wait_for(self, awaitable: tuple[Any, ...], delay: Any) -> Any:
@@ -423,6 +454,20 @@ class Actor:
                 "iterator": lambda: iter([None, None]),
             }[how]
         )
+
+    def make_wrapped(self, awaitable: tuple[Any, ...], how: str) -> Any:
+        made = self.make(awaitable)
+
+        async def waits() -> Any:
+            return await made
+
+        if how == "iterator":
+            return Odd(lambda: made.__await__())
+        if how == "generator":
+            return Odd(lambda: (yield from made.__await__()))
+        if how == "legacy":
+            return types.coroutine(lambda: (yield from made.__await__()))()
+        return waits()
 
     # Reactions
 

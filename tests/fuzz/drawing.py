@@ -21,6 +21,8 @@ KNOWN: dict[str, str] = {
     "send too early": "a native coroutine sent to before its future is done fails otherwise, or not at all",
     "left group": "a task that fails after its group was left by an error is not reported",
     "gather by hand": "what fails after the future of gather() was settled by hand is reported",
+    "patched loop": "a call_soon() that takes the place of the loop's while it runs is not noticed",
+    "wait early": "wait() for a future that is done and one that ends soon is over a turn too early",
     "Frozen": "a frozen exception ends a step without a word",
 }
 
@@ -28,12 +30,12 @@ POLICIES = {"log": 10, "swallow": 2, "raise": 2, "other": 1, "uncancel": 1, "ret
 STATEMENTS = {
     "await": 10, "spawn": 8, "cancel": 6, "uncancel": 1, "cancel_self": 1.5, "callback": 4, "settle": 3, "scope": 5,
     "timeout": 3, "group": 3, "completed": 1.5, "hand": 2, "raise": 1.5, "call": 5, "look": 1.5, "soon": 2,
-    "variable": 1, "generator": 1, "return": 0.5, "itself": 0.2,
+    "variable": 1, "generator": 1, "return": 0.5, "itself": 0.2, "debug": 0.2, "factory": 0.3, "patch": 0.2,
 }  # fmt: skip
 AWAITABLES = {
     "body": 6, "future": 6, "new": 2, "sleep": 6, "acquire": 4, "get": 3, "put": 3, "event": 2, "condition": 1.5,
     "condition_for": 1, "join": 1, "barrier": 2, "gather": 3, "shield": 2, "wait": 2, "wait_for": 3, "odd": 1,
-    "settled": 1.5,
+    "settled": 1.5, "wrapped": 1.5,
 }  # fmt: skip
 COROUTINES = ("body", "sleep", "acquire", "get", "put", "event", "condition", "join", "barrier", "wait", "wait_for")
 REACTIONS = {
@@ -161,6 +163,15 @@ class Drawing:
     def itself(self, depth: int) -> tuple[Any, ...]:
         return ()
 
+    def debug(self, depth: int) -> tuple[Any, ...]:
+        return (self.dice.random() < 0.6,)
+
+    def factory(self, depth: int) -> tuple[Any, ...]:
+        return (self.dice.choice(("none", "class", "subclass", "asyncio", "eager")),)
+
+    def patch(self, depth: int) -> tuple[Any, ...]:
+        return (self.dice.choice(("call_soon", "call_at", "none")) if "patched loop" not in KNOWN else "none",)
+
     def look(self, depth: int) -> tuple[Any, ...]:
         return (self.which(),)
 
@@ -196,7 +207,7 @@ class Drawing:
 
     def awaitable(self, depth: int, name: str | None = None) -> tuple[Any, ...]:
         name = name or self.one_of(AWAITABLES)
-        if depth <= 0 and name in ("body", "gather", "shield", "wait_for"):
+        if depth <= 0 and name in ("body", "gather", "shield", "wait_for", "wrapped"):
             name = self.dice.choice(("future", "sleep", "sleep"))
         dice, arguments = self.dice, ()
         if name == "body":
@@ -208,6 +219,8 @@ class Drawing:
             return name, some, dice.random() < 0.4
         if name == "shield":
             return name, self.awaitable(depth - 1)
+        if name == "wrapped":
+            return name, self.awaitable(depth - 1), dice.choice(("iterator", "generator", "legacy", "coroutine"))
         if name == "wait":
             when = dice.choice(("ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION"))
             return name, [self.which() for _ in range(dice.randint(1, 3))], when, self.delay()
@@ -216,7 +229,7 @@ class Drawing:
         if name == "odd":
             return name, dice.choice(ODD)
         if name == "settled":
-            return name, dice.choice(("result", "cancelled", self.exception()))
+            return name, dice.choice(("result", "cancelled", self.exception())), self.which()
         if name == "acquire":
             arguments = (dice.choice(("lock", "lock", "semaphore", "condition")),)
         if name == "put":

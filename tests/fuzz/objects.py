@@ -89,6 +89,7 @@ REFUSED_AT_ONCE = {
     "PriorityQueue",
     "Semaphore",
     "BoundedSemaphore",
+    "StreamWriter",
     "Handle",
     "TimerHandle",
     "call_at",
@@ -127,6 +128,8 @@ def step(dice: random.Random, shared: bool) -> tuple[Any, ...]:
     target = dice.choice(list(targets.SHARED) if shared else list(targets.SHARED) + list(targets.OWN))
     if kind < 0.4:
         uses = [use for use in USES if not (shared and use in NOT_OF_COROUTINES and targets.is_coroutine(target))]
+        if shared and target in ("transport", "datagrams", "StreamWriter", "loop"):
+            uses = [use for use in uses if "copy" not in use]  # two that think a descriptor theirs
         if target == "Timeout" and shared and "reference" in KNOWN:
             uses.remove("ref")
         return ("use", target, dice.choice(uses))

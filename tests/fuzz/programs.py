@@ -23,7 +23,7 @@ HERE = str(Path(__file__).parent)
 VARIES = re.compile(r"\b_?asyncio\.(\w+\.)?|\bferrio\.(_ferrio\.)?")
 INNERMOST = re.compile(r"<(?:coroutine |generator )?(\w*)[^<>]*>")  # what is shown of an object, but for its type
 # asyncio has functions in Python where ferrio has none that could be named.
-OWN_CALLBACK = re.compile(r"Exception in callback \w+\.locals\.\w+\(\) at \S*/asyncio/|Exception when \w+ was done")
+OWN_CALLBACK = re.compile(r"Exception in callback \w+\.locals\.\w+\(\)( at \S*/asyncio/|$)|Exception when \w+ was done")
 LATE = ("never retrieved", "was destroyed", "was never awaited")
 
 
@@ -233,6 +233,7 @@ class World:
         with contextlib.suppress(BaseException):
             self.loop.close()
         gc.collect()
+        gc.collect()  # what a finalizer of the first one touched
         return [*self.log, *sorted(self.late)]
 
 
