@@ -57,7 +57,8 @@ def run(aio: ModuleType, program: Program) -> list[Any]:
         world.keep(names.Task(actor.body("main", program.data), loop=loop, name="main"), "main")
         del actor, loop  # what nobody reaches any more is collected at the end
         world.turns(TURNS, settings["one run"])
-        return world.finish()
+        world.finish()
+        return world.seen()
 
 
 def stock_loop() -> asyncio.AbstractEventLoop:

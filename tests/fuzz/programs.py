@@ -22,8 +22,6 @@ DEPTH = 6  # of causes and contexts
 HERE = str(Path(__file__).parent)
 VARIES = re.compile(r"\b_?asyncio\.(\w+\.)?|\bferrio\.(_ferrio\.)?")
 INNERMOST = re.compile(r"<(?:coroutine |generator )?(\w*)[^<>]*>")  # what is shown of an object, but for its type
-# asyncio has functions in Python where ferrio has none that could be named.
-OWN_CALLBACK = re.compile(r"Exception in callback \w+\.locals\.\w+\(\)( at \S*/asyncio/|$)|Exception when \w+ was done")
 LATE = ("never retrieved", "was destroyed", "was never awaited")
 
 
@@ -155,10 +153,13 @@ class World:
 
     def failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         message = text(context["message"])
+        if message.startswith("Exception in callback"):
+            message = message.split("(")[0]  # and what it was called with, which releases show differently
         error = context.get("exception")
         if any(late in message for late in LATE):
             self.late.append(f"{message} {type(error).__name__}")
-        elif OWN_CALLBACK.match(message):
+        elif message.startswith("Exception ") and HERE not in context["message"]:
+            # Of asyncio's own functions, of which ferrio has none that could be named.
             self.note("handler", "in a callback of the loop's own", told(error))
         else:
             self.note("handler", message, sorted(context), told(error))
@@ -217,8 +218,8 @@ class World:
                 seen.append(("raised", told(error)))
         return seen
 
-    def finish(self) -> list[Any]:
-        """Note how everything stands, end it, and give what was seen."""
+    def finish(self) -> None:
+        """Note how everything stands, and end it."""
         for label, thing in self.things:
             self.note("end", label, self.state(thing))
         for _, thing in self.things:
@@ -232,6 +233,9 @@ class World:
         self.things.clear()
         with contextlib.suppress(BaseException):
             self.loop.close()
+
+    def seen(self) -> list[Any]:
+        """What was seen, with what nobody reaches any more; once `finish` has let go of everything."""
         gc.collect()
         gc.collect()  # what a finalizer of the first one touched
         return [*self.log, *sorted(self.late)]
