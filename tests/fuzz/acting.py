@@ -17,13 +17,6 @@ from .awaiting import Odd, Waits, ordered, subclass
 from .drawing import KNOWN
 from .programs import EXCEPTIONS, World, in_tests, shown, told
 
-NAMES = [
-    "new_event_loop", "Task", "Future", "create_task", "ensure_future", "gather", "shield", "sleep", "wait", "wait_for",
-    "timeout", "timeout_at", "TaskGroup", "as_completed", "Lock", "Semaphore", "BoundedSemaphore", "Condition", "Event",
-    "Barrier", "Queue", "LifoQueue", "PriorityQueue",
-]  # fmt: skip
-if sys.version_info >= (3, 12):
-    NAMES.append("eager_task_factory")
 ENOUGH = 60  # futures and tasks
 VARIABLE: contextvars.ContextVar[int] = contextvars.ContextVar("variable", default=-1)
 
@@ -246,8 +239,7 @@ class Actor:
                         break
                 except BaseException as error:
                     self.world.note(name, action, told(error))
-                    if "throw at the end" in KNOWN:
-                        break
+                    action = "close"
                 if action == "close" and "throw at the end" in KNOWN:
                     break
         finally:
@@ -273,6 +265,13 @@ class Actor:
         if method == "put_nowait":
             return attribute(number)
         return attribute() if callable(attribute) else attribute
+
+    async def do_handling(self, name: str, statements: list[Any]) -> Any:
+        """Do something while an exception is handled, which then is the context of others."""
+        try:
+            raise KeyError("handled")
+        except KeyError:
+            return await self.inner(statements)
 
     async def do_debug(self, name: str, on: bool) -> None:
         self.loop.set_debug(on)
@@ -306,7 +305,12 @@ class Actor:
         thing = self.world.pick(which)
         self.world.note(name, "looks", self.world.label(thing), VARIABLE.get(), self.world.state(thing))
         # A native coroutine has no frame to look at, and that of one that runs is not the task's alone.
-        if hasattr(thing, "get_stack") and thing.get_coro().__name__ == "body" and not thing.get_coro().cr_running:
+        if (
+            hasattr(thing, "get_stack")
+            and not thing.done()
+            and thing.get_coro().__name__ == "body"
+            and not thing.get_coro().cr_running
+        ):
             stack = [frame.f_code.co_name for frame in thing.get_stack() if in_tests(frame)]
             self.world.note(name, "stack", stack, repr(thing).split(" name=")[0])
 
@@ -428,9 +432,6 @@ class Actor:
         return self.names.wait_for(self.make(awaitable), self.deadline("timeout", delay))
 
     def make_odd(self, how: str) -> Any:
-        return self.odd(how)
-
-    def odd(self, how: str) -> Any:
         """What is no proper awaitable, or an unusual one."""
         if how == "none":
             return None

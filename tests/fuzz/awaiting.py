@@ -1,10 +1,20 @@
 """What `acting.py` needs beside its actions: who waits for whom, odd awaitables, groups with an order.
 
-`Waits` keeps programs free of circles. Knows nothing of statements and of worlds.
+NAMES are what programs use of asyncio. `Waits`
+keeps programs free of circles. Knows nothing of statements and of worlds.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
+
+NAMES = [
+    "new_event_loop", "Task", "Future", "create_task", "ensure_future", "gather", "shield", "sleep", "wait", "wait_for",
+    "timeout", "timeout_at", "TaskGroup", "as_completed", "Lock", "Semaphore", "BoundedSemaphore", "Condition", "Event",
+    "Barrier", "Queue", "LifoQueue", "PriorityQueue",
+]  # fmt: skip
+if sys.version_info >= (3, 12):
+    NAMES.append("eager_task_factory")
 
 
 class Waits:

@@ -12,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from . import acting, drawing
+from .awaiting import NAMES
 from .programs import World, collector
 
 TURNS = 60
@@ -33,14 +34,14 @@ def program(dice: random.Random) -> Program:
         "debug": dice.random() < 0.08,
         "eager": sys.version_info >= (3, 12) and dice.random() < 0.2,
         # What is asyncio's own in a program that otherwise is ferrio's: the two must get on with each other.
-        "stock": [name for name in acting.NAMES if dice.random() < 0.25] if dice.random() < 0.25 else [],
+        "stock": [name for name in NAMES if dice.random() < 0.25] if dice.random() < 0.25 else [],
     }
     return Program(settings, drawing.Drawing(dice).statements(dice.randint(3, 9), 4))
 
 
 def mixed(aio: ModuleType, stock: list[str]) -> Any:
     """The names that a program uses, some of them asyncio's."""
-    return SimpleNamespace(**{name: getattr(asyncio if name in stock else aio, name) for name in acting.NAMES})
+    return SimpleNamespace(**{name: getattr(asyncio if name in stock else aio, name) for name in NAMES})
 
 
 def run(aio: ModuleType, program: Program) -> list[Any]:

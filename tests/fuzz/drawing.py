@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from . import programs
 from .programs import EXCEPTIONS
 
 # What the fuzzer leaves out until ferrio has mended it, each with the reason.
@@ -30,7 +31,8 @@ POLICIES = {"log": 10, "swallow": 2, "raise": 2, "other": 1, "uncancel": 1, "ret
 STATEMENTS = {
     "await": 10, "spawn": 8, "cancel": 6, "uncancel": 1, "cancel_self": 1.5, "callback": 4, "settle": 3, "scope": 5,
     "timeout": 3, "group": 3, "completed": 1.5, "hand": 2, "raise": 1.5, "call": 5, "look": 1.5, "soon": 2,
-    "variable": 1, "generator": 1, "return": 0.5, "itself": 0.2, "debug": 0.2, "factory": 0.3, "patch": 0.2,
+    "variable": 1, "generator": 1, "return": 0.5, "itself": 0.2, "debug": 0.2, "handling": 2, "factory": 0.3,
+    "patch": 0.2,
 }  # fmt: skip
 AWAITABLES = {
     "body": 6, "future": 6, "new": 2, "sleep": 6, "acquire": 4, "get": 3, "put": 3, "event": 2, "condition": 1.5,
@@ -90,7 +92,7 @@ class Drawing:
 
     def statement(self, depth: int) -> tuple[Any, ...]:
         name = self.one_of(self.weights)
-        if depth <= 0 and name in ("scope", "timeout", "group", "generator"):
+        if depth <= 0 and name in ("scope", "timeout", "group", "generator", "handling"):
             name = "await"
         method = f"{name}_" if keyword.iskeyword(name) else name
         return (self.one_of(POLICIES), name, *getattr(self, method)(depth - 1))
@@ -162,6 +164,9 @@ class Drawing:
 
     def itself(self, depth: int) -> tuple[Any, ...]:
         return ()
+
+    def handling(self, depth: int) -> tuple[Any, ...]:
+        return (self.statements(3, depth) if "context" not in programs.KNOWN else [],)
 
     def debug(self, depth: int) -> tuple[Any, ...]:
         return (self.dice.random() < 0.6,)

@@ -144,8 +144,8 @@ def step(dice: random.Random, shared: bool) -> tuple[Any, ...]:
 def method_call(dice: random.Random, target: str) -> tuple[Any, ...]:
     """A public method and its arguments, without what is left out."""
     method, (positional, named) = dice.choice(targets.methods(target)), arguments(dice)
-    if method == "exception" and sys.version_info < (3, 13):
-        named = []  # CPython takes any
+    if sys.version_info < (3, 13) and issubclass(targets.SHARED[target][1], asyncio.Future):
+        named = []  # some methods of CPython's take any
     if method in ("send", "throw", "close") and targets.is_coroutine(target):
         if target == "iterator" and "future iterator" in KNOWN:
             method = "__await__"
