@@ -234,7 +234,7 @@ class Actor:
                     arguments = [EXCEPTIONS[arguments[0]]()]
                 try:
                     yielded = getattr(coroutine, action)(*arguments)
-                    self.world.note(name, action, self.yielded(yielded))
+                    self.world.note(name, action, "a future" if asyncio.isfuture(yielded) else shown(yielded))
                     if asyncio.isfuture(yielded) and not yielded.done() and "send too early" in KNOWN:
                         break
                 except BaseException as error:
@@ -245,9 +245,6 @@ class Actor:
         finally:
             with contextlib.suppress(BaseException):
                 coroutine.close()
-
-    def yielded(self, value: Any) -> Any:
-        return "a future" if asyncio.isfuture(value) else shown(value)
 
     async def do_raise(self, name: str, error: str) -> None:
         raise EXCEPTIONS[error]()

@@ -1,7 +1,7 @@
 """What `acting.py` needs beside its actions: who waits for whom, odd awaitables, groups with an order.
 
-NAMES are what programs use of asyncio. `Waits`
-keeps programs free of circles. Knows nothing of statements and of worlds.
+NAMES are what programs use of asyncio. `Waits` keeps programs free of circles. Knows nothing of statements and of
+worlds.
 """
 
 import sys
