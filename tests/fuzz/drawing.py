@@ -11,22 +11,23 @@ from collections.abc import Callable
 from typing import Any
 
 from . import programs
-from .programs import EXCEPTIONS
+from .programs import EXCEPTIONS, known
 
-# What the fuzzer leaves out until ferrio has mended it, each with the reason.
-KNOWN: dict[str, str] = {
-    "futures by hand": "a future, which is its own iterator, has neither send() nor throw() nor close()",
-    "send a value": "a native coroutine that has not begun takes a value, a future refuses it",
-    "throw at the end": "a native coroutine that has ended raises what is thrown",
-    "throw text": "a native coroutine is thrown what is no exception: another message",
-    "send too early": "a native coroutine sent to before its future is done fails otherwise, or not at all",
-    "left group": "a task that fails after its group was left by an error is not reported",
-    "gather by hand": "what fails after the future of gather() was settled by hand is reported",
-    "patched loop": "a call_soon() that takes the place of the loop's while it runs is not noticed",
-    "wait early": "wait() for a future that is done and one that ends soon is over a turn too early",
-    "debug": "debug mode switched on in a step loses tasks of asyncio's own",
-    "Frozen": "a frozen exception ends a step without a word",
-}
+KNOWN = known(
+    {
+        "futures by hand": "a future, which is its own iterator, has neither send() nor throw() nor close()",
+        "send a value": "a native coroutine that has not begun takes a value, a future refuses it",
+        "throw at the end": "a native coroutine that has ended raises what is thrown",
+        "throw text": "a native coroutine is thrown what is no exception: another message",
+        "send too early": "a native coroutine sent to before its future is done fails otherwise, or not at all",
+        "left group": "a task that fails after its group was left by an error is not reported",
+        "gather by hand": "what fails after the future of gather() was settled by hand is reported",
+        "patched loop": "a call_soon() that takes the place of the loop's while it runs is not noticed",
+        "wait early": "wait() for a future that is done and one that ends soon is over a turn too early",
+        "debug": "debug mode switched on in a step loses tasks of asyncio's own",
+        "Frozen": "a frozen exception ends a step without a word",
+    }
+)
 
 POLICIES = {"log": 10, "swallow": 2, "raise": 2, "other": 1, "uncancel": 1, "return": 0.3}
 STATEMENTS = {

@@ -22,12 +22,13 @@ from types import ModuleType
 from typing import Any
 
 from . import acting, cancellation, targets, zoo
-from .programs import World, collector
+from .programs import World, collector, known
 
-# What the fuzzer leaves out until ferrio has mended it, each with the reason.
-KNOWN: dict[str, str] = {
-    "paused": "a transport that the collector takes stays in the loop's table, and is looked up there",
-}
+KNOWN = known(
+    {
+        "paused": "a transport that the collector takes stays in the loop's table, and is looked up there",
+    }
+)
 THRESHOLDS = ((3, 2, 2), (1, 1, 1), (7, 1, 3), (50, 2, 2))
 VARIABLE: contextvars.ContextVar[Any] = contextvars.ContextVar("bomb")
 MOST = 200  # explosions of one program, or two bombs that make each other would never end

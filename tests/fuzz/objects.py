@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from . import targets, zoo
-from .programs import World, collector, shown, told
+from .programs import World, collector, known, shown, told
 
 STEPS = 8
 NAMES = (
@@ -69,20 +69,21 @@ UNCOMPARED = (
     "collect",
     "await",
 )
-# What the fuzzer leaves out until ferrio has mended it, each with the reason.
-KNOWN: dict[str, str] = {
-    "coroutine arguments": "send(), throw() and close() of native coroutines take any number of arguments",
-    "future iterator": "it is the future itself, without send(), throw() and close()",
-    "callback arguments": "add_done_callback() takes more than one",
-    "notify": "Condition.notify() looks at its argument before the lock, and wants an int",
-    "at the call": "__aexit__(), sock_recv() and its like raise when called, not when awaited",
-    "limits": "set_write_buffer_limits() wants small ints",
-    "descriptor": "__index__() is asked before fileno()",
-    "empty wait": "wait() of an iterable that gives nothing waits for ever",
-    "sendto": "what cannot be sent is raised by sendto(), not reported",
-    "reference": "a Timeout has no weak references",
-    "iterator": "a native coroutine is an iterator, so that feed_data() takes it",
-}
+KNOWN = known(
+    {
+        "coroutine arguments": "send(), throw() and close() of native coroutines take any number of arguments",
+        "future iterator": "it is the future itself, without send(), throw() and close()",
+        "callback arguments": "add_done_callback() takes more than one",
+        "notify": "Condition.notify() looks at its argument before the lock, and wants an int",
+        "at the call": "__aexit__(), sock_recv() and its like raise when called, not when awaited",
+        "limits": "set_write_buffer_limits() wants small ints",
+        "descriptor": "__index__() is asked before fileno()",
+        "empty wait": "wait() of an iterable that gives nothing waits for ever",
+        "sendto": "what cannot be sent is raised by sendto(), not reported",
+        "reference": "a Timeout has no weak references",
+        "iterator": "a native coroutine is an iterator, so that feed_data() takes it",
+    }
+)
 # asyncio keeps what it is given and fails when it compares or counts; ferrio refuses what is no number at once.
 REFUSED_AT_ONCE = {
     "Queue",
