@@ -421,7 +421,7 @@ class Actor:
 
     def make_wait(self, which: list[int], when: str, delay: Any) -> Any:
         futures = [future for each in which if asyncio.isfuture(future := self.make_future(each))]
-        if "wait early" in KNOWN and any(future.done() for future in futures):
+        if "wait early" in KNOWN:
             futures = futures[:1]
         return self.names.wait(futures, return_when=getattr(asyncio, when), timeout=self.deadline("timeout", delay))
 
