@@ -26,6 +26,7 @@ from .programs import World, collector, known
 
 KNOWN = known(
     {
+        "slots": "what is put into the slots that transports inherit is leaked",
         "paused": "a transport that the collector takes stays in the loop's table, and is looked up there",
     }
 )
@@ -65,6 +66,8 @@ ACTIONS = (
     "threadsafe",
 )
 NEVER = {*targets.NEVER, "loop", "set_debug", "call_exception_handler", "default_exception_handler", "print_stack"}
+if "slots" in KNOWN:
+    NEVER.add("_set_write_buffer_limits")
 
 
 class Program:
@@ -87,7 +90,8 @@ def program(dice: random.Random) -> Program:
 
 
 def step(dice: random.Random) -> tuple[Any, ...]:
-    name = dice.choices(list(STEPS), list(STEPS.values()))[0]
+    weights = {**STEPS, "watch": 0} if "paused" in KNOWN else STEPS
+    name = dice.choices(list(weights), list(weights.values()))[0]
     which, other = dice.randrange(1000), dice.randrange(1000)
     if name == "make":
         return name, dice.choice(KINDS) if dice.random() < 0.85 else dice.choice(OWN)
