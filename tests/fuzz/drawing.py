@@ -25,6 +25,7 @@ KNOWN = known(
         "patched loop": "a call_soon() that takes the place of the loop's while it runs is not noticed",
         "wait early": "wait() for a future that is done and one that ends soon is over a turn too early",
         "debug": "debug mode switched on in a step loses tasks of asyncio's own",
+        "throw stop": "on Python 3.11 a native coroutine raises a StopIteration that is thrown as it is",
         "Frozen": "a frozen exception ends a step without a word",
     }
 )
@@ -145,6 +146,8 @@ class Drawing:
         ]
         if "send a value" in KNOWN:
             actions = [("send", None) if action[0] == "send" else action for action in actions]
+        if "throw stop" in KNOWN and programs.OLD:
+            actions = [("close",) if action == ("throw", "StopIteration") else action for action in actions]
         if "throw text" in KNOWN:
             actions = [("close",) if action == ("throw", "text") else action for action in actions]
         kind = self.dice.choice(COROUTINES) if self.dice.random() < 0.8 else None

@@ -347,7 +347,7 @@ class Run:
             one.__init__(bomb)  # where CPython's own futures crash
 
     def do_drop(self, which: int, other: int) -> None:
-        if self.things:
+        if self.things and not ("paused" in KNOWN and isinstance(self.pick(which), asyncio.BaseTransport)):
             del self.things[which % len(self.things)]
 
     def do_act(self, which: int, other: int) -> None:

@@ -152,6 +152,8 @@ def method_call(dice: random.Random, target: str) -> tuple[Any, ...]:
             method = "__await__"
         if "coroutine arguments" in KNOWN:
             positional, named = [] if method == "close" else [("plain", "None")], []
+    if method == "readuntil" and sys.version_info < (3, 13):
+        method = "readline"  # ferrio's takes tuples on every release
     if method == "add_done_callback" and "callback arguments" in KNOWN:
         positional = positional[:1]
     if method == "notify" and "notify" in KNOWN:
