@@ -1,4 +1,4 @@
-# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER.
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS.
 
 PYTHON  ?= python3
 VENV    ?= .venv
@@ -7,6 +7,10 @@ BENCH   ?=
 # Whether pytest runs on the second poller, too, which is the same on every CPython: `make test BOTH=` leaves it out.
 BOTH    ?= yes
 UPDATE  ?=
+# Of `make fuzz`: how long each fuzzer runs, the seed it begins with, and which of them, all if none is named.
+SECONDS ?= 60
+SEED    ?= 0
+FUZZERS ?=
 # Where `make py314` keeps its interpreter, which must stay there.
 FOLDER  ?= .cache/debian
 MACOS   := aarch64-apple-darwin
@@ -24,7 +28,7 @@ NO_LOOP := $(addprefix --ignore tests/,cli typing test_house.py test_guards.py t
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test engine-test sanitize miri check instructions conformance ecosystem examples soak wheels bench py314 profile plots docs fmt clean
+.PHONY: help venv dev demo test engine-test fuzz sanitize miri check instructions conformance ecosystem examples soak wheels bench py314 profile plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +53,11 @@ engine-test: ## the Rust tests alone, on both pollers
 	@scripts/require.sh cargo cc
 	cargo test $(CRATES)
 	FERRIO_POLLER=poll cargo test $(CRATES)
+
+fuzz: venv ## random programs on stock asyncio and on ferrio, each kind for SECONDS=60; SEED= to begin with another, FUZZERS= for some
+	@code=0; for name in $(or $(FUZZERS),$$($(BIN)/python -m tests.fuzz --list)); do \
+	    $(BIN)/python -m tests.fuzz $$name --seed $(SEED) --seconds $(SECONDS) || code=1; \
+	done; exit $$code
 
 sanitize: ## pytest on an AddressSanitizer build of the extension, leaks included (gcc, Linux)
 	@scripts/sanitize.sh "$(PYTHON)" "$(VENV)"
