@@ -86,7 +86,7 @@ class Near:
         self.watched: set[str] = set()
         self.transport: Any = None
         self.left_alone = self.claimed = self.copied = False
-        self.copies = [self]  # with dup(), shared by all of them
+        self.copies = [self]  # by dup() and dup2(), shared by all of them
 
     def is_watched(self) -> bool:
         return bool(self.watched or self.transport or any(not task.done() for task in self.tasks))
@@ -217,6 +217,8 @@ class Table:
         if near.is_watched() or other.is_watched():
             return "watched"
         near.copied = True
+        near.copies = other.copies
+        near.copies.append(near)
         return os.dup2(other.sock.fileno(), near.sock.fileno()) >= 0
 
     def do_reader(self, near: Near, argument: int, label: str) -> None:
