@@ -15,7 +15,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from .peers import Peer, Seen, World, block, compare, known, socket_pair, told
+from .peers import Peer, Seen, World, block, compare, socket_pair, told
+from .programs import known
 
 __all__ = ["compare", "program", "run"]
 

@@ -14,7 +14,8 @@ import warnings
 import weakref
 from typing import Any
 
-from .peers import VARIES, Peer, Seen, World, block, compare, known, pipe_pair, socket_pair, told
+from .peers import VARIES, Peer, Seen, World, block, compare, pipe_pair, socket_pair, told
+from .programs import known
 
 __all__ = ["compare", "program", "run"]
 

@@ -64,11 +64,6 @@ def told(error: BaseException | None) -> Any:
     return None if error is None else (type(error).__name__, VARIES.sub("*", str(error)))
 
 
-def known(differences: dict[str, str]) -> dict[str, str]:
-    """What a fuzzer leaves out, by name, and why; nothing where FERRIO_FUZZ_ALL is set."""
-    return {} if os.environ.get("FERRIO_FUZZ_ALL") else differences
-
-
 class Drawn:
     """A program of things that change while it runs: it is drawn again, the same, for every run."""
 

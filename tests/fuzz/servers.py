@@ -13,8 +13,9 @@ import socket
 import sys
 from typing import Any
 
-from .peers import Peer, Seen, World, block, known, socket_pair, told
+from .peers import Peer, Seen, World, block, socket_pair, told
 from .peers import compare as compare_logs
+from .programs import known
 
 __all__ = ["compare", "program", "run"]
 

@@ -16,7 +16,8 @@ import tempfile
 import zlib
 from typing import Any
 
-from .peers import RAISED, Peer, Seen, World, block, compare, known, pipe_pair, socket_pair, told
+from .peers import RAISED, Peer, Seen, World, block, compare, pipe_pair, socket_pair, told
+from .programs import known
 
 __all__ = ["compare", "program", "run"]
 
