@@ -1,7 +1,6 @@
 """What only a careless or hostile program does: nothing of it may crash, hang, spin or leak.
 
-Each test is the smallest form of something that once broke ferrio, mostly found by fuzz_differential.py and its
-like; the last one runs that program for a moment.
+Each test is the smallest form of something that once broke ferrio, mostly found by the programs of fuzz/.
 """
 
 import asyncio
@@ -14,13 +13,10 @@ import sys
 import threading
 import time
 import weakref
-from pathlib import Path
 
 import ferrio
 import pytest
 from helpers import noop, runs_clean
-
-FUZZ = Path(__file__).with_name("fuzz_differential.py")
 
 
 def turn(loop, times=1):
@@ -448,12 +444,6 @@ def test_a_clock_that_is_set_while_it_is_asked_for():
 
 
 # Everything else
-
-
-def test_random_scripts_do_on_ferrio_what_they_do_on_asyncio():
-    command = [sys.executable, "-W", "ignore", FUZZ, "--seconds", "3"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_methods_without_parameters_refuse_arguments(new_loop):

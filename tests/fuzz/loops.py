@@ -1,27 +1,23 @@
-"""Drives asyncio and ferrio with the same random script and compares what happened.
+"""A loop with everything on it at once: transports, watched descriptors, sock_*() tasks, handles and timers.
 
-    python tests/fuzz_differential.py --seconds 60             # seeds 0, 1, 2, ... until the time is up
-    python tests/fuzz_differential.py --seed 17 --steps 40     # one script again; prints it where the two differ
-
-A script is a list of steps (make a transport, write, close, let the peer send, schedule, cancel, ...) drawn from a
-seed before anything runs. Callbacks react by tables drawn with it: a protocol may close, pause, raise or write from
-whatever it is called for. After each step the loop turns until nothing more can happen, with a clock that stands
-still; then, for each object, both implementations must have seen the same events in the same order. Not compared:
-the order between objects, how a stream is cut, and when within a step a buffer ran full.
+A script is a list of steps (make a transport, write, close, let the peer send, schedule, cancel, ...). Callbacks react
+by tables drawn with it: a protocol may close, pause, raise or write from whatever it is called for. After each step
+the loop turns until nothing more can happen, with a clock that stands still; then, for each object, both
+implementations must have seen the same events in the same order. Not compared: the order between objects, how a stream
+is cut, and when within a step a buffer ran full. transports.py goes deeper into transports, this one mixes more.
 """
 
-import argparse
 import asyncio
 import contextlib
 import random
 import socket
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
-import ferrio
+from .peers import Seen
+from .peers import compare as compare_logs
 
+STEPS = 40
 TURNS = 8  # enough for the longest chain of one step: made, reading, data, reaction, lost
 EVENTS = ("made", "data", "eof", "resume", "lost")
 REACTIONS = ("write", "close", "abort", "pause", "resume", "eof", "raise", "soon", "protocol", "lines", "empty")
@@ -31,9 +27,8 @@ STREAM = (
 PEER = ("send", "send", "send", "shut", "hang_up", "drain")
 
 
-def draw(seed: int, steps: int) -> list[tuple[Any, ...]]:
-    """A script: the same for every implementation."""
-    dice = random.Random(seed)
+def program(dice: random.Random) -> list[tuple[Any, ...]]:
+    """A script."""
 
     def reactions() -> dict[str, list[str]]:
         some = {}
@@ -65,7 +60,7 @@ def draw(seed: int, steps: int) -> list[tuple[Any, ...]]:
         "tick": lambda: (dice.randint(0, 3),),
     }
     weights = {"on": 8, "peer": 8, "stream": 4}
-    names = dice.choices(list(kinds), [weights.get(kind, 2) for kind in kinds], k=steps)
+    names = dice.choices(list(kinds), [weights.get(kind, 2) for kind in kinds], k=STEPS)
     return [(name, *kinds[name]()) for name in names]
 
 
@@ -443,58 +438,19 @@ class Packets(Reacting, asyncio.DatagramProtocol):
             getattr(self.transport, what)()
 
 
-def run(seed: int, steps: int, verbose: bool = False) -> str | None:
-    """Run one script on both; the first difference, in words."""
-    script = draw(seed, steps)
-    runs = [Run(asyncio.SelectorEventLoop()), Run(ferrio.new_event_loop())]
+def run(aio: Any, script: list[tuple[Any, ...]]) -> Seen:
+    """What each object has seen."""
+    one = Run(aio.new_event_loop())
     try:
-        for number, step in enumerate(script):
-            if verbose:
-                print(number, step)
-            for one in runs:
-                one.step(*step)
-            stock, ours = (one.seen for one in runs)
-            if any(kind == "AttributeError" for _, kind in stock["errors"]):
-                return None  # asyncio's transports trip over themselves when closed from resume_writing()
-            for name in sorted({*stock, *ours}):
-                if stock.get(name) != ours.get(name):
-                    both = f"  asyncio: {shown(stock.get(name))}\n  ferrio:  {shown(ours.get(name))}"
-                    return f"seed {seed}, step {number} {step}, {name}:\n{both}"
+        for step in script:
+            one.step(*step)
+        return sorted((name, list(log)) for name, log in one.seen.items())
     finally:
-        for one in runs:
-            one.finish()
-    return None
+        one.finish()
 
 
-def shown(log: list[Any] | None) -> str:
-    """The end of a log; bytes by kind and number."""
-    if log is None:
-        return "nothing"
-    texts = [f"{event[:1]!r} * {len(event)}" if isinstance(event, bytes) else repr(event) for event in log]
-    return ", ".join(texts[-12:])
-
-
-def main() -> int:
-    """Run scripts until the time is up or one shows a difference."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=10.0, help="how long to go on (10)")
-    parser.add_argument("--seed", type=int, help="run the script of this seed only")
-    parser.add_argument("--first", type=int, default=0, help="the seed to begin with (0)")
-    parser.add_argument("--steps", type=int, default=40, help="steps of a script (40)")
-    options = parser.parse_args()
-    if options.seed is not None:
-        difference = run(options.seed, options.steps, verbose=True)
-        print(difference or "no difference")
-        return difference is not None
-    end, seed = time.monotonic() + options.seconds, options.first
-    while time.monotonic() < end:
-        if difference := run(seed, options.steps):
-            print(difference)
-            return 1
-        seed += 1
-    print(f"{seed - options.first} scripts, no difference")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def compare(theirs: Seen, ours: Seen) -> str | None:
+    """The first difference, in words."""
+    if any(kind == "AttributeError" for _, kind in dict(theirs)["errors"]):
+        return None  # asyncio's transports trip over themselves when closed from resume_writing()
+    return compare_logs(theirs, ours)

@@ -1,23 +1,20 @@
 """Drives asyncio's StreamReader and ferrio's with the same random script and compares what happened.
 
-    python tests/fuzz_streams.py --seconds 60        # seeds 0, 1, 2, ... until the time is up
-    python tests/fuzz_streams.py --seed 17           # one script again; prints it where the two differ
-
 A script feeds a reader with bytes of a small alphabet in random cuts, starts reads of every kind, also wrong ones,
 cancels them, ends or fails the stream, and looks at private attributes. After each step the loop turns until
-nothing more can happen; then results, errors, texts and what the transport was told must be the same.
+nothing more can happen; then results, errors, texts and what the transport was told must be the same. A reader of
+ferrio's on asyncio's loop is no other.
 """
 
-import argparse
 import asyncio
 import random
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
-import ferrio
+from .peers import Drawn
 
+STEPS = 60
 TURNS = 4
 SEVERAL = sys.version_info >= (3, 13)  # asyncio knows tuples of separators
 ALPHABET = b"ab\n\r;"
@@ -25,9 +22,8 @@ WRONG = (None, 2.5, "x", b"", "", 7, -3, 2**70, -(2**70), True)
 Step = tuple[str, Any]
 
 
-def draw(seed: int, steps: int) -> tuple[str, int, list[Step]]:
-    """A kind of reader, its limit, and a script: the same for every implementation."""
-    dice = random.Random(seed)
+def draw(dice: random.Random) -> tuple[str, int, list[Step]]:
+    """A kind of reader, its limit, and a script."""
 
     def some(most: int) -> bytes:
         return bytes(dice.choices(ALPHABET, weights=(8, 8, 1, 1, 1), k=dice.randint(1, most)))
@@ -59,7 +55,7 @@ def draw(seed: int, steps: int) -> tuple[str, int, list[Step]]:
         "deaf": lambda: None,
     }
     weights = (12, 5, 4, 5, 5, 3, 3, 1, 0.3, 0.3, 0.5, 0.2, 0.2)
-    names = dice.choices(list(kinds), weights=weights, k=steps)
+    names = dice.choices(list(kinds), weights=weights, k=STEPS)
     kind = dice.choice(("plain", "plain", "plain", "own feed", "own until", "own wait"))
     return kind, dice.choice((1, 4, 10, 50, 65536)), [(name, kinds[name]()) for name in names]
 
@@ -174,44 +170,11 @@ async def play(module: Any, kind: str, limit: int, script: list[Step]) -> list[A
     return seen
 
 
-def compare(seed: int, steps: int = 60) -> str | None:
-    """Where the two differ, or None."""
-    kind, limit, script = draw(seed, steps)
-    theirs = asyncio.run(play(asyncio, kind, limit, script))
-    for name, run in (("ferrio", ferrio.run), ("ferrio on asyncio's loop", asyncio.run)):
-        # Exceptions in a script are raised again, with what was in them.
-        kind, limit, script = draw(seed, steps)
-        ours = run(play(ferrio, kind, limit, script))
-        for place, (expected, got) in enumerate(zip(theirs, ours, strict=False)):
-            if expected != got:
-                return (
-                    f"seed {seed}, {name}, {kind}, limit {limit}, note {place}:\n"
-                    f"  asyncio {expected}\n  ferrio  {got}\n  before  {theirs[max(0, place - 4) : place]}"
-                )
-        if len(theirs) != len(ours):
-            return f"seed {seed}, {name}: {len(theirs)} notes by asyncio, {len(ours)} by ferrio"
-    return None
+def program(dice: random.Random) -> Drawn:
+    """Drawn anew for every run: exceptions in a script are raised, with what was in them."""
+    return Drawn(draw, dice)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--steps", type=int, default=60)
-    options = parser.parse_args()
-    if options.seed is not None:
-        difference = compare(options.seed, options.steps)
-        if difference:
-            print(*draw(options.seed, options.steps)[2], sep="\n")
-        sys.exit(difference)
-    end, seed = time.monotonic() + options.seconds, 0
-    while time.monotonic() < end:
-        difference = compare(seed, options.steps)
-        if difference:
-            sys.exit(difference)
-        seed += 1
-    print(f"{seed} scripts, no difference")
-
-
-if __name__ == "__main__":
-    main()
+def run(aio: Any, script: Drawn) -> list[Any]:
+    """The notes of a run on the module's own loop, and on asyncio's."""
+    return aio.run(play(aio, *script.again())) + asyncio.run(play(aio, *script.again()))
