@@ -21,11 +21,12 @@ use crate::exceptions::{loop_closed, os_error};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
 use crate::ffi::current::Last;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, owner, try_state, type_object};
 use crate::ffi::instances::track;
 use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::registry;
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
 use crate::outcome::direct;
@@ -416,6 +417,9 @@ impl Native for BaseLoop {
             && let Some(engine) = &*engine
         {
             engine.for_each(|word| word.traverse(visitor));
+        }
+        if self.keeps_tasks.get() {
+            registry::show_kept(owner(self), visitor);
         }
         visitor.raw(self.task_factory.as_ptr());
         if let Ok(own) = self.own_time.try_borrow() {

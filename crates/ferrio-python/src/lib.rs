@@ -25,6 +25,7 @@ mod futures;
 mod gather;
 mod locks;
 mod loop_time;
+mod names;
 mod nesting;
 mod operations;
 mod outcome;
@@ -82,6 +83,7 @@ mod _ferrio {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::types::add_all(module)?;
+        crate::support::prepare(module.py())?;
         module.add("__build__", super::BUILD)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

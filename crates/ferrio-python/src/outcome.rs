@@ -148,7 +148,11 @@ impl Outcome {
     }
 
     pub(crate) fn has_loop(&self, event_loop: &Bound<'_, PyAny>) -> bool {
-        self.event_loop.as_ptr() == event_loop.as_ptr()
+        self.is_of_loop(event_loop.as_ptr())
+    }
+
+    pub(crate) fn is_of_loop(&self, event_loop: *mut pyo3::ffi::PyObject) -> bool {
+        self.event_loop.as_ptr() == event_loop
     }
 
     /// The loop; an error where `__init__` was never called.

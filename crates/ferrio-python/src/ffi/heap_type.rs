@@ -190,6 +190,11 @@ pub(crate) fn try_state<'a, T: Native>(object: &'a Bound<'_, PyAny>) -> Option<&
     Some(unsafe { state(object.as_ptr()) })
 }
 
+/// The object whose state this is.
+pub(crate) fn owner<T: Native>(state: &T) -> *mut ffi::PyObject {
+    ptr::from_ref(state).wrapping_byte_offset(-T::place().offset()).cast_mut().cast()
+}
+
 pub(super) fn state_pointer<T: Native>(object: *mut ffi::PyObject) -> *mut T {
     object.wrapping_byte_offset(T::place().offset()).cast()
 }

@@ -10,6 +10,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use slab::Slab;
 
+use super::heap_type::{Visitor, state};
+use crate::tasks::Task;
+
 struct Table {
     tasks: UnsafeCell<Slab<*mut ffi::PyObject>>,
     number: UnsafeCell<u64>,
@@ -57,6 +60,19 @@ pub(crate) fn all(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {
         let tasks = &*TABLE.tasks.get();
         let alive = tasks.iter().map(|(_, task)| *task).filter(|&task| ffi::Py_REFCNT(task) > 0);
         alive.map(|task| Bound::from_borrowed_ptr(py, task)).collect()
+    }
+}
+
+/// Shows the collector the references by which the loop at `event_loop` keeps its tasks: they are the loop's, though each
+/// task holds its own, so that a loop which is garbage takes its tasks along.
+pub(crate) fn show_kept(event_loop: *mut ffi::PyObject, visitor: &mut Visitor<'_>) {
+    // SAFETY: see `Sync`; LISTED; the collector's callback changes no task and no list.
+    unsafe {
+        for (_, task) in &*TABLE.tasks.get() {
+            if state::<Task>(*task).is_kept_by(event_loop) {
+                visitor.raw(*task);
+            }
+        }
     }
 }
 
