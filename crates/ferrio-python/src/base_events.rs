@@ -3,6 +3,8 @@
 //! Python's `ferrio.unix_events.Loop` is this type and `asyncio.SelectorEventLoop`, in this order: methods given here
 //! win, everything else (argument checks, connecting, serving, executors, exception handlers) is the running version's
 //! own. Sockets are in `selector_events`, running in `run`.
+//!
+//! Over 500 lines because all ways to queue a callback belong together, with what a loop knows of itself.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
@@ -17,7 +19,7 @@ use pyo3::types::{PyDict, PyFloat, PyString};
 use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::events::{AnyHandle, Handle, TimerHandle, list};
-use crate::exceptions::{loop_closed, os_error};
+use crate::exceptions::{leaves_the_loop, loop_closed, os_error};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context};
 use crate::ffi::current::Last;
@@ -29,7 +31,6 @@ use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::registry;
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
-use crate::outcome::direct;
 use crate::task_factory::is_replaced;
 use crate::{run, support};
 
@@ -105,6 +106,10 @@ impl BaseLoop {
         self.stopping.get()
     }
 
+    pub(crate) fn forget_stop(&self) {
+        self.stopping.set(false);
+    }
+
     pub(crate) fn timer_cancelled(&self) {
         if let Some(engine) = &*self.engine.borrow() {
             engine.timers().note_cancelled();
@@ -128,16 +133,35 @@ impl BaseLoop {
             self.check(this, method, &call)?;
         }
         let handle = Handle::create(this, call, context)?;
-        if self.is_debug()
-            && let Some(state) = try_state::<Handle>(&handle)
-        {
-            state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
+        if self.is_debug() {
+            note_caller(&handle)?;
         }
         if self.thread.borrow().is_none() {
             track(&handle);
         }
         engine.call_soon(Word::handle(handle.clone()));
         Ok((handle, engine))
+    }
+
+    /// Queues what was waiting for something that has happened: nobody would call it a second time. In debug mode, a signal's
+    /// handler may raise in the checks: that is not their judgement.
+    fn soon_at_any_rate(&self, this: &Bound<'_, PyAny>, call: Call, context: Ref) -> PyResult<()> {
+        let py = this.py();
+        let engine = self.engine()?;
+        let checked = if self.is_debug() { self.check(this, "call_soon", &call) } else { Ok(()) };
+        if checked.as_ref().is_err_and(|error| !leaves_the_loop(py, error)) {
+            return checked;
+        }
+        let handle = Handle::create(this, call, context)?;
+        if self.thread.borrow().is_none() {
+            track(&handle);
+        }
+        if !self.is_debug() {
+            engine.call_soon(Word::handle(handle));
+            return Ok(());
+        }
+        engine.call_soon(Word::handle(handle.clone()));
+        run::both(py, checked, note_caller(&handle))
     }
 
     /// Schedules a callback: the body of `call_later` and `call_at`.
@@ -255,20 +279,24 @@ impl BaseLoop {
         Ok(self.debug.get())
     }
 
+    fn run_outermost(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        run::outermost(self, this)
+    }
+
     /// Runs turns until `stop()`.
     fn run_turns(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_foreign_time(this)?;
+        self.notice_replaced(this)?;
         run::until_stopped(self, this)
     }
 
     /// Runs one turn; for test tools that step a loop by hand.
     fn run_once(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_foreign_time(this)?;
+        self.notice_replaced(this)?;
         run::once(self, this)
     }
 
     fn notice_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_foreign_time(this)
+        self.notice_replaced(this)
     }
 
     fn poller(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -342,14 +370,16 @@ impl BaseLoop {
     }
 
     fn set_thread_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let thread = (!value.is_none()).then(|| value.clone().unbind());
-        let old = self.thread.replace(thread);
-        drop(old);
+        self.set_thread((!value.is_none()).then(|| value.clone()));
         Ok(())
     }
 
+    pub(crate) fn set_thread(&self, thread: Option<Bound<'_, PyAny>>) {
+        drop(self.thread.replace(thread.map(Bound::unbind)));
+    }
+
     /// `time` may be a subclass's own, or an attribute of the instance; so may what makes and schedules things be.
-    fn notice_foreign_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn notice_replaced(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let name = intern!(py, "time");
         let native = type_object::<BaseLoop>(py)?.getattr(name)?;
@@ -387,6 +417,7 @@ impl Native for BaseLoop {
                 c"is_running" c"Whether the loop runs." => is_running,
                 c"is_closed" c"Whether the loop was closed." => is_closed,
                 c"get_debug" c"Whether debug mode is on." => debug_on,
+                c"_run_outermost" c"Run until stop() is called, as the thread's running loop." => run_outermost,
                 c"_run_turns" c"Run until stop() is called." => run_turns,
                 c"_run_once" c"Run one turn." => run_once,
                 c"_notice_time" c"Find out whether a subclass has a clock of its own." => notice_time,
@@ -466,17 +497,16 @@ pub(crate) fn call_soon(
     context: Ref,
 ) -> PyResult<()> {
     let py = event_loop.py();
-    if let Some(state) = direct(event_loop) {
+    if let Some(state) = try_state::<BaseLoop>(event_loop)
+        && !state.foreign_call_soon.get()
+    {
         let mut few = [const { None }; INLINE];
         few[0] = argument.map(|argument| argument.clone().into());
-        let call = Call { callback, arguments: Arguments::Few(few) };
-        let engine = state.engine()?;
-        let handle = Handle::create(event_loop, call, context)?;
-        if state.thread.borrow().is_none() {
-            track(&handle);
-        }
-        engine.call_soon(Word::handle(handle));
-        return Ok(());
+        return state.soon_at_any_rate(
+            event_loop,
+            Call { callback, arguments: Arguments::Few(few) },
+            context,
+        );
     }
     let names = PyDict::new(py);
     names.set_item(intern!(py, "context"), &context)?;
@@ -486,6 +516,15 @@ pub(crate) fn call_soon(
         None => event_loop.call_method(name, (&callback,), Some(&names)),
     }
     .map(drop)
+}
+
+/// Debug mode: has a handle know who made it.
+fn note_caller(handle: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = handle.py();
+    if let Some(state) = try_state::<Handle>(handle) {
+        state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
+    }
+    Ok(())
 }
 
 /// A time as `float()` would read it where asyncio adds it to one.

@@ -84,6 +84,7 @@ mod _ferrio {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::types::add_all(module)?;
         crate::support::prepare(module.py())?;
+        crate::run::prepare(module.py())?;
         module.add("__build__", super::BUILD)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

@@ -22,6 +22,7 @@ use crate::exceptions::{asyncio_error, cancelled_error};
 use crate::ffi::call::copy_context;
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::reference::{Ref, Slot};
+use crate::run::both;
 use crate::waiters::{Waiter, Waiters};
 use crate::{step, support};
 
@@ -473,7 +474,14 @@ impl Outcome {
         match self.waiters.take() {
             Waiters::None => Ok(()),
             Waiters::One(waiter) => waiter.wake(this, event_loop),
-            Waiters::Many(all) => all.into_iter().try_for_each(|waiter| waiter.wake(this, event_loop)),
+            // Each is told, whatever another one's code raises.
+            Waiters::Many(all) => {
+                let mut result = Ok(());
+                for waiter in all {
+                    result = both(this.py(), result, waiter.wake(this, event_loop));
+                }
+                result
+            }
         }
     }
 
