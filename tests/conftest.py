@@ -31,7 +31,8 @@ pytest.register_assert_rewrite("helpers", "tls_support", "cli_commands")
 # A shell that starts a run in the background has it ignore Ctrl-C, and then so would the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-HANG = float(os.environ.get("FERRIO_TEST_HANG", "60"))
+# A test that hangs does so for ever, and the longest takes some ten seconds: with others on all cores that is a minute.
+HANG = float(os.environ.get("FERRIO_TEST_HANG", "240"))
 failed = pytest.StashKey[bool]()
 terminal = -1  # the standard error of the run itself, which pytest does not capture
 

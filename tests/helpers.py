@@ -57,7 +57,7 @@ def run_program(program, arguments, flags, environment):
         [sys.executable, *flags, program, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=200,
         check=False,
         env=os.environ | GIVES_BACK | environment,
     )

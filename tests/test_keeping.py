@@ -124,3 +124,20 @@ def test_nothing_is_kept_after_the_loop():
     del loop, task
     gc.collect()
     assert reference() is None
+
+
+def test_a_forgotten_loop_takes_the_tasks_along_that_it_keeps():
+    """Each such task holds on to itself, and to the loop: neither was ever collected."""
+
+    async def main():
+        return await start_and_forget(asyncio.create_task, [])
+
+    loop = ferrio.new_event_loop(keep_tasks=True)
+    loop.set_exception_handler(lambda loop, context: None)
+    task, there = loop.run_until_complete(main()), weakref.ref(loop)
+    gc.collect()
+    assert task() is not None
+    with pytest.warns(ResourceWarning, match="unclosed event loop"):
+        del loop
+        gc.collect()
+    assert task() is None and there() is None

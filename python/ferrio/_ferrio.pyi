@@ -422,6 +422,9 @@ class BaseLoop:
     async def sock_sendall(self, sock: socket, data: ReadableBuffer) -> None:
         """Send all of data. A coroutine."""
 
+    def _run_outermost(self) -> None:
+        """Run until stop() is called, as the thread's running loop."""
+
     def _run_turns(self) -> None:
         """Run until stop() is called."""
 

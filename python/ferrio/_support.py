@@ -11,6 +11,7 @@ import collections
 import contextvars
 import errno
 import inspect
+import linecache
 import math
 import socket
 import sys
@@ -40,8 +41,16 @@ __all__ = ("iscoroutine",)
 
 
 def caller() -> traceback.StackSummary:
-    """The stack of the Python code that called a native method."""
-    return format_helpers.extract_stack(sys._getframe(1))
+    """The stack of the Python code that called a native method.
+
+    Its sources are read at once: the report of a task that is destroyed when the interpreter ends shows them, when
+    nothing can be imported any more, as reading needs.
+    """
+    stack = format_helpers.extract_stack(sys._getframe(1))
+    for frame in stack:
+        if not linecache.getlines(frame.filename):
+            _ = frame.line  # kept as empty
+    return stack
 
 
 def callback_failed(handle: Any, error: BaseException) -> None:

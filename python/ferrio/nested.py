@@ -82,6 +82,8 @@ class NestedRuns(asyncio.SelectorEventLoop):
 
     def _run(self, awaited: asyncio.Future[Any] | None) -> None:
         """Run until stop(), outermost or inside."""
+        if not self.is_running():
+            self._runs.clear()  # of a run that Ctrl-C took the time from to tell that it was over
         self._runs.append(awaited)
         try:
             if len(self._runs) == 1:

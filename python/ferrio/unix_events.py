@@ -13,8 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
-import sys
-import threading
 from asyncio import base_events, constants, events
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -37,8 +35,6 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
     """An asyncio event loop whose engine is native."""
 
     # Private to asyncio, whose published types leave them out.
-    _asyncgen_finalizer_hook: Any
-    _asyncgen_firstiter_hook: Any
     _check_callback: Any
     _check_closed: Any
     _check_default_executor: Any
@@ -46,7 +42,6 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
     _csock: socket | None
     _default_executor: Executor | None
     _make_self_pipe: Any
-    _set_coroutine_origin_tracking: Any
     _signal_handlers: dict[int, asyncio.Handle]
     _ssock: socket | None
     _unix_server_sockets: dict[socket, int]
@@ -65,21 +60,6 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         self._check_closed()
         self._check_running()
         self._run(None)
-
-    def _run_outermost(self) -> None:
-        self._set_coroutine_origin_tracking(self._debug)
-        old_hooks = sys.get_asyncgen_hooks()
-        try:
-            self._thread_id = threading.get_ident()
-            sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
-            events._set_running_loop(self)
-            self._run_turns()
-        finally:
-            self._stopping = False
-            self._thread_id = None
-            events._set_running_loop(None)
-            self._set_coroutine_origin_tracking(False)
-            sys.set_asyncgen_hooks(*old_hooks)
 
     # Inexact, as the others of asyncio's methods that take a callback and its arguments.
     def run_in_executor(  # type: ignore[override]

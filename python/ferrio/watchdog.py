@@ -20,6 +20,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from .nested import NestedRuns
+
 SAMPLES = 4  # in the time that a callback may take: it is then reported at most a quarter late
 
 
@@ -104,9 +106,10 @@ def description(loop: Watched, seconds: float) -> str:
 def stack(frame: FrameType) -> str:
     """The part of a stack that is inside the callback; all of it where nothing is."""
     frames = list(traceback.walk_stack(frame))
-    machinery = [place for place, (each, _) in enumerate(frames) if each.f_code.co_name in RUNS]
+    machinery = [place for place, (each, _) in enumerate(frames) if each.f_code in RUNS]
     inside = frames[: machinery[0]] if machinery and machinery[0] else frames
     return "".join(traceback.StackSummary.extract(reversed(inside)).format())
 
 
-RUNS = {"_run_outermost", "_run_inside"}  # the functions that run turns; callbacks are further inside
+# The functions that run turns; callbacks are further inside.
+RUNS = {NestedRuns._run.__code__, NestedRuns._run_inside.__code__}

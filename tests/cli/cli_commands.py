@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-PATIENCE = 90
+PATIENCE = 200
 FERRIO = (sys.executable, "-m", "ferrio")
 PYTHON = (sys.executable,)
 

@@ -32,6 +32,11 @@ impl<H> Ready<H> {
         self.ring.borrow_mut().pop_front()
     }
 
+    /// Gives back a word that was taken and could not be run: it is the next again.
+    pub fn put_back(&self, word: H) {
+        self.ring.borrow_mut().push_front(word);
+    }
+
     /// How many words wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -80,6 +85,16 @@ mod tests {
         (0..200).for_each(|n| ready.push(n));
         assert_eq!((0..200).map(|_| ready.pop()).collect::<Vec<_>>(), (0..200).map(Some).collect::<Vec<_>>());
         assert!(ready.is_empty());
+    }
+
+    #[test]
+    fn a_word_that_was_put_back_is_the_next() {
+        let ready = Ready::new();
+        (0..3).for_each(|n| ready.push(n));
+        if let Some(first) = ready.pop() {
+            ready.put_back(first);
+        }
+        assert_eq!((0..4).map(|_| ready.pop()).collect::<Vec<_>>(), [Some(0), Some(1), Some(2), None]);
     }
 
     #[test]

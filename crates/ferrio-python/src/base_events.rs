@@ -3,6 +3,8 @@
 //! Python's `ferrio.unix_events.Loop` is this type and `asyncio.SelectorEventLoop`, in this order: methods given here
 //! win, everything else (argument checks, connecting, serving, executors, exception handlers) is the running version's
 //! own. Sockets are in `selector_events`, running in `run`.
+//!
+//! Over 500 lines because all ways to queue a callback belong together, with what a loop knows of itself.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
@@ -17,19 +19,19 @@ use pyo3::types::{PyDict, PyFloat, PyString};
 use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::events::{AnyHandle, Handle, TimerHandle, list};
-use crate::exceptions::{loop_closed, os_error};
+use crate::exceptions::{leaves_the_loop, loop_closed, os_error};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context, plain_number};
 use crate::ffi::current::Last;
-use crate::ffi::heap_type::{Native, Place, Visitor, class_version, try_state, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, class_version, owner, try_state, type_object};
 use crate::ffi::instances::track;
 use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::registry;
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
 use crate::loop_time::moment;
-use crate::outcome::direct;
 use crate::task_factory::is_replaced;
 use crate::{run, support};
 
@@ -108,6 +110,10 @@ impl BaseLoop {
         self.stopping.get()
     }
 
+    pub(crate) fn forget_stop(&self) {
+        self.stopping.set(false);
+    }
+
     pub(crate) fn timer_cancelled(&self) {
         if let Some(engine) = &*self.engine.borrow() {
             engine.timers().note_cancelled();
@@ -131,16 +137,35 @@ impl BaseLoop {
             self.check(this, method, &call)?;
         }
         let handle = Handle::create(this, call, context)?;
-        if self.is_debug()
-            && let Some(state) = try_state::<Handle>(&handle)
-        {
-            state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
+        if self.is_debug() {
+            note_caller(&handle)?;
         }
         if self.thread.borrow().is_none() {
             track(&handle);
         }
         engine.call_soon(Word::handle(handle.clone()));
         Ok((handle, engine))
+    }
+
+    /// Queues what was waiting for something that has happened: nobody would call it a second time. In debug mode, a signal's
+    /// handler may raise in the checks: that is not their judgement.
+    fn soon_at_any_rate(&self, this: &Bound<'_, PyAny>, call: Call, context: Ref) -> PyResult<()> {
+        let py = this.py();
+        let engine = self.engine()?;
+        let checked = if self.is_debug() { self.check(this, "call_soon", &call) } else { Ok(()) };
+        if checked.as_ref().is_err_and(|error| !leaves_the_loop(py, error)) {
+            return checked;
+        }
+        let handle = Handle::create(this, call, context)?;
+        if self.thread.borrow().is_none() {
+            track(&handle);
+        }
+        if !self.is_debug() {
+            engine.call_soon(Word::handle(handle));
+            return Ok(());
+        }
+        engine.call_soon(Word::handle(handle.clone()));
+        run::both(py, checked, note_caller(&handle))
     }
 
     /// Schedules a callback: the body of `call_later` and `call_at`.
@@ -167,11 +192,17 @@ impl BaseLoop {
         Ok(timer.unbind())
     }
 
+    /// Whether nobody has put something in the place of what queues.
+    #[inline]
+    fn queues_natively(&self, this: &Bound<'_, PyAny>) -> bool {
+        self.notice_class(this);
+        !self.foreign_call_soon.get()
+    }
+
     /// Whether what is queued may go to the ring directly.
     #[inline]
     pub(crate) fn queues_directly(&self, this: &Bound<'_, PyAny>) -> bool {
-        self.notice_class(this);
-        !self.debug.get() && !self.foreign_call_soon.get()
+        !self.debug.get() && self.queues_natively(this)
     }
 
     /// Whether what waits for a time may go to the timers directly.
@@ -262,20 +293,24 @@ impl BaseLoop {
         Ok(self.debug.get())
     }
 
+    fn run_outermost(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        run::outermost(self, this)
+    }
+
     /// Runs turns until `stop()`.
     fn run_turns(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_foreign(this)?;
+        self.notice_replaced(this)?;
         run::until_stopped(self, this)
     }
 
     /// Runs one turn; for test tools that step a loop by hand.
     fn run_once(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_foreign(this)?;
+        self.notice_replaced(this)?;
         run::once(self, this)
     }
 
     fn notice_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_foreign(this)
+        self.notice_replaced(this)
     }
 
     fn poller(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -349,23 +384,25 @@ impl BaseLoop {
     }
 
     fn set_thread_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let thread = (!value.is_none()).then(|| value.clone().unbind());
-        let old = self.thread.replace(thread);
-        drop(old);
+        self.set_thread((!value.is_none()).then(|| value.clone()));
         Ok(())
     }
 
-    /// As `notice_foreign`, where a class was changed since.
+    pub(crate) fn set_thread(&self, thread: Option<Bound<'_, PyAny>>) {
+        drop(self.thread.replace(thread.map(Bound::unbind)));
+    }
+
+    /// As `notice_replaced`, where a class was changed since.
     #[inline]
     pub(crate) fn notice_class(&self, this: &Bound<'_, PyAny>) {
         let version = class_version(this);
         if version != self.class_version.get() || version == 0 {
             // What cannot be looked up is not replaced.
-            drop(self.notice_foreign(this));
+            drop(self.notice_replaced(this));
         }
     }
 
-    /// Whether an attribute of this name is one that `notice_foreign` looks for.
+    /// Whether an attribute of this name is one that `notice_replaced` looks for.
     pub(crate) fn is_noticed(name: &Bound<'_, PyAny>) -> bool {
         let py = name.py();
         let names = [
@@ -380,7 +417,7 @@ impl BaseLoop {
 
     /// `time` may be a subclass's own, or an attribute of the instance; so may what makes and schedules things be.
     #[cold]
-    pub(crate) fn notice_foreign(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn notice_replaced(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let name = intern!(py, "time");
         let native = type_object::<BaseLoop>(py)?.getattr(name)?;
@@ -419,6 +456,7 @@ impl Native for BaseLoop {
                 c"is_running" c"Whether the loop runs." => is_running,
                 c"is_closed" c"Whether the loop was closed." => is_closed,
                 c"get_debug" c"Whether debug mode is on." => debug_on,
+                c"_run_outermost" c"Run until stop() is called, as the thread's running loop." => run_outermost,
                 c"_run_turns" c"Run until stop() is called." => run_turns,
                 c"_run_once" c"Run one turn." => run_once,
                 c"_notice_time" c"Find out whether a subclass has a clock of its own." => notice_time,
@@ -450,6 +488,9 @@ impl Native for BaseLoop {
             && let Some(engine) = &*engine
         {
             engine.for_each(|word| word.traverse(visitor));
+        }
+        if self.keeps_tasks.get() {
+            registry::show_kept(owner(self), visitor);
         }
         visitor.raw(self.task_factory.as_ptr());
         if let Ok(own) = self.own_time.try_borrow() {
@@ -496,17 +537,16 @@ pub(crate) fn call_soon(
     context: Ref,
 ) -> PyResult<()> {
     let py = event_loop.py();
-    if let Some(state) = direct(event_loop) {
+    if let Some(state) = try_state::<BaseLoop>(event_loop)
+        && state.queues_natively(event_loop)
+    {
         let mut few = [const { None }; INLINE];
         few[0] = argument.map(|argument| argument.clone().into());
-        let call = Call { callback, arguments: Arguments::Few(few) };
-        let engine = state.engine()?;
-        let handle = Handle::create(event_loop, call, context)?;
-        if state.thread.borrow().is_none() {
-            track(&handle);
-        }
-        engine.call_soon(Word::handle(handle));
-        return Ok(());
+        return state.soon_at_any_rate(
+            event_loop,
+            Call { callback, arguments: Arguments::Few(few) },
+            context,
+        );
     }
     let names = PyDict::new(py);
     names.set_item(intern!(py, "context"), &context)?;
@@ -516,4 +556,13 @@ pub(crate) fn call_soon(
         None => event_loop.call_method(name, (&callback,), Some(&names)),
     }
     .map(drop)
+}
+
+/// Debug mode: has a handle know who made it.
+fn note_caller(handle: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = handle.py();
+    if let Some(state) = try_state::<Handle>(handle) {
+        state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
+    }
+    Ok(())
 }

@@ -3,10 +3,13 @@
 use std::io;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PySystemExit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
+
+use crate::names::Names;
+
+pub(crate) static EXCEPTIONS: Names = Names::of("asyncio.exceptions");
 
 /// Whether asyncio lets `error` leave the loop instead of reporting it.
 pub(crate) fn leaves_the_loop(py: Python<'_>, error: &PyErr) -> bool {
@@ -32,8 +35,7 @@ pub(crate) fn loop_closed() -> PyErr {
 
 /// One of asyncio's own exceptions.
 pub(crate) fn asyncio_error(py: Python<'_>, name: &Bound<'_, PyString>, text: &str) -> PyErr {
-    let made =
-        py.import(intern!(py, "asyncio.exceptions")).and_then(|module| module.call_method1(name, (text,)));
+    let made = EXCEPTIONS.find(py, name).and_then(|class| class.call1((text,)));
     match made {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,
@@ -69,8 +71,7 @@ pub(crate) fn make_asyncio_error<'py>(
     name: &Bound<'py, PyString>,
     arguments: impl pyo3::call::PyCallArgs<'py>,
 ) -> PyErr {
-    let made =
-        py.import(intern!(py, "asyncio.exceptions")).and_then(|module| module.call_method1(name, arguments));
+    let made = EXCEPTIONS.find(py, name).and_then(|class| class.call1(arguments));
     match made {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,
@@ -83,6 +84,5 @@ pub(crate) fn is_asyncio_error<'py>(
     error: &PyErr,
     name: &Bound<'py, PyString>,
 ) -> PyResult<bool> {
-    let class = py.import(intern!(py, "asyncio.exceptions"))?.getattr(name)?;
-    Ok(error.is_instance(py, &class))
+    Ok(error.is_instance(py, &EXCEPTIONS.find(py, name)?))
 }

@@ -29,6 +29,7 @@ mod gather;
 mod locks;
 mod loop_time;
 mod marks;
+mod names;
 mod nesting;
 mod once;
 mod operations;
@@ -78,6 +79,8 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     types::add_all(module)?;
+    support::prepare(module.py())?;
+    run::prepare(module.py())?;
     module.add_class::<clients::Clients>()?;
     module.add_function(wrap_pyfunction!(ffi::registry::all, module)?)?;
     module.add_function(wrap_pyfunction!(resolver::literal_address, module)?)?;

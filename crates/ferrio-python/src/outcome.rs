@@ -23,6 +23,7 @@ use crate::ffi::call::copy_context;
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
+use crate::run::both;
 use crate::waiters::{Waiter, Waiters};
 use crate::{step, support};
 
@@ -149,7 +150,11 @@ impl Outcome {
     }
 
     pub(crate) fn has_loop(&self, event_loop: &Bound<'_, PyAny>) -> bool {
-        self.event_loop.as_ptr() == event_loop.as_ptr()
+        self.is_of_loop(event_loop.as_ptr())
+    }
+
+    pub(crate) fn is_of_loop(&self, event_loop: *mut pyo3::ffi::PyObject) -> bool {
+        self.event_loop.as_ptr() == event_loop
     }
 
     /// The loop; an error where `__init__` was never called.
@@ -482,7 +487,11 @@ impl Outcome {
             Waiters::None => Ok(()),
             Waiters::One(waiter) => waiter.wake(this, event_loop),
             Waiters::Many(all) => {
-                all.into_iter().map(|waiter| waiter.wake(this, event_loop)).fold(Ok(()), PyResult::and)
+                let mut result = Ok(());
+                for waiter in all {
+                    result = both(this.py(), result, waiter.wake(this, event_loop));
+                }
+                result
             }
         }
     }

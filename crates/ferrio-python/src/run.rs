@@ -3,6 +3,9 @@
 //! An exception that leaves the loop (KeyboardInterrupt, SystemExit, and whatever an exception handler raises) leaves
 //! the words after it queued, as asyncio does: the loop can run again, or be closed.
 //!
+//! Invariant WHOLE: a signal's handler may raise wherever Python code runs, and nothing is lost by that: a word that was taken
+//! is run or put back, what was left runs whatever else failed, and leaving the loop is done to its end.
+//!
 //! A callback may run its loop again, where the program asked for that (`ferrio.nested`): an inner run takes words from the
 //! same ring, and the batch around it goes on with what it finds there. No borrow is alive while a word runs.
 
@@ -12,12 +15,56 @@ use std::time::Duration;
 use ferrio_engine::{Loop, Plan};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::os_error;
 use crate::ffi::call::{check_signals, wait_detached};
 use crate::ffi::word::Word;
+use crate::names::Names;
 use crate::{audit, nesting, support, virtual_time};
+
+/// A run that is not inside another: the thread has a running loop from here on, and none afterwards, whatever comes.
+pub(crate) fn outermost(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = this.py();
+    this.call_method1(intern!(py, "_set_coroutine_origin_tracking"), (state.is_debug(),))?;
+    let hooks = SYS.find(py, intern!(py, "get_asyncgen_hooks"))?.call0()?;
+    let result = enter(state, this).and_then(|()| until_stopped(state, this));
+    both(py, result, leave(state, this, &hooks))
+}
+
+/// Only functions of C are called here and in `leave`: no signal's handler gets in between.
+fn enter(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = this.py();
+    state.notice_replaced(this)?;
+    state.set_thread(Some(THREAD.find(py, intern!(py, "get_ident"))?.call0()?));
+    let first = this.getattr(intern!(py, "_asyncgen_firstiter_hook"))?;
+    let last = this.getattr(intern!(py, "_asyncgen_finalizer_hook"))?;
+    SYS.find(py, intern!(py, "set_asyncgen_hooks"))?.call1((first, last))?;
+    EVENTS.find(py, intern!(py, "_set_running_loop"))?.call1((this,)).map(drop)
+}
+
+fn leave(state: &BaseLoop, this: &Bound<'_, PyAny>, hooks: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = this.py();
+    state.forget_stop();
+    state.set_thread(None);
+    let none = EVENTS.find(py, intern!(py, "_set_running_loop")).and_then(|set| set.call1((py.None(),)));
+    let restored = SYS
+        .find(py, intern!(py, "set_asyncgen_hooks"))
+        .and_then(|set| set.call1(hooks.cast::<PyTuple>()?.to_owned()));
+    // Python code, hence the last.
+    let tracked = this.call_method1(intern!(py, "_set_coroutine_origin_tracking"), (false,));
+    both(py, both(py, none.map(drop), restored.map(drop)), tracked.map(drop))
+}
+
+static SYS: Names = Names::of("sys");
+static THREAD: Names = Names::of("_thread");
+static EVENTS: Names = Names::of("asyncio.events");
+
+/// What running needs, known from the import on.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    [&SYS, &THREAD, &EVENTS].into_iter().try_for_each(|names| names.known(py).map(drop))
+}
 
 /// Runs turns until `stop()` was called; the turn in which it was called runs to its end.
 pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -25,13 +72,13 @@ pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResu
     let _current = engine.core().enter();
     let _inside = nesting::enter();
     engine.poll_next_turn();
-    run_left_words(this.py(), &engine)?;
-    let result = loop {
-        match turn(state, this, &engine) {
-            Ok(()) if !state.is_stopping() => {}
-            result => break result,
+    let mut result = run_left_words(this.py(), &engine);
+    while result.is_ok() {
+        result = turn(state, this, &engine);
+        if state.is_stopping() {
+            break;
         }
-    };
+    }
     engine.ready().for_each(|word| word.track_if_shared(this.py()));
     result
 }
@@ -90,8 +137,11 @@ pub(crate) fn poll(py: Python<'_>, engine: &Loop<Word>, timeout: Option<Duration
 fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
     let _running = engine.callback().enter();
     let result = words(state, this, engine);
-    let result =
-        if engine.callback().left_words() { result.and(run_left_words(this.py(), engine)) } else { result };
+    let result = if engine.callback().left_words() {
+        both(this.py(), result, run_left_words(this.py(), engine))
+    } else {
+        result
+    };
     if cfg!(debug_assertions) && result.is_ok() {
         audit::check(state, this, engine);
     }
@@ -105,8 +155,11 @@ fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
         if state.is_debug() {
             watched(state, this, engine, word)?;
         } else {
-            if !word.is_step() {
-                state.last_task.forget(this)?;
+            if !word.is_step()
+                && let Err(error) = state.last_task.forget(this)
+            {
+                engine.ready().put_back(word);
+                return Err(error);
             }
             word.run(py)?;
         }
@@ -121,28 +174,56 @@ fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
 /// the answer to what it wrote.
 #[cold]
 pub(crate) fn run_left_words(py: Python<'_>, engine: &Loop<Word>) -> PyResult<()> {
-    engine.callback().take_words().into_iter().map(|word| word.run(py)).fold(Ok(()), PyResult::and)
+    let mut result = Ok(());
+    for word in engine.callback().take_words() {
+        result = both(py, result, word.run(py));
+    }
+    result
+}
+
+/// The first error; a second one is reported where nobody can catch it, as that of a finalizer is.
+pub(crate) fn both(py: Python<'_>, first: PyResult<()>, second: PyResult<()>) -> PyResult<()> {
+    if let (Err(_), Err(error)) = (&first, &second) {
+        error.clone_ref(py).write_unraisable(py, None);
+    }
+    first.and(second)
 }
 
 /// Debug mode: the running handle is known by name, and a slow one is reported.
 fn watched(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>, word: Word) -> PyResult<()> {
     let py = this.py();
+    let handle = word.as_handle(py);
     let object = word.as_object(py);
-    let is_handle = word.as_handle(py).is_some();
-    let current = intern!(py, "_current_handle");
-    if is_handle {
-        this.setattr(current, &object)?;
-    }
-    let begin = state.now(this, engine)?.as_secs_f64();
+    let begin = match announce(state, this, engine, handle.as_ref()) {
+        Ok(begin) => begin,
+        Err(error) => {
+            engine.ready().put_back(word);
+            return Err(error);
+        }
+    };
     let result = word.run(py);
-    state.last_task.forget(this)?;
-    let elapsed = state.now(this, engine)?.as_secs_f64() - begin;
-    this.setattr(current, py.None())?;
-    result?;
-    let limit: f64 = this.getattr(intern!(py, "slow_callback_duration"))?.extract()?;
-    if elapsed >= limit {
-        let report = if is_handle { intern!(py, "slow_callback") } else { intern!(py, "slow_turn") };
+    let forgotten = state.last_task.forget(this);
+    let end = state.now(this, engine);
+    let cleared = this.setattr(intern!(py, "_current_handle"), py.None());
+    let elapsed = end.map(|end| end.as_secs_f64() - begin);
+    both(py, result, both(py, forgotten, cleared))?;
+    let (elapsed, limit) = (elapsed?, this.getattr(intern!(py, "slow_callback_duration"))?);
+    if elapsed >= limit.extract::<f64>()? {
+        let report = if handle.is_some() { intern!(py, "slow_callback") } else { intern!(py, "slow_turn") };
         support::helper(py, report)?.call1((object, elapsed))?;
     }
     Ok(())
+}
+
+/// Says which handle is about to run, and gives the time.
+fn announce(
+    state: &BaseLoop,
+    this: &Bound<'_, PyAny>,
+    engine: &Loop<Word>,
+    handle: Option<&Bound<'_, PyAny>>,
+) -> PyResult<f64> {
+    if let Some(handle) = handle {
+        this.setattr(intern!(this.py(), "_current_handle"), handle)?;
+    }
+    Ok(state.now(this, engine)?.as_secs_f64())
 }

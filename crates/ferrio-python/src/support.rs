@@ -1,26 +1,56 @@
 //! The native side's way back into Python: cold paths whose text and wording are asyncio's, kept in `ferrio._support`.
 
+use pyo3::BoundObject;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyModule, PyString, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::clients::Clients;
+use crate::exceptions::{EXCEPTIONS, cancelled_class};
+use crate::ffi::call::call_tuple;
 use crate::ffi::heap_type::try_state;
+use crate::names::Names;
 
-/// The module `ferrio._support`.
-pub(crate) fn module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
-    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    Ok(MODULE.get_or_try_init(py, || py.import("ferrio._support").map(Bound::unbind))?.bind(py))
+static SUPPORT: Names = Names::of("ferrio._support");
+
+/// Sees to KNOWN, when the extension is imported.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    SUPPORT.known(py)?;
+    EXCEPTIONS.known(py)?;
+    cancelled_class(py).map(drop)
 }
 
-/// A name of that module.
-pub(crate) fn helper<'py>(
-    py: Python<'py>,
-    name: &Bound<'py, pyo3::types::PyString>,
-) -> PyResult<Bound<'py, PyAny>> {
-    module(py)?.getattr(name)
+/// A name of `ferrio._support`.
+pub(crate) fn helper<'py>(py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Helper<'py>> {
+    SUPPORT.find(py, name).map(Helper)
+}
+
+/// A function of `ferrio._support`. It is Python code, in which a daemon thread may end: called as users' code is
+/// (`ffi::call`).
+pub(crate) struct Helper<'py>(Bound<'py, PyAny>);
+
+impl<'py> Helper<'py> {
+    pub(crate) fn call0(&self) -> PyResult<Bound<'py, PyAny>> {
+        self.call1(())
+    }
+
+    pub(crate) fn call1(
+        &self,
+        arguments: impl IntoPyObject<'py, Target = PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let tuple = arguments.into_pyobject(self.0.py()).map_err(Into::into)?;
+        call_tuple(&self.0, tuple.into_bound().as_any())
+    }
+}
+
+impl<'py> std::ops::Deref for Helper<'py> {
+    type Target = Bound<'py, PyAny>;
+
+    fn deref(&self) -> &Bound<'py, PyAny> {
+        &self.0
+    }
 }
 
 /// Whether debug mode is on, for any kind of loop.

@@ -49,8 +49,8 @@ pub(crate) struct Task {
     pub(crate) must_cancel: Cell<bool>,
     log_destroy_pending: Cell<bool>,
     entry: Entry,
-    /// Itself, as long as its loop keeps it. The collector is not shown this reference, and so takes the task for one that
-    /// somebody outside knows.
+    /// Itself, as long as its loop keeps it. The collector is shown this reference by the loop (`registry::show_kept`): such
+    /// a task is garbage only together with its loop. Emptied before the task leaves the registry.
     kept: Slot,
 }
 
@@ -142,6 +142,11 @@ impl Task {
     /// Its loop keeps it no longer.
     pub(crate) fn let_go(&self) {
         drop(self.kept.take());
+    }
+
+    /// Whether it is kept, and by the loop at `event_loop`.
+    pub(crate) fn is_kept_by(&self, event_loop: *mut raw::PyObject) -> bool {
+        !self.kept.is_empty() && self.outcome.is_of_loop(event_loop)
     }
 
     pub(crate) fn context_of<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
@@ -318,6 +323,7 @@ impl Shown for Task {
 impl Finalized for Task {
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         // A report may keep it alive; that does not make it one of the tasks again.
+        self.let_go();
         self.entry.delist();
         if self.is_lost() {
             let message = "Task was destroyed but it is pending!";
@@ -395,6 +401,7 @@ impl Native for Task {
     }
 
     fn clear(&self) {
+        self.let_go();
         self.outcome.clear();
         for slot in [&self.coroutine, &self.context, &self.name, &self.waits_for, &self.error] {
             drop(slot.take());

@@ -25,9 +25,9 @@ def compiled(source: str | bytes, file_name: str) -> CodeType:
     return code
 
 
-def run(code: CodeType, stage: ModuleType) -> None:
-    """Run it in `stage`, which is `__main__`."""
-    _apart(partial(exec, code, vars(stage)))
+def run(code: CodeType, stage: ModuleType, of_file: bool = False) -> None:
+    """Run it in `stage`, which is `__main__`. When a file's code has ended, python takes the file's name away again."""
+    _apart(partial(exec, code, vars(stage)), partial(_unname, stage) if of_file else None)
 
 
 def run_main_of(name: str, alter_argv: bool) -> str:
@@ -45,20 +45,26 @@ def run_main_of(name: str, alter_argv: bool) -> str:
     return ""
 
 
-def _apart(start: Callable[[], _T]) -> _T:
-    """Call what has no Python frame of its own, and hide ours from whoever reports an exception."""
+def _apart(start: Callable[[], _T], end: Callable[[], None] | None = None) -> _T:
+    """Call what has no Python frame of its own, and hide ours from whoever reports an exception.
+
+    `end` is called after the report; not at all where the program leaves by SystemExit.
+    """
     try:
-        return start()
+        result = start()
     except SystemExit:
         raise
     except BaseException as error:
         assert error.__traceback__ is not None
-        _hide(error.__traceback__.tb_next)
+        _hide(error.__traceback__.tb_next, end)
         raise
+    if end:
+        end()
+    return result
 
 
-def _hide(own: TracebackType | None) -> None:
-    """Have sys.excepthook, which the interpreter is about to call, see the traceback `own`."""
+def _hide(own: TracebackType | None, end: Callable[[], None] | None) -> None:
+    """Have sys.excepthook, which the interpreter is about to call, see the traceback `own`; then call `end`."""
     if not hasattr(sys, "excepthook"):
         return
     hook = sys.excepthook
@@ -66,9 +72,23 @@ def _hide(own: TracebackType | None) -> None:
     def report(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
         sys.excepthook = hook
         sys.last_traceback = own
-        hook(kind, error.with_traceback(own), own)
+        try:
+            hook(kind, error.with_traceback(own), own)
+        except SystemExit:
+            raise
+        except BaseException:
+            if end:
+                end()
+            raise
+        if end:
+            end()
 
     sys.excepthook = report
+
+
+def _unname(stage: ModuleType) -> None:
+    for name in ("__file__", "__cached__"):
+        vars(stage).pop(name, None)
 
 
 def _remember(source: str, code: CodeType) -> None:

@@ -58,7 +58,7 @@ def run_input(arguments: list[str]) -> None:
     """`python -`."""
     stage = prepare(["-", *arguments], "")
     stage.__file__, stage.__cached__ = "<stdin>", None  # type: ignore[attr-defined]
-    program.run(program.compiled(sys.stdin.buffer.read(), "<stdin>"), stage)
+    program.run(program.compiled(sys.stdin.buffer.read(), "<stdin>"), stage, of_file=True)
 
 
 def run_script(path: str, arguments: list[str]) -> None:
@@ -78,7 +78,7 @@ def run_script(path: str, arguments: list[str]) -> None:
     stage = prepare([path, *arguments], os.path.dirname(os.path.realpath(path)))
     stage.__file__, stage.__cached__ = file_name, None  # type: ignore[attr-defined]
     stage.__loader__ = SourceFileLoader("__main__", file_name)
-    program.run(_code_of(source, file_name), stage)
+    program.run(_code_of(source, file_name), stage, of_file=True)
 
 
 def _is_importable(path: str) -> bool:

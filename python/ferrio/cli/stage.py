@@ -1,4 +1,8 @@
-"""What a program finds when it starts: sys.argv, sys.path[0], and a `__main__` module that is its own."""
+"""What a program finds when it starts: sys.argv, sys.path[0], and a `__main__` module that is its own.
+
+Invariant: the `__main__` that python made, and the command came from, outlives the program. The interpreter goes on
+using its dictionary when an exception has been reported, without a reference of its own.
+"""
 
 from __future__ import annotations
 
@@ -24,5 +28,9 @@ def prepare(arguments: list[str], path: str, always: bool = False) -> ModuleType
     if sys.version_info < (3, 14):
         stage.__annotations__ = {}
     vars(stage)["__builtins__"] = builtins
+    _made_by_python.append(sys.modules["__main__"])
     sys.modules["__main__"] = stage
     return stage
+
+
+_made_by_python: list[ModuleType] = []

@@ -65,17 +65,7 @@ impl Call {
                 }
                 vectorcall(py, self.callback.as_ptr(), &mut stack, count)
             }
-            // SAFETY: ATTACHED, live objects.
-            Arguments::Many(tuple) => unsafe {
-                let guard = Hang;
-                let result = opaque(unwinding::PyObject_Call as CallObject)(
-                    self.callback.as_ptr(),
-                    tuple.as_ptr(),
-                    ptr::null_mut(),
-                );
-                std::mem::forget(guard);
-                Bound::from_owned_ptr_or_err(py, result)
-            },
+            Arguments::Many(tuple) => call_tuple(&self.callback.bind(py), &tuple.bind(py)),
         };
         result.map(drop)
     }
@@ -87,6 +77,21 @@ impl Call {
             Arguments::Many(tuple) => visitor.raw(tuple.as_ptr()),
         }
     }
+}
+
+/// `callable(*tuple)`.
+pub(crate) fn call_tuple<'py>(
+    callable: &Bound<'py, PyAny>,
+    tuple: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let guard = Hang;
+    // SAFETY: ATTACHED, live objects.
+    let result = unsafe {
+        opaque(unwinding::PyObject_Call as CallObject)(callable.as_ptr(), tuple.as_ptr(), ptr::null_mut())
+    };
+    std::mem::forget(guard);
+    // SAFETY: a new reference, or null and an error.
+    unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }
 }
 
 /// `stack` is one free place, then `count` arguments.

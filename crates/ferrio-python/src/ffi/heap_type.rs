@@ -198,6 +198,11 @@ pub(crate) fn class_version(object: &Bound<'_, PyAny>) -> u32 {
     unsafe { (*object.get_type_ptr()).tp_version_tag }
 }
 
+/// The object whose state this is.
+pub(crate) fn owner<T: Native>(state: &T) -> *mut ffi::PyObject {
+    ptr::from_ref(state).wrapping_byte_offset(-T::place().offset()).cast_mut().cast()
+}
+
 pub(super) fn state_pointer<T: Native>(object: *mut ffi::PyObject) -> *mut T {
     object.wrapping_byte_offset(T::place().offset()).cast()
 }

@@ -51,7 +51,7 @@ pub(crate) unsafe extern "C" fn set_attribute(
             let (state, this, name) = unsafe {
                 (state::<BaseLoop>(this), Borrowed::from_ptr(py, this), Borrowed::from_ptr(py, name))
             };
-            if BaseLoop::is_noticed(&name) { state.notice_foreign(&this).map(|()| 0) } else { Ok(0) }
+            if BaseLoop::is_noticed(&name) { state.notice_replaced(&this).map(|()| 0) } else { Ok(0) }
         },
         -1,
     )

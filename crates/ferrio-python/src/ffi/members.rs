@@ -131,13 +131,17 @@ fn guarded<R>(py: Python<'_>, body: impl FnOnce(Python<'_>) -> PyResult<R>, fail
 /// Runs `body` with the interpreter's token. A panic becomes an exception: no user's process dies of a defect of ours.
 pub(crate) fn entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
     let run = |py: Python<'_>| guarded(py, body, failed);
-    // SAFETY: CPython calls us with its lock held. While it finalises, pyo3 refuses to count us in, and need not.
+    if !is_ending() {
+        return Python::attach(run);
+    }
+    // SAFETY: CPython calls us with its lock held. While it ends, pyo3 refuses to count us in unless it is told to; what is
+    // dropped by somebody who is not counted in would never be let go of.
     unsafe {
-        if is_ending() {
+        if ffi::PyGILState_GetThisThreadState().is_null() {
             return run(Python::assume_attached());
         }
+        Python::attach_unchecked(run)
     }
-    Python::attach(run)
 }
 
 /// Whether the interpreter is on its way out. Objects of ours die even then.

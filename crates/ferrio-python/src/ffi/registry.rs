@@ -14,7 +14,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use slab::Slab;
 
+use super::heap_type::{Visitor, state};
 use super::reference::try_new_ref;
+use crate::tasks::Task;
 
 struct Table {
     /// LISTED; borrowed, while no other code runs.
@@ -63,6 +65,19 @@ pub(crate) fn all(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {
     let tasks = unsafe { &*TABLE.tasks.get() };
     // SAFETY: LISTED.
     tasks.iter().filter_map(|(_, task)| unsafe { try_new_ref(py, *task) }).collect()
+}
+
+/// Shows the collector the references by which the loop at `event_loop` keeps its tasks: they are the loop's, though each
+/// task holds its own, so that a loop which is garbage takes its tasks along.
+pub(crate) fn show_kept(event_loop: *mut ffi::PyObject, visitor: &mut Visitor<'_>) {
+    // SAFETY: see `Sync`; LISTED; the collector's callback changes no task and no list.
+    unsafe {
+        for (_, task) in &*TABLE.tasks.get() {
+            if state::<Task>(*task).is_kept_by(event_loop) {
+                visitor.raw(*task);
+            }
+        }
+    }
 }
 
 /// The number in the name of a task that was given none.
