@@ -322,3 +322,104 @@ async def test_a_waiter_that_cannot_be_woken_keeps_no_other_asleep(loop):
     del loop.call_soon
     await asyncio.sleep(0)
     assert woken == [2]
+
+
+def test_a_step_that_turns_debug_mode_on_leaves_no_task_behind_as_the_current_one():
+    """A task of asyncio's own is stepped next, which refuses to begin while another is current."""
+    loop = ferrio.new_event_loop()
+
+    async def native():
+        loop.set_debug(True)
+
+    async def main():
+        task = loop.create_task(native())
+        await asyncio.sleep(0)
+        return task
+
+    try:
+        assert loop.run_until_complete(asyncio.wait_for(asyncio.tasks._CTask(main(), loop=loop), 5)).done()
+    finally:
+        loop.close()
+
+
+@on_loop
+async def test_what_a_future_raises_has_what_is_handled_as_its_context(loop):
+    async def fails():
+        raise ValueError
+
+    task = loop.create_task(fails())
+    await asyncio.wait([task])
+    failed, cancelled = loop.create_future(), loop.create_future()
+    failed.set_exception(ValueError())
+    cancelled.cancel()
+    calls = [task.result, failed.result, cancelled.result, cancelled.exception, loop.create_future().result]
+    for call in calls:
+        with pytest.raises((ValueError, asyncio.CancelledError, asyncio.InvalidStateError)) as caught:
+            try:
+                raise KeyError
+            except KeyError:
+                call()
+        assert isinstance(caught.value.__context__, KeyError), call
+    with pytest.raises(ValueError) as caught:
+        try:
+            raise KeyError
+        except KeyError:
+            await failed
+    assert isinstance(caught.value.__context__, KeyError)
+
+
+@on_loop
+async def test_what_a_callback_raised_is_reported_with_its_traceback(loop):
+    def fails(*args):
+        raise ValueError
+
+    errors = collect_errors(loop)
+    future = loop.create_future()
+    loop.call_soon(fails)
+    loop.call_later(0, fails)
+    future.add_done_callback(fails)
+    future.set_result(None)
+    await asyncio.sleep(0.01)
+    tracebacks = [error["exception"].__traceback__ for error in errors]
+    assert len(tracebacks) == 3
+    assert all(trace is not None for trace in tracebacks)
+
+
+@pytest.mark.parametrize("kind", ["wait", "gather", "completed"])
+def test_who_waits_for_several_is_woken_when_asyncio_wakes_it(aio, new_loop, kind):
+    """One is done already, and another ends before the turn of the first has come."""
+
+    async def waits(module, futures):
+        if kind == "wait":
+            await module.wait(futures)
+        elif kind == "gather":
+            await module.gather(*futures)
+        else:
+            for future in module.as_completed(futures):
+                await future
+
+    async def main(module, loop):
+        turns, seen = [0], []
+
+        def tick():
+            turns[0] += 1
+            if turns[0] < 12:
+                loop.call_soon(tick)
+
+        done, other = loop.create_future(), loop.create_future()
+        done.set_result(None)
+        task = loop.create_task(waits(module, [done, other]))
+        task.add_done_callback(lambda task: seen.append(turns[0]))
+        loop.call_soon(other.set_result, None)
+        tick()
+        while turns[0] < 12:
+            await module.sleep(0)
+        return seen
+
+    oracle = asyncio.SelectorEventLoop()
+    try:
+        expected = oracle.run_until_complete(main(asyncio, oracle))
+    finally:
+        oracle.close()
+    loop = new_loop()
+    assert loop.run_until_complete(main(aio, loop)) == expected

@@ -148,7 +148,8 @@ impl BaseLoop {
     }
 
     /// Queues what was waiting for something that has happened: nobody would call it a second time. In debug mode, a signal's
-    /// handler may raise in the checks: that is not their judgement.
+    /// handler may raise in the checks: that is not their judgement. So an error that leaves the loop says that it is queued,
+    /// any other one that it is not.
     fn soon_at_any_rate(&self, this: &Bound<'_, PyAny>, call: Call, context: Ref) -> PyResult<()> {
         let py = this.py();
         let engine = self.engine()?;
@@ -165,7 +166,14 @@ impl BaseLoop {
             return Ok(());
         }
         engine.call_soon(Word::handle(handle.clone()));
-        run::both(py, checked, note_caller(&handle))
+        let noted = note_caller(&handle).or_else(|error| {
+            if leaves_the_loop(py, &error) {
+                return Err(error);
+            }
+            error.write_unraisable(py, Some(&handle));
+            Ok(())
+        });
+        run::both(py, checked, noted)
     }
 
     /// Schedules a callback: the body of `call_later` and `call_at`.

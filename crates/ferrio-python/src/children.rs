@@ -9,7 +9,7 @@
 //! and for children that are not ours, a `ChildDone` object is the callback. What a parent does when it is told, it does at
 //! the very turn at which asyncio's done callbacks do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::CStr;
 
@@ -26,6 +26,7 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Called, called_slots};
+use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Io, Turn, Word};
 use crate::futures::exact_outcome;
@@ -56,23 +57,34 @@ pub(crate) trait Parent: Io {
 /// A future, a task.
 pub(crate) type Awaited<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>);
 
-/// Children whose turn comes, in order.
+/// What a parent knows of its children.
 #[derive(Default)]
-pub(crate) struct Due(RefCell<VecDeque<Ref>>);
+pub(crate) struct Due {
+    /// Those whose turn comes, in order.
+    children: RefCell<VecDeque<Ref>>,
+    /// How many of ours are not done. A child may be counted at once only while there are: the last one to be done is
+    /// told at its turn, and with it what all of them mean.
+    pending: Cell<usize>,
+}
 
 impl Due {
-    pub(crate) fn len(&self) -> usize {
-        self.0.borrow().len()
+    /// Whether children of ours are left that are not done.
+    pub(crate) fn waits(&self) -> bool {
+        self.pending.get() > 0
+    }
+
+    fn count_out(&self) {
+        self.pending.set(self.pending.get().saturating_sub(1));
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        if let Ok(due) = self.0.try_borrow() {
+        if let Ok(due) = self.children.try_borrow() {
             due.iter().for_each(|child| visitor.raw(child.as_ptr()));
         }
     }
 
     pub(crate) fn clear(&self) {
-        drop(self.0.take());
+        drop(self.children.take());
     }
 }
 
@@ -106,7 +118,10 @@ pub(crate) fn done(
     child: &Bound<'_, PyAny>,
     event_loop: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    dispatch!(parent, state => queue(state, parent, child, event_loop))
+    dispatch!(parent, state => {
+        state.due().count_out();
+        queue(state, parent, child, event_loop)
+    })
 }
 
 fn queue<P: Parent>(
@@ -122,20 +137,21 @@ fn queue<P: Parent>(
     if exact_outcome(child).is_some_and(|outcome| state.counts(child, outcome)) {
         return Ok(());
     }
-    state.due().0.borrow_mut().push_back(child.clone().into());
-    native.engine()?.call_soon(Word::io::<P>(parent, Turn::Deferred));
+    let engine = native.engine()?;
+    state.due().children.borrow_mut().push_back(child.clone().into());
+    engine.call_soon(Word::io::<P>(parent, Turn::Deferred));
     Ok(())
 }
 
 /// The turn of the child that has waited longest. What goes wrong is reported, as of any callback.
 pub(crate) fn turn<P: Parent>(state: &P, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = this.py();
-    let Some(child) = state.due().0.borrow_mut().pop_front() else { return Ok(()) };
+    let Some(child) = state.due().children.borrow_mut().pop_front() else { return Ok(()) };
     let child = child.into_bound(py);
     match state.told(this, &child) {
-        Err(error) if !leaves_the_loop(py, &error) => {
-            support::helper(py, intern!(py, "child_failed"))?.call1((this, child, error.value(py))).map(drop)
-        }
+        Err(error) if !leaves_the_loop(py, &error) => support::helper(py, intern!(py, "child_failed"))?
+            .call1((this, child, raised::value(py, &error)))
+            .map(drop),
         result => result,
     }
 }
@@ -145,7 +161,10 @@ pub(crate) fn watch(parent: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyRe
     match exact_outcome(child) {
         Some(outcome) if outcome.is_pending() => {
             outcome.add_parent(parent);
-            Ok(())
+            dispatch!(parent, state => {
+                state.due().pending.set(state.due().pending.get() + 1);
+                Ok(())
+            })
         }
         _ => {
             let callback = ChildDone::create(parent)?;
@@ -173,7 +192,12 @@ pub(crate) fn unwatch(
     callback: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     if let Some(outcome) = exact_outcome(child) {
-        outcome.remove_parent(parent);
+        if outcome.remove_parent(parent) {
+            dispatch!(parent, state => {
+                state.due().count_out();
+                Ok(())
+            })?;
+        }
     } else if let Some(callback) = callback {
         child.call_method1(intern!(child.py(), "remove_done_callback"), (callback,))?;
     }

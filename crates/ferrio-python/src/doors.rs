@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::heap_type::{Place, try_state};
 use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
 use crate::protocols::fatal;
 use crate::support;
 use crate::transports::Stream;
@@ -220,6 +221,6 @@ fn reported(this: &Bound<'_, PyAny>, error: PyErr, callback: &str) -> Result<(),
         return Err(Fault::Escape(error));
     }
     let report = support::helper(py, intern!(py, "pipe_callback_failed"))
-        .and_then(|helper| helper.call1((this, callback, error.value(py))));
+        .and_then(|helper| helper.call1((this, callback, raised::value(py, &error))));
     report.map(drop).map_err(Fault::Escape)
 }

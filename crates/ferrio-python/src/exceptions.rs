@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 
+use crate::ffi::raised;
 use crate::names::Names;
 
 pub(crate) static EXCEPTIONS: Names = Names::of("asyncio.exceptions");
@@ -37,7 +38,7 @@ pub(crate) fn loop_closed() -> PyErr {
 pub(crate) fn asyncio_error(py: Python<'_>, name: &Bound<'_, PyString>, text: &str) -> PyErr {
     let made = EXCEPTIONS.find(py, name).and_then(|class| class.call1((text,)));
     match made {
-        Ok(error) => PyErr::from_value(error),
+        Ok(error) => raised::raise(&error),
         Err(error) => error,
     }
 }
@@ -73,7 +74,7 @@ pub(crate) fn make_asyncio_error<'py>(
 ) -> PyErr {
     let made = EXCEPTIONS.find(py, name).and_then(|class| class.call1(arguments));
     match made {
-        Ok(error) => PyErr::from_value(error),
+        Ok(error) => raised::raise(&error),
         Err(error) => error,
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Gathering {
     /// In the order of the arguments; the same one may be there several times.
     children: RefCell<Vec<Ref>>,
     /// How many different ones there are.
-    different: usize,
+    different: Cell<usize>,
     /// How many have been counted.
     finished: Cell<usize>,
     due: Due,
@@ -54,18 +54,37 @@ pub(crate) fn gather<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
         outer.call_method1(intern!(py, "set_result"), (PyList::empty(py),))?;
         return Ok(outer);
     }
+    let mut gathering = None;
+    let gathered = gather_all(py, &args, return_exceptions, &mut gathering);
+    let Some(this) = gathering else { return gathered.and(Err(PyRuntimeError::new_err("no event loop"))) };
+    match (gathered, try_state::<Gathering>(&this)) {
+        (Err(error), Some(state)) => {
+            // Nobody gets it: its children end as they like.
+            state.outcome.cancel(&this, None)?;
+            Err(error)
+        }
+        (gathered, _) => gathered.map(|()| this),
+    }
+}
+
+/// Makes the future that `gather()` returns, with the first child, for whose loop it is. Each child is watched before the
+/// next one is made, and so may begin.
+fn gather_all<'py>(
+    py: Python<'py>,
+    args: &Args<'_, 'py>,
+    return_exceptions: bool,
+    gathering: &mut Option<Bound<'py, PyAny>>,
+) -> PyResult<()> {
     let known = PyDict::new(py);
     let mut event_loop = None;
     let mut children: Vec<Ref> = Vec::with_capacity(args.positional().len());
+    let mut done = Vec::new();
     for argument in args.positional() {
         if let Some(child) = known.get_item(argument)? {
             children.push(child.into());
             continue;
         }
         let child = future_for(&argument, event_loop.as_ref())?;
-        if event_loop.is_none() {
-            event_loop = Some(loop_of(&child)?);
-        }
         if !child.is(argument) {
             // Nobody else can do anything about it.
             match try_state::<Task>(&child) {
@@ -74,16 +93,25 @@ pub(crate) fn gather<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
             }
         }
         known.set_item(argument, &child)?;
-        children.push(child.into());
+        children.push(child.clone().into());
+        let this = if let Some(this) = gathering {
+            this
+        } else {
+            let first = event_loop.insert(loop_of(&child)?);
+            gathering.insert(Gathering::create(first, return_exceptions)?)
+        };
+        if let Some(state) = try_state::<Gathering>(this) {
+            state.different.set(known.len());
+        }
+        // Since Python 3.12, those that are done are seen to at once.
+        if cfg!(Py_3_12) && is_done(&child)? { done.push(child) } else { watch(this, &child)? }
     }
-    let Some(event_loop) = event_loop else { return Err(PyRuntimeError::new_err("no event loop")) };
-    let different = known.len();
-    if different == children.len() {
-        let all: Vec<_> = children.iter().map(|child| child.clone_ref(py)).collect();
-        return Gathering::create(&event_loop, children, all, return_exceptions);
-    }
-    let all = known.values().iter().map(Ref::from).collect();
-    Gathering::create(&event_loop, children, all, return_exceptions)
+    let Some((this, state)) = gathering.as_ref().and_then(|this| Some((this, try_state::<Gathering>(this)?)))
+    else {
+        return Ok(());
+    };
+    state.children.replace(children);
+    done.iter().try_for_each(|child| state.told(this, child))
 }
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
@@ -135,38 +163,20 @@ pub(crate) fn loop_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
 }
 
 impl Gathering {
-    /// `different` are the children without repetition, in order.
-    fn create<'py>(
-        event_loop: &Bound<'py, PyAny>,
-        children: Vec<Ref>,
-        different: Vec<Ref>,
-        return_exceptions: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = event_loop.py();
+    fn create<'py>(event_loop: &Bound<'py, PyAny>, return_exceptions: bool) -> PyResult<Bound<'py, PyAny>> {
         let outcome = Outcome::pending(event_loop.clone().into());
         outcome.note_source(event_loop)?;
         let state = Gathering {
             head: Head::new::<Self>(),
             outcome,
-            children: RefCell::new(children),
-            different: different.len(),
+            children: RefCell::default(),
+            different: Cell::new(0),
             finished: Cell::new(0),
             due: Due::default(),
             return_exceptions,
             cancel_requested: Cell::new(false),
         };
-        let this = alloc_tracked(py, state)?;
-        let Some(state) = try_state::<Gathering>(&this) else { return Ok(this) };
-        let mut done = Vec::new();
-        for child in different {
-            let child = child.into_bound(py);
-            // Since Python 3.12, those that are done are seen to at once.
-            if cfg!(Py_3_12) && is_done(&child)? { done.push(child) } else { watch(&this, &child)? }
-        }
-        for child in done {
-            state.told(&this, &child)?;
-        }
-        Ok(this)
+        alloc_tracked(event_loop.py(), state)
     }
 
     fn cancel(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
@@ -216,9 +226,8 @@ impl Gathering {
 
 impl Parent for Gathering {
     fn counts(&self, _: &Bound<'_, PyAny>, outcome: &Outcome) -> bool {
-        let last = self.finished.get() + self.due.len() + 1 >= self.different;
         // A failure matters, or counts as seen where nobody will be given it any more.
-        if last || (outcome.is_bad() && (!self.return_exceptions || self.outcome.is_done())) {
+        if !self.due.waits() || (outcome.is_bad() && (!self.return_exceptions || self.outcome.is_done())) {
             return false;
         }
         self.finished.set(self.finished.get() + 1);
@@ -239,7 +248,7 @@ impl Parent for Gathering {
                 return self.outcome.fail(this, &error);
             }
         }
-        if self.finished.get() == self.different { self.finish(this) } else { Ok(()) }
+        if self.finished.get() == self.different.get() { self.finish(this) } else { Ok(()) }
     }
 
     fn due(&self) -> &Due {

@@ -32,6 +32,7 @@ use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
 use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::scratch::{SCRATCH, with_scratch};
@@ -203,7 +204,7 @@ impl Coroutine for Operation {
         match self.stage.get() {
             Stage::New => Life::New,
             Stage::Done => Life::Ended,
-            _ => Life::Begun,
+            Stage::Waiting => Life::Begun,
         }
     }
 
@@ -269,7 +270,9 @@ impl Io for Operation {
                 self.result.replace(Some(value));
                 future.call_method1(intern!(py, "set_result"), (py.None(),)).map(drop)
             }
-            Err(error) => future.call_method1(intern!(py, "set_exception"), (error.value(py),)).map(drop),
+            Err(error) => {
+                future.call_method1(intern!(py, "set_exception"), (raised::value(py, &error),)).map(drop)
+            }
         }
     }
 }

@@ -174,7 +174,7 @@ impl Outcome {
     pub(crate) fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.asked(py)?;
         match self.error(py)? {
-            Some(error) => Err(PyErr::from_value(error)),
+            Some(error) => Err(raised::raise(&error)),
             None if self.is_pending() => {
                 Err(asyncio_error(py, intern!(py, "InvalidStateError"), "Result is not set."))
             }
@@ -204,7 +204,7 @@ impl Outcome {
     pub(crate) fn exception<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.asked(py)?;
         match self.state() {
-            State::Cancelled => Err(PyErr::from_value(self.cancelled_error(py)?)),
+            State::Cancelled => Err(raised::raise(&self.cancelled_error(py)?)),
             State::Pending => {
                 Err(asyncio_error(py, intern!(py, "InvalidStateError"), "Exception is not set."))
             }
@@ -368,8 +368,8 @@ impl Outcome {
         self.waiters.borrow_mut().push(Waiter::Parent(parent.clone().into()));
     }
 
-    /// Does not tell `parent` any more.
-    pub(crate) fn remove_parent(&self, parent: &Bound<'_, PyAny>) {
+    /// Does not tell `parent` any more; whether it would have.
+    pub(crate) fn remove_parent(&self, parent: &Bound<'_, PyAny>) -> bool {
         let mut waiters = self.waiters.borrow_mut();
         let (mut kept, mut removed) = (Waiters::None, Vec::new());
         for waiter in waiters.drain() {
@@ -381,7 +381,7 @@ impl Outcome {
         }
         *waiters = kept;
         drop(waiters);
-        drop(removed);
+        !removed.is_empty()
     }
 
     /// Whether it has failed, or was cancelled.

@@ -21,6 +21,7 @@ use crate::datagrams::DatagramTransport;
 use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::call::{call_method1, call_method2, copy_context, in_shared_context, with_python};
 use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::raised;
 use crate::ffi::reference::Ref;
 use crate::ffi::socket::number;
 use crate::protocols::{defer, watch};
@@ -175,7 +176,9 @@ impl PyPackets {
                     return Ok(());
                 };
                 let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
-                helper.call1((event_loop, protocol, name, this, error.value(py), &self.context)).map(drop)
+                helper
+                    .call1((event_loop, protocol, name, this, raised::value(py, &error), &self.context))
+                    .map(drop)
             }
             result => result,
         }
@@ -183,7 +186,7 @@ impl PyPackets {
 
     fn error_received(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
         let name = intern!(py, "error_received");
-        self.call(py, |protocol| call_method1(protocol, name, error.value(py)))
+        self.call(py, |protocol| call_method1(protocol, name, &raised::value(py, error)))
     }
 
     /// Whether the number is still the socket's: it may have been closed behind the transport's back.
@@ -348,9 +351,9 @@ impl PacketProtocol for PyPackets {
             }
             Err(error) if !leaves_the_loop(py, &error) => {
                 let helper = support::helper(py, intern!(py, "fatal_error"))?;
-                helper.call1((this, error.value(py), "Fatal write error on datagram transport"))?;
+                helper.call1((this, raised::value(py, &error), "Fatal write error on datagram transport"))?;
                 if let Some(state) = try_state::<DatagramTransport>(this) {
-                    state.lose(this, error.value(py).clone().into_any().unbind());
+                    state.lose(this, raised::value(py, &error).unbind());
                 }
                 Ok(true)
             }

@@ -152,15 +152,16 @@ fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
     let py = this.py();
     for _ in 0..engine.ready().len() {
         let Some(word) = engine.ready().pop() else { break };
-        if state.is_debug() {
+        let debug = state.is_debug();
+        if (debug || !word.is_step())
+            && let Err(error) = state.last_task.forget(this)
+        {
+            engine.ready().put_back(word);
+            return Err(error);
+        }
+        if debug {
             watched(state, this, engine, word)?;
         } else {
-            if !word.is_step()
-                && let Err(error) = state.last_task.forget(this)
-            {
-                engine.ready().put_back(word);
-                return Err(error);
-            }
             word.run(py)?;
         }
         if engine.callback().is_overdue() {

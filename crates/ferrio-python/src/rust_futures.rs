@@ -16,6 +16,7 @@ use pyo3::types::{PyBytes, PyCFunction, PyDict, PyTuple};
 
 use crate::exceptions::os_error;
 use crate::ffi::call::with_python;
+use crate::ffi::raised;
 
 /// A Python future of the running loop that gets what `future` returns, made into an object by `convert`.
 pub(crate) fn awaitable<T: 'static>(
@@ -87,7 +88,7 @@ fn tell(promise: &Bound<'_, PyAny>, result: PyResult<Py<PyAny>>) -> PyResult<()>
     }
     match result {
         Ok(value) => promise.call_method1(intern!(py, "set_result"), (value,)),
-        Err(error) => promise.call_method1(intern!(py, "set_exception"), (error.value(py),)),
+        Err(error) => promise.call_method1(intern!(py, "set_exception"), (raised::value(py, &error),)),
     }
     .map(drop)
 }

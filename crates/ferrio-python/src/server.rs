@@ -26,6 +26,7 @@ use crate::ffi::call::{copy_context, in_context, in_shared_context};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
 use crate::ffi::reference::Ref;
 use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
@@ -109,7 +110,7 @@ impl Listener {
     /// Out of descriptors or memory: say so, and try again in a while.
     fn pause(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
         let helper = support::helper(py, intern!(py, "accept_exhausted"))?;
-        helper.call1((&self.event_loop, &self.socket, error.value(py), &self.arguments)).map(drop)
+        helper.call1((&self.event_loop, &self.socket, raised::value(py, error), &self.arguments)).map(drop)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn
 use crate::ffi::heap_type::{Native, Place, Visitor};
 use crate::ffi::instances::{alloc_untracked, track};
 use crate::ffi::members::{Members, members};
-use crate::ffi::raised::{COROUTINE, ITERATOR, Wording};
+use crate::ffi::raised::{self, COROUTINE, ITERATOR, Wording};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::Word;
 use crate::futures::{Future, outcome_of};
@@ -147,7 +147,7 @@ impl Sleep {
         if outcome.is_done() {
             self.end();
             return match outcome.error(py)? {
-                Some(error) => Err(PyErr::from_value(error)),
+                Some(error) => Err(raised::raise(&error)),
                 None => Ok(Step::Return(self.answer(py))),
             };
         }
@@ -203,7 +203,7 @@ impl Coroutine for Sleep {
         if self.stage.get() == Stage::Delegated
             && let Some(coroutine) = self.waits_for.bind(this.py())
         {
-            return self.delegate(throw_into(&coroutine, error.value(this.py())));
+            return self.delegate(throw_into(&coroutine, &raised::value(this.py(), &error)));
         }
         self.close(this)?;
         Err(error)

@@ -34,6 +34,7 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Called, called_slots};
+use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::Word;
 use crate::futures::exact_outcome;
@@ -98,9 +99,9 @@ fn step_failed(task: &Task, this: &Bound<'_, PyAny>, error: PyErr, began: bool) 
     let py = this.py();
     let result = if began { Err(error) } else { end_with(task, this, error) };
     match result {
-        Err(error) if !leaves_the_loop(py, &error) => {
-            support::helper(py, intern!(py, "step_failed"))?.call1((this, error.value(py))).map(drop)
-        }
+        Err(error) if !leaves_the_loop(py, &error) => support::helper(py, intern!(py, "step_failed"))?
+            .call1((this, raised::value(py, &error)))
+            .map(drop),
         result => result,
     }
 }
@@ -120,7 +121,9 @@ fn resume(task: &Task, this: &Bound<'_, PyAny>, last: Option<&Last>) -> PyResult
 /// What a future that is done has to throw; also what kept it from saying so.
 fn error_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     match exact_outcome(future) {
-        Some(outcome) => outcome.error(future.py()).unwrap_or_else(|error| Some(value_of(future.py(), error))),
+        Some(outcome) => {
+            outcome.error(future.py()).unwrap_or_else(|error| Some(value_of(future.py(), error)))
+        }
         None => foreign_error(future),
     }
 }
@@ -163,7 +166,7 @@ fn end_with(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> 
     drop(task.error.take());
     drop(task.waits_for.take());
     task.let_go();
-    let value = error.value(this.py()).clone().into_any();
+    let value = raised::value(this.py(), &error);
     task.outcome.fail(this, &value).and(Err(error))
 }
 
@@ -231,21 +234,34 @@ fn raised(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
 
 /// The coroutine yielded: a future to wait for, or None to be run again soon. All else is a mistake, which it is told.
 fn wait_for(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
+    if yielded.is_none() {
+        return soon(task, this).or_else(|error| not_queued(task, this, error));
+    }
     match listen(task, this, &yielded) {
         Ok(true) => {
             task.waits_for.set(yielded);
             cancel_what_it_waits_for(task, this.py())
         }
-        Ok(false) => Ok(()),
+        Ok(false) => {
+            let event_loop = task.outcome.alive(this.py())?;
+            task.waits_for.set(yielded.clone());
+            wake_soon(this.clone().into(), &yielded, &event_loop)
+                .or_else(|error| not_queued(task, this, error))
+                .and(cancel_what_it_waits_for(task, this.py()))
+        }
         Err(error) => throw_soon(task, this, error),
     }
 }
 
-/// Whether the task will be told of what it yielded; else it is queued. An error is for the coroutine: neither is so.
+/// Queueing has failed; an error that leaves the loop has come after it was done.
+#[cold]
+fn not_queued(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+    if leaves_the_loop(this.py(), &error) { Err(error) } else { throw_soon(task, this, error) }
+}
+
+/// Whether the task will be told of what it yielded; else that is done already. An error is for the coroutine: neither is
+/// so.
 fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if yielded.is_none() {
-        return soon(task, this).map(|()| false);
-    }
     if yielded.is(this) {
         return mistake(format!("Task cannot await on itself: {}", this.repr()?));
     }
@@ -257,11 +273,10 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
     if !outcome.blocking.replace(false) {
         return not_awaited(this, yielded);
     }
-    if outcome.is_pending() {
-        outcome.add_task(this);
-    } else {
-        wake_soon(this.clone().into(), yielded, &event_loop)?;
+    if outcome.is_done() {
+        return Ok(false);
     }
+    outcome.add_task(this);
     Ok(true)
 }
 
@@ -269,9 +284,10 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
 #[cold]
 fn throw_soon(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
     let py = this.py();
-    task.error.set(error.value(py).clone().into_any());
-    if let Err(error) = soon(task, this) {
-        return end_with(task, this, error);
+    task.error.set(raised::value(py, &error));
+    match soon(task, this) {
+        Err(other) if !leaves_the_loop(py, &other) => return end_with(task, this, other),
+        _ => {}
     }
     if leaves_the_loop(py, &error) { Err(error) } else { Ok(()) }
 }

@@ -11,6 +11,7 @@ use crate::clients::Clients;
 use crate::exceptions::{EXCEPTIONS, cancelled_class};
 use crate::ffi::call::call_tuple;
 use crate::ffi::heap_type::try_state;
+use crate::ffi::raised;
 use crate::names::Names;
 
 static SUPPORT: Names = Names::of("ferrio._support");
@@ -64,7 +65,7 @@ pub(crate) fn is_debug(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Reports what the callback of `handle` raised to its loop's exception handler.
 pub(crate) fn callback_failed(handle: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
     let py = handle.py();
-    helper(py, intern!(py, "callback_failed"))?.call1((handle, error.value(py))).map(drop)
+    helper(py, intern!(py, "callback_failed"))?.call1((handle, raised::value(py, error))).map(drop)
 }
 
 /// Reports to the loop's exception handler, as asyncio's transports do.
@@ -77,7 +78,7 @@ pub(crate) fn report(
     let py = event_loop.py();
     let context = PyDict::new(py);
     context.set_item(intern!(py, "message"), message)?;
-    context.set_item(intern!(py, "exception"), error.value(py))?;
+    context.set_item(intern!(py, "exception"), raised::value(py, error))?;
     for (name, value) in more {
         context.set_item(name, value)?;
     }

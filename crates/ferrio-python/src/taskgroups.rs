@@ -139,7 +139,7 @@ impl Parent for TaskGroup {
             return false;
         }
         let Ok(tasks) = self.tasks(child.py()) else { return false };
-        tasks.len() > self.due.len() + 1 && tasks.discard(child).is_ok()
+        self.due.waits() && tasks.discard(child).is_ok()
     }
 
     fn told(&self, this: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyResult<()> {

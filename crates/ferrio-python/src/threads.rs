@@ -25,6 +25,7 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
+use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::futures::{Future, exact_outcome};
@@ -311,7 +312,7 @@ impl Io for Job {
         let error = support::helper(py, intern!(py, "convert_exception"))?.call1((result,))?;
         match outcome.fail(&future, &error) {
             // A StopIteration, where the running release has no way to hand it on.
-            Err(error) => outcome.fail(&future, error.value(py)),
+            Err(error) => outcome.fail(&future, &raised::value(py, &error)),
             Ok(()) => Ok(()),
         }
     }

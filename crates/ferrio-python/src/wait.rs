@@ -208,7 +208,7 @@ impl Parent for Waiting {
             Enough::First => true,
             Enough::FirstFailure => outcome.is_bad(),
         };
-        if eventful || self.left.get() <= self.due.len() + 1 {
+        if eventful || !self.due.waits() {
             return false;
         }
         self.left.set(self.left.get() - 1);

@@ -16,6 +16,7 @@ use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
 use crate::ffi::recursion::nested;
 use crate::ffi::reference::Slot;
 use crate::futures::exact_outcome;
@@ -94,24 +95,20 @@ impl WaitFor {
                 Ok(Step::Return(value))
             }
             Err(error) => {
-                self.end(py, Some(error.value(py)))?;
+                self.end(py, Some(&raised::value(py, &error)))?;
                 Err(error)
             }
         }
     }
 
     /// Leaves the timeout, which may put an error of its own in the place of this one.
-    fn end(
-        &self,
-        py: Python<'_>,
-        error: Option<&Bound<'_, pyo3::exceptions::PyBaseException>>,
-    ) -> PyResult<()> {
+    fn end(&self, py: Python<'_>, error: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         self.stage.set(Stage::Done);
         drop(self.awaited.take());
         let Some(timeout) = self.limit.take() else { return Ok(()) };
         let timeout = timeout.into_bound(py);
         match try_state::<Timeout>(&timeout) {
-            Some(state) => state.exit(py, error.map(pyo3::Bound::as_any)),
+            Some(state) => state.exit(py, error),
             None => Ok(()),
         }
     }
@@ -140,7 +137,7 @@ impl Coroutine for WaitFor {
         match self.stage.get() {
             Stage::New => Life::New,
             Stage::Done => Life::Ended,
-            _ => Life::Begun,
+            Stage::Waiting => Life::Begun,
         }
     }
 
@@ -158,7 +155,7 @@ impl Coroutine for WaitFor {
         match (self.stage.get(), self.awaited.bind(py)) {
             // A future has no frame in which something could be raised.
             (Stage::Waiting, Some(inner)) if exact_outcome(&inner).is_none() => {
-                self.advance(py, nested(DEEP, || throw_into(&inner, error.value(py))))
+                self.advance(py, nested(DEEP, || throw_into(&inner, &raised::value(py, &error))))
             }
             (Stage::Waiting, _) => self.advance(py, Err(error)),
             _ => {

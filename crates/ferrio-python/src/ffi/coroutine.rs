@@ -4,7 +4,7 @@ use std::ffi::{CString, c_void};
 use std::ptr;
 
 use pyo3::Borrowed;
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyTypeError};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -13,7 +13,7 @@ use super::awaitable::{stop_with, stopped};
 use super::call::with_python;
 use super::heap_type::{Native, state};
 use super::members::{Members, entry, getter, light_entry, method, one_method};
-use super::raised::{COROUTINE, ITERATOR, Wording, thrown};
+use super::raised::{self, COROUTINE, ITERATOR, Wording, thrown};
 use super::stop::Stop;
 
 /// What one step did.
@@ -172,15 +172,32 @@ unsafe extern "C" fn throw<T: Coroutine>(
             Life::Begun => thrown(this.py(), &args, state.wording()).unwrap_or_else(|mistake| mistake),
             Life::Ended => return thrown(this.py(), &args, &COROUTINE).and(Err(reused())),
         };
-        answer(state.throw(this, error)).map(Bound::unbind)
+        let begun = state.life() == Life::Begun;
+        let step = state.throw(this, error).map_err(|error| {
+            let stops = (begun || cfg!(not(Py_3_12))) && error.is_instance_of::<PyStopIteration>(this.py());
+            if stops { raised_stop(this.py(), &error) } else { error }
+        });
+        answer(step).map(Bound::unbind)
     };
     // SAFETY: CPython calls this for a method of the type of `T`.
     unsafe { method::<false, T, Py<PyAny>>(this, values, positional, names, body) }
 }
 
-unsafe extern "C" fn close<T: Coroutine>(this: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+unsafe extern "C" fn close<T: Coroutine>(
+    this: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
     // SAFETY: CPython calls this for a method of the type of `T`.
     unsafe { getter::<false, T, ()>(this, T::close) }
+}
+
+/// What a coroutine raises in the place of a `StopIteration`, which would say that it has returned.
+fn raised_stop(py: Python<'_>, stop: &PyErr) -> PyErr {
+    let error = PyRuntimeError::new_err("coroutine raised StopIteration");
+    let (value, stop) = (error.value(py), raised::value(py, stop));
+    raised::set_cause(value, &stop);
+    raised::set_context(value, &stop);
+    error
 }
 
 /// What a coroutine says that has ended.

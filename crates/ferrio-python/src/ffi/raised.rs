@@ -10,6 +10,24 @@ use pyo3::types::PyType;
 
 use super::args::Args;
 
+/// What `error` is about, with its traceback, which before Python 3.12 is kept beside it.
+pub(crate) fn value<'py>(py: Python<'py>, error: &PyErr) -> Bound<'py, PyAny> {
+    let value = error.value(py).clone().into_any();
+    if cfg!(not(Py_3_12))
+        && let Some(traceback) = error.traceback(py)
+    {
+        set_traceback(&value, Some(traceback.into_any()));
+    }
+    value
+}
+
+/// Raises `error`, which is an exception, as `raise` does: with what is handled just now as its context.
+pub(crate) fn raise(error: &Bound<'_, PyAny>) -> PyErr {
+    // SAFETY: ATTACHED, an exception and its class.
+    unsafe { ffi::PyErr_SetObject(error.get_type_ptr().cast(), error.as_ptr()) };
+    PyErr::fetch(error.py())
+}
+
 /// The traceback of `error`, which is an exception.
 pub(crate) fn traceback<'py>(error: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     // SAFETY: ATTACHED, an exception; a new reference, or null for none.
@@ -63,7 +81,8 @@ pub(crate) static ITERATOR: Wording = Wording {
 pub(crate) fn thrown(py: Python<'_>, args: &Args<'_, '_>, wording: &Wording) -> PyResult<PyErr> {
     let given = args.only_positional("throw", 1, 3)?;
     if cfg!(Py_3_12) && given.len() > 1 {
-        let text = c"the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
+        let text =
+            c"the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
         PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), text, 1)?;
     }
     let optional = |place: usize| given.get(place).filter(|value| !value.is_none());
@@ -100,7 +119,8 @@ fn normalized(
     traceback: Option<&Bound<'_, PyAny>>,
 ) -> PyErr {
     let py = class.py();
-    let owned = |object: Option<&Bound<'_, PyAny>>| object.map_or(ptr::null_mut(), |it| it.clone().into_ptr());
+    let owned =
+        |object: Option<&Bound<'_, PyAny>>| object.map_or(ptr::null_mut(), |it| it.clone().into_ptr());
     let (mut kind, mut value, mut trace) = (owned(Some(class)), owned(value), owned(traceback));
     // SAFETY: ATTACHED; three owned references or nulls, which the call replaces by others of the kind.
     #[allow(deprecated)]

@@ -24,6 +24,7 @@ use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn
 use crate::ffi::heap_type::{Native, Place, Visitor};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::Stop;
 use crate::futures::{Future, exact_outcome};
@@ -285,7 +286,7 @@ impl Coroutine for Wait {
         match self.stage.get() {
             Stage::New => Life::New,
             Stage::Done => Life::Ended,
-            _ => Life::Begun,
+            Stage::Waiting => Life::Begun,
         }
     }
 
@@ -393,7 +394,7 @@ impl Drop for Wait {
 fn failure(future: &Bound<'_, PyAny>) -> PyResult<Option<PyErr>> {
     let py = future.py();
     match exact_outcome(future) {
-        Some(outcome) if outcome.is_done() => Ok(outcome.error(py)?.map(PyErr::from_value)),
+        Some(outcome) if outcome.is_done() => Ok(outcome.error(py)?.map(|error| raised::raise(&error))),
         None if is_done(future)? => Ok(future.call_method0(intern!(py, "result")).err()),
         _ => Ok(Some(PyRuntimeError::new_err("await wasn't used with future"))),
     }

@@ -26,6 +26,7 @@ use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::buffers::{Exported, KeptBytes};
 use crate::ffi::call::{call_method1, copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::raised;
 use crate::ffi::reference::{Ref, is_last};
 use crate::ffi::word::{Io, Turn, Word};
 use crate::rare::{Item, Rare};
@@ -190,7 +191,9 @@ impl<C> PyProtocol<C> {
             return Ok(());
         };
         let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
-        helper.call1((event_loop, protocol, callback, this, error.value(py), &self.context)).map(drop)
+        helper
+            .call1((event_loop, protocol, callback, this, raised::value(py, error), &self.context))
+            .map(drop)
     }
 
     /// The TLS layer that is the protocol, if one is.
@@ -211,7 +214,7 @@ pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fau
     if leaves_the_loop(py, &error) {
         return Fault::Escape(error);
     }
-    let value = error.value(py).clone().into_any();
+    let value = raised::value(py, &error);
     let report = support::helper(py, intern!(py, "fatal_error"))
         .and_then(|helper| helper.call1((this, &value, message)));
     match report {
@@ -325,7 +328,7 @@ impl<C: Door> Protocol for PyProtocol<C> {
 
     fn write_failed(&self, this: Self::Cx<'_>, error: io::Error) -> Py<PyAny> {
         let error = os_error(&error);
-        let value = error.value(this.py()).clone().into_any().unbind();
+        let value = raised::value(this.py(), &error).unbind();
         match fatal(this, error, C::WRITE_FAILED) {
             Fault::Lose(reason) => reason,
             // The exception handler itself failed: asyncio lets that pass through the caller, we tell the protocol.
@@ -347,11 +350,7 @@ impl<C: Door> Protocol for PyProtocol<C> {
 
     fn callback(&self, this: Self::Cx<'_>) -> Option<u64> {
         let event_loop = self.event_loop.borrow();
-        try_state::<BaseLoop>(event_loop.as_ref()?.bind(this.py()))?
-            .engine
-            .borrow()
-            .as_ref()?
-            .note_write()
+        try_state::<BaseLoop>(event_loop.as_ref()?.bind(this.py()))?.engine.borrow().as_ref()?.note_write()
     }
 
     fn settle_later(&self, this: Self::Cx<'_>) {

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use crate::exceptions::{asyncio_error, leaves_the_loop};
 use crate::ffi::call::{call_method0, call_method1, copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::protocols::{Chunk, Takes, defer};
 use crate::sslproto::session::Cipher;
@@ -192,7 +193,9 @@ impl Around {
                 let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
                 let event_loop = self.event_loop.bind(py);
                 let name = "connection_lost";
-                helper.call1((event_loop, protocol, name, reason, error.value(py), &self.context)).map(drop)
+                helper
+                    .call1((event_loop, protocol, name, reason, raised::value(py, &error), &self.context))
+                    .map(drop)
             }
             told => told.map(drop),
         };
@@ -335,7 +338,7 @@ impl Sides<Cipher> for Around {
 
     fn fatal(&self, this: Cx<'_>, error: PyErr, doing: Doing) -> PyResult<()> {
         let py = this.py();
-        let value = error.value(py).clone().into_any();
+        let value = raised::value(py, &error);
         let below = self.below.bind(py);
         let message = errors::message(py, &error, doing)?;
         self.lose(this, Some(error));

@@ -21,6 +21,7 @@ use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
 use crate::ffi::reference::Slot;
 use crate::streams::protocol::StreamReaderProtocol;
 use crate::streams::reader::{self, StreamReader};
@@ -208,7 +209,7 @@ impl Coroutine for Draining {
             return Err(error);
         };
         self.stage.set(Stage::Running);
-        self.settle(throw_into(&waiting, error.value(py)).map(|sent| match sent {
+        self.settle(throw_into(&waiting, &raised::value(py, &error)).map(|sent| match sent {
             Sent::Yielded(yielded) => (Stage::Asking, Step::Yield(yielded)),
             Sent::Returned(_) => (Stage::Done, Step::Return(py.None().into_bound(py))),
         }))
