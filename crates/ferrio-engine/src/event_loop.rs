@@ -85,6 +85,10 @@ pub struct Loop<H> {
     busy: Cell<u32>,
     /// In how many more turns the poller is asked however busy the loop is.
     expectant: Cell<u32>,
+    /// How many words had been taken when the poller was asked last, and how many of those since ran no code but the door's
+    /// own: what the poller would say has not changed by them.
+    collected: Cell<u64>,
+    quiet: Cell<u64>,
     /// How many turns were planned so far.
     turns: Cell<u64>,
 }
@@ -114,6 +118,8 @@ impl<H: Handle> Loop<H> {
             skipped: Cell::new(0),
             busy: Cell::new(0),
             expectant: Cell::new(0),
+            collected: Cell::new(0),
+            quiet: Cell::new(0),
             turns: Cell::new(0),
         })
     }
@@ -140,6 +146,11 @@ impl<H: Handle> Loop<H> {
     pub fn note_write(&self) -> Option<u64> {
         self.expectant.set(TURNS_AFTER_WRITE);
         self.callback.runs().then(|| self.ready.taken())
+    }
+
+    /// The word that runs calls nobody: it hands on what a descriptor had, and no more.
+    pub fn note_quiet(&self) {
+        self.quiet.set(self.quiet.get() + 1);
     }
 
     /// The timer heap.
@@ -246,14 +257,15 @@ impl<H: Handle> Loop<H> {
         deadlines.into_iter().flatten().min().map(|deadline| deadline.since(now).min(LONGEST_WAIT))
     }
 
-    /// Something is to be run at once: the poller is asked unless the loop was busy for long, wrote nothing, and asked it a
-    /// moment ago.
+    /// Something is to be run at once: the poller is asked unless the loop was busy for long and wrote nothing, or nobody
+    /// has run since it was asked; and that was a moment ago.
     fn plan_busy(&self, now: Time) -> Plan {
         let (asked, skipped) = (self.polled.get(), self.skipped.get());
         let (busy, expectant) = (self.busy.get(), self.expectant.get());
         self.busy.set(busy.saturating_add(1));
         self.expectant.set(expectant.saturating_sub(1));
-        let eager = busy < BUSY_TURNS || expectant > 0;
+        let nobody_ran = self.ready.taken() == self.collected.get() + self.quiet.get();
+        let eager = (busy < BUSY_TURNS || expectant > 0) && !nobody_ran;
         if eager || now < asked || now.since(asked) >= POLL_INTERVAL || skipped >= POLL_TURNS {
             return Plan::Wait(Some(Duration::ZERO));
         }
@@ -287,6 +299,8 @@ impl<H: Handle> Loop<H> {
     pub fn collect(&self, now: Time) {
         self.polled.set(now);
         self.skipped.set(0);
+        self.collected.set(self.ready.taken());
+        self.quiet.set(0);
         self.collect_posts();
         self.core.reactor.dispatch(|fd, direction, once| {
             let word = if once { self.take_watcher(fd, direction) } else { self.watcher(fd, direction) };
@@ -299,8 +313,8 @@ impl<H: Handle> Loop<H> {
     /// Step three, always: posts and timers.
     #[inline]
     pub fn collect_posts(&self) {
-        for word in self.inbox.take() {
-            self.ready.push(word);
+        if !self.inbox.is_empty() {
+            self.inbox.take().into_iter().for_each(|word| self.ready.push(word));
         }
     }
 

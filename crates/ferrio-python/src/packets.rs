@@ -24,7 +24,7 @@ use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::raised;
 use crate::ffi::reference::Ref;
 use crate::ffi::socket::number;
-use crate::protocols::{defer, watch};
+use crate::protocols::{defer, engine_of, watch};
 use crate::scratch::with_scratch;
 use crate::sockets::{ip, tuple};
 use crate::support;
@@ -272,6 +272,9 @@ impl PyPackets {
     /// Sends one packet: false when it has to wait.
     fn send_once(&self, py: Python<'_>, descriptor: &Descriptor, packet: &Packet) -> PyResult<bool> {
         self.check(py)?;
+        if let Some(engine) = engine_of(self.loop_of(py).as_ref()) {
+            engine.note_write();
+        }
         let data = packet.data.as_bytes(py);
         let sent = if self.connected {
             send(descriptor, data)

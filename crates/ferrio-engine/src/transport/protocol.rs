@@ -92,7 +92,7 @@ pub trait Protocol {
     /// Has the transport's `on_deferred` called once, after whatever is queued.
     fn defer(&self, cx: Self::Cx<'_>);
 
-    /// The number of the loop's callback that runs now, if one does.
+    /// Something is written: the number of the loop's callback that does, if one runs.
     fn callback(&self, cx: Self::Cx<'_>) -> Option<u64>;
 
     /// Has the transport's `on_writable` called when the callbacks of this turn have ended, or soon after this one.

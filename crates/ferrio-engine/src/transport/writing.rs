@@ -117,11 +117,8 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// Whether so many bytes, behind nothing, are to be held. Never more than the protocol may have waiting: it is not
     /// told to pause for what there may well be room for.
     fn holds(&self, cx: P::Cx<'_>, length: usize) -> bool {
-        if self.gathering.is_shared() {
-            return false;
-        }
         let Some(callback) = self.protocol.callback(cx) else { return false };
-        if !self.gathering.note(callback) || length > self.most_held() {
+        if self.gathering.is_shared() || !self.gathering.note(callback) || length > self.most_held() {
             return false;
         }
         self.gathering.hold();

@@ -432,7 +432,7 @@ pub(crate) fn defer<T: Io>(this: &Bound<'_, PyAny>, event_loop: Option<&Bound<'_
 }
 
 /// The engine of a loop of ours, while that is open.
-fn engine_of(event_loop: Option<&Bound<'_, PyAny>>) -> Option<Rc<Loop<Word>>> {
+pub(crate) fn engine_of(event_loop: Option<&Bound<'_, PyAny>>) -> Option<Rc<Loop<Word>>> {
     event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok())
 }
 

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
 
-use super::{PyProtocol, fatal};
+use super::{PyProtocol, engine_of, fatal};
 use crate::doors::Door;
 use crate::exceptions::os_error;
 use crate::ffi::buffers::{Exported, bytes_filled_by, filled};
@@ -158,7 +158,12 @@ impl<C: Door> PyProtocol<C> {
         };
         self.remember(count);
         match reader.received(object) {
-            Ok(()) => Ok(Received::Data),
+            Ok(()) => {
+                if let Some(engine) = engine_of(self.event_loop(py).as_ref()) {
+                    engine.note_quiet();
+                }
+                Ok(Received::Data)
+            }
             Err(error) => C::callback_failed(this, error, "data_received").map(|()| Received::Data),
         }
     }
