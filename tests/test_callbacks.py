@@ -341,3 +341,20 @@ async def test_a_method_replaced_while_the_loop_runs_is_called(loop, on_class):
         await asyncio.sleep(0.001)
         await asyncio.create_task(idle())
         assert len(seen) == after
+
+
+@on_loop
+async def test_call_later_goes_by_a_call_at_of_the_programs_own(loop):
+    seen, original = [], loop.call_at
+
+    def call_at(when, callback, *args, context=None):
+        seen.append(args)
+        return original(when, callback, *args, context=context)
+
+    loop.call_at = call_at
+    try:
+        loop.call_later(1000, noop, 1, 2).cancel()
+    finally:
+        del loop.call_at
+    loop.call_later(1000, noop, 3).cancel()
+    assert seen == [(1, 2)]

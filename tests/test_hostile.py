@@ -456,3 +456,32 @@ def test_methods_without_parameters_refuse_arguments(new_loop):
         with pytest.raises(TypeError):
             method(x=1)
     assert not handle.cancelled() and not loop.is_closed()
+
+
+def test_what_a_thread_drops_is_freed_while_another_is_deep_in_the_end_of_a_chain(new_loop):
+    loop, inside, go_on = new_loop(), threading.Event(), threading.Event()
+
+    class Last:
+        def __del__(self):
+            inside.set()
+            go_on.wait(20)
+
+    def drop_chain():
+        result = Last()
+        for _ in range(200):
+            future = loop.create_future()
+            future.set_result(result)
+            result = future
+        del future, result
+
+    thread = threading.Thread(target=drop_chain)
+    thread.start()
+    assert inside.wait(20)
+    try:
+        future = loop.create_future()
+        gone = weakref.ref(future)
+        del future
+        assert gone() is None
+    finally:
+        go_on.set()
+        thread.join()

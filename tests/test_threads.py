@@ -421,3 +421,17 @@ def test_arguments_are_let_go_after_the_run(new_loop):
     loop.stop()
     loop.run_forever()
     assert [ref() for ref in gone] == [None] * 3
+
+
+def test_results_come_by_a_call_soon_threadsafe_of_the_programs_own(new_loop):
+    loop, seen = new_loop(), []
+    original = loop.call_soon_threadsafe
+
+    def call_soon_threadsafe(callback, *args, **names):
+        seen.append(callback)
+        return original(callback, *args, **names)
+
+    loop.call_soon_threadsafe = call_soon_threadsafe
+    assert loop.run_until_complete(loop.run_in_executor(None, int, "3")) == 3
+    assert seen
+    del loop.call_soon_threadsafe

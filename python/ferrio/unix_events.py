@@ -74,10 +74,15 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
             threads = self._default_executor
             if threads is None:
                 threads = self._default_executor = Threads()
-            if type(threads) is Threads:
+            if type(threads) is Threads and not self._posts_by_hand():
                 future: asyncio.Future[Any] = threads.run(self, func, args)
                 return future
         return super().run_in_executor(executor, func, *args)
+
+    def _posts_by_hand(self) -> bool:
+        """Whether results of threads have to come by a `call_soon_threadsafe()` of the program's own."""
+        native = type(self).call_soon_threadsafe is _ferrio.BaseLoop.call_soon_threadsafe
+        return not native or "call_soon_threadsafe" in self.__dict__
 
     # Inexact, since stubtest does not know a TypeVarTuple of a module's own.
     def add_signal_handler(  # type: ignore[override]

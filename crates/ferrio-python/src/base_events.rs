@@ -15,7 +15,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyString};
+use pyo3::types::{PyDict, PyFloat, PyString, PyTuple};
 use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::events::{AnyHandle, Handle, TimerHandle, list};
@@ -54,6 +54,8 @@ pub(crate) struct BaseLoop {
     foreign_call_soon: Cell<bool>,
     /// The same of `call_later`, `call_at` and `create_future`.
     foreign_timers: Cell<bool>,
+    /// The same of `call_at` alone, which `call_later` goes by.
+    foreign_call_at: Cell<bool>,
     /// The same of `create_task`.
     pub(crate) foreign_create_task: Cell<bool>,
     /// Whose step ran last.
@@ -86,6 +88,7 @@ impl BaseLoop {
             own_time: RefCell::default(),
             foreign_call_soon: Cell::new(false),
             foreign_timers: Cell::new(false),
+            foreign_call_at: Cell::new(false),
             foreign_create_task: Cell::new(false),
             last_task: Last::default(),
             task_factory: Slot::default(),
@@ -269,6 +272,10 @@ impl BaseLoop {
             Some(delay) => (now + delay, None),
             None => moment(&PyFloat::new(py, now).add(delay)?)?,
         };
+        self.notice_class(this);
+        if self.foreign_call_at.get() {
+            return call_replaced_at(this, when, &call, &context);
+        }
         self.at(this, "call_later", when, call, context)
     }
 
@@ -434,7 +441,8 @@ impl BaseLoop {
         let futures = is_replaced(this, intern!(py, "create_future"))?;
         self.foreign_call_soon.set(futures || is_replaced(this, intern!(py, "call_soon"))?);
         let later = is_replaced(this, intern!(py, "call_later"))?;
-        self.foreign_timers.set(futures || later || is_replaced(this, intern!(py, "call_at"))?);
+        self.foreign_call_at.set(is_replaced(this, intern!(py, "call_at"))?);
+        self.foreign_timers.set(futures || later || self.foreign_call_at.get());
         self.foreign_create_task.set(is_replaced(this, intern!(py, "create_task"))?);
         self.class_version.set(class_version(this));
         Ok(())
@@ -564,6 +572,24 @@ pub(crate) fn call_soon(
         None => event_loop.call_method(name, (&callback,), Some(&names)),
     }
     .map(drop)
+}
+
+/// `call_at(when, callback, *args, context=context)`, where that is the program's own.
+#[cold]
+fn call_replaced_at(
+    this: &Bound<'_, PyAny>,
+    (when, given): (f64, Option<Ref>),
+    call: &Call,
+    context: &Ref,
+) -> PyResult<Py<PyAny>> {
+    let py = this.py();
+    let when = given.map_or_else(|| PyFloat::new(py, when).into_any(), |given| given.into_bound(py));
+    let arguments = call.tuple(py)?;
+    let first = [when, call.callback.bind(py).to_owned()];
+    let all = PyTuple::new(py, first.into_iter().chain(arguments.iter()).collect::<Vec<_>>())?;
+    let names = PyDict::new(py);
+    names.set_item(intern!(py, "context"), context)?;
+    Ok(this.getattr(intern!(py, "call_at"))?.call(all, Some(&names))?.unbind())
 }
 
 /// Debug mode: has a handle know who made it.

@@ -7,7 +7,7 @@
 //! it leaves when it dies. Kept in the collector's lists it would come back at the age that it had, after `gc.freeze()`
 //! as one that is never looked at; and in the midst of a collection as one that is about to be cleared.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::size_of;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -112,49 +112,81 @@ impl FreeList {
     }
 }
 
-/// How many objects that own one another are freed in each other's frames.
-const DEEPEST: usize = 50;
+/// How many objects that own one another are freed in each other's frames before anybody counts exactly.
+const SHALLOW: usize = 25;
+
+/// How many more then are.
+const DEEP: usize = 25;
 
 /// Objects that have to be freed, but not yet: a chain of handles of which each is an argument of the next would overflow
 /// the stack. CPython's trashcan does the same for its own types; for Python subclasses of ours not on every release.
+///
+/// What nests little is counted for all threads together, which costs an addition. That count may be too high: the end of an
+/// object can run code, in which another thread goes on, or forks. So from `SHALLOW` on each thread counts its own.
+static NESTED: AtomicUsize = AtomicUsize::new(0);
+
+/// What a thread has put off.
 struct Later {
-    /// How many of ours are being freed.
-    depth: AtomicUsize,
-    /// Without references, and off every list and table of the collector's: nobody else gets at one before its destructor
-    /// has run, once. Tasks are still LISTED.
-    list: UnsafeCell<Vec<(ffi::destructor, *mut ffi::PyObject)>>,
+    depth: Cell<usize>,
+    /// Borrowed for a push or a pop only.
+    list: RefCell<Vec<(ffi::destructor, *mut ffi::PyObject)>>,
 }
 
-// SAFETY: as for `FreeList`.
-unsafe impl Sync for Later {}
+thread_local!(static LATER: Later = const { Later { depth: Cell::new(0), list: RefCell::new(Vec::new()) } });
 
-static LATER: Later = Later { depth: AtomicUsize::new(0), list: UnsafeCell::new(Vec::new()) };
+/// That an object is being freed.
+enum Freeing {
+    Shallow,
+    Deep,
+}
 
-impl Later {
-    /// Whether `object` can be freed now, which ends with `leave`; else `dealloc` is called for it later.
-    fn enter(&self, object: *mut ffi::PyObject, dealloc: ffi::destructor) -> bool {
-        let depth = self.depth.load(Ordering::Relaxed);
-        if depth < DEEPEST {
-            self.depth.store(depth + 1, Ordering::Relaxed);
-            return true;
+impl Freeing {
+    /// Whether `object` can be freed now, which ends with `end`; else `dealloc` is called for it later.
+    #[inline]
+    fn begin(object: *mut ffi::PyObject, dealloc: ffi::destructor) -> Option<Freeing> {
+        let depth = NESTED.load(Ordering::Relaxed);
+        if depth >= SHALLOW {
+            return Freeing::begin_deep(object, dealloc);
         }
-        // SAFETY: ATTACHED, and no call into the interpreter.
-        unsafe { (*self.list.get()).push((dealloc, object)) };
-        false
+        NESTED.store(depth + 1, Ordering::Relaxed);
+        Some(Freeing::Shallow)
     }
 
-    fn leave(&self) {
-        let depth = self.depth.load(Ordering::Relaxed);
-        // Half-way up, so that what these own finds room below.
-        if depth <= DEEPEST / 2 {
-            // SAFETY: ATTACHED; the borrow ends with the pop. The call is the one that CPython began.
-            while let Some((dealloc, object)) = unsafe { (*self.list.get()).pop() } {
-                // SAFETY: as above.
-                unsafe { dealloc(object) };
+    /// A thread that has ended its local storage nests no more.
+    #[cold]
+    fn begin_deep(object: *mut ffi::PyObject, dealloc: ffi::destructor) -> Option<Freeing> {
+        let begin = |later: &Later| {
+            let depth = later.depth.get();
+            if depth < DEEP {
+                later.depth.set(depth + 1);
+                return Some(Freeing::Deep);
             }
+            later.list.borrow_mut().push((dealloc, object));
+            None
+        };
+        LATER.try_with(begin).unwrap_or(Some(Freeing::Deep))
+    }
+
+    #[inline]
+    fn end(self) {
+        match self {
+            // Not `fetch_sub`, which locks the bus: nobody else is here (ATTACHED).
+            Freeing::Shallow => NESTED.store(NESTED.load(Ordering::Relaxed) - 1, Ordering::Relaxed),
+            Freeing::Deep => drop(LATER.try_with(Freeing::end_deep)),
         }
-        // Not `fetch_sub`, which locks the bus: nobody else is here (ATTACHED).
-        self.depth.store(self.depth.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+    }
+
+    #[cold]
+    fn end_deep(later: &Later) {
+        let next = || later.list.borrow_mut().pop();
+        // Half-way up, so that what these own finds room below.
+        while later.depth.get() <= DEEP / 2
+            && let Some((dealloc, object)) = next()
+        {
+            // SAFETY: ATTACHED; the call is the one that CPython began.
+            unsafe { dealloc(object) };
+        }
+        later.depth.set(later.depth.get().saturating_sub(1));
     }
 }
 
@@ -175,17 +207,17 @@ pub(super) unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
         if T::KEPT > 0 && class == T::place().object() {
             if state::<T>(this).is_quiet() {
                 keep_or_free::<T>(this);
-            } else if LATER.enter(this, dealloc::<T>) {
+            } else if let Some(freeing) = Freeing::begin(this, dealloc::<T>) {
                 beside_exception(|| keep_or_free::<T>(this));
-                LATER.leave();
+                freeing.end();
             }
             return;
         }
         // An instance of a Python subclass comes from the interpreter's own deallocator, which has taken away what the subclass
         // adds, and leaves the object alone after this call.
-        if LATER.enter(this, dealloc::<T>) {
+        if let Some(freeing) = Freeing::begin(this, dealloc::<T>) {
             end::<T>(this);
-            LATER.leave();
+            freeing.end();
         }
     }
 }

@@ -196,6 +196,13 @@ impl<C> PyProtocol<C> {
             .map(drop)
     }
 
+    /// Tells the engine of its loop something, where that is one of ours and open.
+    fn on_engine<R>(&self, py: Python<'_>, tell: impl FnOnce(&Loop<Word>) -> R) -> Option<R> {
+        let event_loop = self.event_loop.borrow();
+        let engine = try_state::<BaseLoop>(event_loop.as_ref()?.bind(py))?.engine.borrow();
+        Some(tell(engine.as_ref()?))
+    }
+
     /// The TLS layer that is the protocol, if one is.
     fn tls<'a, 'py>(
         &self,
@@ -349,8 +356,7 @@ impl<C: Door> Protocol for PyProtocol<C> {
     }
 
     fn callback(&self, this: Self::Cx<'_>) -> Option<u64> {
-        let event_loop = self.event_loop.borrow();
-        try_state::<BaseLoop>(event_loop.as_ref()?.bind(this.py()))?.engine.borrow().as_ref()?.note_write()
+        self.on_engine(this.py(), Loop::note_write).flatten()
     }
 
     fn settle_later(&self, this: Self::Cx<'_>) {

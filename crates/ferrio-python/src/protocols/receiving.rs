@@ -4,6 +4,7 @@
 
 use std::io;
 
+use ferrio_engine::Loop;
 use ferrio_engine::transport::{Channel, Fault, Received};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
@@ -11,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
 
-use super::{PyProtocol, engine_of, fatal};
+use super::{PyProtocol, fatal};
 use crate::doors::Door;
 use crate::exceptions::os_error;
 use crate::ffi::buffers::{Exported, bytes_filled_by, filled};
@@ -159,9 +160,7 @@ impl<C: Door> PyProtocol<C> {
         self.remember(count);
         match reader.received(object) {
             Ok(()) => {
-                if let Some(engine) = engine_of(self.event_loop(py).as_ref()) {
-                    engine.note_quiet();
-                }
+                self.on_engine(py, Loop::note_quiet);
                 Ok(Received::Data)
             }
             Err(error) => C::callback_failed(this, error, "data_received").map(|()| Received::Data),
