@@ -17,6 +17,7 @@ from asyncio import constants, selector_events, trsock
 from typing import Any
 
 from . import _ferrio
+from ._support import detach
 
 
 class _Extra:
@@ -94,8 +95,6 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
         if owner is not None:
             owner.close()
         if server is not None:
-            from ._support import detach
-
             detach(server, self)
 
 

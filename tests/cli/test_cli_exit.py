@@ -466,3 +466,17 @@ def said(done):
         text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
     lines = [line for line in text.splitlines() if not line.startswith(LEFT_OUT) and "family=1" not in line]
     return done.returncode, sorted(done.stdout.splitlines()), sorted(lines)
+
+
+def test_an_accepted_connection_that_is_left_open_is_let_go_of_without_a_word(tmp_path):
+    (tmp_path / "program.py").write_text(
+        """
+import asyncio, socket
+loop = asyncio.new_event_loop()
+server = loop.run_until_complete(loop.create_server(asyncio.Protocol, "127.0.0.1", 0))
+client = socket.create_connection(server.sockets[0].getsockname())
+loop.run_until_complete(asyncio.sleep(0.01))
+"""
+    )
+    done = run(str(SCRIPT), "run", "program.py", folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
