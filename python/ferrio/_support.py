@@ -66,6 +66,16 @@ def callback_failed(handle: Any, error: BaseException) -> None:
     handle._loop.call_exception_handler(context)
 
 
+def turn_failed(thing: Any, error: BaseException) -> None:
+    """Report what the loop did with a transport, a future or the like when its turn came, and what failed."""
+    loop: Any = asyncio.get_running_loop()
+    try:
+        name = repr(thing)
+    except Exception:
+        name = object.__repr__(thing)
+    loop.call_exception_handler({"message": f"Exception in callback of {name}", "exception": error})
+
+
 if sys.version_info >= (3, 13):
 
     def _source(handle: Any) -> str:

@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::clients::Clients;
-use crate::exceptions::{EXCEPTIONS, cancelled_class};
+use crate::exceptions::{EXCEPTIONS, cancelled_class, leaves_the_loop};
 use crate::ffi::call::call_tuple;
 use crate::ffi::heap_type::try_state;
 use crate::ffi::raised;
@@ -66,6 +66,16 @@ pub(crate) fn is_debug(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
 pub(crate) fn callback_failed(handle: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
     let py = handle.py();
     helper(py, intern!(py, "callback_failed"))?.call1((handle, raised::value(py, error))).map(drop)
+}
+
+/// What the turn of `object` could not deal with goes to the handler of the loop that runs, unless it has to leave that.
+#[cold]
+pub(crate) fn turn_failed(object: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
+    let py = object.py();
+    if leaves_the_loop(py, error) {
+        return Err(error.clone_ref(py));
+    }
+    helper(py, intern!(py, "turn_failed"))?.call1((object, raised::value(py, error))).map(drop)
 }
 
 /// Reports to the loop's exception handler, as asyncio's transports do.

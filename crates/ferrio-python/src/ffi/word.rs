@@ -24,8 +24,8 @@ use super::heap_type::{Native, Visitor, state};
 use super::instances::track;
 use crate::events::{Handle, TimerHandle};
 use crate::futures::Future;
-use crate::step;
 use crate::tasks::Task;
+use crate::{step, support};
 
 const TAGS: usize = 0b111;
 const HANDLE: usize = 0;
@@ -57,7 +57,7 @@ pub(crate) enum Turn {
 
 /// An I/O object: a native type whose words call it directly.
 pub(crate) trait Io: Native {
-    /// Only KeyboardInterrupt and SystemExit are errors here: they leave the loop.
+    /// An error is reported, unless it has to leave the loop.
     fn turn(&self, this: &Bound<'_, PyAny>, turn: Turn) -> PyResult<()>;
 
     /// For one that waits for a time: whether it does not any more.
@@ -134,7 +134,7 @@ impl Word {
         Word::tagged(head.cast(), tag)
     }
 
-    /// Runs it. An error is for the caller: an ordinary one goes to the exception handler, the others leave the loop.
+    /// Runs it. An error leaves the loop: all others were given to the exception handler, which may have raised this one.
     pub(crate) fn run(self, py: Python<'_>) -> PyResult<()> {
         match self.tag() {
             TASK => {
@@ -149,7 +149,10 @@ impl Word {
             },
             // SAFETY: as above.
             FUTURE => unsafe {
-                state::<Future>(self.object()).time_is_up(&Borrowed::from_ptr(py, self.object()))
+                let this = Borrowed::from_ptr(py, self.object());
+                state::<Future>(self.object())
+                    .time_is_up(&this)
+                    .or_else(|error| support::turn_failed(&this, &error))
             },
             // SAFETY: as above.
             TIMER => unsafe {
@@ -162,7 +165,10 @@ impl Word {
                     _ => Turn::Deferred,
                 };
                 // SAFETY: as above.
-                unsafe { (self.head().turn)(py, self.object(), turn) }
+                unsafe {
+                    (self.head().turn)(py, self.object(), turn)
+                        .or_else(|error| support::turn_failed(&Borrowed::from_ptr(py, self.object()), &error))
+                }
             }
         }
     }
