@@ -15,7 +15,7 @@ import socket
 import sys
 
 import pytest
-from helpers import Notes, on_loop, until
+from helpers import Notes, collect_errors, on_loop, until
 
 HOST = "127.0.0.1"
 
@@ -391,3 +391,55 @@ async def test_unix_datagrams(loop, tmp_path):
         await loop.create_datagram_endpoint(
             Log, family=socket.AF_UNIX, remote_addr=os.path.relpath(tmp_path / "missing")
         )
+
+
+# What asyncio does with what is wrong
+
+
+@on_loop
+async def test_a_protocol_without_methods_keeps_the_loop(loop):
+    """A stream protocol by mistake: what is missing is reported."""
+    errors = collect_errors(loop)
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        sock.setblocking(False)
+        transport, _ = await loop.create_datagram_endpoint(asyncio.BaseProtocol, sock=sock)
+        sock.sendto(b"x", sock.getsockname())
+        await until(lambda: errors)
+        assert isinstance(errors[0]["exception"], AttributeError)
+        assert errors[0]["message"].startswith("Exception in callback ")
+        transport.abort()
+        await asyncio.sleep(0)
+
+
+@on_loop
+async def test_sendto_between_close_and_connection_lost(loop):
+    with udp() as (far, address), socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        sock.setblocking(False)
+        transport, protocol = await loop.create_datagram_endpoint(Log, sock=sock)
+        transport.close()
+        transport.sendto(b"late", address)
+        assert far.recv(10) == b"late"
+        await protocol.closed
+
+
+@pytest.mark.parametrize("kind", ["strided", "released"])
+@on_loop
+async def test_sendto_of_what_the_socket_refuses(loop, kind):
+    data = memoryview(b"abcdef")[::2]
+    if kind == "released":
+        data.release()
+    near, far = socket.socketpair(type=socket.SOCK_DGRAM)
+    with far:
+        errors = collect_errors(loop)
+        transport, protocol = await loop.create_datagram_endpoint(Log, sock=near)
+        if kind == "released" and sys.version_info < (3, 13):
+            with pytest.raises(ValueError, match="released"):
+                transport.sendto(data)
+            transport.abort()
+        else:
+            transport.sendto(data)
+            assert transport.is_closing()
+            assert [each["message"] for each in errors] == ["Fatal write error on datagram transport"]
+        await protocol.closed

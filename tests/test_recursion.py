@@ -129,7 +129,10 @@ CASES = {
     "results_in_results": "ended",
     "iterators_in_results": "ended",
 }
-COUNTED = ("chain_of_tasks", "gather_of_gather")  # from 3.14 on the interpreter counts no calls, and these take no stack
+COUNTED = (
+    "chain_of_tasks",
+    "gather_of_gather",
+)  # from 3.14 on the interpreter counts no calls, and these take no stack
 
 
 @pytest.mark.parametrize("case", CASES)

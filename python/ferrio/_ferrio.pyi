@@ -558,12 +558,17 @@ class _Transport:
     @property
     def _gone(self) -> bool: ...
     @property
+    def _abandoned(self) -> bool: ...
+    @property
     def _closing(self) -> bool: ...
     @property
     def _loop(self) -> Any: ...  # None once it is gone
     @property
     def _protocol(self) -> asyncio.BaseProtocol | None: ...
     def _abandon(self) -> None:
+        """Close the descriptor and nothing else, for good."""
+
+    def _disown(self) -> None:
         """Close the descriptor and nothing else."""
 
     def get_protocol(self) -> asyncio.BaseProtocol:

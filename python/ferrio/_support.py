@@ -110,13 +110,26 @@ def protocol_callback_failed(
     context: contextvars.Context,
 ) -> None:
     """Report what a protocol's connection_made() or connection_lost() raised."""
-    callback = getattr(protocol, name)
+    callback = _method(protocol, name)
     callback_failed(asyncio.Handle(callback, (argument,), loop, context), error)
+
+
+def _method(protocol: Any, name: str) -> Any:
+    """A protocol's method, for a report; if there is none, which is what is reported, a function of the name."""
+    try:
+        return getattr(protocol, name)
+    except Exception:
+
+        def missing() -> None:
+            pass
+
+        missing.__qualname__ = missing.__name__ = f"{type(protocol).__qualname__}.{name}"
+        return missing
 
 
 def pipe_callback_failed(transport: Any, name: str, error: BaseException) -> None:
     """Report what a pipe's protocol raised while it was given data."""
-    callback = getattr(transport.get_protocol(), name)
+    callback = _method(transport.get_protocol(), name)
     callback_failed(asyncio.Handle(callback, (), transport._loop), error)
 
 

@@ -21,6 +21,7 @@ class _Pipe:
     _given_extra: dict[str, Any] | None = None
     # Native, in the classes below. So are `_gone`, `_closing` and `_fileno`: methods that use these take any `self`.
     _abandon: Callable[[], None]
+    _disown: Callable[[], None]
     _owner: Any
     _stored_extra: dict[str, Any] | None
 
@@ -56,7 +57,7 @@ class _Pipe:
         """What `__del__` does, where anything is left to do."""
         _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
         owner = self._owner
-        self._abandon()
+        self._disown()
         owner.close()
 
 

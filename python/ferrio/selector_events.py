@@ -40,7 +40,7 @@ class _Extra:
     def _make_extra(self) -> dict[str, Any]:
         extra = dict(self._given_extra or {})
         transport: Any = self  # a class below, which has the rest
-        sock: socket.socket | None = transport._quiet_sock
+        sock: socket.socket | None = transport._last_sock()
         extra["socket"] = transport._shown(sock) if sock is not None else None
         extra["sockname"] = transport._own_end or _ask(sock, "getsockname")
         if "peername" not in extra:
@@ -73,13 +73,29 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
     @property
     def _quiet_sock(self) -> socket.socket | None:
         """The socket object; made when first asked for, where the connection was accepted natively."""
-        if self._gone:
+        if self._gone and self._abandoned:
             return None
+        return self._last_sock()
+
+    def _last_sock(self) -> socket.socket:
+        """The same, also after the end."""
+        if self._abandoned:
+            return self._closed_sock()
         if self._quiet_owner is None:
             self._quiet_owner = socket.socket(fileno=self._quiet_number)
             # The descriptor is so already; the object believes what it is told, and sendfile() asks it in debug mode.
             self._quiet_owner.setblocking(False)
         return self._quiet_owner
+
+    def _closed_sock(self) -> socket.socket:
+        """What is left of the socket: its kind. Its number is somebody else's by now."""
+        owner: socket.socket | None = self._quiet_owner
+        if owner is None:
+            own = self._own_end
+            inet = socket.AF_INET6 if own is not None and len(own) == 4 else socket.AF_INET
+            owner = socket.socket(socket.AF_UNIX if own is None else inet, socket.SOCK_STREAM)
+            owner.close()
+        return owner
 
     def _shown(self, sock: socket.socket) -> trsock.TransportSocket:
         return TransportSocket(sock, self)
@@ -91,7 +107,7 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
         """What `__del__` does, where anything is left to do."""
         _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
         server, owner = self._server, self._quiet_owner
-        self._abandon()
+        self._disown()
         if owner is not None:
             owner.close()
         if server is not None:
@@ -109,6 +125,9 @@ class DatagramTransport(_Extra, _ferrio.DatagramTransport):
         sock: socket.socket | None = self._sock
         return sock
 
+    def _last_sock(self) -> socket.socket | None:
+        return self._quiet_sock
+
     def _shown(self, sock: socket.socket) -> trsock.TransportSocket:
         return trsock.TransportSocket(sock)
 
@@ -116,10 +135,10 @@ class DatagramTransport(_Extra, _ferrio.DatagramTransport):
         return _describe(self, self.is_reading())
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
-        if not self._gone:
+        if not self._gone and not self._abandoned:
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            sock = self._sock
-            self._abandon()
+            sock, _ = self._sock, self._extra  # while there are addresses to ask for
+            self._disown()
             sock.close()
 
 

@@ -29,14 +29,7 @@ WATCHING = (*OPERATIONS, "reader", "writer", "transport")
 FAR = ("send", "send", "send", "shut", "hang_up", "drop", "deaf")
 SIZES = (1, 10, 3000)
 FILES: tuple[Callable[[Any], Any], ...] = (lambda sock: sock, lambda sock: sock, lambda sock: sock.fileno(), str)
-KNOWN = known(
-    {
-        "read-only": "the error is raised by the call, not when it is awaited",
-        "cancel": "a waiter that another has replaced takes the registration of that with it",
-        "mixed": "what waits, and whose event is queued, goes on though an operation has replaced it",
-        "closed": "an operation goes on with the number of a socket that was closed or detached meanwhile",
-    }
-)
+KNOWN = known({})
 Call = tuple[str, int, int]
 
 

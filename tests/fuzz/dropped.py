@@ -27,12 +27,7 @@ PEER = ("send", "shut", "hang_up", "deaf")
 LAST = ("close", "abort", "pause", "info", "collect", "size", "soon close", "write")
 KNOWN = known(
     {
-        "info": "get_extra_info('socket') after the end is None",
-        "soon close": "what __del__ of a protocol closes is not lost",
-        "close": "as soon close",
-        "abort": "as soon close",
-        "write": "as soon close",
-        "stream cycle": "as soon close: StreamWriter's __del__ closes",
+        "write": "whether the transport or its protocol is finalized first is the collector's choice",
     }
 )
 

@@ -181,7 +181,7 @@ impl<H: Handle> Loop<H> {
     }
 
     /// Queues a copy of `word` at each turn at which `fd` is ready in `direction` (only the next one with `once`), in the
-    /// place of the word that is returned.
+    /// place of the word that is returned. A word that was queued keeps its place, too, until it is released or replaced.
     ///
     /// # Errors
     /// When the kernel cannot watch `fd`: it is closed, or a regular file.
@@ -200,6 +200,12 @@ impl<H: Handle> Loop<H> {
         let word = self.take_watcher(fd, direction)?;
         self.core.reactor.ignore(fd, direction);
         Some(word)
+    }
+
+    /// Gives back the word that `is_mine` knows after the one event it waited for: nobody watches for it any more.
+    pub fn release(&self, fd: RawFd, direction: Direction, is_mine: impl FnOnce(&H) -> bool) -> Option<H> {
+        let index = usize::try_from(fd).ok()?;
+        self.watchers.borrow_mut().get_mut(index)?[side(direction)].take_if(|word| is_mine(word))
     }
 
     /// As `unwatch`, if it is the word that `is_mine` knows; another's stays.
@@ -302,9 +308,9 @@ impl<H: Handle> Loop<H> {
         self.collected.set(self.ready.taken());
         self.quiet.set(0);
         self.collect_posts();
-        self.core.reactor.dispatch(|fd, direction, once| {
-            let word = if once { self.take_watcher(fd, direction) } else { self.watcher(fd, direction) };
-            if let Some(word) = word {
+        self.core.reactor.dispatch(|fd, direction| {
+            // Whoever asked for one event keeps the place until `release`: who takes it learns whom to tell.
+            if let Some(word) = self.watcher(fd, direction) {
                 self.ready.push(word);
             }
         });

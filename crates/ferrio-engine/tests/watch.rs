@@ -90,6 +90,9 @@ fn a_watch_once_fires_once_until_asked_again() {
         turn(&door);
         turn(&door);
         assert_eq!(count(&fired), 1);
+        // The word keeps its place, so that who comes next learns whom to tell.
+        assert!(door.engine.release(reader.as_raw_fd(), Direction::Read, |_| false).is_none());
+        assert!(door.engine.release(reader.as_raw_fd(), Direction::Read, |_| true).is_some());
         assert!(door.engine.watcher(reader.as_raw_fd(), Direction::Read).is_none());
     }
 }

@@ -48,6 +48,15 @@ impl<C: Channel> Kept<C> {
         self.owner.take()
     }
 
+    /// The end: as `part`, but a socket, closed as it is, stays for `get_extra_info()`. A pipe is in that dictionary anyway.
+    pub(crate) fn end_of_use(&self) -> Option<Ref> {
+        if C::KIND == Kind::Duplex {
+            self.channel.descriptor().void();
+            return None;
+        }
+        self.part()
+    }
+
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
         visitor.raw(self.owner.slot().as_ptr());
     }

@@ -12,14 +12,17 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::base_events::BaseLoop;
+use crate::exceptions::leaves_the_loop;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::marks::{Marks, shown};
 use crate::packets::{Packet, PyPackets};
+use crate::run::both;
 use crate::server::some;
 use crate::sockets::is_plain;
 use crate::support;
@@ -68,14 +71,20 @@ impl DatagramTransport {
             }
             address = Some(fixed.clone_ref(py));
         }
-        let lost = self.transport.refuse();
+        // asyncio still sends what names its own address, until the socket is closed.
+        let counts = self.packets().address().is_some() || self.transport.is_gone();
+        let lost = if counts { self.transport.refuse() } else { 0 };
         if lost > 0 {
             let helper = support::helper(py, intern!(py, "write_after_loss"))?;
             return helper.call1((lost, "socket.send() raised exception.")).map(drop);
         }
         let data = match data.cast_exact::<PyBytes>() {
             Ok(data) => data.to_owned().unbind(),
-            Err(_) => copied(&data)?.unbind(),
+            Err(_) => match copied(&data, !self.transport.has_queued()) {
+                Ok(data) => data.unbind(),
+                Err(error) if self.transport.has_queued() => return Err(error),
+                Err(error) => return failed(this, &error, "Fatal write error on datagram transport"),
+            },
         };
         self.transport.send(this, Packet { data, address })
     }
@@ -164,6 +173,15 @@ impl DatagramTransport {
         Ok(())
     }
 
+    fn disown(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.transport.disown();
+        Ok(())
+    }
+
+    fn is_abandoned(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.is_abandoned())
+    }
+
     fn is_gone(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_gone())
     }
@@ -208,8 +226,7 @@ impl Io for DatagramTransport {
             }
             Turn::Deferred => {
                 let result = self.transport.on_deferred(this);
-                self.packets().tell_waiter(this.py())?;
-                result
+                both(this.py(), result, self.packets().tell_waiter(this.py()))
             }
         }
     }
@@ -236,7 +253,8 @@ impl Native for DatagramTransport {
                 c"get_protocol" c"The protocol." => get_protocol,
                 c"get_write_buffer_limits" c"The marks of flow control: low, high." => get_limits,
                 c"get_write_buffer_size" c"How many bytes wait to be sent." => buffer_size,
-                c"_abandon" c"Close the descriptor and nothing else." => abandon,
+                c"_abandon" c"Close the descriptor and nothing else, for good." => abandon,
+                c"_disown" c"Close the descriptor and nothing else." => disown,
             }
             methods {
                 c"sendto" c"Send one packet." => sendto,
@@ -245,6 +263,7 @@ impl Native for DatagramTransport {
             }
             attributes {
                 c"_gone" => is_gone;
+                c"_abandoned" => is_abandoned;
                 c"_closing" => is_closing;
                 c"_loop" => event_loop_attribute;
                 c"_protocol" => get_protocol;
@@ -309,6 +328,8 @@ impl BaseLoop {
         if let Some(extra) = some(extra) {
             transport.setattr(intern!(py, "_given_extra"), extra)?;
         }
+        // Endpoints are few, and the socket may be closed before anybody asks.
+        transport.getattr(intern!(py, "_extra"))?;
         self.transports.insert(number, &transport)?;
         if let Some(state) = try_state::<DatagramTransport>(&transport) {
             state.transport.start(&transport);
@@ -317,8 +338,25 @@ impl BaseLoop {
     }
 }
 
-/// What is queued must not change.
-fn copied<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-    let exported = Exported::new(data, false)?;
-    Ok(PyBytes::new(data.py(), exported.as_ref()))
+/// What is queued must not change. What is sent `at_once` has to be in one piece, as asyncio's socket wants it.
+fn copied<'py>(data: &Bound<'py, PyAny>, at_once: bool) -> PyResult<Bound<'py, PyBytes>> {
+    let py = data.py();
+    match Exported::new(data, false) {
+        Ok(exported) => Ok(PyBytes::new(py, exported.as_ref())),
+        Err(error) if at_once => Err(error),
+        Err(_) => Ok(py.get_type::<PyBytes>().call1((data,))?.cast_into()?),
+    }
+}
+
+/// An error that is none of the system's: it leaves the loop, or is reported and ends the transport.
+pub(crate) fn failed(this: &Bound<'_, PyAny>, error: &PyErr, message: &str) -> PyResult<()> {
+    let py = this.py();
+    if leaves_the_loop(py, error) {
+        return Err(error.clone_ref(py));
+    }
+    support::helper(py, intern!(py, "fatal_error"))?.call1((this, raised::value(py, error), message))?;
+    if let Some(state) = try_state::<DatagramTransport>(this) {
+        state.lose(this, raised::value(py, error).unbind());
+    }
+    Ok(())
 }

@@ -59,7 +59,8 @@ macro_rules! common {
                 c"close" c"Close, after what was written." => close,
                 c"is_closing" c"Whether it is closing or closed." => is_closing,
                 c"get_protocol" c"The protocol." => get_protocol,
-                c"_abandon" c"Close the descriptor and nothing else." => abandon,
+                c"_abandon" c"Close the descriptor and nothing else, for good." => abandon,
+                c"_disown" c"Close the descriptor and nothing else." => disown,
             }
             methods {
                 c"set_protocol" c"Set the protocol." => set_protocol,
@@ -67,6 +68,7 @@ macro_rules! common {
             }
             attributes {
                 c"_gone" => is_gone;
+                c"_abandoned" => is_abandoned;
                 c"_polling" => is_polling;
                 c"_loop" => event_loop_attribute;
                 c"_protocol" => get_protocol;
@@ -178,7 +180,7 @@ macro_rules! door {
             }
 
             fn part(this: &Bound<'_, PyAny>) {
-                drop(try_state::<Stream<Self>>(this).and_then(|state| state.kept().part()));
+                drop(try_state::<Stream<Self>>(this).and_then(|state| state.kept().end_of_use()));
             }
 
             fn remember_ends(this: &Bound<'_, PyAny>) {

@@ -8,7 +8,8 @@
 //!
 //! A step that waits yields a future, as any awaitable does; the bytes move when the descriptor is ready and the future
 //! is still wanted, so a cancelled operation loses none. Each attempt asks the socket for its number: one that was closed
-//! meanwhile has none, and whoever has the old one is left alone. A socket whose methods the program replaces, and arguments
+//! meanwhile has none, and whoever has the old one is left alone. Whoever watches a descriptor takes it from an operation that
+//! waits for it, and for good. A socket whose methods the program replaces, and arguments
 //! that are none, are for asyncio's own coroutines. One-shot watching: a wait costs one system call, not two.
 
 use std::cell::{Cell, RefCell};
@@ -36,6 +37,7 @@ use crate::ffi::raised;
 use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::scratch::{SCRATCH, with_scratch};
+use crate::selector_events::displace;
 use crate::sockets::is_plain;
 use crate::support;
 
@@ -78,6 +80,8 @@ pub(crate) struct Operation {
     action: RefCell<Option<Action>>,
     /// The number that is watched, once one is.
     watched: Cell<RawFd>,
+    /// Somebody else watches the descriptor now: as with asyncio, whoever waited before waits for nothing.
+    displaced: Cell<bool>,
     owner: Py<PyAny>,
     event_loop: Py<PyAny>,
     future: RefCell<Option<Py<PyAny>>>,
@@ -93,6 +97,7 @@ impl Operation {
             name: action.name(),
             action: RefCell::new(Some(action)),
             watched: Cell::new(-1),
+            displaced: Cell::new(false),
             owner: owner.clone().unbind(),
             event_loop: this.clone().unbind(),
             future: RefCell::default(),
@@ -176,7 +181,20 @@ impl Operation {
         let Some(direction) = self.action.borrow().as_ref().map(Action::direction) else { return Ok(()) };
         let word = Word::io::<Operation>(this, Turn::Readable);
         let watched = state.engine()?.watch(self.watched.get(), direction, word, true);
-        watched.map(drop).map_err(|error| os_error(&error))
+        let old = watched.map_err(|error| os_error(&error))?;
+        displace(this.py(), old.filter(|old| !self.is_mine(old)))
+    }
+
+    /// After the last event: the place in the loop's table is free.
+    fn release(&self, state: &BaseLoop) {
+        let direction = self.action.borrow().as_ref().map(Action::direction);
+        if let (Ok(engine), Some(direction)) = (state.engine(), direction) {
+            drop(engine.release(self.watched.get(), direction, |word| self.is_mine(word)));
+        }
+    }
+
+    fn is_mine(&self, word: &Word) -> bool {
+        word.is_of(self.head.object())
     }
 
     /// Nobody waits any more.
@@ -188,8 +206,7 @@ impl Operation {
                     && let (Ok(engine), Some(direction)) = (state.engine(), direction)
                 {
                     // Another operation may have taken the place meanwhile.
-                    let mine = |word: &Word| word.is_of(self.head.object());
-                    drop(engine.unwatch_mine(self.watched.get(), direction, mine));
+                    drop(engine.unwatch_mine(self.watched.get(), direction, |word| self.is_mine(word)));
                 }
             });
         }
@@ -260,13 +277,17 @@ impl Io for Operation {
         let Some(future) = self.future.borrow().as_ref().map(|future| future.bind(py).clone()) else {
             return Ok(());
         };
-        if self.stage.get() != Stage::Waiting || future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        if self.displaced.get()
+            || self.stage.get() != Stage::Waiting
+            || future.call_method0(intern!(py, "done"))?.is_truthy()?
+        {
             return Ok(());
         }
         let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else { return Ok(()) };
         match self.attempt(py) {
             Ok(None) => self.watch(this, state),
             Ok(Some(value)) => {
+                self.release(state);
                 self.result.replace(Some(value));
                 future.call_method1(intern!(py, "set_result"), (py.None(),)).map(drop)
             }
@@ -379,6 +400,11 @@ fn recv(py: Python<'_>, socket: &Socket, size: usize) -> PyResult<io::Result<Py<
         })?
     };
     Ok(read.map(|bytes| bytes.into_any().unbind()))
+}
+
+/// Whether `object` is an operation, which then waits for its descriptor no more.
+pub(crate) fn stop_operation(object: &Bound<'_, PyAny>) -> bool {
+    try_state::<Operation>(object).map(|operation| operation.displaced.set(true)).is_some()
 }
 
 /// asyncio's own coroutine of that name.

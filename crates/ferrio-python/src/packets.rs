@@ -17,7 +17,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use rustix::net::RecvFlags;
 
 use crate::base_events::BaseLoop;
-use crate::datagrams::DatagramTransport;
+use crate::datagrams::{DatagramTransport, failed};
 use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::call::{call_method1, call_method2, copy_context, in_shared_context, with_python};
 use crate::ffi::heap_type::{Visitor, try_state};
@@ -25,6 +25,7 @@ use crate::ffi::raised;
 use crate::ffi::reference::Ref;
 use crate::ffi::socket::number;
 use crate::protocols::{defer, engine_of, watch};
+use crate::run::both;
 use crate::scratch::with_scratch;
 use crate::sockets::{ip, tuple};
 use crate::support;
@@ -335,7 +336,7 @@ impl PacketProtocol for PyPackets {
                     let result = self.error_received(py, &error);
                     self.reported(this, "error_received", result)?;
                 }
-                Err(error) => return Err(error),
+                Err(error) => failed(this, &error, "Fatal read error on datagram transport")?,
             }
             if !try_state::<DatagramTransport>(this)
                 .is_some_and(super::datagrams::DatagramTransport::is_reading_now)
@@ -352,14 +353,7 @@ impl PacketProtocol for PyPackets {
             Err(error) if error.is_instance_of::<PyOSError>(py) => {
                 self.error_received(py, &error).map(|()| true)
             }
-            Err(error) if !leaves_the_loop(py, &error) => {
-                let helper = support::helper(py, intern!(py, "fatal_error"))?;
-                helper.call1((this, raised::value(py, &error), "Fatal write error on datagram transport"))?;
-                if let Some(state) = try_state::<DatagramTransport>(this) {
-                    state.lose(this, raised::value(py, &error).unbind());
-                }
-                Ok(true)
-            }
+            Err(error) => failed(this, &error, "Fatal write error on datagram transport").map(|()| true),
             result => result,
         }
     }
@@ -393,7 +387,7 @@ impl PacketProtocol for PyPackets {
             drop(cell.take());
         }
         drop(self.recent.take());
-        result.and(known).and(closed)
+        both(py, both(py, result, known), closed)
     }
 
     fn watch(&self, this: Self::Cx<'_>, direction: Direction, on: bool) {

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 
 use ferrio_engine::Direction;
-use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
@@ -16,6 +16,7 @@ use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::track;
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::Word;
+use crate::operations::stop_operation;
 use crate::run::run_left_words;
 use crate::server::stop_listener;
 use crate::support;
@@ -110,7 +111,7 @@ impl BaseLoop {
         let old = engine
             .watch(number, direction, Word::handle(handle.clone()), false)
             .map_err(|error| os_error(&error))?;
-        cancel(py, old)?;
+        displace(py, old)?;
         Ok(handle.unbind())
     }
 
@@ -133,15 +134,18 @@ impl BaseLoop {
             }
         };
         let found = old.is_some();
-        cancel(py, old)?;
+        displace(py, old)?;
         Ok(found)
     }
 }
 
 /// A watcher that was replaced must not run even when it is queued already.
-fn cancel(py: Python<'_>, word: Option<Word>) -> PyResult<()> {
+pub(crate) fn displace(py: Python<'_>, word: Option<Word>) -> PyResult<()> {
     let Some(object) = word.as_ref().and_then(|word| word.as_object(py)) else { return Ok(()) };
-    if stop_listener(&object) || word.is_some_and(|word| word.as_handle(py).is_none()) {
+    if stop_operation(&object)
+        || stop_listener(&object)
+        || word.is_some_and(|word| word.as_handle(py).is_none())
+    {
         return Ok(());
     }
     object.call_method0(intern!(py, "cancel")).map(drop)
@@ -149,16 +153,31 @@ fn cancel(py: Python<'_>, word: Option<Word>) -> PyResult<()> {
 
 /// The descriptor that `object` is or has; errors as the selectors module words them.
 pub(crate) fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
-    let number: Option<RawFd> = object.extract().ok().or_else(|| {
-        let number = object.call_method0(intern!(object.py(), "fileno")).ok()?;
-        number.extract().ok()
-    });
+    // Of other objects than numbers the selectors module asks for `fileno()`, whatever else they can do.
+    let number = if object.is_instance_of::<PyInt>() {
+        object.extract::<RawFd>()
+    } else {
+        number_of(object)?.extract::<RawFd>()
+    };
     match number {
-        Some(number) if number >= 0 => Ok(number),
-        Some(number) => Err(PyValueError::new_err(format!("Invalid file descriptor: {number}"))),
-        None if object.is_instance_of::<PyInt>() => {
-            Err(PyOverflowError::new_err("Python int too large to convert to C int"))
-        }
-        None => Err(PyValueError::new_err(format!("Invalid file object: {}", object.repr()?))),
+        Ok(number) if number >= 0 => Ok(number),
+        Ok(number) => Err(PyValueError::new_err(format!("Invalid file descriptor: {number}"))),
+        Err(_) => Err(PyOverflowError::new_err("Python int too large to convert to C int")),
     }
+}
+
+/// What `fileno()` of an object says, as an int.
+fn number_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let said = object.call_method0(intern!(py, "fileno"));
+    said.and_then(|number| py.get_type::<PyInt>().call1((number,))).map_err(|error| {
+        let none = error.is_instance_of::<PyAttributeError>(py)
+            || error.is_instance_of::<PyTypeError>(py)
+            || error.is_instance_of::<PyValueError>(py);
+        match object.repr() {
+            Ok(shown) if none => PyValueError::new_err(format!("Invalid file object: {shown}")),
+            Err(unshown) if none => unshown,
+            _ => error,
+        }
+    })
 }

@@ -31,6 +31,7 @@ use crate::ffi::reference::Ref;
 use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::protocols::PyProtocol;
+use crate::selector_events::displace;
 use crate::sockets::{Ends, is_plain};
 use crate::support;
 use crate::transports::{Stream, lent};
@@ -197,7 +198,7 @@ impl BaseLoop {
         let word = Word::io::<Listener>(&listener, Turn::Readable);
         let engine = self.engine()?;
         let old = engine.watch(number, Direction::Read, word, false).map_err(|error| os_error(&error))?;
-        drop(old);
+        displace(py, old)?;
         Ok(true)
     }
 
@@ -220,9 +221,14 @@ impl BaseLoop {
         let mut ends = Ends::default();
         // Now, since the socket may be closed behind the transport's back.
         ends.ask(&descriptor);
+        // The names of a Unix socket are kept where all can be.
+        let nameless = ends.own().is_none();
         let transport = stream(this, descriptor, ends, &protocol, Some(&socket), some(waiter), some(server))?;
         if let Some(extra) = some(extra) {
             transport.setattr(intern!(py, "_given_extra"), extra)?;
+        }
+        if nameless {
+            transport.getattr(intern!(py, "_extra"))?;
         }
         Ok(transport.unbind())
     }

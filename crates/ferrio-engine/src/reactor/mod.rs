@@ -181,9 +181,8 @@ impl Reactor {
         }
     }
 
-    /// Tells every listener of what `wait` found: wakers are woken, `own` is called for the loop's own, with whether it
-    /// was the one event it had asked for.
-    pub fn dispatch(&self, mut own: impl FnMut(RawFd, Direction, bool)) {
+    /// Tells every listener of what `wait` found: wakers are woken, `own` is called for the loop's own.
+    pub fn dispatch(&self, mut own: impl FnMut(RawFd, Direction)) {
         let list = std::mem::take(&mut self.events.borrow_mut().list);
         for event in &list {
             for (direction, ready) in [(Direction::Read, event.read), (Direction::Write, event.write)] {
@@ -205,10 +204,10 @@ impl Reactor {
         }
     }
 
-    fn tell(&self, fd: RawFd, direction: Direction, own: &mut impl FnMut(RawFd, Direction, bool)) {
+    fn tell(&self, fd: RawFd, direction: Direction, own: &mut impl FnMut(RawFd, Direction)) {
         let listener = self.registry.borrow_mut().fired(fd, direction);
         match listener {
-            Listener::Loop { once } => own(fd, direction, once),
+            Listener::Loop { .. } => own(fd, direction),
             Listener::Waker(waker) => waker.wake(),
             Listener::Nobody => {}
         }

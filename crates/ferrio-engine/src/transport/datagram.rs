@@ -82,6 +82,7 @@ pub struct Datagrams<P: PacketProtocol> {
     closing: Cell<bool>,
     lost: Cell<u32>,
     gone: Cell<bool>,
+    closed: Cell<bool>,
     ending: Ending<P::Reason>,
 }
 
@@ -102,6 +103,7 @@ impl<P: PacketProtocol> Datagrams<P> {
             closing: Cell::new(false),
             lost: Cell::new(0),
             gone: Cell::new(false),
+            closed: Cell::new(false),
             ending: Ending::new(),
         }
     }
@@ -159,6 +161,11 @@ impl<P: PacketProtocol> Datagrams<P> {
     /// Whether `connection_lost` ran and the socket is closed.
     pub fn is_gone(&self) -> bool {
         self.gone.get()
+    }
+
+    /// Whether packets wait to be sent.
+    pub fn has_queued(&self) -> bool {
+        !self.queue.borrow().is_empty()
     }
 
     /// Counts a packet that is offered after the end; says how many were before. Zero: it is not the end.
@@ -310,7 +317,19 @@ impl<P: PacketProtocol> Datagrams<P> {
     /// Closes the socket without a word to the protocol: nobody refers to the transport any more.
     pub fn abandon(&self) {
         self.gone.set(true);
+        self.disown();
+    }
+
+    /// As `Transport::disown`.
+    pub fn disown(&self) {
+        self.closed.set(true);
         self.descriptor.close();
+        self.descriptor.void();
+    }
+
+    /// Whether the socket was closed: its number may be another's by now.
+    pub fn is_abandoned(&self) -> bool {
+        self.closed.get()
     }
 
     fn lost(&self, cx: P::Cx<'_>) {
@@ -324,20 +343,23 @@ impl<P: PacketProtocol> Datagrams<P> {
         if self.gone.replace(true) {
             return Ok(());
         }
+        // What was sent after the end, and found no room, is not sent.
+        self.room(cx, false);
         let reason = self.ending.take();
         let result = self.protocol.connection_lost(cx, reason);
+        self.closed.set(true);
         self.descriptor.close();
         result
     }
 
     fn read(&self, cx: P::Cx<'_>, on: bool) {
-        if self.reading.replace(on) != on {
+        if self.reading.replace(on) != on && !self.closed.get() {
             self.protocol.watch(cx, Direction::Read, on);
         }
     }
 
     fn room(&self, cx: P::Cx<'_>, on: bool) {
-        if self.writing.replace(on) != on {
+        if self.writing.replace(on) != on && !self.closed.get() {
             self.protocol.watch(cx, Direction::Write, on);
         }
     }

@@ -51,7 +51,7 @@ struct State {
     closing: Cell<bool>,
     /// No more is to be written.
     ended: Cell<bool>,
-    /// `eof_received` is still to be called before `connection_lost`.
+    /// `eof_received` is the next deferred call, before `connection_lost`.
     eof_pending: Cell<bool>,
     /// Above zero once `connection_lost` is on its way; counts the writes since.
     lost: Cell<u32>,
@@ -147,6 +147,10 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
                 self.read(cx, true);
             }
             return result;
+        }
+        if self.state.eof_pending.replace(false) {
+            let told = self.protocol.eof_received(cx);
+            return told.map(drop).or_else(|fault| self.fail(cx, fault));
         }
         if self.is_lost() { self.finish(cx) } else { Ok(()) }
     }
@@ -273,13 +277,22 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// Closes the channel without a word to the protocol: nobody refers to the transport any more, or nobody ever will.
     pub fn abandon(&self) {
         self.state.gone.set(true);
+        self.disown();
+    }
+
+    /// Closes the channel, whose number is not touched any more. Whoever still refers to the transport may close it, and the
+    /// protocol be told.
+    pub fn disown(&self) {
         self.state.closed.set(true);
         self.channel.descriptor().close();
+        self.channel.descriptor().void();
     }
 
     fn on_end(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
         if C::KIND == Kind::ReadOnly {
+            // Two calls, as with asyncio: each may leave the loop.
             self.state.eof_pending.set(true);
+            self.protocol.defer(cx);
             self.close(cx);
             return Ok(());
         }
@@ -312,17 +325,11 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         if self.state.gone.replace(true) {
             return Ok(());
         }
-        let mut result = Ok(());
-        if self.state.eof_pending.replace(false)
-            && let Err(Fault::Escape(error)) = self.protocol.eof_received(cx)
-        {
-            result = Err(error);
-        }
         let reason = self.ending.take();
-        let lost = self.protocol.connection_lost(cx, reason);
+        let result = self.protocol.connection_lost(cx, reason);
         self.state.closed.set(true);
         self.channel.descriptor().close();
-        result.and(lost)
+        result
     }
 
     fn fail(&self, cx: P::Cx<'_>, fault: Fault<P::Escape, P::Reason>) -> Result<(), P::Escape> {
@@ -359,13 +366,13 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     }
 
     fn read(&self, cx: P::Cx<'_>, on: bool) {
-        if self.state.reading.replace(on) != on {
+        if self.state.reading.replace(on) != on && !self.state.closed.get() {
             self.protocol.watch(cx, Direction::Read, on);
         }
     }
 
     pub(super) fn room(&self, cx: P::Cx<'_>, on: bool) {
-        if self.state.writing.replace(on) != on {
+        if self.state.writing.replace(on) != on && !self.state.closed.get() {
             self.protocol.watch(cx, Direction::Write, on);
         }
     }

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::channel::Channel;
+use super::channel::{Channel, Kind};
 use super::gathering::MOST;
 use super::protocol::Protocol;
 use super::stream::Transport;
@@ -179,7 +179,9 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     }
 
     fn resume_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.outgoing.should_resume() { self.protocol.resume_writing(cx) } else { Ok(()) }
+        // The end of a pipe is told when all is written, with asyncio, whatever its marks say.
+        let waits = C::KIND == Kind::WriteOnly && !self.outgoing.is_empty();
+        if !waits && self.outgoing.should_resume() { self.protocol.resume_writing(cx) } else { Ok(()) }
     }
 }
 

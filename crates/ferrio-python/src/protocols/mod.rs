@@ -12,7 +12,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use ferrio_engine::transport::{Channel, Fault, Protocol, Received};
+use ferrio_engine::transport::{Channel, Fault, Kind, Protocol, Received};
 use ferrio_engine::{Direction, Loop};
 use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::intern;
@@ -30,6 +30,8 @@ use crate::ffi::raised;
 use crate::ffi::reference::{Ref, is_last};
 use crate::ffi::word::{Io, Turn, Word};
 use crate::rare::{Item, Rare};
+use crate::run::both;
+use crate::selector_events::displace;
 use crate::sockets::Ends;
 use crate::sslproto::SslTransport;
 use crate::support;
@@ -90,7 +92,7 @@ pub(crate) struct PyProtocol<C> {
     channel: PhantomData<C>,
 }
 
-impl<C> PyProtocol<C> {
+impl<C: Channel> PyProtocol<C> {
     pub(crate) fn new(
         event_loop: &Bound<'_, PyAny>,
         protocol: &Bound<'_, PyAny>,
@@ -115,7 +117,10 @@ impl<C> PyProtocol<C> {
 
     /// Puts `protocol` in the place of the former one.
     pub(crate) fn set(&self, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.takes.set(Takes::of(protocol)?);
+        let takes = Takes::of(protocol)?;
+        // asyncio's pipes know no buffers: they call `data_received()`.
+        let knows = C::KIND == Kind::Duplex || takes != Takes::Buffer;
+        self.takes.set(if knows { takes } else { Takes::Bytes });
         let old = self.protocol.replace(Some(protocol.clone().unbind()));
         drop(old);
         Ok(())
@@ -318,7 +323,14 @@ impl<C: Door> Protocol for PyProtocol<C> {
         if has_owner {
             C::remember_ends(this);
         }
-        result = result.and(self.part(this));
+        // What get_extra_info() answers must not depend on when it is first asked. Addresses of IP are kept without ado.
+        if C::KIND == Kind::Duplex
+            && self.ends.borrow().peer().is_none()
+            && self.ends.borrow().own().is_none()
+        {
+            result = both(py, result, this.getattr(intern!(py, "_extra")).map(drop));
+        }
+        result = both(py, result, self.part(this));
         for cell in [&self.event_loop, &self.protocol, &self.server] {
             drop(cell.take());
         }
@@ -382,7 +394,7 @@ impl<C: Door> PyProtocol<C> {
         });
         let server = self.server.take();
         let detached = server.map_or(Ok(()), |server| support::detach(server.bind(py), this));
-        closed.and(told).and(detached)
+        both(py, both(py, closed, told), detached)
     }
 
     fn flow(&self, this: &Bound<'_, PyAny>, method: &str, message: &str) -> PyResult<()> {
@@ -424,9 +436,11 @@ pub(crate) fn watch<T: Io>(
         Direction::Write => Turn::Writable,
     };
     let word = Word::io::<T>(this, turn);
-    if engine.watch(number, direction, word, false).is_err() {
+    match engine.watch(number, direction, word, false) {
+        // Handles and operations: cancelling them fails for nobody.
+        Ok(old) => drop(displace(this.py(), old)),
         // The descriptor was closed behind our back: let the next read or write find out what is wrong with it.
-        engine.call_soon(Word::io::<T>(this, turn));
+        Err(_) => engine.call_soon(Word::io::<T>(this, turn)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 
 use ferrio_engine::Loop;
 use ferrio_engine::transport::{Channel, Fault, Received};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -188,7 +188,7 @@ impl<C: Door> PyProtocol<C> {
             Err(error) => return Err(fatal(this, error, "Fatal error: protocol.get_buffer() call failed.")),
         };
         let failed = |error| fatal(this, error, C::READ_FAILED);
-        let mut exported = Exported::new(&buffer, true).map_err(failed)?;
+        let mut exported = Exported::new(&buffer, true).map_err(|_| failed(no_room(&buffer)))?;
         let count = match channel.read(exported.for_filling()) {
             Ok(0) => return Ok(Received::End),
             Ok(count) => count,
@@ -199,6 +199,16 @@ impl<C: Door> PyProtocol<C> {
             Ok(_) => Ok(Received::Data),
             Err(error) => C::callback_failed(this, error, "buffer_updated").map(|()| Received::Data),
         }
+    }
+}
+
+/// What `socket.recv_into()` says of what cannot be filled.
+fn no_room(buffer: &Bound<'_, PyAny>) -> PyErr {
+    match buffer.get_type().name() {
+        Ok(kind) => PyTypeError::new_err(format!(
+            "recv_into() argument 1 must be read-write bytes-like object, not {kind}"
+        )),
+        Err(error) => error,
     }
 }
 

@@ -1,22 +1,23 @@
 //! `Stream<C>`: the engine's `Transport` as a Python object, once for sockets and once for each end of a pipe.
 //!
 //! Methods and attributes are those of asyncio's transports; what is cold and full of wording (`get_extra_info`, `repr`,
-//! warnings) is in the Python subclasses in `ferrio.selector_events` and `ferrio.unix_events`.
+//! warnings) is in the Python subclasses in `ferrio.selector_events` and `ferrio.unix_events`; writing is in `writing`.
+
+mod writing;
 
 use std::ffi::CStr;
 
-use ferrio_engine::transport::{Channel, Descriptor, Fault, Kind, Refused, Transport};
+use ferrio_engine::transport::{Channel, Descriptor, Fault, Kind, Transport};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PyType};
+use pyo3::types::{PyBytes, PyList, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::channels::Kept;
 use crate::doors::Door;
 use crate::exceptions::os_error;
 use crate::ffi::args::Args;
-use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::Members;
@@ -27,8 +28,11 @@ use crate::ffi::word::{Head, Io, Turn};
 use crate::marks::{Marks, shown};
 use crate::protocols::{Chunk, PyProtocol, fatal};
 use crate::rare::Item;
+use crate::run::both;
 use crate::sockets::tuple;
 use crate::support;
+
+pub(crate) use writing::require_bytes_like;
 
 /// See the module.
 #[repr(C)]
@@ -77,70 +81,6 @@ impl<C: Door> Stream<C> {
 
     fn protocol(&self) -> &PyProtocol<C> {
         self.transport.protocol()
-    }
-
-    pub(crate) fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [data] = args.bind("write", ["data"], 1)?;
-        let Some(data) = data else { return Ok(()) };
-        self.write_object(this, &data)
-    }
-
-    /// `write`, with the argument at hand.
-    pub(crate) fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        if let Ok(bytes) = data.cast_exact::<PyBytes>() {
-            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
-        }
-        require_bytes_like(data, WRITABLE)?;
-        let exported = Exported::new(data, false)?;
-        let bytes = exported.as_ref();
-        self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
-    }
-
-    fn write_bytes(
-        &self,
-        this: &Bound<'_, PyAny>,
-        data: &[u8],
-        rest: impl FnOnce() -> PyResult<Chunk>,
-    ) -> PyResult<()> {
-        if !self.is_writable(this, "write", data.is_empty())? {
-            return Ok(());
-        }
-        self.transport.write(this, data, rest)
-    }
-
-    pub(crate) fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [lines] = args.bind("writelines", ["list_of_data"], 1)?;
-        let mut chunks = Vec::new();
-        // asyncio takes None, too.
-        let lines = lines.filter(|lines| !lines.is_none()).map(|lines| lines.try_iter()).transpose()?;
-        for line in lines.into_iter().flatten() {
-            chunks.push(Chunk::of(&line?)?);
-        }
-        if !self.is_writable(this, C::WRITELINES, chunks.is_empty())? {
-            return Ok(());
-        }
-        self.transport.write_all(this, chunks)
-    }
-
-    /// Whether to write: errors for calls that are wrong, false for those that are void.
-    fn is_writable(&self, this: &Bound<'_, PyAny>, method: &str, empty: bool) -> PyResult<bool> {
-        if self.protocol().rare().has(Item::EmptyWaiter) {
-            return Err(PyRuntimeError::new_err(format!("unable to {method}; sendfile is in progress")));
-        }
-        if empty && !self.transport.is_ended() {
-            return Ok(false);
-        }
-        match self.transport.may_write() {
-            Ok(()) => Ok(!empty),
-            Err(Refused::AfterEof) => {
-                Err(PyRuntimeError::new_err(format!("Cannot call {method}() after write_eof()")))
-            }
-            Err(Refused::Lost(times)) => {
-                let py = this.py();
-                support::helper(py, intern!(py, "write_after_loss"))?.call1((times, C::WRITE_AFTER_LOSS))?;
-                Ok(false)
-            }
-        }
     }
 
     /// Ciphertext. A connection that is lost takes none, without a word: its TLS layer hears of it.
@@ -318,6 +258,17 @@ impl<C: Door> Stream<C> {
         Ok(())
     }
 
+    /// The same, where somebody who refers to it, a finalizer of the protocol say, may still close it.
+    pub(crate) fn disown(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.transport.disown();
+        drop(self.protocol().server().take());
+        Ok(())
+    }
+
+    pub(crate) fn is_abandoned(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.transport.is_abandoned())
+    }
+
     pub(crate) fn is_gone(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_gone())
     }
@@ -431,8 +382,7 @@ impl<C: Door> Io for Stream<C> {
             Turn::Writable => self.transport.on_writable(this),
             Turn::Deferred => {
                 let result = self.transport.on_deferred(this);
-                self.protocol().tell_waiter(this.py())?;
-                result
+                both(this.py(), result, self.protocol().tell_waiter(this.py()))
             }
         }
     }
@@ -441,7 +391,7 @@ impl<C: Door> Io for Stream<C> {
 impl<C: Door> Finalized for Stream<C> {
     /// Python hears of it only where a transport was never closed.
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        if self.transport.is_gone() {
+        if self.transport.is_abandoned() {
             return Ok(());
         }
         this.call_method0(intern!(this.py(), "_unclosed")).map(drop)
@@ -473,23 +423,7 @@ impl<C: Door> Native for Stream<C> {
     }
 }
 
-/// What may be written or sent, by the name of `wanted`; anything else is named in the error.
-pub(crate) fn require_bytes_like(data: &Bound<'_, PyAny>, wanted: &str) -> PyResult<()> {
-    if data.is_instance_of::<PyBytes>()
-        || data.is_instance_of::<PyByteArray>()
-        || data.is_instance_of::<PyMemoryView>()
-    {
-        return Ok(());
-    }
-    let kind = data.get_type().name()?.repr()?.to_string();
-    Err(PyTypeError::new_err(format!("data argument must be {wanted}, not {kind}")))
-}
-
 /// The descriptor of a Python object that stays its owner.
 pub(crate) fn lent(object: &Bound<'_, PyAny>) -> PyResult<Descriptor> {
     Ok(Descriptor::lent(object.call_method0(intern!(object.py(), "fileno"))?.extract()?))
 }
-
-/// What `write()` takes, as its error says.
-const WRITABLE: &str =
-    if cfg!(Py_3_14) { "a bytes, bytearray, or memoryview object" } else { "a bytes-like object" };
