@@ -7,7 +7,7 @@
 //! Over 500 lines because all ways to queue a callback belong together, with what a loop knows of itself.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::{CStr, c_void};
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use ferrio_engine::{Clock, Loop, Time};
@@ -402,17 +402,35 @@ impl BaseLoop {
         }
     }
 
-    /// Whether an attribute of this name is one that `notice_replaced` looks for.
-    pub(crate) fn is_noticed(name: &Bound<'_, PyAny>) -> bool {
-        let py = name.py();
-        let names = [
-            intern!(py, "call_soon"),
-            intern!(py, "call_later"),
-            intern!(py, "call_at"),
-            intern!(py, "create_future"),
-            intern!(py, "create_task"),
-        ];
-        names.iter().any(|noticed| name.is(noticed))
+    /// A method, not a slot of the type: `object.__setattr__(loop, ...)` refuses to pass over a slot.
+    fn set_attribute(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let ([Some(name), Some(value)], _) =
+            args.split("__setattr__", ["name", "value"], intern!(this.py(), ""))?
+        else {
+            return Err(missing("__setattr__", "value"));
+        };
+        self.attribute_changed(this, &name, Some(&value))
+    }
+
+    fn delete_attribute(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let ([Some(name)], _) = args.split("__delattr__", ["name"], intern!(this.py(), ""))? else {
+            return Err(missing("__delattr__", "name"));
+        };
+        self.attribute_changed(this, &name, None)
+    }
+
+    fn attribute_changed(
+        &self,
+        this: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        loop_slots::set_attribute(this, name, value)?;
+        let name = name.cast::<PyString>()?.to_str().unwrap_or_default();
+        if ["call_soon", "call_later", "call_at", "create_future", "create_task"].contains(&name) {
+            self.notice_replaced(this)?;
+        }
+        Ok(this.py().None())
     }
 
     /// `time` may be a subclass's own, or an attribute of the instance; so may what makes and schedules things be.
@@ -450,6 +468,8 @@ impl Native for BaseLoop {
                 c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe,
                 c"call_later" c"Call callback(*args) after delay seconds." => call_later,
                 c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
+                c"__setattr__" c"Set an attribute, and notice one that stands in the place of a method." => set_attribute,
+                c"__delattr__" c"The reverse of __setattr__()." => delete_attribute,
             }
             bare {
                 c"stop" c"Stop running at the end of the present turn." => stop,
@@ -473,8 +493,7 @@ impl Native for BaseLoop {
                 c"_thread_id" => thread_attribute, set_thread_attribute;
             }
         };
-        own.slot(raw::Py_tp_setattro, loop_slots::set_attribute as raw::setattrofunc as *mut c_void)
-            .and(BaseLoop::selector_members())
+        own.and(BaseLoop::selector_members())
             .and(BaseLoop::server_members())
             .and(BaseLoop::tls_members())
             .and(BaseLoop::datagram_members())

@@ -33,10 +33,7 @@ enum Answer<'py> {
 }
 
 /// Cancels a future of ours, of whatever class: what the native methods do. Says whether it could be.
-pub(crate) fn cancel<'py>(
-    future: &Bound<'py, PyAny>,
-    message: Option<&Bound<'py, PyAny>>,
-) -> PyResult<bool> {
+pub(crate) fn cancel<'py>(future: &Bound<'py, PyAny>, message: Option<&Bound<'py, PyAny>>) -> PyResult<bool> {
     walk(ask(future, message)?, message, future.py())
 }
 
@@ -48,11 +45,7 @@ pub(crate) fn cancel_any<'py>(
     walk(ask_any(future, message)?, message, future.py())
 }
 
-fn walk<'py>(
-    first: Answer<'py>,
-    message: Option<&Bound<'py, PyAny>>,
-    py: Python<'py>,
-) -> PyResult<bool> {
+fn walk<'py>(first: Answer<'py>, message: Option<&Bound<'py, PyAny>>, py: Python<'py>) -> PyResult<bool> {
     let mut chain = Chain::new(c" while cancelling what waits for each other");
     let mut asking = Vec::new();
     let mut answer = first;
@@ -125,9 +118,7 @@ fn ask<'py>(future: &Bound<'py, PyAny>, message: Option<&Bound<'py, PyAny>>) -> 
     }
     let mut others = gathering.all(py).into_iter();
     Ok(match others.next() {
-        Some(first) => {
-            Answer::Depends(Asking::Gathering { this: future.clone(), others, any: false }, first)
-        }
+        Some(first) => Answer::Depends(Asking::Gathering { this: future.clone(), others, any: false }, first),
         None => Answer::Given(false),
     })
 }

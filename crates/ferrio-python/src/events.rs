@@ -76,8 +76,9 @@ impl Handle {
         match in_context(&self.context.bind(py), || call.call(py)) {
             Ok(()) => Ok(()),
             Err(error) if leaves_the_loop(py, &error) => Err(error),
-            Err(error) => step::never_made(&call.callback.bind(py), &error)
-                .and(support::callback_failed(this, &error)),
+            Err(error) => {
+                step::never_made(&call.callback.bind(py), &error).and(support::callback_failed(this, &error))
+            }
         }
     }
 

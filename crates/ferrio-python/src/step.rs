@@ -120,7 +120,9 @@ fn resume(task: &Task, this: &Bound<'_, PyAny>, last: Option<&Last>) -> PyResult
 /// What a future that is done has to throw; also what kept it from saying so.
 fn error_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     match exact_outcome(future) {
-        Some(outcome) => outcome.error(future.py()).unwrap_or_else(|error| Some(value_of(future.py(), error))),
+        Some(outcome) => {
+            outcome.error(future.py()).unwrap_or_else(|error| Some(value_of(future.py(), error)))
+        }
         None => foreign_error(future),
     }
 }

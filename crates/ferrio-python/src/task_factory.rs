@@ -133,7 +133,8 @@ pub(crate) fn spawn_as_told<'py>(
     event_loop: &Bound<'py, PyAny>,
     args: Args<'_, 'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if cfg!(Py_3_14) && !try_state::<BaseLoop>(event_loop).is_some_and(|state| state.makes_tasks(event_loop)) {
+    if cfg!(Py_3_14) && !try_state::<BaseLoop>(event_loop).is_some_and(|state| state.makes_tasks(event_loop))
+    {
         return args.pass_on(&event_loop.getattr(intern!(event_loop.py(), "create_task"))?, None);
     }
     let (coroutine, wanted) = Wanted::of(&args)?;

@@ -182,7 +182,9 @@ impl<'a, 'py> Args<'a, 'py> {
             return Ok(self.positional().collect());
         }
         let plural = if limit == 1 { "" } else { "s" };
-        Err(PyTypeError::new_err(format!("{method} expected at {bound} {limit} argument{plural}, got {given}")))
+        Err(PyTypeError::new_err(format!(
+            "{method} expected at {bound} {limit} argument{plural}, got {given}"
+        )))
     }
 
     /// Puts the keyword argument at `index` where its name belongs among the parameters.

@@ -178,7 +178,10 @@ unsafe extern "C" fn throw<T: Coroutine>(
     unsafe { method::<false, T, Py<PyAny>>(this, values, positional, names, body) }
 }
 
-unsafe extern "C" fn close<T: Coroutine>(this: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+unsafe extern "C" fn close<T: Coroutine>(
+    this: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
     // SAFETY: CPython calls this for a method of the type of `T`.
     unsafe { getter::<false, T, ()>(this, T::close) }
 }

@@ -63,7 +63,8 @@ pub(crate) static ITERATOR: Wording = Wording {
 pub(crate) fn thrown(py: Python<'_>, args: &Args<'_, '_>, wording: &Wording) -> PyResult<PyErr> {
     let given = args.only_positional("throw", 1, 3)?;
     if cfg!(Py_3_12) && given.len() > 1 {
-        let text = c"the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
+        let text =
+            c"the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
         PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), text, 1)?;
     }
     let optional = |place: usize| given.get(place).filter(|value| !value.is_none());
@@ -100,7 +101,8 @@ fn normalized(
     traceback: Option<&Bound<'_, PyAny>>,
 ) -> PyErr {
     let py = class.py();
-    let owned = |object: Option<&Bound<'_, PyAny>>| object.map_or(ptr::null_mut(), |it| it.clone().into_ptr());
+    let owned =
+        |object: Option<&Bound<'_, PyAny>>| object.map_or(ptr::null_mut(), |it| it.clone().into_ptr());
     let (mut kind, mut value, mut trace) = (owned(Some(class)), owned(value), owned(traceback));
     // SAFETY: ATTACHED; three owned references or nulls, which the call replaces by others of the kind.
     #[allow(deprecated)]

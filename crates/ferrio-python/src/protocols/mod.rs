@@ -347,11 +347,7 @@ impl<C: Door> Protocol for PyProtocol<C> {
 
     fn callback(&self, this: Self::Cx<'_>) -> Option<u64> {
         let event_loop = self.event_loop.borrow();
-        try_state::<BaseLoop>(event_loop.as_ref()?.bind(this.py()))?
-            .engine
-            .borrow()
-            .as_ref()?
-            .note_write()
+        try_state::<BaseLoop>(event_loop.as_ref()?.bind(this.py()))?.engine.borrow().as_ref()?.note_write()
     }
 
     fn settle_later(&self, this: Self::Cx<'_>) {
