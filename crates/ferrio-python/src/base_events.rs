@@ -149,12 +149,12 @@ impl BaseLoop {
 
     /// Queues what was waiting for something that has happened: nobody would call it a second time. In debug mode, a signal's
     /// handler may raise in the checks: that is not their judgement.
-    fn soon_at_any_rate(&self, this: &Bound<'_, PyAny>, call: Call, context: Ref) -> PyResult<()> {
+    fn soon_at_any_rate(&self, this: &Bound<'_, PyAny>, call: Call, context: Ref) -> Queued {
         let py = this.py();
         let engine = self.engine()?;
         let checked = if self.is_debug() { self.check(this, "call_soon", &call) } else { Ok(()) };
         if checked.as_ref().is_err_and(|error| !leaves_the_loop(py, error)) {
-            return checked;
+            return checked.map(Ok);
         }
         let handle = Handle::create(this, call, context)?;
         if self.thread.borrow().is_none() {
@@ -162,10 +162,10 @@ impl BaseLoop {
         }
         if !self.is_debug() {
             engine.call_soon(Word::handle(handle));
-            return Ok(());
+            return Ok(Ok(()));
         }
         engine.call_soon(Word::handle(handle.clone()));
-        run::both(py, checked, note_caller(&handle))
+        Ok(run::both(py, checked, note_caller(&handle)))
     }
 
     /// Schedules a callback: the body of `call_later` and `call_at`.
@@ -548,6 +548,9 @@ pub(crate) fn call_of<'a, 'py: 'a>(
     Ok((Call { callback, arguments }, context))
 }
 
+/// What came of queueing a callback. Where it is queued: what a signal's handler raised meanwhile.
+pub(crate) type Queued = PyResult<PyResult<()>>;
+
 /// Schedules `callback` in `context` on any loop, by its own `call_soon` where that may matter to somebody.
 pub(crate) fn call_soon(
     event_loop: &Bound<'_, PyAny>,
@@ -555,6 +558,16 @@ pub(crate) fn call_soon(
     argument: Option<&Bound<'_, PyAny>>,
     context: Ref,
 ) -> PyResult<()> {
+    queue(event_loop, callback, argument, context)?
+}
+
+/// As `call_soon`, for who must know whether the callback is queued when there was an error.
+pub(crate) fn queue(
+    event_loop: &Bound<'_, PyAny>,
+    callback: Ref,
+    argument: Option<&Bound<'_, PyAny>>,
+    context: Ref,
+) -> Queued {
     let py = event_loop.py();
     if let Some(state) = try_state::<BaseLoop>(event_loop)
         && state.queues_natively(event_loop)
@@ -574,7 +587,7 @@ pub(crate) fn call_soon(
         Some(argument) => event_loop.call_method(name, (&callback, argument), Some(&names)),
         None => event_loop.call_method(name, (&callback,), Some(&names)),
     }
-    .map(drop)
+    .map(|_| Ok(()))
 }
 
 /// Debug mode: has a handle know who made it.

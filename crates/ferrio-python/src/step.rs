@@ -25,7 +25,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::awaited_by;
-use crate::base_events::{self, BaseLoop};
+use crate::base_events::{self, BaseLoop, Queued};
 use crate::cancelling::cancel_any;
 use crate::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
 use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
@@ -38,32 +38,43 @@ use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::Word;
 use crate::futures::exact_outcome;
 use crate::outcome::direct;
+use crate::run::both;
 use crate::support;
 use crate::tasks::Task;
 
 /// Queues the next step of a task.
 pub(crate) fn soon(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    queue(task, this)?
+}
+
+/// As `soon`, with what interrupted the queueing apart: the step is queued then.
+fn queue(task: &Task, this: &Bound<'_, PyAny>) -> Queued {
     let event_loop = task.outcome.alive(this.py())?;
     if let Some(state) = direct(&event_loop) {
         state.engine()?.call_soon(Word::step(this.clone()));
-        return Ok(());
+        return Ok(Ok(()));
     }
     let wakeup = Wakeup::create(this)?;
     let context = Ref::from(task.context_of(this.py()));
-    base_events::call_soon(&event_loop, wakeup.into(), None, context)
+    base_events::queue(&event_loop, wakeup.into(), None, context)
 }
 
 /// Queues the next step of the task that waited for `future`, which is done.
 pub(crate) fn wake_soon(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+    queue_wakeup(task, future, event_loop)?
+}
+
+/// As `wake_soon`, with what interrupted the queueing apart: the step is queued then.
+fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> Queued {
     let py = future.py();
     if let Some(state) = direct(event_loop) {
         state.engine()?.call_soon(Word::step(task.into_bound(py)));
-        return Ok(());
+        return Ok(Ok(()));
     }
     let task = task.bind(py);
     let context = try_state::<Task>(&task).map(|state| Ref::from(state.context_of(py)));
-    let Some(context) = context else { return Ok(()) };
-    base_events::call_soon(event_loop, Wakeup::create(&task)?.into(), Some(future), context)
+    let Some(context) = context else { return Ok(Ok(())) };
+    base_events::queue(event_loop, Wakeup::create(&task)?.into(), Some(future), context)
 }
 
 /// How a task that waits for a future stands in that future's list of callbacks.
@@ -233,20 +244,28 @@ fn raised(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
 
 /// The coroutine yielded: a future to wait for, or None to be run again soon. All else is a mistake, which it is told.
 fn wait_for(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
-    match listen(task, this, &yielded) {
+    let mut interrupted = Ok(());
+    match listen(task, this, &yielded, &mut interrupted) {
         Ok(true) => {
             task.waits_for.set(yielded);
-            cancel_what_it_waits_for(task, this.py())
+            both(this.py(), interrupted, cancel_what_it_waits_for(task, this.py()))
         }
-        Ok(false) => Ok(()),
+        Ok(false) => interrupted,
         Err(error) => throw_soon(task, this, error),
     }
 }
 
-/// Whether the task will be told of what it yielded; else it is queued. An error is for the coroutine: neither is so.
-fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// Whether the task will be told of what it yielded; else it is queued. An error is for the coroutine: neither is so. What
+/// interrupted the queueing is not for the coroutine, which would be run twice.
+fn listen(
+    task: &Task,
+    this: &Bound<'_, PyAny>,
+    yielded: &Bound<'_, PyAny>,
+    interrupted: &mut PyResult<()>,
+) -> PyResult<bool> {
     if yielded.is_none() {
-        return soon(task, this).map(|()| false);
+        *interrupted = queue(task, this)?;
+        return Ok(false);
     }
     if yielded.is(this) {
         return mistake(format!("Task cannot await on itself: {}", this.repr()?));
@@ -262,7 +281,7 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
     if outcome.is_pending() {
         outcome.add_task(this);
     } else {
-        wake_soon(this.clone().into(), yielded, &event_loop)?;
+        *interrupted = queue_wakeup(this.clone().into(), yielded, &event_loop)?;
     }
     Ok(true)
 }
@@ -272,10 +291,11 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
 fn throw_soon(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
     let py = this.py();
     task.error.set(error.value(py).clone().into_any());
-    if let Err(error) = soon(task, this) {
-        return end_with(task, this, error);
+    match queue(task, this) {
+        Ok(interrupted) if leaves_the_loop(py, &error) => both(py, Err(error), interrupted),
+        Ok(interrupted) => interrupted,
+        Err(error) => end_with(task, this, error),
     }
-    if leaves_the_loop(py, &error) { Err(error) } else { Ok(()) }
 }
 
 fn cancel_what_it_waits_for(task: &Task, py: Python<'_>) -> PyResult<()> {
