@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The way is walked in a loop, not in calls: a chain of tasks may be longer than a stack is deep. Each link counts as a
-//! call all the same, so that a chain which leads back into itself ends by RecursionError, as it does in asyncio.
+//! call all the same, so that a chain which leads back into itself ends by `RecursionError`, as it does in asyncio.
 
 use std::vec::IntoIter;
 

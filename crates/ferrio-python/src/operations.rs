@@ -203,7 +203,7 @@ impl Coroutine for Operation {
         match self.stage.get() {
             Stage::New => Life::New,
             Stage::Done => Life::Ended,
-            _ => Life::Begun,
+            Stage::Waiting => Life::Begun,
         }
     }
 

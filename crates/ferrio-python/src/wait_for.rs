@@ -140,7 +140,7 @@ impl Coroutine for WaitFor {
         match self.stage.get() {
             Stage::New => Life::New,
             Stage::Done => Life::Ended,
-            _ => Life::Begun,
+            Stage::Waiting => Life::Begun,
         }
     }
 

@@ -1,6 +1,6 @@
 //! How deep native calls may nest by the doing of a program: a chain of `wait_for()`, of cancelled tasks.
 //!
-//! What calls itself looks at how much stack is left, and raises RecursionError as the interpreter does. The interpreter
+//! What calls itself looks at how much stack is left, and raises `RecursionError` as the interpreter does. The interpreter
 //! counts calls instead, up to Python 3.13, against a limit that was chosen for a main thread's stack: a thread of 512 KiB has
 //! room for far fewer. A chain that is followed in a loop takes no stack, and is counted as the interpreter counts.
 

@@ -285,7 +285,7 @@ impl Coroutine for Wait {
         match self.stage.get() {
             Stage::New => Life::New,
             Stage::Done => Life::Ended,
-            _ => Life::Begun,
+            Stage::Waiting => Life::Begun,
         }
     }
 
