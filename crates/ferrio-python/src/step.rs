@@ -25,7 +25,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::awaited_by;
-use crate::base_events::{self, BaseLoop, Queued};
+use crate::base_events::BaseLoop;
 use crate::cancelling::cancel_any;
 use crate::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
 use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
@@ -38,6 +38,7 @@ use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::Word;
 use crate::futures::exact_outcome;
 use crate::outcome::direct;
+use crate::queueing::{self, Queued};
 use crate::run::both;
 use crate::support;
 use crate::tasks::Task;
@@ -56,7 +57,7 @@ fn queue(task: &Task, this: &Bound<'_, PyAny>) -> Queued {
     }
     let wakeup = Wakeup::create(this)?;
     let context = Ref::from(task.context_of(this.py()));
-    base_events::queue(&event_loop, wakeup.into(), None, context)
+    queueing::queue(&event_loop, wakeup.into(), None, context)
 }
 
 /// Queues the next step of the task that waited for `future`, which is done.
@@ -74,7 +75,7 @@ fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyA
     let task = task.bind(py);
     let context = try_state::<Task>(&task).map(|state| Ref::from(state.context_of(py)));
     let Some(context) = context else { return Ok(Ok(())) };
-    base_events::queue(event_loop, Wakeup::create(&task)?.into(), Some(future), context)
+    queueing::queue(event_loop, Wakeup::create(&task)?.into(), Some(future), context)
 }
 
 /// How a task that waits for a future stands in that future's list of callbacks.
