@@ -342,6 +342,36 @@ def test_the_loop_takes_attributes_weak_references_and_subclasses(new_loop):
         assert repr(mine) == "<Mine running=False closed=False debug=False>"
 
 
+def test_attributes_are_set_past_a_subclass(new_loop):
+    loop, seen = new_loop(), []
+    object.__setattr__(loop, "extra", 1)
+    asyncio.SelectorEventLoop.__setattr__(loop, "another", 2)
+    assert (loop.extra, loop.another) == (1, 2)
+    object.__delattr__(loop, "extra")
+    assert not hasattr(loop, "extra")
+
+    class Own(type(loop)):
+        def __setattr__(self, name, value):
+            seen.append(name)
+            super().__setattr__(name, value)
+
+        def __delattr__(self, name):
+            seen.append(f"no {name}")
+            super().__delattr__(name)
+
+    own = Own()
+    seen.clear()
+    own.extra = 1
+    del own.extra
+    assert seen == ["extra", "no extra"]
+    own.close()
+    with pytest.raises(AttributeError):
+        del loop.missing
+    with pytest.raises(TypeError):
+        setattr(loop, 1, 2)
+    loop.close()
+
+
 def test_repr_of_the_loop(new_loop):
     loop = new_loop()
     name = type(loop).__name__

@@ -2,38 +2,33 @@
 //!
 //! Python's `ferrio.unix_events.Loop` is this type and `asyncio.SelectorEventLoop`, in this order: methods given here
 //! win, everything else (argument checks, connecting, serving, executors, exception handlers) is the running version's
-//! own. Sockets are in `selector_events`, running in `run`.
-//!
-//! Over 500 lines because all ways to queue a callback belong together, with what a loop knows of itself.
+//! own. Queueing is in `queueing`, sockets are in `selector_events`, running is in `run`.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::{CStr, c_void};
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use ferrio_engine::{Clock, Loop, Time};
-use pyo3::exceptions::PyTypeError;
+use pyo3::IntoPyObjectExt;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyString, PyTuple};
-use pyo3::{Borrowed, IntoPyObjectExt};
+use pyo3::types::PyString;
 
-use crate::events::{AnyHandle, Handle, TimerHandle, list};
-use crate::exceptions::{leaves_the_loop, loop_closed, os_error};
+use crate::events::list;
+use crate::exceptions::{loop_closed, os_error};
 use crate::ffi::args::{Args, missing};
-use crate::ffi::call::{Arguments, Call, INLINE, copy_context, plain_number};
 use crate::ffi::current::Last;
-use crate::ffi::heap_type::{Native, Place, Visitor, class_version, owner, try_state, type_object};
+use crate::ffi::heap_type::{Native, Place, Visitor, class_version, owner, type_object};
 use crate::ffi::instances::track;
 use crate::ffi::loop_slots;
 use crate::ffi::members::{Members, members};
-use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::reference::Slot;
 use crate::ffi::registry;
 use crate::ffi::weak::Transports;
 use crate::ffi::word::Word;
-use crate::loop_time::moment;
+use crate::run;
 use crate::task_factory::is_replaced;
-use crate::{run, support};
 
 /// The state of a loop.
 pub(crate) struct BaseLoop {
@@ -55,7 +50,7 @@ pub(crate) struct BaseLoop {
     /// The same of `call_later`, `call_at` and `create_future`.
     foreign_timers: Cell<bool>,
     /// The same of `call_at` alone, which `call_later` goes by.
-    foreign_call_at: Cell<bool>,
+    pub(crate) foreign_call_at: Cell<bool>,
     /// The same of `create_task`.
     pub(crate) foreign_create_task: Cell<bool>,
     /// Whose step ran last.
@@ -123,89 +118,9 @@ impl BaseLoop {
         }
     }
 
-    /// Queues a callback: the body of `call_soon` and `call_soon_threadsafe`.
-    fn soon<'py>(
-        &self,
-        this: &Bound<'py, PyAny>,
-        method: &str,
-        args: Args<'_, 'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, Rc<Loop<Word>>)> {
-        let py = this.py();
-        let ([Some(callback)], context) = args.split(method, ["callback"], intern!(py, "context"))? else {
-            return Err(missing(method, "callback"));
-        };
-        let (call, context) = call_of(callback, args.positional().skip(1), context)?;
-        let engine = self.engine()?;
-        if self.is_debug() {
-            self.check(this, method, &call)?;
-        }
-        let handle = Handle::create(this, call, context)?;
-        if self.is_debug() {
-            note_caller(&handle)?;
-        }
-        if self.thread.borrow().is_none() {
-            track(&handle);
-        }
-        engine.call_soon(Word::handle(handle.clone()));
-        Ok((handle, engine))
-    }
-
-    /// Queues what was waiting for something that has happened: nobody would call it a second time. In debug mode, a signal's
-    /// handler may raise in the checks: that is not their judgement. So an error that leaves the loop says that it is queued,
-    /// any other one that it is not.
-    fn soon_at_any_rate(&self, this: &Bound<'_, PyAny>, call: Call, context: Ref) -> PyResult<()> {
-        let py = this.py();
-        let engine = self.engine()?;
-        let checked = if self.is_debug() { self.check(this, "call_soon", &call) } else { Ok(()) };
-        if checked.as_ref().is_err_and(|error| !leaves_the_loop(py, error)) {
-            return checked;
-        }
-        let handle = Handle::create(this, call, context)?;
-        if self.thread.borrow().is_none() {
-            track(&handle);
-        }
-        if !self.is_debug() {
-            engine.call_soon(Word::handle(handle));
-            return Ok(());
-        }
-        engine.call_soon(Word::handle(handle.clone()));
-        let noted = note_caller(&handle).or_else(|error| {
-            if leaves_the_loop(py, &error) {
-                return Err(error);
-            }
-            error.write_unraisable(py, Some(&handle));
-            Ok(())
-        });
-        run::both(py, checked, noted)
-    }
-
-    /// Schedules a callback: the body of `call_later` and `call_at`.
-    fn at(
-        &self,
-        this: &Bound<'_, PyAny>,
-        method: &str,
-        (when, given): (f64, Option<Ref>),
-        call: Call,
-        context: Ref,
-    ) -> PyResult<Py<PyAny>> {
-        let py = this.py();
-        let engine = self.engine()?;
-        if self.is_debug() {
-            self.check(this, method, &call)?;
-        }
-        let timer = TimerHandle::create(this, when, given, call, context)?;
-        if self.is_debug()
-            && let Some(state) = try_state::<TimerHandle>(&timer)
-        {
-            state.base().set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
-        }
-        engine.call_at(Time::from_secs_f64(when), Word::timer(timer.clone()));
-        Ok(timer.unbind())
-    }
-
     /// Whether nobody has put something in the place of what queues.
     #[inline]
-    fn queues_natively(&self, this: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn queues_natively(&self, this: &Bound<'_, PyAny>) -> bool {
         self.notice_class(this);
         !self.foreign_call_soon.get()
     }
@@ -224,71 +139,6 @@ impl BaseLoop {
     /// Whether it runs.
     pub(crate) fn runs(&self) -> bool {
         self.thread.borrow().is_some()
-    }
-
-    /// Debug mode's checks, by asyncio's own methods.
-    fn check(&self, this: &Bound<'_, PyAny>, method: &str, call: &Call) -> PyResult<()> {
-        let py = this.py();
-        if method != "call_soon_threadsafe" {
-            this.call_method0(intern!(py, "_check_thread"))?;
-        }
-        let method = if method == "call_later" { "call_at" } else { method };
-        this.call_method1(intern!(py, "_check_callback"), (&call.callback, method)).map(drop)
-    }
-
-    fn call_soon<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
-        Ok(self.soon(this, "call_soon", args)?.0.unbind())
-    }
-
-    /// The interpreter's lock makes the push safe from any thread; only a sleeping loop has to be woken.
-    fn call_soon_threadsafe<'py>(
-        &self,
-        this: &Bound<'py, PyAny>,
-        args: Args<'_, 'py>,
-    ) -> PyResult<Py<PyAny>> {
-        let (handle, engine) = self.soon(this, "call_soon_threadsafe", args)?;
-        engine.ring();
-        Ok(handle.unbind())
-    }
-
-    fn call_later<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
-        let py = this.py();
-        let names = ["delay", "callback"];
-        let ([Some(delay), Some(callback)], context) =
-            args.split("call_later", names, intern!(py, "context"))?
-        else {
-            return Err(missing("call_later", "callback"));
-        };
-        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
-        if delay.is_none() {
-            return Err(PyTypeError::new_err("delay must not be None"));
-        }
-        let engine = self.engine.borrow().clone();
-        let now = match &engine {
-            Some(engine) if !self.foreign_time.get() => engine.core().clock.now().as_secs_f64(),
-            _ => this.call_method0(intern!(py, "time"))?.extract()?,
-        };
-        let when = match plain_number(&delay) {
-            Some(delay) => (now + delay, None),
-            None => moment(&PyFloat::new(py, now).add(delay)?)?,
-        };
-        self.notice_class(this);
-        if self.foreign_call_at.get() {
-            return call_replaced_at(this, when, &call, &context);
-        }
-        self.at(this, "call_later", when, call, context)
-    }
-
-    fn call_at<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
-        let (names, context) = (["when", "callback"], intern!(this.py(), "context"));
-        let ([Some(when), Some(callback)], context) = args.split("call_at", names, context)? else {
-            return Err(missing("call_at", "callback"));
-        };
-        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
-        if when.is_none() {
-            return Err(PyTypeError::new_err("when cannot be None"));
-        }
-        self.at(this, "call_at", moment(&when)?, call, context)
     }
 
     fn stop(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -417,17 +267,35 @@ impl BaseLoop {
         }
     }
 
-    /// Whether an attribute of this name is one that `notice_replaced` looks for.
-    pub(crate) fn is_noticed(name: &Bound<'_, PyAny>) -> bool {
-        let py = name.py();
-        let names = [
-            intern!(py, "call_soon"),
-            intern!(py, "call_later"),
-            intern!(py, "call_at"),
-            intern!(py, "create_future"),
-            intern!(py, "create_task"),
-        ];
-        names.iter().any(|noticed| name.is(noticed))
+    /// A method, not a slot of the type: `object.__setattr__(loop, ...)` refuses to pass over a slot.
+    fn set_attribute(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let ([Some(name), Some(value)], _) =
+            args.split("__setattr__", ["name", "value"], intern!(this.py(), ""))?
+        else {
+            return Err(missing("__setattr__", "value"));
+        };
+        self.attribute_changed(this, &name, Some(&value))
+    }
+
+    fn delete_attribute(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let ([Some(name)], _) = args.split("__delattr__", ["name"], intern!(this.py(), ""))? else {
+            return Err(missing("__delattr__", "name"));
+        };
+        self.attribute_changed(this, &name, None)
+    }
+
+    fn attribute_changed(
+        &self,
+        this: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        loop_slots::set_attribute(this, name, value)?;
+        let name = name.cast::<PyString>()?.to_str().unwrap_or_default();
+        if ["call_soon", "call_later", "call_at", "create_future", "create_task"].contains(&name) {
+            self.notice_replaced(this)?;
+        }
+        Ok(this.py().None())
     }
 
     /// `time` may be a subclass's own, or an attribute of the instance; so may what makes and schedules things be.
@@ -462,10 +330,8 @@ impl Native for BaseLoop {
     fn members() -> Members {
         let own = members! { BaseLoop;
             light {
-                c"call_soon" c"Call callback(*args) at the loop's next turn." => call_soon,
-                c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe,
-                c"call_later" c"Call callback(*args) after delay seconds." => call_later,
-                c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
+                c"__setattr__" c"Set an attribute, and notice one that stands in the place of a method." => set_attribute,
+                c"__delattr__" c"The reverse of __setattr__()." => delete_attribute,
             }
             bare {
                 c"stop" c"Stop running at the end of the present turn." => stop,
@@ -489,7 +355,7 @@ impl Native for BaseLoop {
                 c"_thread_id" => thread_attribute, set_thread_attribute;
             }
         };
-        own.slot(raw::Py_tp_setattro, loop_slots::set_attribute as raw::setattrofunc as *mut c_void)
+        own.and(BaseLoop::queue_members())
             .and(BaseLoop::selector_members())
             .and(BaseLoop::server_members())
             .and(BaseLoop::tls_members())
@@ -519,84 +385,4 @@ impl Native for BaseLoop {
         drop(self.task_factory.take());
         drop(self.own_time.take());
     }
-}
-
-/// A callback with its arguments, and the context it is to run in: where none is given, a copy of the present one.
-pub(crate) fn call_of<'a, 'py: 'a>(
-    callback: Borrowed<'a, 'py, PyAny>,
-    positional: impl ExactSizeIterator<Item = Borrowed<'a, 'py, PyAny>>,
-    context: Option<Borrowed<'a, 'py, PyAny>>,
-) -> PyResult<(Call, Ref)> {
-    let py = callback.py();
-    let callback = callback.to_owned().into();
-    let arguments = if positional.len() <= INLINE {
-        let mut few = [const { None }; INLINE];
-        for (place, value) in few.iter_mut().zip(positional) {
-            *place = Some(value.to_owned().into());
-        }
-        Arguments::Few(few)
-    } else {
-        Arguments::Many(pyo3::types::PyTuple::new(py, positional)?.into())
-    };
-    let context = match context {
-        Some(context) if !context.is_none() => context.to_owned().into(),
-        _ => copy_context(py)?,
-    };
-    Ok((Call { callback, arguments }, context))
-}
-
-/// Schedules `callback` in `context` on any loop, by its own `call_soon` where that may matter to somebody.
-pub(crate) fn call_soon(
-    event_loop: &Bound<'_, PyAny>,
-    callback: Ref,
-    argument: Option<&Bound<'_, PyAny>>,
-    context: Ref,
-) -> PyResult<()> {
-    let py = event_loop.py();
-    if let Some(state) = try_state::<BaseLoop>(event_loop)
-        && state.queues_natively(event_loop)
-    {
-        let mut few = [const { None }; INLINE];
-        few[0] = argument.map(|argument| argument.clone().into());
-        return state.soon_at_any_rate(
-            event_loop,
-            Call { callback, arguments: Arguments::Few(few) },
-            context,
-        );
-    }
-    let names = PyDict::new(py);
-    names.set_item(intern!(py, "context"), &context)?;
-    let name = intern!(py, "call_soon");
-    match argument {
-        Some(argument) => event_loop.call_method(name, (&callback, argument), Some(&names)),
-        None => event_loop.call_method(name, (&callback,), Some(&names)),
-    }
-    .map(drop)
-}
-
-/// `call_at(when, callback, *args, context=context)`, where that is the program's own.
-#[cold]
-fn call_replaced_at(
-    this: &Bound<'_, PyAny>,
-    (when, given): (f64, Option<Ref>),
-    call: &Call,
-    context: &Ref,
-) -> PyResult<Py<PyAny>> {
-    let py = this.py();
-    let when = given.map_or_else(|| PyFloat::new(py, when).into_any(), |given| given.into_bound(py));
-    let arguments = call.tuple(py)?;
-    let first = [when, call.callback.bind(py).to_owned()];
-    let all = PyTuple::new(py, first.into_iter().chain(arguments.iter()).collect::<Vec<_>>())?;
-    let names = PyDict::new(py);
-    names.set_item(intern!(py, "context"), context)?;
-    Ok(this.getattr(intern!(py, "call_at"))?.call(all, Some(&names))?.unbind())
-}
-
-/// Debug mode: has a handle know who made it.
-fn note_caller(handle: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = handle.py();
-    if let Some(state) = try_state::<Handle>(handle) {
-        state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
-    }
-    Ok(())
 }

@@ -18,7 +18,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-use crate::base_events;
 use crate::completions::Completions;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::call::copy_context;
@@ -32,6 +31,7 @@ use crate::ffi::word::{Io, Turn, Word};
 use crate::futures::exact_outcome;
 use crate::gather::Gathering;
 use crate::outcome::{Outcome, direct};
+use crate::queueing;
 use crate::support;
 use crate::taskgroups::TaskGroup;
 use crate::wait::{Shield, Waiting};
@@ -132,7 +132,7 @@ fn queue<P: Parent>(
 ) -> PyResult<()> {
     let Some(native) = direct(event_loop) else {
         let callback = ChildDone::create(parent)?;
-        return base_events::call_soon(event_loop, callback.into(), Some(child), copy_context(parent.py())?);
+        return queueing::call_soon(event_loop, callback.into(), Some(child), copy_context(parent.py())?);
     };
     if exact_outcome(child).is_some_and(|outcome| state.counts(child, outcome)) {
         return Ok(());

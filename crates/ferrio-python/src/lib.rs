@@ -36,6 +36,7 @@ mod operations;
 mod outcome;
 mod packets;
 mod protocols;
+mod queueing;
 mod queues;
 mod rare;
 mod resolver;

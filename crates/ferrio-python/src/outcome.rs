@@ -16,7 +16,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
-use crate::base_events::{self, BaseLoop};
+use crate::base_events::BaseLoop;
 use crate::children::ChildDone;
 use crate::exceptions::{asyncio_error, cancelled_error};
 use crate::ffi::call::copy_context;
@@ -25,7 +25,7 @@ use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::run::both;
 use crate::waiters::{Waiter, Waiters};
-use crate::{step, support};
+use crate::{queueing, step, support};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -355,7 +355,7 @@ impl Outcome {
             self.waiters.borrow_mut().push(Waiter::Callback { callback, context });
             return Ok(());
         }
-        base_events::call_soon(&event_loop, callback, Some(this), context)
+        queueing::call_soon(&event_loop, callback, Some(this), context)
     }
 
     /// Queues `task` when it is done. It must be pending.

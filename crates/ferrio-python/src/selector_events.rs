@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use crate::base_events::{BaseLoop, call_of};
+use crate::base_events::BaseLoop;
 use crate::events::Handle;
 use crate::exceptions::os_error;
 use crate::ffi::args::{Args, missing};
@@ -17,6 +17,7 @@ use crate::ffi::instances::track;
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::Word;
 use crate::operations::stop_operation;
+use crate::queueing::call_of;
 use crate::run::run_left_words;
 use crate::server::stop_listener;
 use crate::support;

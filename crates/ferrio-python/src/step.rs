@@ -25,7 +25,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::awaited_by;
-use crate::base_events::{self, BaseLoop};
+use crate::base_events::BaseLoop;
 use crate::cancelling::cancel_any;
 use crate::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
 use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
@@ -39,32 +39,44 @@ use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::Word;
 use crate::futures::exact_outcome;
 use crate::outcome::direct;
+use crate::queueing::{self, Queued};
+use crate::run::both;
 use crate::support;
 use crate::tasks::Task;
 
 /// Queues the next step of a task.
 pub(crate) fn soon(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    queue(task, this)?
+}
+
+/// As `soon`, with what interrupted the queueing apart: the step is queued then.
+fn queue(task: &Task, this: &Bound<'_, PyAny>) -> Queued {
     let event_loop = task.outcome.alive(this.py())?;
     if let Some(state) = direct(&event_loop) {
         state.engine()?.call_soon(Word::step(this.clone()));
-        return Ok(());
+        return Ok(Ok(()));
     }
     let wakeup = Wakeup::create(this)?;
     let context = Ref::from(task.context_of(this.py()));
-    base_events::call_soon(&event_loop, wakeup.into(), None, context)
+    queueing::queue(&event_loop, wakeup.into(), None, context)
 }
 
 /// Queues the next step of the task that waited for `future`, which is done.
 pub(crate) fn wake_soon(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+    queue_wakeup(task, future, event_loop)?
+}
+
+/// As `wake_soon`, with what interrupted the queueing apart: the step is queued then.
+fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> Queued {
     let py = future.py();
     if let Some(state) = direct(event_loop) {
         state.engine()?.call_soon(Word::step(task.into_bound(py)));
-        return Ok(());
+        return Ok(Ok(()));
     }
     let task = task.bind(py);
     let context = try_state::<Task>(&task).map(|state| Ref::from(state.context_of(py)));
-    let Some(context) = context else { return Ok(()) };
-    base_events::call_soon(event_loop, Wakeup::create(&task)?.into(), Some(future), context)
+    let Some(context) = context else { return Ok(Ok(())) };
+    queueing::queue(event_loop, Wakeup::create(&task)?.into(), Some(future), context)
 }
 
 /// How a task that waits for a future stands in that future's list of callbacks.
@@ -234,34 +246,29 @@ fn raised(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
 
 /// The coroutine yielded: a future to wait for, or None to be run again soon. All else is a mistake, which it is told.
 fn wait_for(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
-    if yielded.is_none() {
-        return soon(task, this).or_else(|error| not_queued(task, this, error));
-    }
-    match listen(task, this, &yielded) {
+    let mut interrupted = Ok(());
+    match listen(task, this, &yielded, &mut interrupted) {
         Ok(true) => {
             task.waits_for.set(yielded);
-            cancel_what_it_waits_for(task, this.py())
+            both(this.py(), interrupted, cancel_what_it_waits_for(task, this.py()))
         }
-        Ok(false) => {
-            let event_loop = task.outcome.alive(this.py())?;
-            task.waits_for.set(yielded.clone());
-            wake_soon(this.clone().into(), &yielded, &event_loop)
-                .or_else(|error| not_queued(task, this, error))
-                .and(cancel_what_it_waits_for(task, this.py()))
-        }
+        Ok(false) => interrupted,
         Err(error) => throw_soon(task, this, error),
     }
 }
 
-/// Queueing has failed; an error that leaves the loop has come after it was done.
-#[cold]
-fn not_queued(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
-    if leaves_the_loop(this.py(), &error) { Err(error) } else { throw_soon(task, this, error) }
-}
-
-/// Whether the task will be told of what it yielded; else that is done already. An error is for the coroutine: neither is
-/// so.
-fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// Whether the task will be told of what it yielded; else it is queued. An error is for the coroutine: neither is so. What
+/// interrupted the queueing is not for the coroutine, which would be run twice.
+fn listen(
+    task: &Task,
+    this: &Bound<'_, PyAny>,
+    yielded: &Bound<'_, PyAny>,
+    interrupted: &mut PyResult<()>,
+) -> PyResult<bool> {
+    if yielded.is_none() {
+        *interrupted = queue(task, this)?;
+        return Ok(false);
+    }
     if yielded.is(this) {
         return mistake(format!("Task cannot await on itself: {}", this.repr()?));
     }
@@ -273,10 +280,11 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
     if !outcome.blocking.replace(false) {
         return not_awaited(this, yielded);
     }
-    if outcome.is_done() {
-        return Ok(false);
+    if outcome.is_pending() {
+        outcome.add_task(this);
+    } else {
+        *interrupted = queue_wakeup(this.clone().into(), yielded, &event_loop)?;
     }
-    outcome.add_task(this);
     Ok(true)
 }
 
@@ -285,11 +293,11 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
 fn throw_soon(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
     let py = this.py();
     task.error.set(raised::value(py, &error));
-    match soon(task, this) {
-        Err(other) if !leaves_the_loop(py, &other) => return end_with(task, this, other),
-        _ => {}
+    match queue(task, this) {
+        Ok(interrupted) if leaves_the_loop(py, &error) => both(py, Err(error), interrupted),
+        Ok(interrupted) => interrupted,
+        Err(error) => end_with(task, this, error),
     }
-    if leaves_the_loop(py, &error) { Err(error) } else { Ok(()) }
 }
 
 fn cancel_what_it_waits_for(task: &Task, py: Python<'_>) -> PyResult<()> {

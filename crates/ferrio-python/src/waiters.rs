@@ -5,8 +5,8 @@
 
 use pyo3::prelude::*;
 
-use crate::base_events;
 use crate::ffi::reference::Ref;
+use crate::queueing;
 use crate::{children, step};
 
 /// Who is told when it is done.
@@ -63,7 +63,7 @@ impl Waiter {
     pub(crate) fn wake(self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         match self {
             Waiter::Callback { callback, context } => {
-                base_events::call_soon(event_loop, callback, Some(this), context)
+                queueing::call_soon(event_loop, callback, Some(this), context)
             }
             Waiter::Task(task) => step::wake_soon(task, this, event_loop),
             Waiter::Parent(parent) => children::done(&parent.into_bound(this.py()), this, event_loop),

@@ -1,13 +1,11 @@
-//! `BaseLoop.__new__` and `__setattr__`: making a loop, and noticing what a program puts in the place of its methods.
+//! `BaseLoop.__new__`, and how attributes of a loop are set.
 
-use std::ffi::c_int;
 use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::{Borrowed, intern};
 
-use super::heap_type::state;
 use super::instances::alloc_raw;
 use super::members::entry;
 use crate::base_events::BaseLoop;
@@ -34,25 +32,14 @@ pub(crate) unsafe extern "C" fn new_base_loop(
     )
 }
 
-/// `BaseLoop.__setattr__`, which also deletes: an attribute that stands in the place of a method is noticed at once.
-// SAFETY: called by CPython only, as its slot or table promises.
-pub(crate) unsafe extern "C" fn set_attribute(
-    this: *mut ffi::PyObject,
-    name: *mut ffi::PyObject,
-    value: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: CPython's own arguments, handed on.
-    if unsafe { ffi::PyObject_GenericSetAttr(this, name, value) } < 0 {
-        return -1;
-    }
-    entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type, and a string.
-            let (state, this, name) = unsafe {
-                (state::<BaseLoop>(this), Borrowed::from_ptr(py, this), Borrowed::from_ptr(py, name))
-            };
-            if BaseLoop::is_noticed(&name) { state.notice_replaced(&this).map(|()| 0) } else { Ok(0) }
-        },
-        -1,
-    )
+/// Sets an attribute as `object` does, or deletes the attribute.
+pub(crate) fn set_attribute(
+    this: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let value = value.map_or(ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: all of them live for the call; no value means to delete.
+    let result = unsafe { ffi::PyObject_GenericSetAttr(this.as_ptr(), name.as_ptr(), value) };
+    if result < 0 { Err(PyErr::fetch(this.py())) } else { Ok(()) }
 }
