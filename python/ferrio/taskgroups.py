@@ -100,6 +100,7 @@ class TaskGroup(_ferrio.TaskGroup):
     def _begin_to_leave(self, kind: type[BaseException] | None, error: BaseException | None) -> BaseException | None:
         """What the block was left with; the cancellation to pass on."""
         self._exiting = True
+        assert error is None or isinstance(error, BaseException)
         if _ends_the_program(error) and self._base_error is None:
             self._base_error = error
         cancellation = error if _is_cancellation(kind) else None
@@ -120,8 +121,8 @@ class TaskGroup(_ferrio.TaskGroup):
                 cancellation = self._uncancel_parent(cancellation)
             if cancellation is not None and not self._errors:
                 raise cancellation
-            if kind is not None and not _is_cancellation(kind) and self._errors is not None and error is not None:
-                self._errors.append(error)
+            if kind is not None and not _is_cancellation(kind) and self._errors is not None:
+                self._errors.append(error)  # type: ignore[arg-type]  # not None, or the group below says so
             if self._errors:
                 self._keep_cancellation_count()
                 raise BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors) from None

@@ -15,7 +15,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyString};
+use pyo3::types::{IntoPyDict, PyDict, PyFloat, PyString, PyTuple};
 use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::events::{AnyHandle, Handle, TimerHandle, list};
@@ -256,10 +256,20 @@ impl BaseLoop {
         else {
             return Err(missing("call_later", "callback"));
         };
-        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         if delay.is_none() {
             return Err(PyTypeError::new_err("delay must not be None"));
         }
+        self.notice_class(this);
+        if self.foreign_timers.get() && is_replaced(this, intern!(py, "call_at"))? {
+            let mut values = vec![this.call_method0(intern!(py, "time"))?.add(delay)?, callback.to_owned()];
+            values.extend(args.positional().skip(2).map(Borrowed::to_owned));
+            let named = [("context", context)].into_py_dict(py)?;
+            return Ok(this
+                .getattr(intern!(py, "call_at"))?
+                .call(PyTuple::new(py, values)?, Some(&named))?
+                .unbind());
+        }
+        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         let engine = self.engine.borrow().clone();
         let now = match &engine {
             Some(engine) if !self.foreign_time.get() => engine.core().clock.now().as_secs_f64(),
