@@ -161,4 +161,4 @@ async def test_a_group_is_left_with_exceptions_only(loop, aio):
     with pytest.raises(AssertionError):
         await group.__aexit__(int, 5, None)
     with pytest.raises(ValueError, match="not an exception"):
-        await aio.TaskGroup().__aexit__(KeyError, None, None)
+        await (await aio.TaskGroup().__aenter__()).__aexit__(KeyError, None, None)
