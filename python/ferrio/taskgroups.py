@@ -136,9 +136,10 @@ class TaskGroup(_ferrio.TaskGroup):
         return cancellation
 
     def _keep_cancellation_count(self) -> None:
-        if _EXACT and self._parent_task is not None and self._parent_task.cancelling():
-            self._parent_task.uncancel()
-            self._parent_task.cancel()
+        parent: Any = self._parent_task  # there is none in a group that was not entered: that is an error as any
+        if _EXACT and parent.cancelling():
+            parent.uncancel()
+            parent.cancel()
 
     def _abort(self) -> None:
         self._aborting = True
