@@ -263,10 +263,10 @@ impl BaseLoop {
         if self.foreign_timers.get() && is_replaced(this, intern!(py, "call_at"))? {
             let mut values = vec![this.call_method0(intern!(py, "time"))?.add(delay)?, callback.to_owned()];
             values.extend(args.positional().skip(2).map(Borrowed::to_owned));
-            let named = [("context", context)].into_py_dict(py)?;
+            let keywords = [("context", context)].into_py_dict(py)?;
             return Ok(this
                 .getattr(intern!(py, "call_at"))?
-                .call(PyTuple::new(py, values)?, Some(&named))?
+                .call(PyTuple::new(py, values)?, Some(&keywords))?
                 .unbind());
         }
         let (call, context) = call_of(callback, args.positional().skip(2), context)?;

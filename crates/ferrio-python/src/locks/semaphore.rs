@@ -49,7 +49,7 @@ impl Semaphore {
             return Err(PyValueError::new_err("Semaphore initial value must be >= 0"));
         }
         // Nothing is as much as what is not even equal to itself: that bounds nothing.
-        let bounds = truth(bounded.as_deref())? && value.eq(&value)?;
+        let bounds = truth(bounded.as_deref())? && value.eq(value)?;
         let value = self.set(&value)?;
         self.bound.set(bounds.then_some(value));
         self.common.plain.set(truth(plain.as_deref())?);
