@@ -393,3 +393,22 @@ def test_an_unclosed_loop_warns_and_closes_itself(new_loop):
         gc.collect()
     messages = [str(warning.message) for warning in caught if warning.category is ResourceWarning]
     assert f"unclosed event loop <{kind.__name__} running=False closed=False debug=False>" in messages
+
+
+def test_call_later_goes_by_call_at_of_the_programs_own(new_loop):
+    loop = new_loop()
+    seen, call_at = [], loop.call_at
+
+    def own(when, callback, *arguments, context=None):
+        seen.append((when >= began, arguments, context))
+        return call_at(when, callback, *arguments, context=context)
+
+    began = loop.time()
+    loop.call_at = own
+    loop.call_later(0, seen.append, "called")
+    loop.call_later(0.001, loop.stop)
+    loop.run_forever()
+    del loop.call_at
+    loop.call_later(0, loop.stop)
+    loop.run_forever()
+    assert seen == [(True, ("called",), None), (True, (), None), "called"]

@@ -180,3 +180,22 @@ def test_a_value_sent_to_what_awaits_a_future_is_ignored(aio, loop):
 async def test_waiting_for_an_iterable_that_gives_nothing_is_an_error(loop):
     with pytest.raises(AssertionError):
         await asyncio.wait(iter([]))
+
+
+@on_loop
+async def test_what_send_raises_has_its_context(loop, aio):
+    for coroutine in (aio.sleep(0), aio.Lock().acquire(), iter(done(loop))):
+        handled = KeyError()
+        try:
+            raise handled
+        except KeyError:
+            with pytest.raises(StopIteration) as caught:
+                coroutine.send(None)
+                coroutine.send(None)
+        assert caught.value.__context__ is handled
+
+
+def done(loop):
+    future = loop.create_future()
+    future.set_result(5)
+    return future

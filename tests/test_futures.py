@@ -6,6 +6,7 @@ kind on either loop, memory, and the classes.
 
 import abc
 import asyncio
+import contextvars
 import gc
 import pickle
 import sys
@@ -190,3 +191,26 @@ def test_futures_leave_no_memory_behind():
         assert sys.getallocatedblocks() - before < 300
     finally:
         loop.close()
+
+
+@on_loop
+async def test_an_iterator_stepped_too_early_goes_on(loop):
+    future = loop.create_future()
+    awaiting = iter(future)
+    assert awaiting.send(None) is future
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            awaiting.send(None)
+    future.set_result(5)
+    with pytest.raises(StopIteration) as caught:
+        awaiting.send(None)
+    assert caught.value.value == 5
+
+
+@on_loop
+async def test_callbacks_take_one_argument(loop):
+    future = loop.create_future()
+    with pytest.raises(TypeError):
+        future.add_done_callback(print, 1)
+    future.add_done_callback(print, context=contextvars.copy_context())
+    assert future.remove_done_callback(print) == 1

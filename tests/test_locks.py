@@ -445,3 +445,28 @@ async def test_a_condition_around_another_lock(loop, kind):
     async with kind.Condition(lock):
         assert lock.locked()
     assert lock.calls == ("release",)
+
+
+@on_loop
+async def test_leaving_what_was_not_acquired_fails_when_it_is_awaited(loop, aio):
+    for lock in (aio.Lock(), aio.Condition(), aio.BoundedSemaphore()):
+        leaving = lock.__aexit__(None, None, None)
+        with pytest.raises((RuntimeError, ValueError)):
+            await leaving
+
+
+@on_loop
+async def test_leaving_by_a_release_of_ones_own_calls_it_when_awaited(loop, aio):
+    calls = []
+
+    class Own(aio.Lock):
+        def release(self):
+            calls.append("release")
+            super().release()
+
+    lock = Own()
+    await lock.__aenter__()
+    leaving = lock.__aexit__(None, None, None)
+    assert not calls and lock.locked()
+    await leaving
+    assert calls == ["release"] and not lock.locked()

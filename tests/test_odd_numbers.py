@@ -189,3 +189,35 @@ async def test_sock_recv(loop):
             with pytest.raises(TypeError):
                 await coroutine
     assert not errors
+
+
+@on_loop
+async def test_notify_looks_at_the_lock_first_and_compares_any_number(loop, aio):
+    condition = aio.Condition()
+    with pytest.raises(RuntimeError):
+        condition.notify("x")
+    async with condition:
+        condition.notify("x")  # nobody is there whose number is compared
+    waiting = [loop.create_task(notified(condition)) for _ in range(3)]
+    await asyncio.sleep(0)
+    async with condition:
+        with pytest.raises(TypeError):
+            condition.notify("x")
+        condition.notify(0.5)
+    await aio.wait(waiting, return_when="FIRST_COMPLETED")
+    assert [task.done() for task in waiting] == [True, False, False]
+    async with condition:
+        condition.notify(math.inf)
+    await aio.gather(*waiting)
+
+
+async def notified(condition):
+    async with condition:
+        await condition.wait()
+
+
+@on_loop
+async def test_a_semaphore_bounded_by_no_number_is_never_released_too_often(loop, aio):
+    semaphore = aio.BoundedSemaphore(math.nan)
+    semaphore.release()
+    assert not semaphore.locked()

@@ -152,3 +152,13 @@ def test_eager_tasks(new_loop, aio):
         return await aio.gather(now(0), first, second)
 
     assert loop.run_until_complete(main()) == [0, 1, 2]
+
+
+@on_loop
+async def test_a_group_is_left_with_exceptions_only(loop, aio):
+    group = aio.TaskGroup()
+    await group.__aenter__()
+    with pytest.raises(AssertionError):
+        await group.__aexit__(int, 5, None)
+    with pytest.raises(ValueError, match="not an exception"):
+        await (await aio.TaskGroup().__aenter__()).__aexit__(KeyError, None, None)

@@ -1,7 +1,9 @@
 """`timeout()` and `timeout_at()`: every test runs on asyncio, which is the oracle, and on ferrio."""
 
 import asyncio
+import gc
 import sys
+import weakref
 
 import pytest
 from helpers import on_loop
@@ -111,3 +113,15 @@ def test_outside_a_task(new_loop, aio):
     loop.call_soon(callback)
     loop.run_forever()
     assert errors == ["Timeout should be used inside a task"]
+
+
+@on_loop
+async def test_weak_references(loop, aio):
+    for make in (aio.timeout, aio.timeout_at):
+        made = make(None)
+        async with made:
+            reference = weakref.ref(made)
+            assert reference() is made
+        del made
+        gc.collect()
+        assert reference() is None

@@ -100,6 +100,7 @@ class TaskGroup(_ferrio.TaskGroup):
     def _begin_to_leave(self, kind: type[BaseException] | None, error: BaseException | None) -> BaseException | None:
         """What the block was left with; the cancellation to pass on."""
         self._exiting = True
+        assert error is None or isinstance(error, BaseException)
         if _ends_the_program(error) and self._base_error is None:
             self._base_error = error
         cancellation = error if _is_cancellation(kind) else None
@@ -120,8 +121,8 @@ class TaskGroup(_ferrio.TaskGroup):
                 cancellation = self._uncancel_parent(cancellation)
             if cancellation is not None and not self._errors:
                 raise cancellation
-            if kind is not None and not _is_cancellation(kind) and self._errors is not None and error is not None:
-                self._errors.append(error)
+            if kind is not None and not _is_cancellation(kind) and self._errors is not None:
+                self._errors.append(error)  # type: ignore[arg-type]  # not None, or the group below says so
             if self._errors:
                 self._keep_cancellation_count()
                 raise BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors) from None
@@ -135,9 +136,10 @@ class TaskGroup(_ferrio.TaskGroup):
         return cancellation
 
     def _keep_cancellation_count(self) -> None:
-        if _EXACT and self._parent_task is not None and self._parent_task.cancelling():
-            self._parent_task.uncancel()
-            self._parent_task.cancel()
+        parent: Any = self._parent_task  # there is none in a group that was not entered: that is an error as any
+        if _EXACT and parent.cancelling():
+            parent.uncancel()
+            parent.cancel()
 
     def _abort(self) -> None:
         self._aborting = True

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .awaiting import Odd, Waits, ordered, subclass
-from .drawing import KNOWN
 from .programs import EXCEPTIONS, World, in_tests, shown, told
 
 ENOUGH = 60  # futures and tasks
@@ -169,8 +168,6 @@ class Actor:
 
     def settle(self, which: int, error: str | None) -> Any:
         future = self.world.pick(which)
-        if "gather by hand" in KNOWN and "Gathering" in type(future).__name__:
-            return None
         if error is None:
             return future.set_result(which)
         return future.set_exception(EXCEPTIONS[error]())
@@ -225,8 +222,6 @@ class Actor:
     async def do_hand(self, name: str, awaitable: tuple[Any, ...], actions: list[Any]) -> None:
         coroutine = self.make(awaitable)
         if not hasattr(coroutine, "throw"):
-            if "futures by hand" in KNOWN:
-                return
             coroutine = coroutine.__await__()
         try:
             for action, *arguments in actions:
@@ -235,13 +230,11 @@ class Actor:
                 try:
                     yielded = getattr(coroutine, action)(*arguments)
                     self.world.note(name, action, "a future" if asyncio.isfuture(yielded) else shown(yielded))
-                    if asyncio.isfuture(yielded) and not yielded.done() and "send too early" in KNOWN:
-                        break
                 except BaseException as error:
-                    self.world.note(name, action, told(error))
-                    action = "close"
-                if action == "close" and "throw at the end" in KNOWN:
-                    break
+                    # A future's iterator that has ended forgets to say so, where it is asyncio's.
+                    forgot = "without exception set" in str(error) if type(error) is SystemError else False
+                    ended = forgot or (type(error) is StopIteration and error.value is None)
+                    self.world.note(name, action, "ended" if ended else told(error))
         finally:
             with contextlib.suppress(BaseException):
                 coroutine.close()
@@ -421,8 +414,6 @@ class Actor:
 
     def make_wait(self, which: list[int], when: str, delay: Any) -> Any:
         futures = [future for each in which if asyncio.isfuture(future := self.make_future(each))]
-        if "wait early" in KNOWN:
-            futures = futures[:1]
         return self.names.wait(futures, return_when=getattr(asyncio, when), timeout=self.deadline("timeout", delay))
 
     def make_wait_for(self, awaitable: tuple[Any, ...], delay: Any) -> Any:

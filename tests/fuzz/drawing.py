@@ -10,25 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from . import programs
-from .programs import EXCEPTIONS, known
-
-KNOWN = known(
-    {
-        "futures by hand": "a future, which is its own iterator, has neither send() nor throw() nor close()",
-        "send a value": "a native coroutine that has not begun takes a value, a future refuses it",
-        "throw at the end": "a native coroutine that has ended raises what is thrown",
-        "throw text": "a native coroutine is thrown what is no exception: another message",
-        "send too early": "a native coroutine sent to before its future is done fails otherwise, or not at all",
-        "left group": "a task that fails after its group was left by an error is not reported",
-        "gather by hand": "what fails after the future of gather() was settled by hand is reported",
-        "patched loop": "a call_soon() that takes the place of the loop's while it runs is not noticed",
-        "wait early": "wait() for a future that is done and one that ends soon is over a turn too early",
-        "debug": "debug mode switched on in a step loses tasks of asyncio's own",
-        "throw stop": "on Python 3.11 a native coroutine raises a StopIteration that is thrown as it is",
-        "Frozen": "a frozen exception ends a step without a word",
-    }
-)
+from .programs import EXCEPTIONS
 
 POLICIES = {"log": 10, "swallow": 2, "raise": 2, "other": 1, "uncancel": 1, "return": 0.3}
 STATEMENTS = {
@@ -76,10 +58,7 @@ class Drawing:
 
     def exception(self) -> str:
         usual = self.dice.random() < 0.6
-        names = [name for name in EXCEPTIONS if name not in KNOWN]
-        if "left group" in KNOWN:
-            names.remove("Disguised")
-        return self.dice.choice(("ValueError", "Cancelled", "KeyError") if usual else names)
+        return self.dice.choice(("ValueError", "Cancelled", "KeyError") if usual else list(EXCEPTIONS))
 
     def message(self) -> tuple[Any, ...]:
         return () if self.dice.random() < 0.7 else (self.dice.choice(("why", None, 7)),)
@@ -144,12 +123,8 @@ class Drawing:
             self.dice.choice((("send", None), ("send", None), ("send", 5), ("throw", self.exception()), ("close",)))
             for _ in range(self.dice.randint(1, 4))
         ]
-        if "send a value" in KNOWN:
-            actions = [("send", None) if action[0] == "send" else action for action in actions]
-        if "throw stop" in KNOWN and programs.OLD:
-            actions = [("close",) if action == ("throw", "StopIteration") else action for action in actions]
-        if "throw text" in KNOWN:
-            actions = [("close",) if action == ("throw", "text") else action for action in actions]
+        # A StopIteration that is thrown where a coroutine of asyncio's waits is taken for what it waits for.
+        actions[1:] = [("close",) if action == ("throw", "StopIteration") else action for action in actions[1:]]
         kind = self.dice.choice(COROUTINES) if self.dice.random() < 0.8 else None
         return self.by_hand(lambda: self.awaitable(depth, kind)), actions
 
@@ -171,16 +146,16 @@ class Drawing:
         return ()
 
     def handling(self, depth: int) -> tuple[Any, ...]:
-        return (self.statements(3, depth) if "context" not in programs.KNOWN else [],)
+        return (self.statements(3, depth),)
 
     def debug(self, depth: int) -> tuple[Any, ...]:
-        return (self.dice.random() < 0.6 and "debug" not in KNOWN,)
+        return (self.dice.random() < 0.6,)
 
     def factory(self, depth: int) -> tuple[Any, ...]:
         return (self.dice.choice(("none", "class", "subclass", "asyncio", "eager")),)
 
     def patch(self, depth: int) -> tuple[Any, ...]:
-        return (self.dice.choice(("call_soon", "call_at", "none")) if "patched loop" not in KNOWN else "none",)
+        return (self.dice.choice(("call_soon", "call_at", "none")),)
 
     def look(self, depth: int) -> tuple[Any, ...]:
         return (self.which(),)

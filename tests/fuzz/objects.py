@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from . import targets, zoo
-from .programs import World, collector, known, shown, told
+from .programs import World, collector, shown, told
 
 STEPS = 8
 NAMES = (
@@ -69,21 +69,6 @@ UNCOMPARED = (
     "collect",
     "await",
 )
-KNOWN = known(
-    {
-        "coroutine arguments": "send(), throw() and close() of native coroutines take any number of arguments",
-        "future iterator": "it is the future itself, without send(), throw() and close()",
-        "callback arguments": "add_done_callback() takes more than one",
-        "notify": "Condition.notify() looks at its argument before the lock, and wants an int",
-        "at the call": "__aexit__(), sock_recv() and its like raise when called, not when awaited",
-        "limits": "set_write_buffer_limits() wants small ints",
-        "descriptor": "__index__() is asked before fileno()",
-        "empty wait": "wait() of an iterable that gives nothing waits for ever",
-        "sendto": "what cannot be sent is raised by sendto(), not reported",
-        "reference": "a Timeout has no weak references",
-        "iterator": "a native coroutine is an iterator, so that feed_data() takes it",
-    }
-)
 # asyncio keeps what it is given and fails when it compares or counts; ferrio refuses what is no number at once.
 REFUSED_AT_ONCE = {
     "Queue",
@@ -97,7 +82,6 @@ REFUSED_AT_ONCE = {
     "call_at",
     "writelines",
 }
-CALLED_AT_ONCE = ("__aexit__", "sock_sendall", "sock_recv", "sock_recv_into")
 # Native coroutines are their own iterators, and have no weak references.
 NOT_OF_COROUTINES = ("ref", "list", "iter", "make", "isfuture")
 FORBIDDEN = ("SystemError", "PanicException")
@@ -124,16 +108,12 @@ def step(dice: random.Random, shared: bool) -> tuple[Any, ...]:
     kind = dice.random()
     if kind < 0.25:
         name = dice.choice(targets.FUNCTIONS if shared else targets.FUNCTIONS + targets.OWN_FUNCTIONS)
-        if name == "wait" and "empty wait" in KNOWN:
-            name = "wait_for"
         return ("function", name, *arguments(dice))
     target = dice.choice(list(targets.SHARED) if shared else list(targets.SHARED) + list(targets.OWN))
     if kind < 0.4:
         uses = [use for use in USES if not (shared and use in NOT_OF_COROUTINES and targets.is_coroutine(target))]
         if shared and target in ("transport", "datagrams", "StreamWriter", "loop"):
             uses = [use for use in uses if "copy" not in use]  # two that think a descriptor theirs
-        if target == "Timeout" and shared and "reference" in KNOWN:
-            uses.remove("ref")
         return ("use", target, dice.choice(uses))
     if kind < 0.5 and not shared and "loop" not in target:  # by which the fuzzer itself runs
         return (dice.choice(("get", "set", "delete")), target, dice.randrange(1000), zoo.draw(dice))
@@ -147,25 +127,12 @@ def method_call(dice: random.Random, target: str) -> tuple[Any, ...]:
     method, (positional, named) = dice.choice(targets.methods(target)), arguments(dice)
     if sys.version_info < (3, 13) and issubclass(targets.SHARED[target][1], asyncio.Future):
         named = []  # some methods of CPython's take any
-    if method in ("send", "throw", "close") and targets.is_coroutine(target):
-        if target == "iterator" and "future iterator" in KNOWN:
-            method = "__await__"
-        if "coroutine arguments" in KNOWN:
-            positional, named = [] if method == "close" else [("plain", "None")], []
     if method == "readuntil" and sys.version_info < (3, 13):
         method = "readline"  # ferrio's takes tuples on every release
-    if method == "add_done_callback" and "callback arguments" in KNOWN:
-        positional = positional[:1]
-    if method == "notify" and "notify" in KNOWN:
-        method = "locked"
-    if (
-        (method in CALLED_AT_ONCE and "at the call" in KNOWN)
-        or (method == "set_write_buffer_limits" and "limits" in KNOWN)
-        or (method == "feed_data" and "iterator" in KNOWN)
-        or (method in ("add_reader", "add_writer", "remove_reader", "remove_writer") and "descriptor" in KNOWN)
-        or (method == "sendto" and "sendto" in KNOWN)
-    ):
-        method = "__repr__"
+    if method == "get_stack":
+        method = "__repr__"  # some of the frames that run are the loop's
+    if method == "feed_data" and any(value[1] in ("sleep", "acquire", "target") for value in positional):
+        method = "__repr__"  # a native coroutine is an iterator, whose values are taken for bytes
     return method, positional, named
 
 

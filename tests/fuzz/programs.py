@@ -30,13 +30,6 @@ def known(differences: dict[str, str]) -> dict[str, str]:
     return {} if os.environ.get("FERRIO_FUZZ_ALL") else differences
 
 
-KNOWN = known(
-    {
-        "traceback": "on Python 3.11 the exception that a callback raises comes to the handler without its traceback",
-        "context": "what a future raises while another exception is handled does not get that one as its context",
-    }
-)
-OLD = sys.version_info < (3, 12)  # where wait_for() is asyncio's own, which raises so
 LATE = ("never retrieved", "was destroyed", "was never awaited")
 
 
@@ -119,7 +112,7 @@ def told(error: Any, depth: int = DEPTH) -> Any:
         story.append("in " + ".".join(frames))
     if cause is not None:
         story.append(("cause", told(cause, depth - 1)))
-    if context is not None and context is not cause and not ("context" in KNOWN and OLD):
+    if context is not None and context is not cause:
         story.append(("context", told(context, depth - 1)))
     return tuple(story)
 
@@ -177,15 +170,9 @@ class World:
             message.startswith("Exception in callback") and HERE not in context["message"]
         ):
             # Of asyncio's own functions, of which ferrio has none that could be named.
-            self.note("handler", "in a callback of the loop's own", self.handled(error))
+            self.note("handler", "in a callback of the loop's own", told(error))
         else:
-            self.note("handler", message, sorted(context), self.handled(error))
-
-    def handled(self, error: BaseException | None) -> Any:
-        story = told(error)
-        if "traceback" in KNOWN and OLD and isinstance(story, tuple):
-            return tuple(part for part in story if not str(part).startswith("in "))
-        return story
+            self.note("handler", message, sorted(context), told(error))
 
     def keep(self, thing: Any, label: str) -> Any:
         """Have later steps find a future."""

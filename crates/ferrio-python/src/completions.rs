@@ -11,6 +11,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::CStr;
+use std::mem::offset_of;
 
 use ferrio_engine::sync::Ledger;
 use pyo3::exceptions::{PyStopAsyncIteration, PyTimeoutError, PyTypeError};
@@ -24,6 +25,7 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, AsyncIterator, Constructed, Iterates};
 use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::weak::WeakReferences;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::futures::exact_outcome;
 use crate::locks::wait::{Common, HasCommon, Steps, Wait, Waiting, Went};
@@ -47,6 +49,7 @@ pub(crate) struct Completions {
     /// Whose it is, where Python wants to know.
     task: Slot,
     due: Due,
+    weak: WeakReferences,
 }
 
 impl Default for Completions {
@@ -64,6 +67,7 @@ impl Default for Completions {
             callback: Slot::default(),
             task: Slot::default(),
             due: Due::default(),
+            weak: WeakReferences::default(),
         }
     }
 }
@@ -276,6 +280,7 @@ impl Native for Completions {
                 methods {}
                 attributes {}
             })
+            .weak_references::<Completions>(offset_of!(Completions, weak))
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

@@ -69,6 +69,11 @@ impl Handle {
         self.cancelled.get()
     }
 
+    /// What it will call, if it was not cancelled.
+    pub(crate) fn calls<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.call.borrow().as_ref().map(|call| call.callback.bind(py).to_owned())
+    }
+
     /// Runs the callback; what it raises goes to the loop's exception handler, unless it has to leave the loop.
     pub(crate) fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();

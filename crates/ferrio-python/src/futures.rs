@@ -87,7 +87,7 @@ pub(crate) trait Shared: Awaitable {
 
     fn add_done_callback(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let name = "add_done_callback";
-        let ([Some(callback)], context) = args.split(name, ["fn"], intern!(this.py(), "context"))? else {
+        let [Some(callback), context] = args.bind_first(name, ["fn", "context"])? else {
             return Err(missing(name, "fn"));
         };
         // None is no context, as the C type sees it: calling back then fails.
@@ -426,11 +426,11 @@ impl Iterates for FutureIterator {
     fn next<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(future) = self.future.bind(this.py()) else { return Ok(None) };
         let Some(outcome) = outcome_of(&future) else { return Ok(None) };
-        let step = step(outcome, &future);
-        if !matches!(step, Ok(Some(_))) {
+        // A step too early is refused, and the iterator goes on.
+        if outcome.is_done() {
             drop(self.future.take());
         }
-        step
+        step(outcome, &future)
     }
 }
 

@@ -10,7 +10,7 @@ use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyTuple};
+use pyo3::types::{IntoPyDict, PyDict, PyFloat, PyTuple};
 
 use crate::base_events::BaseLoop;
 use crate::events::{AnyHandle, Handle, TimerHandle};
@@ -145,10 +145,18 @@ impl BaseLoop {
         else {
             return Err(missing("call_later", "callback"));
         };
-        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         if delay.is_none() {
             return Err(PyTypeError::new_err("delay must not be None"));
         }
+        self.notice_class(this);
+        if self.foreign_call_at.get() {
+            let mut values = vec![this.call_method0(intern!(py, "time"))?.add(delay)?, callback.to_owned()];
+            values.extend(args.positional().skip(2).map(Borrowed::to_owned));
+            let keywords = [("context", context)].into_py_dict(py)?;
+            let call_at = this.getattr(intern!(py, "call_at"))?;
+            return Ok(call_at.call(PyTuple::new(py, values)?, Some(&keywords))?.unbind());
+        }
+        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         let engine = self.engine.borrow().clone();
         let now = match &engine {
             Some(engine) if !self.foreign_time.get() => engine.core().clock.now().as_secs_f64(),
@@ -158,10 +166,6 @@ impl BaseLoop {
             Some(delay) => (now + delay, None),
             None => moment(&PyFloat::new(py, now).add(delay)?)?,
         };
-        self.notice_class(this);
-        if self.foreign_call_at.get() {
-            return call_replaced_at(this, when, &call, &context);
-        }
         self.at(this, "call_later", when, call, context)
     }
 
@@ -242,24 +246,6 @@ pub(crate) fn queue(
         None => event_loop.call_method(name, (&callback,), Some(&names)),
     }
     .map(|_| Ok(()))
-}
-
-/// `call_at(when, callback, *args, context=context)`, where that is the program's own.
-#[cold]
-fn call_replaced_at(
-    this: &Bound<'_, PyAny>,
-    (when, given): (f64, Option<Ref>),
-    call: &Call,
-    context: &Ref,
-) -> PyResult<Py<PyAny>> {
-    let py = this.py();
-    let when = given.map_or_else(|| PyFloat::new(py, when).into_any(), |given| given.into_bound(py));
-    let arguments = call.tuple(py)?;
-    let first = [when, call.callback.bind(py).to_owned()];
-    let all = PyTuple::new(py, first.into_iter().chain(arguments.iter()).collect::<Vec<_>>())?;
-    let names = PyDict::new(py);
-    names.set_item(intern!(py, "context"), context)?;
-    Ok(this.getattr(intern!(py, "call_at"))?.call(all, Some(&names))?.unbind())
 }
 
 /// Debug mode: has a handle know who made it.

@@ -11,6 +11,7 @@
 
 use std::cell::Cell;
 use std::ffi::CStr;
+use std::mem::offset_of;
 
 use ferrio_engine::Time;
 use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTimeoutError, PyTypeError};
@@ -33,6 +34,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Shown};
 use crate::ffi::raised;
 use crate::ffi::reference::Slot;
+use crate::ffi::weak::WeakReferences;
 use crate::ffi::word::{Turn, Word};
 use crate::futures::keywords;
 use crate::outcome::timers_of;
@@ -73,6 +75,7 @@ pub(crate) struct Timeout {
     alarm: Slot,
     /// How many requests to cancel the task were open when this began.
     cancelling: Cell<isize>,
+    weak: WeakReferences,
 }
 
 /// `timeout(delay)`.
@@ -316,25 +319,28 @@ impl Native for Timeout {
     }
 
     fn members() -> Members {
-        object::constructed_slots::<Timeout>().and(object::shown_slots::<Timeout>()).and(members! { Timeout;
-            light {
-                c"__aenter__" c"Begin." => aenter,
-                c"__aexit__" c"End." => aexit,
-            }
-            bare {
-                c"when" c"The time at which it ends, or None." => when,
-                c"expired" c"Whether its time was over." => expired,
-                c"_on_timeout" c"Its time is over." => on_timeout,
-            }
-            methods {
-                c"reschedule" c"End at another time, or never." => reschedule,
-            }
-            attributes {
-                c"_when" => when;
-                c"_state" => stage_attribute;
-                c"_task" => task_attribute;
-            }
-        })
+        object::constructed_slots::<Timeout>()
+            .and(object::shown_slots::<Timeout>())
+            .and(members! { Timeout;
+                light {
+                    c"__aenter__" c"Begin." => aenter,
+                    c"__aexit__" c"End." => aexit,
+                }
+                bare {
+                    c"when" c"The time at which it ends, or None." => when,
+                    c"expired" c"Whether its time was over." => expired,
+                    c"_on_timeout" c"Its time is over." => on_timeout,
+                }
+                methods {
+                    c"reschedule" c"End at another time, or never." => reschedule,
+                }
+                attributes {
+                    c"_when" => when;
+                    c"_state" => stage_attribute;
+                    c"_task" => task_attribute;
+                }
+            })
+            .weak_references::<Timeout>(offset_of!(Timeout, weak))
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {

@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 use super::heap_type::state;
 use super::members::{Members, entry, light_entry};
 use super::object::{Constructed, Finalized, Shown, constructed_slots, finalized_slots, shown_slots};
+use super::raised;
 use crate::futures::FutureIterator;
 use crate::outcome::Outcome;
 
@@ -130,7 +131,8 @@ fn raise_stop(value: &Bound<'_, PyAny>) {
     }
 }
 
-/// The `StopIteration` that `stop_with` left, or an empty one.
+/// The `StopIteration` that `stop_with` left, or an empty one, raised as `send()` does: in the context of what is handled.
 pub(crate) fn stopped(py: Python<'_>) -> PyErr {
-    PyErr::take(py).unwrap_or_else(|| PyStopIteration::new_err(()))
+    let stop = PyErr::take(py).unwrap_or_else(|| PyStopIteration::new_err(()));
+    raised::raise(stop.value(py))
 }

@@ -91,6 +91,12 @@ pub(crate) fn track(object: &Bound<'_, PyAny>) {
     }
 }
 
+/// Whether the finalizer of `object`, whose type has one, has run: by the collector, for instance, before another saved it.
+pub(crate) fn is_finalized(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: ATTACHED; an object of a type with a collector's header.
+    unsafe { ffi::PyObject_GC_IsFinalized(object.as_ptr()) != 0 }
+}
+
 /// Dead instances (KEPT): nobody else has a pointer to one.
 pub(super) struct FreeList(UnsafeCell<Vec<*mut ffi::PyObject>>);
 

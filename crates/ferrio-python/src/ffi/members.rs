@@ -108,6 +108,18 @@ impl Members {
         self.slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as ffi::ternaryfunc as *mut c_void)
     }
 
+    /// Objects of the type may be referred to weakly: `offset` is where the state has its `WeakReferences`.
+    pub(crate) fn weak_references<T: Native>(mut self, offset: usize) -> Self {
+        self.fields.push(ffi::PyMemberDef {
+            name: c"__weaklistoffset__".as_ptr(),
+            type_code: ffi::Py_T_PYSSIZET,
+            offset: T::place().offset() + offset.cast_signed(),
+            flags: ffi::Py_READONLY,
+            doc: ptr::null(),
+        });
+        self
+    }
+
     pub(crate) fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
         self.slots.push(ffi::PyType_Slot { slot, pfunc: function });
         self

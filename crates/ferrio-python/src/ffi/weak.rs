@@ -1,15 +1,28 @@
-//! Which transport has which descriptor, without keeping the transport alive.
+//! Weak references: which transport has which descriptor, without keeping the transport alive; and where an object has
+//! the list of those to itself.
 //!
 //! As asyncio's `WeakValueDictionary` it holds weak references, which the interpreter clears before the memory is anybody
 //! else's, whatever order the collector, the loop's end and the transport's come in. Plain pointers cost more: each transport
 //! had to look for the loop at its end, 39.8 thousand instructions for a connection made and closed instead of 37.9.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::ptr;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::reference::Ref;
+
+/// Where the interpreter keeps the list of weak references to an object whose state has this (`Members::weak_references`). It
+/// is emptied before the state is dropped.
+pub(crate) struct WeakReferences(#[expect(dead_code, reason = "the interpreter's")] Cell<*mut ffi::PyObject>);
+
+impl Default for WeakReferences {
+    fn default() -> Self {
+        WeakReferences(Cell::new(ptr::null_mut()))
+    }
+}
 
 /// Open transports by descriptor.
 #[derive(Default)]

@@ -15,6 +15,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi as raw;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyInt;
 use pyo3::{IntoPyObjectExt, intern};
 
 use super::lock::Lock;
@@ -71,13 +72,15 @@ impl Condition {
             let count = count.map_or_else(|| 1.into_bound_py_any(py), |count| Ok(count.to_owned()))?;
             return asyncios(py)?.call_method1(intern!(py, "notify"), (this, count)).map(drop);
         }
-        self.notify_now(
-            py,
-            match count {
-                Some(count) => count.extract()?,
-                None => 1,
+        self.must_be_locked(py)?;
+        match count {
+            None => self.tell(1),
+            // What is not an int is compared, as asyncio does, and with nobody here not even that.
+            Some(count) => match count.cast_exact::<PyInt>().ok().and_then(|count| count.extract().ok()) {
+                Some(count) => self.tell(count),
+                None => self.tell_while_less(&count),
             },
-        )
+        }
     }
 
     fn notify_all(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
@@ -86,14 +89,15 @@ impl Condition {
         if !self.common.plain.get() {
             return asyncios(py)?.call_method1(intern!(py, "notify_all"), (this,)).map(drop);
         }
-        self.notify_now(py, i64::MAX)
+        self.must_be_locked(py)?;
+        self.tell(i64::MAX)
     }
 
-    fn notify_now(&self, py: Python<'_>, count: i64) -> PyResult<()> {
-        if !self.is_locked(py) {
-            return Err(PyRuntimeError::new_err("cannot notify on un-acquired lock"));
+    fn must_be_locked(&self, py: Python<'_>) -> PyResult<()> {
+        if self.is_locked(py) {
+            return Ok(());
         }
-        self.tell(count)
+        Err(PyRuntimeError::new_err("cannot notify on un-acquired lock"))
     }
 
     /// Tells so many, but none who comes meanwhile.
@@ -101,6 +105,16 @@ impl Condition {
         let mut left = count.min(i64::try_from(self.waiters.len()).unwrap_or(i64::MAX));
         while left > 0 && self.waiters.wake_next()? {
             left -= 1;
+        }
+        Ok(())
+    }
+
+    /// Tells so many, where the count is any object that compares with an int.
+    fn tell_while_less(&self, count: &Bound<'_, PyAny>) -> PyResult<()> {
+        for told in 0..self.waiters.len() {
+            if told.into_pyobject(count.py())?.ge(count)? || !self.waiters.wake_next()? {
+                break;
+            }
         }
         Ok(())
     }

@@ -52,14 +52,32 @@ pub(super) trait Acquired: HasCommon {
 
     fn exit(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         args.bind("__aexit__", ["exc_type", "exc", "tb"], 3)?;
-        if self.common().plain.get() {
-            self.free()?;
-        } else {
-            this.call_method0(intern!(this.py(), "release"))?;
+        if !self.common().plain.get() {
+            return Wait::create(this, &EXIT, None);
         }
-        Finished::create(this.py())
+        match self.free() {
+            Ok(()) => Finished::create(this.py()),
+            Err(error) => {
+                Wait::create(this, &EXIT, Some(error.into_value(this.py()).into_bound(this.py()).into()))
+            }
+        }
     }
 }
+
+/// `__aexit__`, where awaiting it fails, as that wait's value says, or calls a method of the program's own.
+static EXIT: Steps = Steps {
+    name: c"_ContextManagerMixin.__aexit__",
+    begin: |wait, target| {
+        if let Some(error) = wait.value.take() {
+            return Err(PyErr::from_value(error.into_bound(target.py())));
+        }
+        target.call_method0(intern!(target.py(), "release"))?;
+        none(target)
+    },
+    resume: |_, target| none(target),
+    leave: |_, _, _| Ok(()),
+    thrown: None,
+};
 
 /// asyncio's own `__aenter__`, which calls `self.acquire()`.
 fn enter_by_method(this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {

@@ -48,8 +48,10 @@ impl Semaphore {
         if value.lt(0)? {
             return Err(PyValueError::new_err("Semaphore initial value must be >= 0"));
         }
+        // Nothing is as much as what is not even equal to itself: that bounds nothing.
+        let bounds = truth(bounded.as_deref())? && value.eq(value)?;
         let value = self.set(&value)?;
-        self.bound.set(if truth(bounded.as_deref())? { Some(value) } else { None });
+        self.bound.set(bounds.then_some(value));
         self.common.plain.set(truth(plain.as_deref())?);
         Ok(())
     }
@@ -139,8 +141,8 @@ fn semaphore<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Semaphore> {
     try_state::<Semaphore>(target).ok_or_else(|| PyTypeError::new_err("not a semaphore"))
 }
 
-/// A semaphore's value as a count, and whether that is the value itself. asyncio counts in whatever number it is given, and is locked at exactly 0: what never
-/// gets there, such as one and a half, or infinity, is more than anybody will count.
+/// A semaphore's value as a count, and whether that is the value itself. asyncio counts in whatever number it is given, and
+/// is locked at exactly 0: what never gets there, such as one and a half, or infinity, is more than anybody will count.
 fn count(value: &Bound<'_, PyAny>) -> PyResult<(i64, bool)> {
     if let Ok(number) = value.cast_exact::<PyInt>()
         && let Ok(count) = number.extract()
