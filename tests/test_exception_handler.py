@@ -1,4 +1,4 @@
-"""Whatever a transport meets goes to the exception handler: nothing but KeyboardInterrupt and SystemExit leaves the loop.
+"""Whatever a transport meets goes to the exception handler: only KeyboardInterrupt and SystemExit leave the loop.
 
 One connection of a server must not end the server: a protocol that has no such method, a socket whose end is an error.
 """

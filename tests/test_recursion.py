@@ -152,7 +152,7 @@ def test_a_long_chain_ends_on_a_small_stack(case):
 
 
 def run(case):
-    import ferrio  # noqa: PLC0415  # in the process of the case only
+    import ferrio  # in the process of the case only
 
     loop = ferrio.new_event_loop()
     try:

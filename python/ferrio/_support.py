@@ -16,8 +16,6 @@ import math
 import socket
 import sys
 import traceback
-import types
-import warnings
 from asyncio import (
     base_events,
     base_futures,

@@ -10,7 +10,7 @@ import os
 import stat
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _ferrio
 
@@ -22,7 +22,11 @@ class _Pipe:
     # Native, in the classes below. So are `_gone`, `_closing` and `_fileno`: methods that use these take any `self`.
     _abandon: Callable[[], None]
     _disown: Callable[[], None]
-    _owner: Any
+    if TYPE_CHECKING:
+
+        @property
+        def _owner(self) -> Any: ...
+
     _stored_extra: dict[str, Any] | None
 
     @property

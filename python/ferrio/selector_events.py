@@ -179,11 +179,11 @@ class TransportSocket(trsock.TransportSocket):
     def getsockname(self) -> Any:
         return self._behind.getsockname()
 
-    def getsockopt(self, *args: Any) -> Any:
-        return self._sent().getsockopt(*args)
+    def getsockopt(self, *args: Any, **names: Any) -> Any:
+        return self._sent().getsockopt(*args, **names)
 
-    def setsockopt(self, *args: Any) -> None:
-        self._sent().setsockopt(*args)
+    def setsockopt(self, *args: Any, **names: Any) -> None:
+        self._sent().setsockopt(*args, **names)
 
     def gettimeout(self) -> float | None:
         return self._behind.gettimeout()

@@ -39,7 +39,10 @@ pub(crate) fn check(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Wor
     });
     for object in registry::all(this.py()) {
         let Some(task) = try_state::<Task>(&object) else { continue };
-        let matters = task.outcome.is_pending() && task.outcome.has_loop(this) && !is_finalized(&object);
+        let matters = task.outcome.is_pending()
+            && task.outcome.has_loop(this)
+            && !task.coroutine.is_empty()
+            && !is_finalized(&object);
         let goes_on = !matters || queued.contains(&object.as_ptr()) || waits(task, this.py());
         debug_assert!(goes_on, "nobody will ever step {object:?} again");
     }

@@ -87,6 +87,8 @@ impl Task {
     ) -> PyResult<()> {
         let py = this.py();
         self.log_destroy_pending.set(false);
+        // One that is initialised again, and wrongly, has nothing to run.
+        drop(self.coroutine.take());
         if !is_coroutine(coroutine)? {
             return Err(PyTypeError::new_err(format!("a coroutine was expected, got {}", coroutine.repr()?)));
         }
