@@ -399,6 +399,8 @@ def test_a_program_ends_as_under_python(tmp_path, name, way):
     environment, command = WAYS[way]
     if "PYTHONDEVMODE" in environment and name in NOT_IN_DEBUG_MODE:
         pytest.skip("asyncio's own report fails")
+    if environment and sys.version_info < (3, 13) and name in ("transport", "transport, loop open"):
+        pytest.skip("the order of finalizers decides; and asyncio's accepted connections have sockets that warn, too")
     (tmp_path / "program.py").write_text(HEAD + PROGRAMS[name])
     expected = said(run(*PYTHON, "program.py", folder=tmp_path, **environment))
     assert said(run(command(tmp_path), "run", "program.py", folder=tmp_path, **environment)) == expected
