@@ -74,7 +74,7 @@ class Interrupt:
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
             if event == "opcode":
                 self.count(frame)
-            return self
+            return self.trace
 
         def end(self):
             sys.settrace(None)

@@ -15,7 +15,7 @@ use std::time::Duration;
 use ferrio_engine::{Loop, Plan};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::IntoPyDict;
 
 use crate::base_events::BaseLoop;
 use crate::exceptions::os_error;
@@ -33,14 +33,15 @@ pub(crate) fn outermost(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<(
     both(py, result, leave(state, this, &hooks))
 }
 
-/// Only functions of C are called here and in `leave`: no signal's handler gets in between.
+/// Only functions of C are called here and in `leave`: no signal's handler gets in between, but by way of a program's audit
+/// hook (`set_hooks`).
 fn enter(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = this.py();
     state.notice_replaced(this)?;
     state.set_thread(Some(THREAD.find(py, intern!(py, "get_ident"))?.call0()?));
     let first = this.getattr(intern!(py, "_asyncgen_firstiter_hook"))?;
     let last = this.getattr(intern!(py, "_asyncgen_finalizer_hook"))?;
-    SYS.find(py, intern!(py, "set_asyncgen_hooks"))?.call1((first, last))?;
+    set_hooks(py, &first, &last)?;
     EVENTS.find(py, intern!(py, "_set_running_loop"))?.call1((this,)).map(drop)
 }
 
@@ -49,12 +50,25 @@ fn leave(state: &BaseLoop, this: &Bound<'_, PyAny>, hooks: &Bound<'_, PyAny>) ->
     state.forget_stop();
     state.set_thread(None);
     let none = EVENTS.find(py, intern!(py, "_set_running_loop")).and_then(|set| set.call1((py.None(),)));
-    let restored = SYS
-        .find(py, intern!(py, "set_asyncgen_hooks"))
-        .and_then(|set| set.call1(hooks.cast::<PyTuple>()?.to_owned()));
+    let restored = hooks.get_item(0).and_then(|first| set_hooks(py, &first, &hooks.get_item(1)?));
     // Python code, hence the last.
     let tracked = this.call_method1(intern!(py, "_set_coroutine_origin_tracking"), (false,));
-    both(py, both(py, none.map(drop), restored.map(drop)), tracked.map(drop))
+    both(py, both(py, none.map(drop), restored), tracked.map(drop))
+}
+
+/// Each by a call of its own: a call for both, whose second half an audit hook refuses, puts a finalizer back that CPython has
+/// freed by then. An audit hook is Python code, which a signal's handler may interrupt: then the call is made once more.
+fn set_hooks(py: Python<'_>, first: &Bound<'_, PyAny>, last: &Bound<'_, PyAny>) -> PyResult<()> {
+    let set = SYS.find(py, intern!(py, "set_asyncgen_hooks"))?;
+    let mut result = Ok(());
+    for (name, hook) in [(intern!(py, "firstiter"), first), (intern!(py, "finalizer"), last)] {
+        let names = [(name, hook)].into_py_dict(py)?;
+        if let Err(error) = set.call((), Some(&names)) {
+            result = both(py, result, Err(error));
+            result = both(py, result, set.call((), Some(&names)).map(drop));
+        }
+    }
+    result
 }
 
 static SYS: Names = Names::of("sys");

@@ -50,6 +50,7 @@ pub(crate) fn soon(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 /// As `soon`, with what interrupted the queueing apart: the step is queued then.
+#[inline]
 fn queue(task: &Task, this: &Bound<'_, PyAny>) -> Queued {
     let event_loop = task.outcome.alive(this.py())?;
     if let Some(state) = direct(&event_loop) {
@@ -67,6 +68,7 @@ pub(crate) fn wake_soon(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound
 }
 
 /// As `wake_soon`, with what interrupted the queueing apart: the step is queued then.
+#[inline]
 fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> Queued {
     let py = future.py();
     if let Some(state) = direct(event_loop) {
@@ -246,29 +248,38 @@ fn raised(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
 
 /// The coroutine yielded: a future to wait for, or None to be run again soon. All else is a mistake, which it is told.
 fn wait_for(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
-    let mut interrupted = Ok(());
-    match listen(task, this, &yielded, &mut interrupted) {
+    if yielded.is_none() {
+        return match queue(task, this) {
+            Ok(interrupted) => interrupted,
+            Err(error) => throw_soon(task, this, error),
+        };
+    }
+    match listen(task, this, &yielded) {
         Ok(true) => {
             task.waits_for.set(yielded);
-            both(this.py(), interrupted, cancel_what_it_waits_for(task, this.py()))
+            cancel_what_it_waits_for(task, this.py())
         }
-        Ok(false) => interrupted,
+        Ok(false) => go_on(task, this, yielded),
         Err(error) => throw_soon(task, this, error),
     }
 }
 
-/// Whether the task will be told of what it yielded; else it is queued. An error is for the coroutine: neither is so. What
-/// interrupted the queueing is not for the coroutine, which would be run twice.
-fn listen(
-    task: &Task,
-    this: &Bound<'_, PyAny>,
-    yielded: &Bound<'_, PyAny>,
-    interrupted: &mut PyResult<()>,
-) -> PyResult<bool> {
-    if yielded.is_none() {
-        *interrupted = queue(task, this)?;
-        return Ok(false);
+/// The coroutine yielded a future that is done. What interrupts the queueing is not for the coroutine, which would be run
+/// twice.
+fn go_on(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
+    let event_loop = task.outcome.alive(this.py())?;
+    match queue_wakeup(this.clone().into(), &yielded, &event_loop) {
+        Ok(interrupted) => {
+            task.waits_for.set(yielded);
+            both(this.py(), interrupted, cancel_what_it_waits_for(task, this.py()))
+        }
+        Err(error) => throw_soon(task, this, error),
     }
+}
+
+/// Whether the task will be told of what it yielded; else that is done already. An error is for the coroutine: neither is
+/// so.
+fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
     if yielded.is(this) {
         return mistake(format!("Task cannot await on itself: {}", this.repr()?));
     }
@@ -280,11 +291,10 @@ fn listen(
     if !outcome.blocking.replace(false) {
         return not_awaited(this, yielded);
     }
-    if outcome.is_pending() {
-        outcome.add_task(this);
-    } else {
-        *interrupted = queue_wakeup(this.clone().into(), yielded, &event_loop)?;
+    if outcome.is_done() {
+        return Ok(false);
     }
+    outcome.add_task(this);
     Ok(true)
 }
 
