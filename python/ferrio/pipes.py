@@ -10,7 +10,7 @@ import os
 import stat
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import _ferrio
 
@@ -19,14 +19,10 @@ class _Pipe:
     """What both ends have in common."""
 
     _given_extra: dict[str, Any] | None = None
-    # Native, in the classes below. So are `_gone`, `_closing` and `_fileno`: methods that use these take any `self`.
+    # Native, in the classes below. So are `_gone`, `_owner`, `_closing` and `_fileno`: methods that use these take any
+    # `self`.
     _abandon: Callable[[], None]
     _disown: Callable[[], None]
-    if TYPE_CHECKING:
-
-        @property
-        def _owner(self) -> Any: ...
-
     _stored_extra: dict[str, Any] | None
 
     @property
