@@ -127,7 +127,7 @@ profile: ## of the rows with connections: whose the CPU time of an operation is,
 instructions: venv ## instruction counts of the hot paths against benches/instructions.toml; UPDATE=--update writes it
 	$(BIN)/python -m benches.instructions $(UPDATE)
 
-plots: venv ## charts and tables of docs/ and README.md, from docs/assets/benches.json, benches-3.14.json and profile.json
+plots: venv ## charts and tables of docs/ and the chart of README.md, from docs/assets/benches.json, benches-3.14.json and profile.json
 	$(BIN)/python scripts/docs_figures.py
 
 # The switch is the theme's own; docs/requirements.txt says what it keeps quiet. With --quiet, --strict sees no warning.

@@ -1,10 +1,10 @@
 """Everything in the text that was measured, from one report: `make plots`.
 
 Reads docs/assets/benches.json, which `make bench BENCH='--json docs/assets/benches.json'` writes, and makes
-docs/assets/*.svg and docs/assets/benches.md of it, and the table of README.md between its two marks. The other tables
-of the page are made of benches-3.14.json, which `make py314` can write, and of profile.json, which `make profile`
-writes. With --check nothing is written: exit status 1 and the names of the files that differ. No figure is typed by
-hand.
+docs/assets/*.svg and docs/assets/benches.md of it, and the words for README.md's chart between its two marks. The
+other tables of the performance page are made of benches-3.14.json, which `make py314` can write, and of profile.json,
+which `make profile` writes. With --check nothing is written: exit status 1 and the names of the files that differ. No
+figure is typed by hand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ferrio.benches.harness.plot import Bar, bars
+from ferrio.benches.harness.plot import Bar, Group, bars, groups
 from ferrio.benches.harness.profiling import PARTS
 from ferrio.benches.harness.report import measured
 from ferrio.benches.harness.row import Metric
@@ -49,39 +49,12 @@ CHARTS = {
     "tls": ("TLS: CPU time, memory", r"tls_\w+\.cpu|tls_idle_memory"),
     "other": ("Children, memory, and cost in a crowd", r"spawn|spawn\.stall|idle_memory|scaling_\w+(\.\w+)?"),
 }
-# What the README shows: the good, the even and the bad.
-TELLING = (
-    "call_soon",
-    "call_soon_chain",
-    "threadsafe_other",
-    "timer_cancel",
-    "task_switch_x100",
-    "create_task",
-    "gather_10k",
-    "queue_pair",
-    "lock_uncontended",
-    "timeout",
-    "sleeps_50k",
-    "to_thread",
-    "async_tree_io",
-    "task_memory_asleep",
-    "echo_1k_x64.cpu",
-    "echo_100k_x64.cpu",
-    "echo_streams_1k_x64.cpu",
-    "echo_readline_1k_x64.cpu",
-    "echo_udp_1k_x64.cpu",
-    "tls_echo_1k_x64.cpu",
-    "tls_handshakes.cpu",
-    "bulk_send",
-    "connection_rate",
-    "getaddrinfo_literal",
-    "http_uvicorn_asgi.cpu",
-    "websocket_websockets.cpu",
-    "spawn",
-    "spawn.stall",
-    "idle_memory",
-    "scaling_tasks.time",
-)
+# What the README shows: a row, and what its figure means there.
+HEADLINE = {
+    "create_task": "Tasks made and awaited, a second",
+    "http_uvicorn_asgi": "HTTP requests that uvicorn answers, a second",
+}
+COMPARED = (SUBJECT, "uvloop", STOCK)
 
 
 def main() -> int:
@@ -111,10 +84,27 @@ def made(report: dict[str, Any]) -> dict[Path, str]:
     drawn = {key: chart(key, title, pattern, lines, spreads) for key, (title, pattern) in CHARTS.items()}
     files = {ASSETS / f"{key}.svg": text for key, text in drawn.items() if text}
     files[ASSETS / "benches.md"] = whole(report)
-    readme = ROOT / "README.md"
-    short = table([line for line in lines if line.name in TELLING])
-    files[readme] = MARKS.sub(lambda found: f"{found[1]}{short}\n\n{heading(report)}{found[2]}", readme.read_text())
+    if shown := headline(lines):
+        files[ASSETS / "headline.svg"] = groups("headline", "The same programs on three event loops", shown)
+        image = f"![{'; '.join(group.spoken() for group in shown)}](docs/assets/headline.svg)"
+        readme = ROOT / "README.md"
+        files[readme] = MARKS.sub(lambda found: f"{found[1]}{image}{found[2]}", readme.read_text())
     return files
+
+
+def headline(lines: list[Line]) -> list[Group]:
+    """The rows of HEADLINE that were measured on all three loops."""
+    found = []
+    for line in (line for line in lines if line.name in HEADLINE):
+        summaries = [line.cells[label].summary if label in line.cells else None for label in COMPARED]
+        figures = [
+            (label, summary.median, number(summary.median))
+            for label, summary in zip(COMPARED, summaries, strict=True)
+            if summary
+        ]
+        if len(figures) == len(COMPARED):
+            found.append(Group(HEADLINE[line.name], figures))
+    return found
 
 
 def whole(report: dict[str, Any]) -> str:

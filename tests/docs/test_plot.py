@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from ferrio.benches.harness.plot import BETTER, EVEN, WIDTH, WORSE, Bar, bars
+from ferrio.benches.harness.plot import BETTER, EVEN, WIDTH, WORSE, Bar, Group, bars, groups
 
 ROWS = (
     Bar("fast", 4.0, 3.5, 5.0, "+"),
@@ -43,3 +43,22 @@ def test_text_and_lines_take_the_colour_of_the_page() -> None:
     chart = drawn()
     assert {text.get("fill") for text in chart.iter(f"{NAME}text")} == {"currentColor"}
     assert {line.get("stroke") for line in chart.iter(f"{NAME}line")} == {"currentColor"}
+
+
+GROUPS = (
+    Group("Tasks & more", (("ours", 4.0, "4M"), ("theirs", 1.0, "1M"))),
+    Group("Requests", (("ours", 5.0, "5k"), ("theirs", 10.0, "10k"))),
+)
+
+
+def test_figures_are_bars_from_zero_on_an_axis_of_each_group() -> None:
+    chart = ElementTree.fromstring(groups("key", "Loops", GROUPS))
+    widths = [float(box.get("width", "")) for box in chart.iter(f"{NAME}rect")]
+    assert [round(width / max(widths), 2) for width in widths] == [1, 0.25, 0.5, 1]
+    assert [box.get("fill") for box in chart.iter(f"{NAME}rect")] == [BETTER, EVEN, BETTER, EVEN]
+    assert max(widths) < WIDTH
+    description = chart.find(f"{NAME}desc")
+    assert description is not None
+    assert description.text == "Tasks & more: ours 4M, theirs 1M; Requests: ours 5k, theirs 10k."
+    bottom = float(chart.get("viewBox", "").split()[3])
+    assert all(0 < float(text.get("y", "")) < bottom for text in chart.iter(f"{NAME}text"))

@@ -1,6 +1,6 @@
-"""Draws ratios as an SVG bar chart: a bar for each row on a logarithmic axis, from 1, with the range of its rounds.
+"""Draws SVG bar charts: of ratios, on a logarithmic axis from 1, with the range of the rounds; of figures, from 0.
 
-Standard library only. Knows nothing of rows, loops or files: `bars()` turns text and numbers into text.
+Standard library only. Knows nothing of rows, loops or files: `bars()` and `groups()` turn text and numbers into text.
 Without a colour of its own for text and lines (`currentColor`): inside a page the chart takes the page's, light or
 dark; alone, or as an image, it has those of the reader's preference and a background to match. Screen
 readers get a title and a description with every figure.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, LABEL, FIGURE, ROW, TOP, BOTTOM = 760, 190, 96, 26, 58, 44
+NAME = 80  # room for the names of a chart of figures
 BETTER, WORSE, EVEN = "#d9622b", "#9a6bea", "#8b949e"  # 3:1 and more on white and on #1e2129
 MEANING = {"+": "certainly better", "-": "certainly worse", "=": "equal", "?": "undecided"}
 LEGEND = {BETTER: MEANING["+"], WORSE: MEANING["-"], EVEN: "equal (=) or undecided (?)"}
@@ -42,25 +43,58 @@ class Bar:
         return f"{self.name} {self.value:.2f} ({self.low:.2f} to {self.high:.2f}), {MEANING[self.verdict]}"
 
 
+@dataclass(frozen=True)
+class Group:
+    """One question, and what each loop reached there: more is better. The first figure is ours, and stands out."""
+
+    title: str
+    figures: Sequence[tuple[str, float, str]]  # whose, how much, and that in words
+
+    def spoken(self) -> str:
+        return f"{self.title}: {', '.join(f'{name} {words}' for name, _, words in self.figures)}"
+
+
 def bars(key: str, title: str, note: str, rows: Sequence[Bar]) -> str:
-    """The chart. `key` keeps its ids apart from those of other charts on a page."""
+    """The chart of ratios. `key` keeps its ids apart from those of other charts on a page."""
     height = TOP + ROW * len(rows) + BOTTOM
     axis = Axis(rows)
-    description = "; ".join(bar.spoken() for bar in rows)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-labelledby="{key}-title {key}-description" class="chart">',
-        f'<title id="{key}-title">{escape(title)}</title>',
-        f'<desc id="{key}-description">{escape(note)}: {escape(description)}.</desc>',
-        f"<style>{STYLE}</style>",
-        text(0, 18, title, 'font-weight="600" font-size="15"'),
-        text(0, 38, note, 'opacity=".8"'),
-        *ticks(axis, TOP, TOP + ROW * len(rows)),
-    ]
+    parts = [text(0, 38, note, 'opacity=".8"'), *ticks(axis, TOP, TOP + ROW * len(rows))]
     for index, bar in enumerate(rows):
         parts += drawn(bar, axis, TOP + ROW * index)
-    parts += [*legend(rows, height - 10), "</svg>"]
-    return "\n".join(parts) + "\n"
+    spoken = f"{note}: {'; '.join(bar.spoken() for bar in rows)}."
+    return framed(key, title, spoken, height, [*parts, *legend(rows, height - 10)])
+
+
+def groups(key: str, title: str, found: Sequence[Group]) -> str:
+    """The chart of figures: a bar for each, from 0, on an axis of its group's own."""
+    parts, top = [], 32.0
+    for group in found:
+        most = max(figure for _, figure, _ in group.figures)
+        parts.append(text(0, top + 20, group.title, 'font-weight="600"'))
+        top += 30
+        for index, (name, figure, words) in enumerate(group.figures):
+            length = (WIDTH - NAME - FIGURE) * figure / most
+            colour, weight = (EVEN, "") if index else (BETTER, 'font-weight="600"')
+            parts += [
+                text(NAME - 10, top + ROW / 2 + 4, name, f'text-anchor="end" {weight}'),
+                f'<rect x="{NAME}" y="{top + 3:.1f}" width="{length:.1f}" height="{ROW - 6}" rx="2" fill="{colour}"/>',
+                text(NAME + length + 8, top + ROW / 2 + 4, words, weight),
+            ]
+            top += ROW
+    return framed(key, title, f"{'; '.join(group.spoken() for group in found)}.", top + 8, parts)
+
+
+def framed(key: str, title: str, spoken: str, height: float, parts: Sequence[str]) -> str:
+    """The parts as a picture, with a heading that is seen and a description that screen readers say."""
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" '
+        f'aria-labelledby="{key}-title {key}-description" class="chart">',
+        f'<title id="{key}-title">{escape(title)}</title>',
+        f'<desc id="{key}-description">{escape(spoken)}</desc>',
+        f"<style>{STYLE}</style>",
+        text(0, 18, title, 'font-weight="600" font-size="15"'),
+    ]
+    return "\n".join([*head, *parts, "</svg>"]) + "\n"
 
 
 class Axis:
