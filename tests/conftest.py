@@ -4,8 +4,8 @@ A test that asks for `new_loop` (or `aio`) runs twice: on stock asyncio, which i
 test about ferrio alone imports ferrio and makes its own loop.
 
 The guards, for all tests: debug mode is off; an error on the logger "asyncio" fails the test unless
-it takes the record out of `asyncio_errors`; a file descriptor left open fails the test; a test taking more
-than HANG seconds has its stacks dumped and ends the run.
+it takes the record out of `asyncio_errors`; a file descriptor left open fails the test, and so does debug mode's
+tracking of coroutines left on; a test taking more than HANG seconds has its stacks dumped and ends the run.
 """
 
 import asyncio
@@ -123,6 +123,9 @@ def guard(
     logged = [logging.Formatter().format(record) for record in asyncio_errors]
     assert not logged, "errors on the logger asyncio:\n" + "\n".join(logged)
     assert not left, "file descriptors left open: " + ", ".join(left)
+    assert not sys.get_coroutine_origin_tracking_depth(), (
+        "a loop in debug mode goes on tracking where coroutines come from"
+    )
 
 
 def open_files() -> dict[int, Any]:

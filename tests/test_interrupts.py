@@ -277,6 +277,35 @@ def test_a_runner_goes_on_after_each_interrupt(aio):
             assert not runner.get_loop().is_running()
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("early", [True, False])
+def test_debug_mode_ends_with_the_run(enabled, early):
+    """Where coroutines come from is tracked by a method in Python: a signal's handler may interrupt it at any line."""
+
+    class Interrupted(ferrio.Loop):
+        calls = 0
+
+        def _set_coroutine_origin_tracking(self, wanted):
+            interrupted = wanted is enabled and not self.calls
+            self.calls += interrupted
+            if interrupted and early:
+                raise KeyboardInterrupt
+            super()._set_coroutine_origin_tracking(wanted)
+            if interrupted:
+                raise KeyboardInterrupt
+
+    loop = Interrupted()
+    loop.set_debug(True)
+    loop.call_soon(loop.stop)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_forever()
+    assert sys.get_coroutine_origin_tracking_depth() == 0
+    assert not loop.is_running()
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+
+
 def test_an_exception_of_the_clock_loses_no_callback():
     """In debug mode the loop asks for the time before each callback."""
 

@@ -27,7 +27,7 @@ use crate::{audit, nesting, support, virtual_time};
 /// A run that is not inside another: the thread has a running loop from here on, and none afterwards, whatever comes.
 pub(crate) fn outermost(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = this.py();
-    this.call_method1(intern!(py, "_set_coroutine_origin_tracking"), (state.is_debug(),))?;
+    begin_tracking(this, state.is_debug())?;
     let hooks = SYS.find(py, intern!(py, "get_asyncgen_hooks"))?.call0()?;
     let result = enter(state, this).and_then(|()| until_stopped(state, this));
     both(py, result, leave(state, this, &hooks))
@@ -52,8 +52,33 @@ fn leave(state: &BaseLoop, this: &Bound<'_, PyAny>, hooks: &Bound<'_, PyAny>) ->
     let none = EVENTS.find(py, intern!(py, "_set_running_loop")).and_then(|set| set.call1((py.None(),)));
     let restored = hooks.get_item(0).and_then(|first| set_hooks(py, &first, &hooks.get_item(1)?));
     // Python code, hence the last.
-    let tracked = this.call_method1(intern!(py, "_set_coroutine_origin_tracking"), (false,));
-    both(py, both(py, none.map(drop), restored), tracked.map(drop))
+    both(py, both(py, none.map(drop), restored), end_tracking(this))
+}
+
+fn track_origins(this: &Bound<'_, PyAny>, enabled: bool) -> PyResult<()> {
+    this.call_method1(intern!(this.py(), "_set_coroutine_origin_tracking"), (enabled,)).map(drop)
+}
+
+/// A signal's handler may interrupt the method between the depth and the note that the depth was set: then both are undone here,
+/// where nothing interrupts.
+fn begin_tracking(this: &Bound<'_, PyAny>, enabled: bool) -> PyResult<()> {
+    let py = this.py();
+    if !enabled {
+        return track_origins(this, false);
+    }
+    let depth = SYS.find(py, intern!(py, "get_coroutine_origin_tracking_depth"))?.call0()?;
+    track_origins(this, true).or_else(|error| {
+        let undone = SYS
+            .find(py, intern!(py, "set_coroutine_origin_tracking_depth"))
+            .and_then(|set| set.call1((depth,)))
+            .and_then(|_| this.setattr(intern!(py, "_coroutine_origin_tracking_enabled"), false));
+        both(py, Err(error), undone)
+    })
+}
+
+/// The method does the same thing when it is called again: once more, where a signal's handler has interrupted it.
+fn end_tracking(this: &Bound<'_, PyAny>) -> PyResult<()> {
+    track_origins(this, false).or_else(|error| both(this.py(), Err(error), track_origins(this, false)))
 }
 
 /// Each by a call of its own: a call for both, whose second half an audit hook refuses, puts a finalizer back that CPython has
