@@ -25,18 +25,20 @@ CALLS = ("write", "big", "close", "abort", "pause", "resume", "protocol", "info"
 STEPS = ("call", "call", "call", "pause and drop", "drop", "drop", "collect", "peer", "peer", "later", "make")
 PEER = ("send", "shut", "hang_up", "deaf")
 LAST = ("close", "abort", "pause", "info", "collect", "size", "soon close", "write")
-KNOWN = known(
-    {
-        "write": "whether the transport or its protocol is finalized first is the collector's choice",
-    }
-)
+KNOWN = known({})
+# Where the collector runs all the time, its order is made by each time that it ran: with other thresholds than 3, 2, 2
+# asyncio itself finalizes the transport of seed 605 before the protocol, whose last words then cannot be written.
+NOT_WHERE_OFTEN = known({"write": "the collector's history decides whether transport or protocol is finalized first"})
 
 
 def program(dice: random.Random) -> tuple[bool, list[tuple[Any, ...]]]:
     """Whether the collector is to run all the time, and steps."""
 
+    often = dice.random() < 0.5
+
     def make() -> tuple[Any, ...]:
-        last = [dice.choice([name for name in LAST if name not in KNOWN]) for _ in range(dice.randint(0, 2))]
+        words = [name for name in LAST if name not in KNOWN and not (often and name in NOT_WHERE_OFTEN)]
+        last = [dice.choice(words) for _ in range(dice.randint(0, 2))]
         held = dice.choice(("cycle", "late", "late", "plain", "weak"))
         return ("make", dice.choice([kind for kind in KINDS if kind not in KNOWN]), held, last)
 
@@ -48,7 +50,7 @@ def program(dice: random.Random) -> tuple[bool, list[tuple[Any, ...]]]:
         else:
             call = dice.choice([name for name in CALLS if name not in KNOWN])
             steps.append((name, dice.randrange(1 << 12), call, dice.randrange(1 << 12)))
-    return dice.random() < 0.5, steps
+    return often, steps
 
 
 def run(aio: Any, drawn: tuple[bool, list[tuple[Any, ...]]]) -> Seen:

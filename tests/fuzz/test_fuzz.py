@@ -19,8 +19,6 @@ FEWER = {"loops": 100, "readers": 100, "tls_records": 50, "tls_records_bio": 50}
 
 @pytest.mark.parametrize("name", FUZZERS)
 def test_random_programs_do_the_same_on_both(name):
-    if name == "descriptors" and os.environ.get("FERRIO_POLLER") == "poll":
-        pytest.skip("asyncio's epoll goes on with a closed number whose file a copy keeps open; poll(2) cannot")
     command = [sys.executable, "-m", "tests.fuzz", name, "--seed", FIRST, "--seconds", SECONDS]
     command += ["--count", str(FEWER.get(name, COUNT))]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
