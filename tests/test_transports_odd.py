@@ -5,11 +5,14 @@ import contextlib
 import gc
 import os
 import socket
+import ssl
 import sys
 import warnings
+import weakref
 
+import ferrio
 import pytest
-from helpers import Log, collect_errors, on_loop, pipe, turn, until
+from helpers import Log, accepted, collect_errors, on_loop, pipe, turn, until
 
 STRIDED = memoryview(bytearray(40))[::2]
 
@@ -191,3 +194,107 @@ async def test_get_extra_info_first_asked_when_all_is_over(loop, family):
         assert transport.get_extra_info("sockname") == own
         with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
             loop.add_reader(shown, print)
+
+
+class Thing:
+    """One that can be referred to weakly."""
+
+
+async def made(loop, kind, near, end):
+    """A transport, alone: its protocol does not keep it."""
+    if kind.endswith("pipe"):
+        connect = loop.connect_read_pipe if kind == "read pipe" else loop.connect_write_pipe
+        return (await connect(asyncio.Protocol, end))[0]
+    if kind == "datagrams":
+        return (await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=near))[0]
+    if kind == "tls":
+        context = ssl.create_default_context()
+        options = {"server_hostname": "nowhere", "ssl_handshake_timeout": 0.01}  # by which it is held until then
+        return loop._make_ssl_transport(near, asyncio.Protocol(), context, **options)
+    return (await loop.create_connection(asyncio.Protocol, sock=near))[0]
+
+
+@pytest.mark.parametrize("cyclic", [False, True])
+@pytest.mark.parametrize("kind", ["socket", "datagrams", "read pipe", "write pipe", "tls"])
+@on_loop
+async def test_what_is_set_in_a_slot_of_asyncios_class_ends_with_the_transport(loop, kind, cyclic):
+    """By the class's descriptor, as the attributes of ours have places of their own; those of TLS have not."""
+    collect_errors(loop)
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM if kind == "datagrams" else socket.SOCK_STREAM)
+    near.setblocking(False)
+    slot = asyncio.transports._FlowControlMixin._low_water
+    if kind == "read pipe":
+        slot = asyncio.BaseTransport._extra
+    with far, pipe() as (reading, writing):
+        transport = await made(loop, kind, near, reading if kind == "read pipe" else writing)
+        thing = Thing()
+        seen = weakref.ref(thing)
+        slot.__set__(transport, thing)
+        assert slot.__get__(transport) is thing
+        if kind == "tls":
+            transport._high_water = thing
+            assert transport._high_water is thing
+        if cyclic:
+            thing.transport = transport
+        await asyncio.sleep(0)  # the connection is made
+        transport.close() if kind == "read pipe" else transport.abort()
+        del transport, thing
+        await until(lambda: gc.collect() >= 0 and seen() is None)
+    near.close()
+
+
+class Leaves(Log):
+    """Leaves the loop when there is room again."""
+
+    def resume_writing(self):
+        super().resume_writing()
+        raise SystemExit(id(self))
+
+
+def emptied(far):
+    """How many bytes have come by now."""
+    far.settimeout(0)
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while data := far.recv(1 << 20):
+            count += len(data)
+    return count
+
+
+def test_a_second_word_that_leaves_the_loop_is_reported(monkeypatch):
+    """Held data, with more behind it, finds room when the callback has ended. What the first protocol raises leaves the
+    loop, the second one is told all the same, and what it raises is reported as what a finalizer raises."""
+    loop, unraisable = ferrio.new_event_loop(), []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: unraisable.append(args.exc_value))
+    lines = []
+
+    async def connect():
+        for _ in range(2):
+            line = accepted(loop, Leaves)
+            transport, protocol, far = await line.__aenter__()
+            transport.write(b"two")
+            transport.write(b"pieces")  # by which it learns to hold what the next callback writes
+            await asyncio.sleep(0)
+            assert emptied(far) == len("twopieces")
+            lines.append((transport, protocol, far, line))
+
+    async def disconnect():
+        for *_, line in lines:
+            await line.__aexit__(None, None, None)
+
+    def write():
+        for transport, protocol, far, _ in lines:
+            transport.write(b"piece")
+            while "pause" not in protocol.events:
+                transport.write(bytes(1 << 16))
+            assert emptied(far) > 0
+
+    loop.run_until_complete(connect())
+    loop.call_soon(write)
+    with pytest.raises(SystemExit) as caught:
+        loop.run_forever()
+    first, second = (id(protocol) for _, protocol, _, _ in lines)
+    assert caught.value.code == first and [error.code for error in unraisable] == [second]
+    assert all(protocol.events.count("resume") == 1 for _, protocol, _, _ in lines)
+    loop.run_until_complete(disconnect())
+    loop.close()

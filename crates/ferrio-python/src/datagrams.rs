@@ -235,6 +235,7 @@ impl Io for DatagramTransport {
 impl Native for DatagramTransport {
     const NAME: &'static CStr = c"ferrio._ferrio.DatagramTransport";
     const DOC: &'static CStr = c"A datagram transport. Made by the loop.";
+    const BASE_SLOTS: bool = true;
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

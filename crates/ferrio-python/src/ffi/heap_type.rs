@@ -4,10 +4,11 @@
 //! is made:
 //!
 //! ```text
-//! | object header | base's __slots__, all empty | state T |   (a Python subclass adds __dict__ and __weakref__)
+//! | object header | base's __slots__ | state T |   (a Python subclass adds __dict__ and __weakref__)
 //! ```
 //!
-//! So `isinstance` holds, and what Python code inherits from the base works through our getters of the same names.
+//! So `isinstance` holds, and what Python code inherits from the base works through our getters of the same names. The base's
+//! `__slots__` stay empty, unless a program sets one that has no such getter (`inherited`).
 //! Invariant STATE: an instance's state is initialised when it is made, before anybody else sees the object, and dropped
 //! in `dealloc`, after nobody else does. `instances` does both.
 
@@ -15,6 +16,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::{align_of, size_of};
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicIsize, AtomicPtr, Ordering};
 
 use pyo3::exceptions::PySystemError;
@@ -22,6 +24,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use super::inherited;
 use super::instances::{FreeList, dealloc};
 use super::members::{Members, entry};
 
@@ -38,6 +41,8 @@ pub(crate) trait Native: Sized + 'static {
     /// Whether the base is a type of C with memory of its own, such as a place for attributes, which its own slots show to
     /// the collector and clear.
     const BASE_OWNS: bool = false;
+    /// Whether the base is a class of Python's with `__slots__` that a program can set.
+    const BASE_SLOTS: bool = false;
     /// Whether the base may have put an instance on a list that does not own it.
     const BASE_LISTS: bool = false;
     /// Whether instances are called by way of a function that their `__vectorcalloffset__` member points to.
@@ -72,6 +77,8 @@ pub(crate) struct Place {
     /// The first base.
     base: AtomicPtr<ffi::PyTypeObject>,
     offset: AtomicIsize,
+    /// Where the base's `__slots__` lie in an instance (BASE_SLOTS).
+    inherited: OnceLock<Vec<isize>>,
     /// A subclass that instances were seen of, kept alive: most loops are of one.
     subclass: AtomicPtr<ffi::PyTypeObject>,
     pub(super) free: FreeList,
@@ -84,6 +91,7 @@ impl Place {
             object,
             base,
             offset: AtomicIsize::new(0),
+            inherited: OnceLock::new(),
             subclass: AtomicPtr::new(ptr::null_mut()),
             free: FreeList::new(),
         }
@@ -92,6 +100,10 @@ impl Place {
     /// Where the state lies in an instance.
     pub(crate) fn offset(&self) -> isize {
         self.offset.load(Ordering::Relaxed)
+    }
+
+    fn inherited(&self) -> &[isize] {
+        self.inherited.get().map_or(&[], Vec::as_slice)
     }
 
     /// The type object; null before it was made.
@@ -109,6 +121,10 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyT
     let offset = (base_size + align - 1) / align * align;
     T::place().offset.store(offset, Ordering::Relaxed);
     T::place().base.store(base.clone().into_ptr().cast(), Ordering::Relaxed);
+    if T::BASE_SLOTS {
+        let offsets = inherited::offsets(base)?;
+        T::place().inherited.get_or_init(|| offsets);
+    }
 
     let mut members = T::members();
     members.methods.push(ffi::PyMethodDef::zeroed());
@@ -256,6 +272,9 @@ unsafe extern "C" fn traverse<T: Native>(
         if !shown {
             visitor.raw(ffi::Py_TYPE(this).cast());
         }
+        if T::BASE_SLOTS {
+            inherited::traverse(this, T::place().inherited(), &mut visitor);
+        }
         if visitor.result == 0 {
             state::<T>(this).traverse(&mut visitor);
         }
@@ -268,12 +287,14 @@ unsafe extern "C" fn traverse<T: Native>(
 /// # Safety
 /// `this` is of the type of `T`.
 pub(super) unsafe fn clear_base<T: Native>(this: *mut ffi::PyObject) {
-    if !T::BASE_OWNS {
-        return;
-    }
-    // SAFETY: the caller's promise; the base's own slot.
+    // SAFETY: the caller's promise; the base's own slot, and its offsets.
     unsafe {
-        if let Some(clear) = (*T::place().base.load(Ordering::Relaxed)).tp_clear {
+        if T::BASE_SLOTS {
+            inherited::clear(this, T::place().inherited());
+        }
+        if T::BASE_OWNS
+            && let Some(clear) = (*T::place().base.load(Ordering::Relaxed)).tp_clear
+        {
             clear(this);
         }
     }

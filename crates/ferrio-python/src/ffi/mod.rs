@@ -10,6 +10,7 @@
 //! * `coroutine_method`: native methods that say that what they return is to be awaited
 //! * `current`: which task is the current one
 //! * `function`: native functions that pass for coroutine functions
+//! * `inherited`: what a program sets of the `__slots__` of asyncio's classes
 //! * `instances`: how instances of native types come to be and end, and those that are kept
 //! * `interpreter`: which interpreter of the process this is
 //! * `lent`: memory of ours that a method of C reads or fills
@@ -43,6 +44,7 @@ pub(crate) mod coroutine_method;
 pub(crate) mod current;
 pub(crate) mod function;
 pub(crate) mod heap_type;
+mod inherited;
 pub(crate) mod instances;
 pub(crate) mod interpreter;
 pub(crate) mod lent;

@@ -350,6 +350,7 @@ impl Io for SslTransport {
 impl Native for SslTransport {
     const NAME: &'static CStr = c"ferrio._ferrio.SSLTransport";
     const DOC: &'static CStr = c"A TLS transport. Made by the loop.";
+    const BASE_SLOTS: bool = true;
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

@@ -401,6 +401,7 @@ impl<C: Door> Finalized for Stream<C> {
 impl<C: Door> Native for Stream<C> {
     const NAME: &'static CStr = C::NAME;
     const DOC: &'static CStr = c"A stream transport. Made by the loop.";
+    const BASE_SLOTS: bool = true;
 
     fn place() -> &'static Place {
         C::place()
