@@ -81,6 +81,23 @@ async def test_a_file_that_was_closed_while_watched_is_removed_by_itself(loop):
 
 
 @on_loop
+async def test_a_file_that_was_closed_while_watched_can_be_watched_again_for_the_same(loop):
+    with nonblocking_pair() as (near, _far):
+        first = loop._add_reader(near, print)
+        near.close()
+        loop.add_reader(near, print)
+        assert first.cancelled()
+        with pytest.raises(OSError) as caught:
+            loop.add_writer(near, print)
+        assert caught.value.errno == errno.EBADF
+        for forgotten in (loop.remove_reader, loop.remove_writer):
+            with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+                forgotten(near)
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            loop.add_reader(near, print)
+
+
+@on_loop
 async def test_a_watched_file_is_kept_alive(loop):
     near, far = socket.socketpair()
     with far:

@@ -220,6 +220,20 @@ impl<H: Handle> Loop<H> {
         if mine { self.unwatch(fd, direction) } else { None }
     }
 
+    /// Puts `word` in the place of the one that `is_mine` knows, which is given back. The kernel is not told.
+    pub fn swap_mine(
+        &self,
+        fd: RawFd,
+        direction: Direction,
+        word: H,
+        is_mine: impl FnOnce(&H) -> bool,
+    ) -> Option<H> {
+        let index = usize::try_from(fd).ok()?;
+        let mut watchers = self.watchers.borrow_mut();
+        let place = watchers.get_mut(index)?[side(direction)].as_mut().filter(|word| is_mine(word))?;
+        Some(std::mem::replace(place, word))
+    }
+
     /// The word that waits for `fd`, if any.
     #[must_use]
     pub fn watcher(&self, fd: RawFd, direction: Direction) -> Option<H> {

@@ -2,11 +2,13 @@
 
 use std::os::fd::RawFd;
 
-use ferrio_engine::Direction;
+use ferrio_engine::{Direction, Loop};
+use pyo3::Borrowed;
 use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
+use rustix::io::Errno;
 
 use crate::base_events::BaseLoop;
 use crate::events::Handle;
@@ -103,15 +105,17 @@ impl BaseLoop {
         {
             state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
         }
-        let number = descriptor(&fd)?;
+        let number = descriptor(&fd);
         if !fd.is_instance_of::<PyInt>()
             && let Some(state) = try_state::<Handle>(&handle)
         {
             state.set_file(fd);
         }
-        let old = engine
-            .watch(number, direction, Word::handle(handle.clone()), false)
-            .map_err(|error| os_error(&error))?;
+        let word = Word::handle(handle.clone());
+        let old = match number {
+            Ok(number) => engine.watch(number, direction, word, false).map_err(|error| os_error(&error))?,
+            Err(error) => Some(watch_closed(&engine, fd, direction, word, error)?),
+        };
         displace(py, old)?;
         Ok(handle.unbind())
     }
@@ -120,15 +124,12 @@ impl BaseLoop {
         let fd = args.positional().next().ok_or_else(|| missing(method, "fd"))?;
         let py = fd.py();
         let Ok(engine) = self.engine() else { return Ok(false) };
-        let mine = |word: &Word| {
-            let handle = word.as_handle(py);
-            handle.as_ref().and_then(try_state::<Handle>).is_some_and(|state| state.watches(fd))
-        };
+        let mine = |word: &Word| watches(word, fd);
         let old = match descriptor(&fd) {
             Ok(number) => engine.unwatch(number, direction),
             // A number that no descriptor has.
             Err(error) if error.is_instance_of::<PyOverflowError>(py) => return Ok(false),
-            // A file that was closed while it was watched has no number any more: it is known by itself.
+            // As in `watch_closed`.
             Err(error) => {
                 let number = engine.find_watcher(mine).ok_or(error)?;
                 engine.unwatch_mine(number, direction, mine)
@@ -138,6 +139,32 @@ impl BaseLoop {
         displace(py, old)?;
         Ok(found)
     }
+}
+
+/// A file that was closed while it was watched has no number any more: it is known by itself. What the kernel was told of it
+/// stands, so that it can be watched again in the same direction only.
+fn watch_closed(
+    engine: &Loop<Word>,
+    file: Borrowed<'_, '_, PyAny>,
+    direction: Direction,
+    word: Word,
+    error: PyErr,
+) -> PyResult<Word> {
+    let mine = |word: &Word| watches(word, file);
+    let number = engine.find_watcher(mine).ok_or(error)?;
+    engine.swap_mine(number, direction, word, mine).ok_or_else(|| {
+        // asyncio forgets it altogether.
+        for each in [Direction::Read, Direction::Write] {
+            drop(engine.unwatch_mine(number, each, mine));
+        }
+        os_error(&Errno::BADF.into())
+    })
+}
+
+/// Whether `word` watches this very file object.
+fn watches(word: &Word, file: Borrowed<'_, '_, PyAny>) -> bool {
+    let handle = word.as_handle(file.py());
+    handle.as_ref().and_then(try_state::<Handle>).is_some_and(|state| state.watches(file))
 }
 
 /// A watcher that was replaced must not run even when it is queued already.
