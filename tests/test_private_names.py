@@ -79,6 +79,7 @@ LOOP: dict[str, str] = {
     "_make_write_pipe_transport": "(self, pipe, protocol, waiter=None, extra=None)",
     "_remove_reader": "(self, fd)",
     "_remove_writer": "(self, fd)",
+    "_sock_connect": "(self, fut, sock, address)",
     "_run_once": "(self)",
     "_sendfile_native": "(self, transp, file, offset, count)",
     "_set_coroutine_origin_tracking": "(self, enabled)",

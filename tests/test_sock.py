@@ -114,6 +114,43 @@ async def test_a_watched_file_is_kept_alive(loop):
         near.close()
 
 
+async def spin():
+    while True:
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("busy", [False, True])
+@pytest.mark.parametrize("operation", ["send", "connect"])
+@on_loop
+async def test_what_an_operation_does_is_seen_within_two_turns(loop, operation, busy, tmp_path):
+    """As what a transport writes, however busy the loop is."""
+    with contextlib.ExitStack() as stack:
+        near, far = stack.enter_context(nonblocking_pair())
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(tmp_path / "listener"))
+        listener.listen()
+        seen = []
+        loop.add_reader(far, lambda: seen.append(far.recv(1)))
+        loop.add_reader(listener, lambda: seen.append(stack.enter_context(listener.accept()[0])))
+        spinning = loop.create_task(spin()) if busy else None
+        for count in range(1, 51):
+            for _ in range(150 if busy else 0):
+                await asyncio.sleep(0)
+            if operation == "send":
+                await loop.sock_sendall(near, b"x")
+            else:
+                client = stack.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                await loop.sock_connect(client, listener.getsockname())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert len(seen) == count
+        if spinning is not None:
+            spinning.cancel()
+        loop.remove_reader(far)
+        loop.remove_reader(listener)
+
+
 @on_loop
 async def test_a_reader_that_raises_is_told_and_called_again(loop):
     contexts = collect_errors(loop)

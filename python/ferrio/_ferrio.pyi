@@ -422,6 +422,9 @@ class BaseLoop:
     async def sock_sendall(self, sock: socket, data: ReadableBuffer) -> None:
         """Send all of data. A coroutine."""
 
+    def _sock_connect(self, fut: Future[None], sock: socket, address: Any) -> None:
+        """Begin to connect, as asyncio does."""
+
     def _run_outermost(self) -> None:
         """Run until stop() is called, as the thread's running loop."""
 

@@ -245,6 +245,7 @@ else:
 sock_recv = selector_events.BaseSelectorEventLoop.sock_recv
 sock_recv_into = selector_events.BaseSelectorEventLoop.sock_recv_into
 sock_sendall = selector_events.BaseSelectorEventLoop.sock_sendall
+sock_connect = selector_events.BaseSelectorEventLoop._sock_connect  # type: ignore[attr-defined]
 
 # The class of sockets, and its methods that native code stands for, as they were when nobody had replaced any.
 _Socket = socket.socket

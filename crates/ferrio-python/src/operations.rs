@@ -132,7 +132,7 @@ impl Operation {
     }
 
     /// Tries; `None` when it would block.
-    fn attempt(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+    fn attempt(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<Option<Py<PyAny>>> {
         let socket = self.socket(py);
         let mut action = self.action.borrow_mut();
         let Some(action) = action.as_mut() else { return Ok(Some(py.None())) };
@@ -143,6 +143,9 @@ impl Operation {
                 Err(error) => Err(error),
             },
             Action::SendAll { data, sent } => {
+                if let Ok(engine) = state.engine() {
+                    engine.note_write();
+                }
                 // One attempt a turn: a peer that reads as fast as we write must not keep the loop.
                 socket.write(&data.as_ref()[*sent..]).and_then(|count| {
                     *sent += count;
@@ -232,7 +235,7 @@ impl Coroutine for Operation {
         };
         match self.stage.get() {
             Stage::New => {
-                let first = self.check(py, state).and_then(|()| self.attempt(py));
+                let first = self.check(py, state).and_then(|()| self.attempt(py, state));
                 match first {
                     Ok(None) => self.wait(this, state).map(Step::Yield).inspect_err(|_| self.finish()),
                     Ok(Some(value)) => {
@@ -284,7 +287,7 @@ impl Io for Operation {
             return Ok(());
         }
         let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else { return Ok(()) };
-        match self.attempt(py) {
+        match self.attempt(py, state) {
             Ok(None) => self.watch(this, state),
             Ok(Some(value)) => {
                 self.release(state);
@@ -349,6 +352,7 @@ impl BaseLoop {
                 c"sock_recv" c"Receive at most n bytes. A coroutine." => sock_recv,
                 c"sock_recv_into" c"Receive into a writable buffer; gives the number of bytes. A coroutine." => sock_recv_into,
                 c"sock_sendall" c"Send all of data. A coroutine." => sock_sendall,
+                c"_sock_connect" c"Begin to connect, as asyncio does." => sock_connect,
             }
             attributes {}
         }
@@ -384,6 +388,21 @@ impl BaseLoop {
             }
             _ => asyncios(this, intern!(this.py(), "sock_sendall"), sock, data),
         }
+    }
+
+    /// What begins every connection. Whoever listens may be in this loop, too.
+    fn sock_connect(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let [Some(future), Some(sock), Some(address)] =
+            args.bind("_sock_connect", ["fut", "sock", "address"], 3)?
+        else {
+            return Ok(py.None());
+        };
+        if let Ok(engine) = self.engine() {
+            engine.note_write();
+        }
+        let begin = support::helper(py, intern!(py, "sock_connect"))?;
+        begin.call1((this, future, sock, address)).map(Bound::unbind)
     }
 }
 
