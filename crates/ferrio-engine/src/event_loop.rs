@@ -272,6 +272,7 @@ impl<H: Handle> Loop<H> {
     }
 
     /// How long it is until a timer is due, of the door or of a future.
+    #[inline]
     fn next_timer(&self, now: Time) -> Option<Duration> {
         let deadlines = [self.timers.next_deadline(), self.core.sleepers.next_deadline()];
         deadlines.into_iter().flatten().min().map(|deadline| deadline.since(now).min(LONGEST_WAIT))

@@ -359,6 +359,7 @@ impl Outcome {
     }
 
     /// Queues `task` when it is done. It must be pending.
+    #[inline]
     pub(crate) fn add_task(&self, task: &Bound<'_, PyAny>) {
         self.waiters.borrow_mut().push(Waiter::Task(task.clone().into()));
     }
@@ -528,6 +529,7 @@ impl Outcome {
 
 /// The native state of a loop, where what is queued may go to its ring directly: nobody has replaced `call_soon`, and debug
 /// mode does not want to know who queued it.
+#[inline]
 pub(crate) fn direct<'a>(event_loop: &'a Bound<'_, PyAny>) -> Option<&'a BaseLoop> {
     try_state::<BaseLoop>(event_loop).filter(|state| state.queues_directly(event_loop))
 }

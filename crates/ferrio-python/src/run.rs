@@ -112,11 +112,13 @@ pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResu
     let _inside = nesting::enter();
     engine.poll_next_turn();
     let mut result = run_left_words(this.py(), &engine);
-    while result.is_ok() {
-        result = turn(state, this, &engine);
-        if state.is_stopping() {
-            break;
-        }
+    if result.is_ok() {
+        result = loop {
+            match turn(state, this, &engine) {
+                Ok(()) if !state.is_stopping() => {}
+                result => break result,
+            }
+        };
     }
     engine.ready().for_each(|word| word.track_if_shared(this.py()));
     result

@@ -133,6 +133,7 @@ fn resume(task: &Task, this: &Bound<'_, PyAny>, last: Option<&Last>) -> PyResult
 }
 
 /// What a future that is done has to throw; also what kept it from saying so.
+#[inline]
 fn error_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     match exact_outcome(future) {
         Some(outcome) => {

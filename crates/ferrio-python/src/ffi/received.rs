@@ -48,19 +48,6 @@ impl Received {
         Ok(filled)
     }
 
-    /// As `append_filled`, by way of `space`, for data of a size that is not known before.
-    pub(crate) fn append_by_way_of<E>(
-        &mut self,
-        space: &mut [MaybeUninit<u8>],
-        fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
-    ) -> Result<usize, E> {
-        let filled = fill(space)?.min(space.len());
-        // SAFETY: the first `filled` bytes were written.
-        let data = unsafe { std::slice::from_raw_parts(space.as_ptr().cast::<u8>(), filled) };
-        self.append(data);
-        Ok(filled)
-    }
-
     /// Forgets the first `count` bytes.
     pub(crate) fn discard(&mut self, count: usize) {
         self.start += count.min(self.len());

@@ -67,6 +67,7 @@ impl<C: Door> PyProtocol<C> {
         }
     }
 
+    #[inline]
     fn receive_data(
         &self,
         this: &Bound<'_, PyAny>,

@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PySequence};
 
-use crate::ffi::buffers::bytes_filled_by;
+use crate::ffi::buffers::{bytes_filled_by, filled};
 use crate::ffi::heap_type::Visitor;
 use crate::ffi::received::Received;
 use crate::ffi::reference::Ref;
@@ -51,12 +51,11 @@ impl Buffer {
 
     /// Puts `data` at the end.
     pub(crate) fn append(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
-        if let Some(shared) = self.shared(py) {
-            shared.call_method1("extend", (PyBytes::new(py, data),)).map(drop)
-        } else {
-            self.own(|received| received.append(data));
-            Ok(())
+        if let Storage::Own(received) = &mut *self.0.borrow_mut() {
+            received.append(data);
+            return Ok(());
         }
+        self.share(py).call_method1("extend", (PyBytes::new(py, data),)).map(drop)
     }
 
     /// Puts what one call of `read` gives at the end; `room` is how much to expect, if that is known.
@@ -66,20 +65,15 @@ impl Buffer {
         room: Option<usize>,
         read: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
     ) -> PyResult<io::Result<usize>> {
-        if let Some(shared) = self.shared(py) {
-            let mut received = Received::default();
-            let result = with_scratch(|space| received.append_by_way_of(space, read));
-            if result.is_ok() {
-                shared.call_method1("extend", (PyBytes::new(py, received.as_slice()),))?;
-            }
-            return Ok(result);
-        }
-        // Reading may run any code, which OpenSSL calls: what is here is out of reach meanwhile.
-        let mut received = self.own(std::mem::take);
-        let result = match room {
-            Some(room) => received.append_filled(room, read),
-            None => with_scratch(|space| received.append_by_way_of(space, read)),
+        // Reading may run any code, which OpenSSL calls: nothing is borrowed meanwhile.
+        let Some(room) = room.filter(|_| self.is_own()) else {
+            return with_scratch(|space| match filled(space, read) {
+                Ok(data) => self.append(py, data).map(|()| Ok(data.len())),
+                Err(error) => Ok(Err(error)),
+            });
         };
+        let mut received = self.own(std::mem::take);
+        let result = received.append_filled(room, read);
         self.give_back(py, received)?;
         Ok(result)
     }
@@ -157,6 +151,10 @@ impl Buffer {
             Storage::Own(_) => None,
             Storage::Shared(shared) => Some(shared.bind(py).to_owned()),
         }
+    }
+
+    fn is_own(&self) -> bool {
+        matches!(&*self.0.borrow(), Storage::Own(_))
     }
 
     fn own<R>(&self, body: impl FnOnce(&mut Received) -> R) -> R {
