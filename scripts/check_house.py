@@ -14,6 +14,10 @@ UNSAFE_HOMES = (
     "crates/ferrio-python/src/ffi/",
     "crates/ferrio-load/src/linux/process_clock.rs",
 )
+# Where the release of Python may be asked for: `cfg!(Py_3_x)`, and in front of an item; `sys.version_info`.
+FACTS = ("crates/ferrio-python/src/compat/",)
+LAYOUTS = (*FACTS, "crates/ferrio-python/src/ffi/")
+ASKING, ASKERS = "python/ferrio/", "python/ferrio/_compat.py"
 FORBIDDEN = {  # dependencies point one way: engine <- ferrio <- http <- python
     "ferrio-engine": r"\bpyo3\b|\bferrio_(?:http|python)\b|\bferrio::",
     "ferrio-load": r"\bpyo3\b|\bferrio_\w+",
@@ -80,6 +84,17 @@ def check_rust(path, text, lines):
         if not near(lines, number, "([Cc]annot fail|[Ii]nfallible)", 3):
             yield number, f"{call}: return an error, or say above why it cannot fail"
 
+    for number, asked in each(r"\bcfg(?:_attr)?!?\([^\]\n;{}]*\bPy_3_", code):
+        if not path.startswith(FACTS if "!" in asked else LAYOUTS):
+            yield number, "the release is asked in compat/ (in ffi/ in front of an item): name the fact there"
+
+
+def check_python(path, text, lines):
+    yield from check_any(path, text, lines)
+    if path.startswith(ASKING) and path != ASKERS:
+        for number, name in each(r"\bversion_info\b|\bhexversion\b|\bpython_version_tuple\b", text):
+            yield number, f"{name}: the release is asked in _compat.py: name the fact there"
+
 
 def check_manifest(path, text, _lines):
     for number, key in each(r"(?m)^(?:\[.*dependencies\.)?[\w-]+", text):
@@ -88,7 +103,7 @@ def check_manifest(path, text, _lines):
 
 
 def main(root):
-    kinds = {".rs": check_rust, ".py": check_any, ".toml": check_manifest}
+    kinds = {".rs": check_rust, ".py": check_python, ".toml": check_manifest}
     breaches = 0
     for file in sorted(file for top in ROOTS for file in (root / top).rglob("*.*") if file.suffix in kinds):
         path, text = file.relative_to(root).as_posix(), file.read_text(encoding="utf-8")

@@ -19,8 +19,10 @@ for tool in "$@"; do
     cc) command -v cc >/dev/null 2>&1 ||
         lacks "a C compiler to link with: apt-get install gcc libc6-dev, dnf install gcc, or xcode-select --install" ;;
     python)
-        if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
-            lacks "CPython 3.11, 3.12, 3.13 or 3.14, and '$python' is not: install one, or name it: make PYTHON=/path/to/python3 ..."
+        releases=$("$(dirname "$0")/releases.sh" | paste -sd ' ')
+        known="import sys; sys.exit('%d.%d' % sys.version_info[:2] not in '$releases'.split())"
+        if ! "$python" -c "$known" 2>/dev/null; then
+            lacks "CPython, one of $releases, and '$python' is not: install one, or name it: make PYTHON=/path/to/python3 ..."
         elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
             lacks "the venv module of '$python': on Debian and Ubuntu, apt-get install python3-venv"
         fi ;;

@@ -76,13 +76,15 @@ def shut(loop: asyncio.AbstractEventLoop) -> None:
 
 @pytest.fixture
 def policy() -> Iterator[Any]:
-    """The policy in force, put back afterwards whatever a test does; ferrio is then not installed."""
+    """The policy in force, or None, put back afterwards whatever a test does; ferrio is then not installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        before = asyncio.get_event_loop_policy()
+        there_are = hasattr(asyncio, "get_event_loop_policy")  # up to Python 3.15
+        before = asyncio.get_event_loop_policy() if there_are else None
         yield before
         ferrio.uninstall()
-        asyncio.set_event_loop_policy(before)
+        if there_are:
+            asyncio.set_event_loop_policy(before)
 
 
 @pytest.fixture

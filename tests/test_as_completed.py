@@ -178,3 +178,26 @@ def test_on_a_stock_loop():
         return [await each for each in ferrio.as_completed([returning(n, turns=5 - n) for n in range(5)], timeout=60)]
 
     assert asyncio.run(main()) == asyncio.run(main(), debug=True) == [4, 3, 2, 1, 0]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="Python 3.15 counts an answer that is given up again")
+@pytest.mark.parametrize("asynchronous", [False, True])
+@on_loop
+async def test_an_answer_that_is_given_up_can_be_asked_for_again(loop, aio, asynchronous):
+    futures = [loop.create_future(), loop.create_future()]
+    completions = aio.as_completed(futures)
+
+    async def ask():
+        return await (anext(completions) if asynchronous else next(completions))
+
+    asking = aio.create_task(ask())
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    for number, future in enumerate(futures):
+        future.set_result(number)
+    answers = [await ask(), await ask()]
+    assert answers == (futures if asynchronous else [0, 1])
+    with pytest.raises(StopAsyncIteration if asynchronous else StopIteration):
+        await (anext(completions) if asynchronous else next(completions))

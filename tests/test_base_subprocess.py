@@ -261,3 +261,31 @@ def test_no_child_watcher_and_no_warning(monkeypatch):
     run(main)
     if sys.version_info < (3, 14):
         assert asyncio.get_event_loop_policy()._watcher is None
+
+
+def test_a_waitpid_that_fails_is_reported_once_and_leaves_no_descriptor(monkeypatch):
+    """As on stock asyncio from Python 3.15 on, which leaves one open before."""
+    errors = []
+
+    def fails(pid, options):
+        raise OSError("unexpected")
+
+    async def main(loop):
+        open_before = os.listdir("/dev/fd")
+        process = await asyncio.create_subprocess_exec("cat", stdin=PIPE)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "waitpid", fails)
+            process.stdin.close()
+            while not errors:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
+        os.waitpid(process.pid, 0)
+        process._transport._process_exited(0)
+        await process.wait()
+        return open_before, os.listdir("/dev/fd")
+
+    loop = ferrio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: errors.append(str(context["exception"])))
+    before, after = loop.run_until_complete(main(loop))
+    loop.close()
+    assert (errors, after) == (["unexpected"], before)

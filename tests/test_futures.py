@@ -214,3 +214,25 @@ async def test_callbacks_take_one_argument(loop):
         future.add_done_callback(print, 1)
     future.add_done_callback(print, context=contextvars.copy_context())
     assert future.remove_done_callback(print) == 1
+
+
+SINCE_3_15 = pytest.mark.skipif(sys.version_info < (3, 15), reason="Python 3.15 initialises a future once")
+
+
+@SINCE_3_15
+@pytest.mark.parametrize("derived", [False, True])
+def test_a_future_is_initialised_once(new_loop, aio, derived):
+    class Derived(aio.Future):
+        pass
+
+    loop = new_loop()
+    kind = Derived if derived else aio.Future
+    future = kind(loop=loop)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=rf"{kind.__qualname__} object is already initialized$"):
+            future.__init__(loop=loop)
+        if not future.done():
+            future.set_result(1)
+    with pytest.raises(TypeError):
+        future.__init__(loop)
+    assert future.result() == 1

@@ -87,6 +87,15 @@ BREACHES = {
         6,
         ".unwrap()",
     ),
+    "release asked in the door": (DOOR, HEAD + "const A: bool = cfg!(Py_3_14);\n", 2, "asked in compat/"),
+    "release asked in the door, not": (DOOR, HEAD + "#[cfg(all(unix, not(Py_3_14)))]\nmod a;\n", 2, "asked in compat/"),
+    "release asked in the middle of ffi": (FFI, HEAD + "fn f() { if cfg!(not(Py_3_12)) {} }\n", 2, "asked in compat/"),
+    "release asked in python": (
+        "python/ferrio/cli/a.py",
+        '"""Head."""\nimport sys\nA = sys.version_info >= (3, 12)\n',
+        3,
+        "asked in _compat.py",
+    ),
     "reason too far": (ENGINE, HEAD + "// Cannot fail.\nf();\nf();\nf();\ng().unwrap();\n", 6, ".unwrap()"),
 }
 
@@ -121,6 +130,10 @@ KEPT = {
         HEAD + '#[cfg(test)]\nmod tests {\n    fn f() { g().unwrap(); panic!("x") }\n}\n',
     ),
     "unwrap in a test crate": ("crates/ferrio-engine/tests/a.rs", HEAD + "fn f() { g().unwrap(); }\n"),
+    "release asked in compat": ("crates/ferrio-python/src/compat/a.rs", HEAD + "const A: bool = cfg!(not(Py_3_14));\n"),
+    "release of a layout": (FFI, HEAD + "#[cfg(not(Py_3_14))]\nmod a;\n"),
+    "release asked in python's compat": ("python/ferrio/_compat.py", '"""Head."""\nimport sys\nA = sys.version_info\n'),
+    "release asked in a test": ("tests/a.py", '"""Head."""\nimport sys\nA = sys.version_info\n'),
     "engine named by the door": (DOOR, HEAD + "use ferrio_engine::Loop;\nuse pyo3::prelude::*;\n"),
     "manifest of the door": (
         "crates/ferrio-python/Cargo.toml",

@@ -474,7 +474,8 @@ async def test_connections_begin_with_the_context_in_which_serving_began(loop):
         request.set("later")
         for _ in range(2):
             assert await answers(loop.create_connection(Log, *server.sockets[0].getsockname()))
-    assert seen == [("serving", None), *[("serving", 1)] * 2, ("serving", None), *[("serving", 4)] * 2]
+    began = "creating" if sys.version_info >= (3, 15) else "serving"  # since then servers have contexts of their own
+    assert seen == [(began, None), *[(began, 1)] * 2, (began, None), *[(began, 4)] * 2]
 
 
 @on_loop

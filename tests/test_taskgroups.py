@@ -162,3 +162,142 @@ async def test_a_group_is_left_with_exceptions_only(loop, aio):
         await group.__aexit__(int, 5, None)
     with pytest.raises(ValueError, match="not an exception"):
         await (await aio.TaskGroup().__aenter__()).__aexit__(KeyError, None, None)
+
+
+CANCELS = pytest.mark.skipif(sys.version_info < (3, 15), reason="TaskGroup.cancel() came with Python 3.15")
+
+
+@CANCELS
+@on_loop
+async def test_cancelling_a_group_ends_its_tasks_and_its_block_without_an_error(loop, aio):
+    order = []
+    async with aio.TaskGroup() as group:
+        slow = group.create_task(aio.sleep(3600))
+        group.cancel()
+        group.cancel()  # once more does no harm
+        coroutine = aio.sleep(0)
+        with pytest.raises(RuntimeError, match="is shutting down"):
+            group.create_task(coroutine)
+        coroutine.close()
+        order.append("in the block")
+        await aio.sleep(3600)
+        order.append("not reached")
+    group.cancel()  # and neither does this
+    assert order == ["in the block"]
+    assert slow.cancelled()
+    assert asyncio.current_task().cancelling() == 0
+
+
+@CANCELS
+@on_loop
+async def test_a_group_that_is_cancelled_from_elsewhere(loop, aio):
+    async with aio.TaskGroup() as group:
+        tasks = [group.create_task(aio.sleep(3600)) for _ in range(3)]
+        loop.call_later(0.001, group.cancel)
+        await aio.sleep(3600)
+    async with aio.TaskGroup() as waited:
+        tasks += [waited.create_task(aio.sleep(3600))]
+        loop.call_later(0.001, waited.cancel)
+    assert all(task.cancelled() for task in tasks)
+    assert asyncio.current_task().cancelling() == 0
+
+
+@CANCELS
+@on_loop
+async def test_a_group_that_is_cancelled_before_it_is_entered(loop, aio):
+    group = aio.TaskGroup()
+    group.cancel()
+    reached = False
+    async with group:
+        await aio.sleep(0)
+        reached = True
+    assert not reached
+
+
+@CANCELS
+@on_loop
+async def test_errors_come_out_of_a_group_that_is_cancelled(loop, aio):
+    async def objects():
+        try:
+            await aio.sleep(3600)
+        finally:
+            raise KeyError
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with aio.TaskGroup() as group:
+            group.create_task(objects())
+            await aio.sleep(0)
+            group.cancel()
+    assert [type(error) for error in caught.value.exceptions] == [KeyError]
+
+
+@CANCELS
+@on_loop
+async def test_a_cancellation_from_outside_is_not_lost_in_that_of_the_group(loop, aio):
+    async def work():
+        async with aio.TaskGroup() as group:
+            group.create_task(aio.sleep(3600))
+            group.cancel()
+            loop.call_soon(asyncio.current_task().cancel, "from outside")
+            await aio.sleep(3600)
+
+    task = aio.create_task(work())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+
+
+@CANCELS
+@on_loop
+async def test_a_cancellation_while_a_failed_group_waits_is_not_lost(loop, aio):
+    entered = []
+
+    async def stubborn():
+        try:
+            await aio.sleep(3600)
+        except asyncio.CancelledError:
+            loop.call_soon(task.cancel)
+            await aio.sleep(0.002)
+
+    async def work():
+        async with aio.TaskGroup() as group:
+            group.create_task(stubborn())
+            await aio.sleep(0)
+            entered.append(group)
+            group.cancel()
+
+    task = aio.create_task(work())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert entered and task.cancelling() == 1
+
+
+@CANCELS
+@on_loop
+async def test_an_eager_task_that_cancels_its_group_is_cancelled(loop, aio):
+    async def cancels():
+        group.cancel()
+        await aio.sleep(3600)
+
+    async with aio.TaskGroup() as group:
+        task = group.create_task(cancels(), eager_start=True)
+    assert task.cancelled()
+
+
+@CANCELS
+@on_loop
+async def test_an_asynchronous_generator_with_a_group_can_be_closed(loop, aio):
+    async def numbers():
+        async with aio.TaskGroup() as group:
+            group.create_task(aio.sleep(3600))
+            yield 1
+
+    each = numbers()
+    assert await anext(each) == 1
+    await each.aclose()
+    with pytest.raises(BaseExceptionGroup, match="unhandled errors"):
+        async with aio.TaskGroup() as group:
+            group.create_task(failing(KeyError(), 0))
+            await aio.sleep(0)
+            await aio.sleep(0)
+            raise GeneratorExit

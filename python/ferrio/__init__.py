@@ -18,6 +18,9 @@ import sys
 from asyncio import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
 from asyncio import exceptions, subprocess
 
+# First: on a release that is not known it says so, before anything else can fail there.
+from . import _compat
+
 try:
     from . import _ferrio
 except ImportError as error:
@@ -48,7 +51,7 @@ from .tasks import as_completed, create_task, ensure_future, gather, shield, sho
 from .timeouts import Timeout, timeout, timeout_at
 from .unix_events import Loop
 
-if sys.version_info >= (3, 12):
+if _compat.EAGER_TASKS:
     from .tasks import eager_task_factory as eager_task_factory
 
 EventLoop = Loop  # as asyncio calls its best loop from Python 3.13 on
@@ -106,13 +109,11 @@ __all__ = [
 ]
 __all__ += [name for name in asyncio.__all__ if name not in __all__]
 
-if sys.version_info >= (3, 14):
 
-    def __getattr__(name: str) -> object:
-        # Public, but left out of asyncio.__all__, since asyncio warns of them.
-        if name in ("AbstractEventLoopPolicy", "DefaultEventLoopPolicy"):
-            return getattr(asyncio, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> object:
+    if name in _compat.UNLISTED:
+        return getattr(asyncio, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 show_native_tasks()

@@ -93,14 +93,11 @@ from asyncio import (
     ensure_future as ensure_future,
     gather as gather,
     get_event_loop as get_event_loop,
-    get_event_loop_policy as get_event_loop_policy,
     get_running_loop as get_running_loop,
     iscoroutine as iscoroutine,
-    iscoroutinefunction as iscoroutinefunction,
     isfuture as isfuture,
     run_coroutine_threadsafe as run_coroutine_threadsafe,
     set_event_loop as set_event_loop,
-    set_event_loop_policy as set_event_loop_policy,
     shield as shield,
     sleep as sleep,
     timeout as timeout,
@@ -117,6 +114,13 @@ if sys.version_info >= (3, 12):
     from asyncio import (
         create_eager_task_factory as create_eager_task_factory,
         eager_task_factory as eager_task_factory,
+    )
+
+if sys.version_info < (3, 16):
+    from asyncio import (
+        get_event_loop_policy as get_event_loop_policy,
+        iscoroutinefunction as iscoroutinefunction,
+        set_event_loop_policy as set_event_loop_policy,
     )
 
 if sys.version_info >= (3, 14):
@@ -155,15 +159,17 @@ __all__ = [  # noqa: RUF022
     "Transport", "WriteTransport", "__version__", "_enter_task", "_get_running_loop", "_leave_task", "_register_task",
     "_set_running_loop", "_unregister_task", "all_tasks", "as_completed", "create_subprocess_exec",
     "create_subprocess_shell", "create_task", "current_task", "ensure_future", "exceptions", "gather",
-    "get_event_loop", "get_event_loop_policy", "get_running_loop", "install", "iscoroutine", "iscoroutinefunction",
-    "isfuture", "new_event_loop", "open_connection", "open_unix_connection", "run", "run_coroutine_threadsafe",
-    "set_event_loop", "set_event_loop_policy", "shield", "sleep", "start_server", "start_unix_server", "subprocess",
-    "timeout", "timeout_at", "to_thread", "uninstall", "wait", "wait_for", "wrap_future",
+    "get_event_loop", "get_running_loop", "install", "iscoroutine", "isfuture", "new_event_loop", "open_connection",
+    "open_unix_connection", "run", "run_coroutine_threadsafe", "set_event_loop", "shield", "sleep", "start_server",
+    "start_unix_server", "subprocess", "timeout", "timeout_at", "to_thread", "uninstall", "wait", "wait_for",
+    "wrap_future",
 ]
 if sys.version_info >= (3, 12):
     __all__ += [
         "create_eager_task_factory", "eager_task_factory",
     ]
+if sys.version_info < (3, 16):
+    __all__ += ["get_event_loop_policy", "iscoroutinefunction", "set_event_loop_policy"]
 if sys.version_info >= (3, 14):
     __all__ += [
         "FrameCallGraphEntry", "FutureCallGraph", "capture_call_graph", "format_call_graph",

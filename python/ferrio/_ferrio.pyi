@@ -489,7 +489,8 @@ class BaseLoop:
         server: asyncio.AbstractServer | None,
         backlog: int,
         arguments: tuple[Any, ...],
-        tls: Callable[[Any], Any] | None = None,
+        tls: Callable[[Any, Any], Any] | None = None,
+        context: Context | None = None,
     ) -> bool:
         """Accept connections of sock until _stop_serving(); False where its methods are replaced."""
 
@@ -509,6 +510,7 @@ class BaseLoop:
         accepted: bool,
         handshake: float,
         shutdown: float,
+        calls_in: Context | None = None,
     ) -> Any:
         """A TLS transport of a class, not connected yet."""
 
@@ -519,6 +521,7 @@ class BaseLoop:
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
         server: asyncio.AbstractServer | None = None,
+        context: Context | None = None,
     ) -> Any:
         """A transport over a connected socket."""
 
@@ -636,6 +639,8 @@ class _Writing(_Flow):
     def _protocol_paused(self) -> bool: ...
     @property
     def _conn_lost(self) -> int: ...
+    @property
+    def _buffer_size(self) -> int: ...
     @property
     def _buffer(self) -> Any: ...
     @property

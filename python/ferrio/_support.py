@@ -35,7 +35,10 @@ from asyncio.futures import Future as _Future  # asyncio's own, whatever is inst
 from asyncio.log import logger
 from typing import Any
 
-__all__ = ("iscoroutine",)
+from . import _compat
+from ._compat import callback_source, detach, spawn
+
+__all__ = ("detach", "iscoroutine", "spawn")
 
 
 def caller() -> traceback.StackSummary:
@@ -53,7 +56,7 @@ def caller() -> traceback.StackSummary:
 
 def callback_failed(handle: Any, error: BaseException) -> None:
     """Report what a handle's callback raised, as Handle._run() does."""
-    source = _source(handle)
+    source = callback_source(handle)
     context: dict[str, Any] = {
         "message": f"Exception in callback {source}",
         "exception": error,
@@ -72,20 +75,6 @@ def turn_failed(thing: Any, error: BaseException) -> None:
     except Exception:
         name = object.__repr__(thing)
     loop.call_exception_handler({"message": f"Exception in callback of {name}", "exception": error})
-
-
-if sys.version_info >= (3, 13):
-
-    def _source(handle: Any) -> str:
-        """How reports name a callback: with its arguments in debug mode only."""
-        debug = handle._loop.get_debug()
-        return format_helpers._format_callback_source(handle._callback, handle._args or (), debug=debug)
-
-else:
-
-    def _source(handle: Any) -> str:
-        """How reports name a callback."""
-        return format_helpers._format_callback_source(handle._callback, handle._args or ())
 
 
 def slow_turn(transport: object, seconds: float) -> None:
@@ -229,19 +218,6 @@ def accept_exhausted(loop: Any, sock: socket.socket, error: OSError, arguments: 
     loop.call_later(constants.ACCEPT_RETRY_DELAY, loop._start_serving, *arguments)
 
 
-if sys.version_info >= (3, 13):
-
-    def detach(server: Any, transport: asyncio.BaseTransport) -> None:
-        """Count a connection out."""
-        server._detach(transport)
-
-else:
-
-    def detach(server: Any, transport: asyncio.BaseTransport) -> None:
-        """Count a connection out."""
-        server._detach()
-
-
 sock_recv = selector_events.BaseSelectorEventLoop.sock_recv
 sock_recv_into = selector_events.BaseSelectorEventLoop.sock_recv_into
 sock_sendall = selector_events.BaseSelectorEventLoop.sock_sendall
@@ -285,8 +261,8 @@ def _whole(mark: Any) -> int:
 
 
 def write_buffer(pieces: list[bytes], is_socket: bool) -> Any:
-    """What waits to be written, as asyncio keeps it: since Python 3.12 a socket's pieces apart."""
-    if is_socket and sys.version_info >= (3, 12):
+    """What waits to be written, as asyncio keeps it."""
+    if is_socket and _compat.KEEPS_PIECES:
         return collections.deque(pieces)
     return bytearray(b"".join(pieces))
 
@@ -366,41 +342,24 @@ def ensure_future(awaitable: Any, loop: asyncio.AbstractEventLoop | None) -> asy
     return future
 
 
-if sys.version_info >= (3, 13):
-
-    def spawn(loop: Any, coro: Any, name: str | None, context: contextvars.Context | None) -> asyncio.Task[Any]:
-        """A task by the loop's own method, as asyncio calls it."""
-        names = {"name": name, "context": context}
-        task: asyncio.Task[Any] = loop.create_task(coro, **{k: v for k, v in names.items() if v is not None})
-        return task
-
-else:
-
-    def spawn(loop: Any, coro: Any, name: str | None, context: contextvars.Context | None) -> asyncio.Task[Any]:
-        """A task by the loop's own method, as asyncio calls it: the name comes afterwards."""
-        task: asyncio.Task[Any]
-        task = loop.create_task(coro) if context is None else loop.create_task(coro, context=context)
-        if name is not None:
-            task.set_name(name)
-        return task
+# What of these a release lacks is not asked for there.
+_log_on_exception = getattr(tasks, "_log_on_exception", None)
+_stock_awaited_by: Any = vars(_Future).get("_asyncio_awaited_by")
+future_add_to_awaited_by = getattr(_futures, "future_add_to_awaited_by", None)
+future_discard_from_awaited_by = getattr(_futures, "future_discard_from_awaited_by", None)
 
 
-if sys.version_info >= (3, 14):
-    _log_on_exception: Any = tasks._log_on_exception  # type: ignore[attr-defined]  # private, hence without types
+def log_shielded(inner: asyncio.Future[Any]) -> None:
+    """Report what a future raises whose shield was cancelled: once, however many there were."""
+    callback: Any = _log_on_exception
+    inner.remove_done_callback(callback)
+    inner.add_done_callback(callback)
 
-    def log_shielded(inner: asyncio.Future[Any]) -> None:
-        """Report what a future raises whose shield was cancelled: once, however many there were."""
-        inner.remove_done_callback(_log_on_exception)
-        inner.add_done_callback(_log_on_exception)
 
-    future_add_to_awaited_by = _futures.future_add_to_awaited_by
-    future_discard_from_awaited_by = _futures.future_discard_from_awaited_by
-    _stock_awaited_by: Any = vars(_Future)["_asyncio_awaited_by"]
-
-    def awaited_by(awaited: list[Any], awaiting: list[asyncio.Task[Any]]) -> frozenset[Any] | None:
-        """Who awaits one of these futures: as native code knows, and as asyncio's own code has noted."""
-        noted = (_stock_awaited_by.__get__(each) or () for each in awaited if isinstance(each, _Future))
-        return frozenset(awaiting).union(*noted) or None
+def awaited_by(awaited: list[Any], awaiting: list[asyncio.Task[Any]]) -> frozenset[Any] | None:
+    """Who awaits one of these futures: as native code knows, and as asyncio's own code has noted."""
+    noted = (_stock_awaited_by.__get__(each) or () for each in awaited if isinstance(each, _Future))
+    return frozenset(awaiting).union(*noted) or None
 
 
 def child_failed(parent: Any, child: asyncio.Future[Any], error: BaseException) -> None:
@@ -432,7 +391,7 @@ def timeout_repr(state: str, active: bool, when: float | None) -> str:
 
 def refuse_task(group: Any, coro: Any) -> None:
     """Say why a group takes no task."""
-    if sys.version_info >= (3, 13):
+    if _compat.CLOSES_REFUSED:
         coro.close()
     reason = "has not been entered"
     if group._entered:

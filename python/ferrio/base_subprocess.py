@@ -14,12 +14,12 @@ import asyncio
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 from asyncio import base_subprocess, unix_events
 from asyncio.log import logger
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
+
+from ._compat import ended
 
 Process = subprocess.Popen[bytes]
 Transport = base_subprocess.BaseSubprocessTransport
@@ -45,33 +45,22 @@ class ChildProcesses(asyncio.SelectorEventLoop):
         extra: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> Transport:
-        waiter = self.create_future()
+        waiter: asyncio.Future[None] | None = self.create_future()
         transport: Transport = unix_events._UnixSubprocessTransport(  # type: ignore[attr-defined]
             self, protocol, args, shell, stdin, stdout, stderr, bufsize, waiter=waiter, extra=extra, **kwargs
         )
         watch(self, transport)
         try:
+            assert waiter is not None
             await waiter
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException:
             transport.close()
-            await _ended(transport)
+            await ended(transport)
+            waiter = None  # no cycle of this frame, the future and its exception is left behind
             raise
         return transport
-
-
-if sys.version_info >= (3, 14):
-
-    def _ended(transport: Transport) -> Awaitable[int]:
-        """The child's end, which a second cancellation does not make the wait for it end with."""
-        return asyncio.shield(transport._wait())
-
-else:
-
-    def _ended(transport: Transport) -> Awaitable[int]:
-        """The child's end."""
-        return transport._wait()
 
 
 def watch(loop: ChildProcesses, transport: Transport) -> None:
@@ -123,10 +112,15 @@ def exit_code(process: Process, options: int) -> int | None:
 
 
 def _reap(loop: ChildProcesses, transport: Transport, process: Process, pidfd: Pidfd) -> None:
-    code = exit_code(process, os.WNOHANG)
+    over = True  # also where waitpid() fails, which it would do again and again
+    try:
+        code = exit_code(process, os.WNOHANG)
+        over = code is not None
+    finally:
+        if over:
+            loop._remove_reader(pidfd.fd)
+            pidfd.close()
     if code is not None:
-        loop._remove_reader(pidfd.fd)
-        pidfd.close()
         loop._child_watcher_callback(process.pid, code, transport)
 
 

@@ -1,18 +1,16 @@
 """Making loops, and making ferrio's the default: `new_event_loop`, `EventLoopPolicy`, `install`, `uninstall`.
 
-Owns what `install()` has put out of its place: the policy that was in force, and asyncio's own names. Python 3.14
-deprecates policies, but they are still how a default is set, so what asyncio warns of there is silenced here:
-nobody who calls `install()` asked for a policy.
+Owns what `install()` has put out of its place: the policy that was in force, and asyncio's own names. Where there are
+no policies any more, `asyncio.new_event_loop` is one of these names.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import warnings
 from typing import TypedDict, Unpack
 
-from . import names
+from . import _compat, names
 from .unix_events import Loop
 
 
@@ -55,12 +53,7 @@ def configure(
         raise
 
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    _DefaultPolicy: type[asyncio.AbstractEventLoopPolicy] = asyncio.DefaultEventLoopPolicy
-
-
-class EventLoopPolicy(_DefaultPolicy):  # type: ignore[misc, valid-type]
+class EventLoopPolicy(_compat.DefaultPolicy):  # type: ignore[misc]  # it is whatever the running asyncio has
     """asyncio's default policy with ferrio's loop. The options are those of new_event_loop()."""
 
     def __init__(self, **options: Unpack[Options]) -> None:
@@ -75,17 +68,19 @@ class _Installed:
     """What there was before."""
 
     def __init__(self, options: Options) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self.replaced = names.replace()
+        self.replaced = names.replace()
+        self.ours = EventLoopPolicy(**options)
+        if not _compat.HAS_POLICIES:
+            self.replaced += names.put("new_event_loop", asyncio.new_event_loop, self.ours._loop_factory)
+            return
+        with _compat.using_policies():
             self.policy = asyncio.get_event_loop_policy()
-            self.ours = EventLoopPolicy(**options)
             asyncio.set_event_loop_policy(self.ours)
 
     def undo(self) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            asyncio.set_event_loop_policy(self.policy)
+        if _compat.HAS_POLICIES:
+            with _compat.using_policies():
+                asyncio.set_event_loop_policy(self.policy)
         names.restore(self.replaced)
 
 

@@ -7,27 +7,19 @@ Subclasses may override `_init`, `_get` and `_put`, and any other method, as wit
 from __future__ import annotations
 
 import abc
-import sys
 from asyncio import queues
 from asyncio.queues import QueueEmpty, QueueFull
 from types import GenericAlias
 from typing import TypeVar
 
-from . import _ferrio
+from . import _compat, _ferrio
+from ._compat import QueueShutDown
 from .futures import cover
 from .locks import keeps
 
 __all__ = ("LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown")
 
 _T = TypeVar("_T")
-
-if sys.version_info >= (3, 13):
-    from asyncio.queues import QueueShutDown
-else:
-
-    class QueueShutDown(Exception):
-        """Raised by put() and get() of a queue that was shut down."""
-
 
 # Whatever native code would call, did a subclass not have its own.
 _CALLED = (
@@ -47,7 +39,7 @@ class Queue(_ferrio.Queue[_T], queues.Queue[_T], metaclass=abc.ABCMeta):  # pyri
     def __init__(self, maxsize: int = 0) -> None:
         self._start(maxsize, self._order, keeps(type(self), Queue, _CALLED))
 
-    if sys.version_info < (3, 13):
+    if not _compat.SHUTS_QUEUES_DOWN:
 
         def _format(self) -> str:
             return super()._format() + (" shutdown" if self._is_shutdown else "")

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import ssl
-import sys
 import warnings
-from asyncio import constants, sslproto, streams
+from asyncio import constants, sslproto
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +69,10 @@ class SSLTransport(_ferrio.SSLTransport, sslproto._SSLProtocolTransport):  # typ
         return self.get_protocol()
 
     @property
+    def _app_reading_paused(self) -> bool:
+        return not self.is_reading()
+
+    @property
     def _extra(self) -> dict[str, Any]:
         extra = {"sslcontext": self._sslcontext}
         if self._established:
@@ -124,6 +127,7 @@ def make(
     known: bool = False,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
+    calls_in: Any = None,
 ) -> tuple[Any, Any]:
     """A protocol for a socket transport, and the transport that it is to `protocol`: one and the same object."""
     times = tls_times(ssl_handshake_timeout, ssl_shutdown_timeout)
@@ -131,18 +135,19 @@ def make(
         sslcontext = sslproto._create_transport_context(server_side, server_hostname)
     hostname = server_hostname if server_hostname and not server_side else None
     direct = engine()[0] == "direct" and _can_be_direct(sslcontext)
-    transport = _make(loop, protocol, sslcontext, waiter, server_side, hostname, direct, (known, False, *times))
+    rest = (known, False, *times, calls_in)
+    transport = _make(loop, protocol, sslcontext, waiter, server_side, hostname, direct, rest)
     return transport, transport
 
 
-def acceptor(loop: Any, sslcontext: Any, handshake: float | None, shutdown: float | None) -> Callable[[Any], Any]:
+def acceptor(loop: Any, sslcontext: Any, handshake: float | None, shutdown: float | None) -> Callable[[Any, Any], Any]:
     """What makes the TLS layer of each connection that a server accepts."""
     direct = engine()[0] == "direct"
 
-    def accept(protocol: Any) -> Any:
+    def accept(protocol: Any, calls_in: Any) -> Any:
         times = tls_times(handshake, shutdown)
         calls = direct and _can_be_direct(sslcontext)
-        return _make(loop, protocol, sslcontext, None, True, None, calls, (False, True, *times))
+        return _make(loop, protocol, sslcontext, None, True, None, calls, (False, True, *times, calls_in))
 
     return accept
 
@@ -155,7 +160,7 @@ def _make(
     server_side: bool,
     hostname: str | None,
     direct: bool,
-    rest: tuple[bool, bool, float, float],
+    rest: tuple[bool, bool, float, float, Any],
 ) -> Any:
     # An object that is driven directly gets a BIO of ours instead, before anything is written to these.
     bios = _UNUSED if direct else (ssl.MemoryBIO(), ssl.MemoryBIO())
@@ -164,26 +169,6 @@ def _make(
     plainly = _NOTHING if inner is None else _plainly(sslobj)
     given = (None, None) if direct else bios
     return loop._tls(SSLTransport, protocol, sslcontext, waiter, server_side, sslobj, inner, plainly, *given, *rest)
-
-
-if sys.version_info >= (3, 14):
-
-    def take_early(protocol: Any) -> tuple[()] | tuple[bytes]:
-        """What a stream at the server's side has received and not read: before it could read, the client spoke TLS."""
-        is_stream = isinstance(protocol, streams.StreamReaderProtocol)
-        reader = getattr(protocol, "_stream_reader", None) if is_stream else None
-        buffer = None if reader is None else reader._buffer
-        if not buffer:
-            return ()
-        early = bytes(buffer)
-        buffer.clear()
-        return (early,)
-
-else:
-
-    def take_early(protocol: Any) -> tuple[()] | tuple[bytes]:
-        """Nothing: before Python 3.14 it stays where it is."""
-        return ()
 
 
 def make_theirs(loop: Any, protocol: Any, sslcontext: Any, *args: Any, **names: Any) -> tuple[Any, Any]:

@@ -7,18 +7,13 @@ what happens when something goes wrong. Differences between releases are asyncio
 from __future__ import annotations
 
 import asyncio
-import sys
 from asyncio import CancelledError, Task, events, tasks
 from types import TracebackType
 from typing import Any
 
-from . import _ferrio
+from . import _compat, _ferrio
 
 __all__ = ("TaskGroup",)
-
-# Since 3.13 a cancellation may be of a subclass, and what it leaves of the parent's count of cancellations is exact.
-_EXACT = sys.version_info >= (3, 13)
-
 
 # Since 3.12.8 and 3.13.1 a group forgets what it knew when it is left.
 _FORGETS = hasattr(asyncio.TaskGroup, "_aexit")
@@ -31,7 +26,7 @@ def _ends_the_program(error: BaseException | None) -> bool:
 def _is_cancellation(kind: type[BaseException] | None) -> bool:
     if kind is None:
         return False
-    return issubclass(kind, CancelledError) if _EXACT else kind is CancelledError
+    return issubclass(kind, CancelledError) if _compat.EXACT_CANCELLATION else kind is CancelledError
 
 
 class TaskGroup(_ferrio.TaskGroup):
@@ -47,6 +42,7 @@ class TaskGroup(_ferrio.TaskGroup):
         self._parent_cancel_requested = False
         self._errors: list[BaseException] | None = []
         self._base_error: BaseException | None = None
+        self._cancel_on_enter = False
 
     def __repr__(self) -> str:
         parts = ["TaskGroup"]
@@ -69,6 +65,8 @@ class TaskGroup(_ferrio.TaskGroup):
         if self._parent_task is None:
             raise RuntimeError(f"TaskGroup {self!r} cannot determine the parent task")
         self._entered = self._open = True
+        if self._cancel_on_enter:
+            self._cancel()
         return self
 
     async def __aexit__(
@@ -76,9 +74,10 @@ class TaskGroup(_ferrio.TaskGroup):
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
+    ) -> bool | None:
         del trace
         loop: Any = self._loop
+        pending: BaseException | None = None
         try:
             cancellation = self._begin_to_leave(kind, error)
             while self._tasks:  # however often the parent is cancelled meanwhile
@@ -86,14 +85,17 @@ class TaskGroup(_ferrio.TaskGroup):
                 try:
                     await completed
                 except CancelledError as again:
+                    pending = again
                     if not self._aborting:
                         cancellation = again
                         self._abort()
                 self._on_completed_fut = None
-            self._end(kind, error, cancellation)
+            self._end(kind, error, cancellation, pending)
+            # What deserves to be raised was: of the block's own cancellation, which was ours, nothing is left.
+            return True if _compat.CANCELS_GROUPS else None
         finally:
             # No cycle of frames and exceptions is left behind.
-            kind = error = cancellation = None
+            kind = error = cancellation = pending = None
             if _FORGETS:
                 self._parent_task = self._errors = self._base_error = None
 
@@ -104,40 +106,51 @@ class TaskGroup(_ferrio.TaskGroup):
         if _ends_the_program(error) and self._base_error is None:
             self._base_error = error
         cancellation = error if _is_cancellation(kind) else None
-        if not _EXACT:
+        if not _compat.EXACT_CANCELLATION:
             cancellation = self._uncancel_parent(cancellation)
         if kind is not None and not self._aborting:
             self._abort()
         return cancellation
 
     def _end(
-        self, kind: type[BaseException] | None, error: BaseException | None, cancellation: BaseException | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        cancellation: BaseException | None,
+        pending: BaseException | None,
     ) -> None:
-        """All tasks are done: raises what has to be raised."""
+        """All tasks are done: raises what has to be raised. `pending` is the last cancellation of the wait for them."""
         try:
             if self._base_error is not None:
                 raise self._base_error
-            if _EXACT:
-                cancellation = self._uncancel_parent(cancellation)
+            if _compat.EXACT_CANCELLATION:
+                cancellation = self._uncancel_parent(cancellation, pending)
             if cancellation is not None and not self._errors:
                 raise cancellation
             if kind is not None and not _is_cancellation(kind) and self._errors is not None:
                 self._errors.append(error)  # type: ignore[arg-type]  # not None, or the group below says so
             if self._errors:
                 self._keep_cancellation_count()
+                if _compat.CANCELS_GROUPS and isinstance(error, GeneratorExit) and len(self._errors) == 1:
+                    raise error  # aclose() of an asynchronous generator takes no other
                 raise BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors) from None
         finally:
-            cancellation = error = None
+            cancellation = error = pending = None
 
-    def _uncancel_parent(self, cancellation: BaseException | None) -> BaseException | None:
+    def _uncancel_parent(
+        self, cancellation: BaseException | None, pending: BaseException | None = None
+    ) -> BaseException | None:
         """Take our own request to cancel the parent back: if it was the only one, nothing is passed on."""
-        if self._parent_cancel_requested and self._parent_task is not None and self._parent_task.uncancel() == 0:
+        if not self._parent_cancel_requested or self._parent_task is None:
+            return cancellation
+        if self._parent_task.uncancel() == 0:
             return None
-        return cancellation
+        # Another request is open: before Python 3.15 it is lost where the group waited when it came.
+        return cancellation or (pending if _compat.CANCELS_GROUPS else None)
 
     def _keep_cancellation_count(self) -> None:
         parent: Any = self._parent_task  # there is none in a group that was not entered: that is an error as any
-        if _EXACT and parent.cancelling():
+        if _compat.EXACT_CANCELLATION and parent.cancelling():
             parent.uncancel()
             parent.cancel()
 
@@ -166,7 +179,31 @@ class TaskGroup(_ferrio.TaskGroup):
                 }
             )
         elif not self._aborting and not self._parent_cancel_requested:
-            # Aborts what runs in the block; __aexit__ takes the request back.
             self._abort()
+            self._cancel_parent()
+
+    def _cancel_parent(self) -> None:
+        """Aborts what runs in the block; __aexit__ takes the request back."""
+        if self._parent_task is not None and not self._parent_cancel_requested:
             self._parent_cancel_requested = True
             self._parent_task.cancel()
+
+    def _cancel(self) -> None:
+        """Cancel the tasks of the group and what runs in its block, and leave it without an error.
+
+        Before the group is entered, it is cancelled when it is; again, or after it was left, nothing happens.
+        """
+        if not self._entered:
+            self._cancel_on_enter = True
+        elif not self._aborting and (self._tasks or not self._exiting):
+            self._abort()
+            self._cancel_parent()
+
+    if _compat.CANCELS_GROUPS:
+
+        def cancel(self) -> None:
+            """Cancel the tasks of the group and what runs in its block, and leave it without an error.
+
+            Before the group is entered, it is cancelled when it is; again, or after it was left, nothing happens.
+            """
+            self._cancel()

@@ -11,15 +11,13 @@ own store is replaced, once, by one that also iterates over the native ones.
 
 from __future__ import annotations
 
-import _asyncio
 import inspect
-import sys
 import weakref
 from asyncio import coroutines, events, futures, tasks
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import _ferrio
+from . import _compat, _ferrio
 from ._ferrio import Completions, Task, _tasks, create_task, ensure_future, gather, shield, sleep, wait
 
 __all__ = [
@@ -35,15 +33,14 @@ __all__ = [
     "wait_for",
 ]
 
-if sys.version_info >= (3, 12):
-    from ._ferrio import eager_task_factory as eager_task_factory
-
+if _compat.EAGER_TASKS:
+    eager_task_factory: Any = vars(_ferrio)["eager_task_factory"]
     __all__ += ["eager_task_factory"]
 
-wait_for = _ferrio.wait_for if sys.version_info >= (3, 12) else tasks.wait_for
+wait_for = _ferrio.wait_for if _compat.PLAIN_WAIT_FOR else tasks.wait_for
 
 
-if sys.version_info >= (3, 13):
+if _compat.CHECKS_AT_ONCE:
 
     def as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
         """Iterate over what becomes of awaitables, in the order in which they are done.
@@ -71,8 +68,8 @@ else:
 def _completions(fs: Iterable[Any], timeout: float | None) -> Completions:
     loop = events.get_event_loop()
     todo = {ensure_future(each, loop=loop) for each in set(fs)}
-    # From Python 3.14 on, as asyncio's, it is for a loop that runs: somebody may ask who awaits these.
-    completions = Completions(todo, tasks.current_task() if sys.version_info >= (3, 14) else None)
+    # Where somebody may ask who awaits these it is, as asyncio's, for a loop that runs.
+    completions = Completions(todo, tasks.current_task() if _compat.CALL_GRAPHS else None)
     if todo and timeout is not None:
         completions.limit(loop.call_later(timeout, completions.expire))
     return completions
@@ -92,22 +89,6 @@ class _WithNativeTasks(set[Any]):
 
 def show_native_tasks() -> None:
     """Let `asyncio.all_tasks()` see native tasks. Harmless when done before."""
-    for registered in _registered():
+    for registered in _compat.task_sets():
         if not isinstance(registered.data, _WithNativeTasks):
             registered.data = _WithNativeTasks(registered.data)
-
-
-if sys.version_info >= (3, 14):
-    import gc
-
-    def _registered() -> list[Any]:
-        """The weak sets of `_asyncio`, which has one and gives no name to it, and of asyncio in Python."""
-        registered = [each for each in gc.get_referents(_asyncio) if type(each) is weakref.WeakSet]
-        assert registered
-        return [*registered, vars(tasks)["_scheduled_tasks"]]
-
-else:
-
-    def _registered() -> list[Any]:
-        """The weak set of the running asyncio."""
-        return [vars(tasks)["_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"]]

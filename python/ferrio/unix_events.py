@@ -16,13 +16,14 @@ import os
 from asyncio import base_events, constants, events
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from socket import socket
 from ssl import SSLContext
 from typing import IO, Any
 from weakref import WeakSet
 
 # Native code uses the first two; imported here, they are there when no file can be opened any more.
-from . import _ferrio, _support, pipes, selector_events, sslproto
+from . import _compat, _ferrio, _support, pipes, selector_events, sslproto
 from .base_subprocess import ChildProcesses
 from .keeping import KeepsTasks
 from .nested import NestedRuns
@@ -129,14 +130,17 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         backlog: int = 100,
         ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
         ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+        context: contextvars.Context | None = None,
     ) -> None:
         timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
-        arguments = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
+        arguments: tuple[Any, ...] = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
+        if _compat.SERVER_CONTEXTS:
+            arguments += (context,)
         if type(getattr(server, "_clients", None)) is WeakSet:  # since Python 3.13; nobody is connected yet
             server._clients = _ferrio.Clients()  # type: ignore[union-attr]  # private, hence without types
         native = sslcontext is None or sslproto.is_native()
         tls = sslproto.acceptor(self, sslcontext, *timeouts) if native and sslcontext is not None else None
-        if not native or not self._listen(protocol_factory, sock, server, backlog, arguments, tls):
+        if not native or not self._listen(protocol_factory, sock, server, backlog, arguments, tls, context):
             super()._start_serving(*arguments)  # type: ignore[misc]  # private to asyncio, hence without types
 
     def _make_ssl_transport(
@@ -152,10 +156,11 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         server: asyncio.Server | None = None,
         ssl_handshake_timeout: Any = constants.SSL_HANDSHAKE_TIMEOUT,
         ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+        context: contextvars.Context | None = None,
     ) -> asyncio.Transport:
         transport: asyncio.Transport
         native = sslproto.is_native() and _support.is_plain_socket(rawsock)
-        make = sslproto.make if native else sslproto.make_theirs
+        make = partial(sslproto.make, calls_in=context) if native else sslproto.make_theirs
         ssl_protocol, transport = make(
             self,
             protocol,
@@ -166,7 +171,7 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
             ssl_handshake_timeout=ssl_handshake_timeout,
             ssl_shutdown_timeout=ssl_shutdown_timeout,
         )
-        self._make_socket_transport(rawsock, ssl_protocol, extra=extra, server=server)
+        self._make_socket_transport(rawsock, ssl_protocol, extra=extra, server=server, context=context)
         return transport
 
     async def start_tls(
@@ -190,20 +195,22 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
         plain = type(transport) is selector_events.SocketTransport and isinstance(sslcontext, SSLContext)
         if not plain or not sslproto.is_native():
             return await super().start_tls(transport, protocol, sslcontext, **names)
-        waiter = self.create_future()
+        waiter: asyncio.Future[None] | None = self.create_future()
         secured: sslproto.SSLTransport
         secured, _ = sslproto.make(self, protocol, sslcontext, waiter, known=True, **names)
         # Nothing may be received before the handshake begins.
         transport.pause_reading()
         transport.set_protocol(secured)  # pyright: ignore[reportArgumentType]  # it passes for one
-        early = sslproto.take_early(protocol) if server_side else ()
+        early = _compat.take_early(protocol) if server_side else ()
         steps = self.call_soon(secured._begin, transport, *early), self.call_soon(transport.resume_reading)
         try:
+            assert waiter is not None
             await waiter
         except BaseException:
             transport.close()
             for step in steps:
                 step.cancel()
+            waiter = None  # no cycle of this frame, the future and its exception is left behind
             raise
         return secured
 

@@ -6,7 +6,7 @@ import ssl
 import sys
 
 from cli_commands import execute, ferrio
-from ferrio import __version__
+from ferrio import __version__, _compat
 
 
 def test_the_report_for_people(tmp_path):
@@ -14,6 +14,7 @@ def test_the_report_for_people(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     for line in (
         f"ferrio {__version__}",
+        f"for CPython {_compat.KNOWN}",
         f"python CPython {platform.python_version()}",
         f"openssl {ssl.OPENSSL_VERSION}",
     ):

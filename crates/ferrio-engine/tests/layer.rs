@@ -164,6 +164,8 @@ struct Record {
     raises: Cell<Option<Error>>,
     /// At most so many bytes are taken at a time.
     bite: Cell<usize>,
+    /// The time limit for closing holds until the transport below is closed.
+    patient: Cell<bool>,
 }
 
 impl Record {
@@ -215,6 +217,14 @@ impl Sides<Readable> for Test {
 
     fn forget_time(&self, (): ()) {
         self.0.waiting.set(None);
+    }
+
+    fn closes_below(&self, (): ()) {
+        if !self.0.patient.get() {
+            self.0.waiting.set(None);
+        } else if self.0.waiting.get().is_none() {
+            self.0.waiting.set(Some(Patience::Shutdown));
+        }
     }
 
     fn too_long(&self, (): (), what: Patience) -> Error {
@@ -370,6 +380,7 @@ fn an_orderly_end_is_told_to_both_sides() {
     assert_eq!(*server.record.got.borrow(), b"last words");
     assert_eq!(server.record.heard(), ["eof", "close"]);
     assert_eq!(client.record.heard(), ["eof", "close"]);
+    assert_eq!((client.record.waiting.get(), server.record.waiting.get()), (None, None));
     client.layer.connection_lost((), None);
     assert_eq!(client.record.heard(), ["lost for nothing true"]);
     assert_eq!(client.layer.may_write(), Err(1));
@@ -535,6 +546,25 @@ fn a_peer_that_does_not_answer_the_end_is_lost() {
     let (client, _) = pair(100);
     client.layer.on_time((), Patience::Shutdown).unwrap();
     assert!(client.record.heard().is_empty(), "it was not closing");
+}
+
+#[test]
+fn the_time_for_closing_may_hold_until_the_transport_below_is_closed() {
+    let (client, server) = pair(100);
+    for end in [&client, &server] {
+        end.record.patient.set(true);
+    }
+    client.layer.close(()).unwrap();
+    exchange(&client, &server, 100);
+    // The one that began, and the one that only answered.
+    for end in [&client, &server] {
+        assert_eq!(end.record.heard(), ["eof", "close"]);
+        assert_eq!(end.record.waiting.get(), Some(Patience::Shutdown));
+        end.layer.on_time((), Patience::Shutdown).unwrap();
+        assert_eq!(end.record.heard(), ["lose slow shutdown"]);
+        end.layer.connection_lost((), None);
+        assert_eq!(end.record.waiting.get(), None);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::children::{self, ChildDone};
+use crate::compat;
 use crate::ffi::heap_type::try_state;
 use crate::futures::outcome_of;
 use crate::step::Wakeup;
@@ -26,7 +27,7 @@ pub(crate) fn forget(future: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyRe
 }
 
 fn tell(future: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, what: &Bound<'_, PyString>) -> PyResult<()> {
-    if cfg!(not(Py_3_14)) || outcome_of(future).is_some() {
+    if !compat::CALL_GRAPHS || outcome_of(future).is_some() {
         return Ok(());
     }
     support::helper(future.py(), what)?.call1((future, task)).map(drop)

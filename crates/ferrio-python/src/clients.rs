@@ -11,6 +11,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType, PyWeakrefMethods, PyWeakrefReference};
 
+use crate::compat;
+
 /// So many are never worth a pass.
 const FEW: usize = 64;
 
@@ -81,7 +83,9 @@ impl Clients {
     pub(crate) fn of<'py>(server: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Self>>> {
         static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = server.py();
-        if !cfg!(Py_3_13) || !server.get_type().is(CLASS.import(py, "asyncio.base_events", "Server")?) {
+        if !compat::SERVERS_KNOW_CLIENTS
+            || !server.get_type().is(CLASS.import(py, "asyncio.base_events", "Server")?)
+        {
             return Ok(None);
         }
         let clients = server.getattr_opt(intern!(py, "_clients"))?;

@@ -21,6 +21,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
 use crate::children::{Awaited, Due, Parent, turn, unwatch, watch_by};
+use crate::compat;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, AsyncIterator, Constructed, Iterates};
@@ -104,6 +105,13 @@ impl Completions {
         left > 0
     }
 
+    /// Nobody takes an answer that was asked for: it can be asked for again.
+    fn count_back(&self) {
+        if compat::COMPLETIONS_COUNT_BACK {
+            self.left.set(self.left.get() + 1);
+        }
+    }
+
     /// The next one that is done, or what has to be waited for.
     fn take<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
         let first = self.ready.borrow_mut().pop_front();
@@ -111,7 +119,7 @@ impl Completions {
             Some(Some(done)) => Ok(Went::Done(done.into_bound(this.py()))),
             Some(None) => Err(PyTimeoutError::new_err(())),
             None => {
-                let future = self.common.create_future(this)?;
+                let future = self.common.create_future(this).inspect_err(|_| self.count_back())?;
                 let ticket = self.ledger.getters().push(Waiting::new(&future));
                 Ok(Went::Waits(future, ticket))
             }
@@ -121,7 +129,7 @@ impl Completions {
 
 /// What awaiting an item of the plain iterator does: the answer of the next one that is done.
 static ANSWER: Steps = Steps {
-    name: if cfg!(Py_3_13) {
+    name: if compat::COMPLETIONS_ARE_OBJECTS {
         c"_AsCompletedIterator._wait_for_one"
     } else {
         c"as_completed.<locals>._wait_for_one"
@@ -157,6 +165,7 @@ fn resume<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
 fn leave(wait: &Wait, target: &Bound<'_, PyAny>, waiting: &Waiting) -> PyResult<()> {
     let completions = completions(target)?;
     waiting.future().bind(target.py()).call_method0(intern!(target.py(), "cancel"))?;
+    completions.count_back();
     let useful = !completions.ready.borrow().is_empty();
     completions.ledger.getters().pass_on(wait.ticket(), waiting, useful)
 }
@@ -238,7 +247,7 @@ impl Parent for Completions {
     }
 
     fn callback_name(&self) -> &'static str {
-        if cfg!(Py_3_13) {
+        if compat::COMPLETIONS_ARE_OBJECTS {
             "_AsCompletedIterator._handle_completion"
         } else {
             "as_completed.<locals>._on_completion"

@@ -12,6 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::base_events::BaseLoop;
+use crate::compat;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
@@ -57,7 +58,7 @@ impl DatagramTransport {
         let py = this.py();
         let [Some(data), address] = args.bind("sendto", ["data", "addr"], 1)? else { return Ok(()) };
         require_bytes_like(&data, "a bytes-like object")?;
-        if cfg!(not(Py_3_13)) && data.len()? == 0 {
+        if !compat::SENDS_EMPTY && data.len()? == 0 {
             return Ok(());
         }
         let mut address =

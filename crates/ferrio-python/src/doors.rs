@@ -9,6 +9,7 @@ use ferrio_engine::transport::{Channel, Fault, ReadPipe, Socket, WritePipe};
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::compat;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::heap_type::{Place, try_state};
 use crate::ffi::members::{Members, members};
@@ -25,8 +26,8 @@ pub(crate) trait Door: Channel + 'static {
     /// What a write after the end is logged with.
     const WRITE_AFTER_LOSS: &'static str;
 
-    /// What errors call `writelines`: Python 3.11 joins the lines and calls `write`.
-    const WRITELINES: &'static str = if cfg!(Py_3_12) { "writelines" } else { "write" };
+    /// What errors call `writelines`.
+    const WRITELINES: &'static str = if compat::KEEPS_PIECES { "writelines" } else { "write" };
 
     fn place() -> &'static Place;
     fn members() -> Members;
@@ -122,6 +123,7 @@ macro_rules! writing {
                 c"_protocol_paused" => paused_attribute;
                 c"_conn_lost" => losses_attribute;
                 c"_buffer" => buffer_attribute;
+                c"_buffer_size" => buffer_size;
                 c"_high_water" => high_attribute;
                 c"_low_water" => low_attribute;
             }

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyDictMethods, PyTuple};
 
+use crate::compat;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::{Awaitable, step, stopped};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
@@ -225,7 +226,7 @@ macro_rules! shared_members {
             c"_cancel_message" => cancel_message_attribute, set_cancel_message_attribute;
         }
     };
-    let members = if cfg!(Py_3_14) {
+    let members = if $crate::compat::CALL_GRAPHS {
         members.and($crate::ffi::members::members! { $state;
             methods {}
             attributes {
@@ -258,6 +259,7 @@ impl Constructed for Future {
             return Err(PyTypeError::new_err("Future() takes no positional arguments"));
         }
         let [event_loop] = keywords("Future", names, ["loop"])?;
+        self.outcome.refuse_again(this)?;
         self.outcome.init(&loop_or_current(this.py(), event_loop)?)
     }
 }
@@ -281,7 +283,7 @@ impl Native for Future {
         c"Future(*, loop=None)\n--\n\nA result that is not there yet. Made by loop.create_future().";
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
-    const DELETABLE: bool = cfg!(not(Py_3_14));
+    const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
     const NEW: Option<raw::newfunc> = Some(object::new::<Future>);
 
     fn place() -> &'static Place {

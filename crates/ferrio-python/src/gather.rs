@@ -26,7 +26,7 @@ use crate::futures::{Shared, exact_outcome, loop_or_current, never_retrieved, ou
 use crate::outcome::{Outcome, State};
 use crate::task_factory::{Wanted, spawn};
 use crate::tasks::{Task, is_coroutine};
-use crate::{cancelling, support};
+use crate::{cancelling, compat, support};
 
 /// See the module.
 #[repr(C)]
@@ -103,8 +103,7 @@ fn gather_all<'py>(
         if let Some(state) = try_state::<Gathering>(this) {
             state.different.set(known.len());
         }
-        // Since Python 3.12, those that are done are seen to at once.
-        if cfg!(Py_3_12) && is_done(&child)? { done.push(child) } else { watch(this, &child)? }
+        if compat::GATHER_SEES_DONE && is_done(&child)? { done.push(child) } else { watch(this, &child)? }
     }
     let Some((this, state)) = gathering.as_ref().and_then(|this| Some((this, try_state::<Gathering>(this)?)))
     else {
@@ -364,7 +363,7 @@ impl Native for Gathering {
     const DOC: &'static CStr = c"What gather() returns: the results of all, or the first exception.";
     const KEPT: usize = 64;
     const BASE_OWNS: bool = true;
-    const DELETABLE: bool = cfg!(not(Py_3_14));
+    const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
 
     fn place() -> &'static Place {
         static PLACE: Place = Place::new();

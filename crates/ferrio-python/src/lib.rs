@@ -18,6 +18,7 @@ mod cancelling;
 mod channels;
 mod children;
 mod clients;
+mod compat;
 mod completions;
 mod datagrams;
 mod doors;

@@ -18,6 +18,7 @@ use pyo3::types::{PyList, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::children::ChildDone;
+use crate::compat;
 use crate::exceptions::{asyncio_error, cancelled_error};
 use crate::ffi::call::copy_context;
 use crate::ffi::heap_type::{Visitor, try_state};
@@ -106,6 +107,15 @@ impl Outcome {
         {
             state.timer_cancelled();
         }
+    }
+
+    /// Where it may be initialised once only, the second time is an error.
+    pub(crate) fn refuse_again(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if !compat::INITIALISED_ONCE || self.event_loop.is_empty() {
+            return Ok(());
+        }
+        let kind = this.get_type().fully_qualified_name()?;
+        Err(PyRuntimeError::new_err(format!("{kind} object is already initialized")))
     }
 
     /// What `__init__` does, be it for the second time.

@@ -19,10 +19,11 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::channels::Kept;
+use crate::compat;
 use crate::doors::Door;
 use crate::exceptions::{leaves_the_loop, os_error};
 use crate::ffi::args::Args;
-use crate::ffi::call::{copy_context, in_context, in_shared_context};
+use crate::ffi::call::{copy_context, copy_of, in_context, in_shared_context};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
@@ -30,7 +31,7 @@ use crate::ffi::raised;
 use crate::ffi::reference::Ref;
 use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
-use crate::protocols::PyProtocol;
+use crate::protocols::{Around, PyProtocol};
 use crate::selector_events::displace;
 use crate::sockets::{Ends, is_plain};
 use crate::support;
@@ -48,8 +49,10 @@ pub(crate) struct Listener {
     factory: Py<PyAny>,
     socket: Py<PyAny>,
     server: Option<Py<PyAny>>,
-    /// A copy of the one in which serving was started: each connection begins with a copy of it.
+    /// A copy of the one in which serving was started: accepting runs in it.
     context: Ref,
+    /// The server's, of servers that have one. Each connection has a copy of it, else of `context`.
+    offered: Option<Ref>,
     /// What `_start_serving` was called with, to call it again after a pause.
     arguments: Py<PyAny>,
     backlog: usize,
@@ -89,13 +92,18 @@ impl Listener {
     /// Makes protocol and transport. What the factory raises costs this connection only; debug mode reports it.
     fn connect(&self, py: Python<'_>, connection: OwnedFd, ends: Ends) -> PyResult<()> {
         let event_loop = self.event_loop.bind(py);
-        let made = in_context(&copy_context(py)?.bind(py), || {
+        let context = copy_of(&self.offered.as_ref().unwrap_or(&self.context).bind(py))?;
+        let made = in_context(&context.bind(py), || {
             let mut protocol = self.factory.bind(py).call0()?;
             if let Some(tls) = &self.tls {
-                protocol = tls.bind(py).call1((protocol,))?;
+                protocol = tls.bind(py).call1((protocol, &context))?;
             }
-            let server = self.server.as_ref().map(|server| server.clone_ref(py));
-            stream(event_loop, Descriptor::owned(connection), ends, &protocol, None, None, server)
+            let around = Around {
+                waiter: None,
+                server: self.server.as_ref().map(|server| server.clone_ref(py)),
+                context: Some(context.clone_ref(py)),
+            };
+            stream(event_loop, Descriptor::owned(connection), ends, &protocol, None, around)
         });
         let Err(error) = made else { return Ok(()) };
         if leaves_the_loop(py, &error) {
@@ -146,6 +154,9 @@ impl Native for Listener {
         visitor.object(Some(&self.socket));
         visitor.object(self.server.as_ref());
         visitor.raw(self.context.as_ptr());
+        if let Some(offered) = &self.offered {
+            visitor.raw(offered.as_ptr());
+        }
         visitor.object(Some(&self.arguments));
         visitor.object(self.tls.as_ref());
     }
@@ -169,8 +180,8 @@ impl BaseLoop {
 
     /// Whether it listens: a socket whose methods the program replaces has to be asked for connections.
     fn listen(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        let names = ["protocol_factory", "sock", "server", "backlog", "arguments", "tls"];
-        let [Some(factory), Some(socket), Some(server), Some(backlog), Some(arguments), tls] =
+        let names = ["protocol_factory", "sock", "server", "backlog", "arguments", "tls", "context"];
+        let [Some(factory), Some(socket), Some(server), Some(backlog), Some(arguments), tls, context] =
             args.bind("_listen", names, names.len())?
         else {
             return Ok(false);
@@ -189,6 +200,7 @@ impl BaseLoop {
             socket: socket.to_owned().unbind(),
             server: (!server.is_none()).then(|| server.to_owned().unbind()),
             context: copy_context(py)?,
+            offered: some(context).map(|context| context.into_bound(py).into()),
             arguments: arguments.to_owned().unbind(),
             backlog: backlog.extract::<i64>().map_or(1, |backlog| usize::try_from(backlog).unwrap_or(1)),
             tls: some(tls),
@@ -203,8 +215,8 @@ impl BaseLoop {
     }
 
     fn make_socket_transport(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let names = ["sock", "protocol", "waiter", "extra", "server"];
-        let [Some(socket), Some(protocol), waiter, extra, server] =
+        let names = ["sock", "protocol", "waiter", "extra", "server", "context"];
+        let [Some(socket), Some(protocol), waiter, extra, server, context] =
             args.bind("_make_socket_transport", names, 2)?
         else {
             return Ok(this.py().None());
@@ -214,7 +226,12 @@ impl BaseLoop {
         if !is_plain(&socket)? {
             static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
             let class = support::transport_class(py, &ASKING, "AskingSocketTransport")?;
-            let made = class.call1((this, socket, protocol, some(waiter), some(extra), some(server)))?;
+            let told = (this, socket, protocol, some(waiter), some(extra), some(server));
+            let made = if compat::SERVER_CONTEXTS {
+                class.call1((told.0, told.1, told.2, told.3, told.4, told.5, some(context)))?
+            } else {
+                class.call1(told)?
+            };
             return Ok(made.unbind());
         }
         let descriptor = lent(&socket)?;
@@ -223,7 +240,12 @@ impl BaseLoop {
         ends.ask(&descriptor);
         // The names of a Unix socket are kept where all can be.
         let nameless = ends.own().is_none();
-        let transport = stream(this, descriptor, ends, &protocol, Some(&socket), some(waiter), some(server))?;
+        let around = Around {
+            waiter: some(waiter),
+            server: some(server),
+            context: some(context).map(|context| context.into_bound(py).into()),
+        };
+        let transport = stream(this, descriptor, ends, &protocol, Some(&socket), around)?;
         if let Some(extra) = some(extra) {
             transport.setattr(intern!(py, "_given_extra"), extra)?;
         }
@@ -254,7 +276,8 @@ fn pipe<C: Door>(
     let [Some(class), Some(pipe), Some(protocol), waiter, extra] = args.bind("_pipe", names, 3)? else {
         return Ok(this.py().None());
     };
-    let protocol = PyProtocol::new(this, &protocol, some(waiter), None)?;
+    let around = Around { waiter: some(waiter), ..Around::default() };
+    let protocol = PyProtocol::new(this, &protocol, around)?;
     let kept = Kept::new(channel(lent(&pipe)?), Some(&pipe));
     let transport = Stream::create(&*class.cast::<PyType>()?, kept, protocol)?;
     let known = PyDict::new(this.py());
@@ -278,15 +301,14 @@ fn stream<'py>(
     ends: Ends,
     protocol: &Bound<'py, PyAny>,
     owner: Option<&Bound<'py, PyAny>>,
-    waiter: Option<Py<PyAny>>,
-    server: Option<Py<PyAny>>,
+    around: Around,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = event_loop.py();
     // Small writes are not held back for the peer's acknowledgement; a Unix socket knows no such thing.
     descriptor.set_no_delay();
     let class = support::transport_class(py, &CLASS, "SocketTransport")?;
-    let attach = server.as_ref().map(|server| server.clone_ref(py));
-    let protocol = PyProtocol::new(event_loop, protocol, waiter, server)?;
+    let attach = around.server.as_ref().map(|server| server.clone_ref(py));
+    let protocol = PyProtocol::new(event_loop, protocol, around)?;
     protocol.ends().replace(ends);
     let transport = Stream::create(class, Kept::new(Socket(descriptor), owner), protocol)?;
     let attached = attach.map_or(Ok(()), |server| support::attach(server.bind(py), &transport));

@@ -8,6 +8,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::base_events::BaseLoop;
 use crate::clients::Clients;
+use crate::compat;
 use crate::exceptions::{EXCEPTIONS, cancelled_class, leaves_the_loop};
 use crate::ffi::call::call_tuple;
 use crate::ffi::heap_type::try_state;
@@ -134,7 +135,7 @@ fn count(
     method: &Bound<'_, PyString>,
     transport: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    if cfg!(Py_3_13) {
+    if compat::SERVERS_KNOW_CLIENTS {
         server.call_method1(method, (transport,)).map(drop)
     } else {
         server.call_method0(method).map(drop)

@@ -10,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use crate::base_events::BaseLoop;
+use crate::compat;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::function::Function;
 use crate::ffi::heap_type::{try_state, type_object};
@@ -133,7 +134,8 @@ pub(crate) fn spawn_as_told<'py>(
     event_loop: &Bound<'py, PyAny>,
     args: Args<'_, 'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if cfg!(Py_3_14) && !try_state::<BaseLoop>(event_loop).is_some_and(|state| state.makes_tasks(event_loop))
+    if compat::PASSES_NAMES_ON
+        && !try_state::<BaseLoop>(event_loop).is_some_and(|state| state.makes_tasks(event_loop))
     {
         return args.pass_on(&event_loop.getattr(intern!(event_loop.py(), "create_task"))?, None);
     }
@@ -152,7 +154,7 @@ pub(crate) struct Wanted<'a, 'py> {
 impl<'a, 'py> Wanted<'a, 'py> {
     /// The coroutine, and the rest of the arguments of `create_task(coro, **names)`.
     pub(crate) fn of(args: &Args<'a, 'py>) -> PyResult<(Borrowed<'a, 'py, PyAny>, Self)> {
-        let parameters = ["coro", "name", "context", EAGER_START];
+        let parameters = ["coro", "name", "context", compat::EAGER_START];
         let [Some(coroutine), name, context, eager_start] = args.bind_first("create_task", parameters)?
         else {
             return Err(missing("create_task", "coro"));
@@ -186,6 +188,3 @@ pub(crate) fn is_replaced(this: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -
     let same = this.get_type().getattr(name)?.is(&native);
     Ok(!same || this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?)
 }
-
-/// The last parameter of `create_task`, where the running release has it.
-pub(crate) const EAGER_START: &str = if cfg!(Py_3_14) { "eager_start" } else { "" };

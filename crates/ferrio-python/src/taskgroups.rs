@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySet};
 
 use crate::children::{Awaited, Due, Parent, turn, watch};
+use crate::compat;
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor};
 use crate::ffi::members::{Members, members};
@@ -78,12 +79,14 @@ impl TaskGroup {
             Some(outcome) => outcome.is_done(),
             None => task.call_method0(intern!(py, "done"))?.is_truthy()?,
         };
-        // Since Python 3.14 the group hears at its turn of a task that was done at once, too.
-        if done && !cfg!(Py_3_14) {
+        if done && !compat::GROUP_HEARS_LATER {
             self.told(this, &task)?;
-        } else {
-            tasks.add(&task)?;
-            watch(this, &task)?;
+            return Ok(task.unbind());
+        }
+        tasks.add(&task)?;
+        watch(this, &task)?;
+        if compat::GROUP_CANCELS_EAGER && !done && !self.open.get() {
+            task.call_method0(intern!(py, "cancel"))?;
         }
         Ok(task.unbind())
     }

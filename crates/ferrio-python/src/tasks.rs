@@ -16,7 +16,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::base_events::BaseLoop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
-use crate::ffi::call::{copy_context, in_context, is_native_coroutine};
+use crate::ffi::call::{copy_context, in_context, is_context, is_native_coroutine};
 use crate::ffi::current;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
@@ -28,9 +28,9 @@ use crate::ffi::registry::{self, Entry};
 use crate::futures::{Shared, keywords, loop_or_current, never_retrieved, shared_members};
 use crate::outcome::{Outcome, last_words};
 use crate::sleep::Sleep;
-use crate::task_factory::{EAGER_START, running_loop, spawn_as_told};
+use crate::task_factory::{running_loop, spawn_as_told};
 use crate::wait_for::WaitFor;
-use crate::{cancelling, step, support};
+use crate::{cancelling, compat, step, support};
 
 /// The state of a task.
 #[derive(Default)]
@@ -93,6 +93,10 @@ impl Task {
             return Err(PyTypeError::new_err(format!("a coroutine was expected, got {}", coroutine.repr()?)));
         }
         self.context.set(match options.context.filter(|context| !context.is_none()) {
+            Some(context) if compat::CHECKS_CONTEXT && !is_context(context) => {
+                let kind = context.get_type().fully_qualified_name()?;
+                return Err(PyTypeError::new_err(format!("a contextvars.Context was expected, got {kind}")));
+            }
             Some(context) => Ref::from(context.clone()),
             None => copy_context(py)?,
         });
@@ -126,6 +130,10 @@ impl Task {
         current::swap(event_loop, before.as_ref())?;
         if self.outcome.is_pending() {
             self.enlist(this, event_loop);
+            if compat::CHECKS_CONTEXT && result.is_err() {
+                // Whoever made it gets the error, and not the task.
+                self.die_in_silence();
+            }
         } else {
             self.entry.delist();
             drop(self.coroutine.take());
@@ -216,8 +224,7 @@ impl Task {
     /// Takes one request to cancel it back, and says how many are left.
     pub(crate) fn take_back(&self) -> usize {
         let left = self.cancels.get().saturating_sub(1);
-        // From 3.13 on the request is forgotten with its last count.
-        if cfg!(Py_3_13) && left == 0 && self.cancels.get() > 0 {
+        if compat::UNCANCEL_FORGETS && left == 0 && self.cancels.get() > 0 {
             self.must_cancel.set(false);
         }
         self.cancels.set(left);
@@ -302,12 +309,16 @@ impl Constructed for Task {
             let text = format!("Task() takes exactly 1 positional argument ({} given)", args.len());
             return Err(PyTypeError::new_err(text));
         }
-        let known =
-            if cfg!(Py_3_12) { KEYWORDS } else { [KEYWORDS[0], KEYWORDS[1], KEYWORDS[2], KEYWORDS[3], ""] };
+        let known = if compat::EAGER_TASKS {
+            KEYWORDS
+        } else {
+            [KEYWORDS[0], KEYWORDS[1], KEYWORDS[2], KEYWORDS[3], ""]
+        };
         let [coroutine, event_loop, name, context, eager] = keywords("Task", names, known)?;
         let Some(coroutine) = args.get_item(0).ok().or(coroutine) else {
             return Err(PyTypeError::new_err("Task() missing required argument 'coro' (pos 1)"));
         };
+        self.outcome.refuse_again(this)?;
         let event_loop = loop_or_current(this.py(), event_loop)?;
         self.outcome.init(&event_loop)?;
         let eager = eager.is_some_and(|eager| eager.is_truthy().unwrap_or(false));
@@ -346,8 +357,8 @@ impl Native for Task {
     const DOC: &'static CStr = TASK_DOC;
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
-    const BASE_LISTS: bool = cfg!(Py_3_14);
-    const DELETABLE: bool = cfg!(not(Py_3_14));
+    const BASE_LISTS: bool = compat::TASKS_ARE_LINKED;
+    const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
     const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
 
     fn place() -> &'static Place {
@@ -381,7 +392,7 @@ impl Native for Task {
                 c"_log_destroy_pending" => log_destroy_pending_attribute, set_log_destroy_pending_attribute;
             }
         };
-        let own = if cfg!(Py_3_12) {
+        let own = if compat::EAGER_TASKS {
             own.and(members! { Task;
                 bare {
                     c"get_context" c"The context it runs in." => get_context,
@@ -433,7 +444,7 @@ pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// `eager_task_factory(loop, coro, *, name=None, context=None)`, from Python 3.14 on with `eager_start=True`. A loop of
 /// ours that has it calls it not even once.
 pub(crate) fn eager_task_factory<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let names = ["loop", "coro", "name", "context", EAGER_START];
+    let names = ["loop", "coro", "name", "context", compat::EAGER_START];
     let [Some(event_loop), Some(coroutine), name, context, eager] =
         args.bind("eager_task_factory", names, 2)?
     else {
@@ -455,7 +466,7 @@ fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// What `Task()` takes; the last from Python 3.12 on.
 const KEYWORDS: [&str; 5] = ["coro", "loop", "name", "context", "eager_start"];
 
-const TASK_DOC: &CStr = if cfg!(Py_3_12) {
+const TASK_DOC: &CStr = if compat::EAGER_TASKS {
     c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\n\
         A coroutine that runs by itself. Made by create_task()."
 } else {

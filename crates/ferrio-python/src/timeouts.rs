@@ -23,6 +23,7 @@ use pyo3::types::{PyDict, PyFloat, PyTuple};
 use crate::alarm::Alarm;
 use crate::base_events::BaseLoop;
 use crate::cancelling;
+use crate::compat;
 use crate::exceptions::cancelled_class;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::plain_number;
@@ -162,7 +163,7 @@ impl Timeout {
         let Some(error) = error.filter(|_| left <= self.cancelling.get()) else { return Ok(()) };
         let class = cancelled_class(py)?;
         let kind = error.get_type();
-        let cancelled = if cfg!(Py_3_13) { kind.is_subclass(class)? } else { kind.is(class) };
+        let cancelled = if compat::CANCELLED_BY_SUBCLASS { kind.is_subclass(class)? } else { kind.is(class) };
         if cancelled {
             let timeout = PyTimeoutError::new_err(()).into_value(py).into_bound(py);
             raised::set_context(&timeout, error);

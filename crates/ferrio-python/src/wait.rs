@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PySet, PyString, PyTuple};
 
 use crate::children::{Awaited, Due, Parent, turn, unwatch, watch, watch_by};
+use crate::compat;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
@@ -319,8 +320,7 @@ impl Shield {
         let py = inner.py();
         let Some(outer) = self.outer.bind(py) else { return Ok(()) };
         let too_late = outer.call_method0(intern!(py, "cancelled"))?.is_truthy()?;
-        // Since Python 3.14 an exception that comes too late is reported, and so not taken for seen.
-        if too_late && cfg!(Py_3_14) {
+        if too_late && compat::SHIELD_LEAVES_UNSEEN {
             return Ok(());
         }
         let (cancelled, error) = verdict(inner, false)?;
@@ -345,7 +345,7 @@ impl Shield {
             return Ok(());
         }
         unwatch(this, &inner, self.callback.take().map(|callback| callback.into_bound(py)).as_ref())?;
-        if cfg!(Py_3_14) {
+        if compat::SHIELD_REPORTS {
             support::helper(py, intern!(py, "log_shielded"))?.call1((inner,))?;
         }
         Ok(())

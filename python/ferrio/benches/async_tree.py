@@ -12,7 +12,7 @@ as a fast tree and falls into every second or third. What leaves compute is in t
 
 from __future__ import annotations
 
-import sys
+import asyncio
 from functools import partial
 
 from .harness.bench import Bench
@@ -24,7 +24,7 @@ WINDOWS = 3
 
 
 def measure(bench: Bench, workload: str, in_groups: bool) -> Figures:
-    if workload.startswith("eager") and sys.version_info < (3, 12):
+    if workload.startswith("eager") and not hasattr(asyncio, "eager_task_factory"):
         raise NotImplementedError("CPython 3.12")  # pyperformance's program would run without the factory
     trees = program("async_tree")
     tree, levels = trees.BENCHMARKS[workload], trees.NUM_RECURSE_LEVELS

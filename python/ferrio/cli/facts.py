@@ -15,11 +15,10 @@ import resource
 import ssl
 import sys
 import sysconfig
-import warnings
 
 import ferrio
 
-from .. import sslproto
+from .. import _compat, sslproto
 from .._ferrio import __build__
 from .probe import kernel_features
 
@@ -65,6 +64,7 @@ def versions() -> dict[str, str]:
     libc = " ".join(platform.libc_ver())
     return {
         "ferrio": ferrio.__version__,
+        "for": f"CPython {_compat.KNOWN}",
         "build": __build__,
         "ferrio's folder": os.path.dirname(ferrio.__file__),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -102,15 +102,21 @@ def loop() -> dict[str, str]:
         reason = f"FERRIO_POLLER={forced}" if forced else f"the default on {platform.system()}"
         poller, debug = f"{trial._poller()} ({reason})", _yes(trial.get_debug())
         trial.close()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        policy = type(asyncio.get_event_loop_policy())
     return {
         "poller": poller,
         "debug mode": debug,
-        "asyncio policy": f"{policy.__module__}.{policy.__qualname__}",
+        "asyncio policy": policy(),
         **tls(),
     }
+
+
+def policy() -> str:
+    """The class of the policy by which asyncio makes its loops, where it does so."""
+    if not _compat.HAS_POLICIES:
+        return "none in this release"
+    with _compat.using_policies():
+        kind = type(asyncio.get_event_loop_policy())
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def tls() -> dict[str, str]:

@@ -30,7 +30,7 @@ def version() -> str:
     from ferrio import __version__
 
     name = {"cpython": "CPython"}.get(sys.implementation.name, sys.implementation.name)
-    return f"ferrio {__version__} ({name} {'.'.join(map(str, sys.version_info[:3]))})"
+    return f"ferrio {__version__} ({name} {sys.version.split()[0]})"
 
 
 def overview() -> str:

@@ -14,13 +14,15 @@ from functools import partial
 from types import CodeType, ModuleType, TracebackType
 from typing import TypeVar
 
+from .. import _compat
+
 _T = TypeVar("_T")
 
 
 def compiled(source: str | bytes, file_name: str) -> CodeType:
     """The program's code; a SyntaxError is reported as python does, without a traceback."""
     code = _apart(partial(compile, source, file_name, "exec", dont_inherit=True))
-    if file_name == "<string>" and sys.version_info >= (3, 13):
+    if file_name == "<string>" and _compat.SHOWS_COMMAND_LINES:
         _remember(str(source), code)
     return code
 

@@ -11,6 +11,8 @@ import sys
 from importlib.machinery import BuiltinImporter
 from types import ModuleType
 
+from .. import _compat
+
 
 def prepare(arguments: list[str], path: str, always: bool = False) -> ModuleType:
     """Set up all three, and return `__main__`, which looks as python makes it.
@@ -25,7 +27,7 @@ def prepare(arguments: list[str], path: str, always: bool = False) -> ModuleType
         sys.path.insert(0, path)
     stage = ModuleType("__main__")
     stage.__loader__ = BuiltinImporter
-    if sys.version_info < (3, 14):
+    if not _compat.LAZY_ANNOTATIONS:
         stage.__annotations__ = {}
     vars(stage)["__builtins__"] = builtins
     _made_by_python.append(sys.modules["__main__"])

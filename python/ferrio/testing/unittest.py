@@ -7,10 +7,10 @@ attribute `loop_factory` yet.
 from __future__ import annotations
 
 import asyncio
-import sys
 import unittest
 from collections.abc import Callable
 
+from .. import _compat
 from .clock import VirtualLoop
 
 
@@ -19,7 +19,7 @@ class IsolatedAsyncioTestCase(unittest.IsolatedAsyncioTestCase):
 
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = VirtualLoop
 
-    if sys.version_info < (3, 13):
+    if not _compat.TEST_CASES_CHOOSE_LOOPS:
 
         def _setupAsyncioRunner(self) -> None:
             self._asyncioRunner = asyncio.Runner(debug=True, loop_factory=self.loop_factory)

@@ -160,6 +160,10 @@ CATALOGUE = [
         PRIVATE + " (transport._test__append_write_backlog)",
         "test_ssl.*.test_remote_shutdown_receives_trailing_data",
     ),
+    *internal(
+        MOCKED + " (SSLProtocol.connection_made)",
+        "test_sslproto.*.test_create_connection_ssl_failed_certificate_no_cycles",
+    ),
     *internal(LOGGER, "test_base_events.BaseEventLoopWithSelectorTests.test_log_slow_callbacks"),
     *internal(OWN, "test_transports.*.test_flowcontrol_mixin_set_write_limits"),
     *internal("starts an interpreter, which has stock asyncio", "test_*.test_env_var_debug"),

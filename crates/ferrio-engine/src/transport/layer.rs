@@ -479,7 +479,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
         }
         self.send(cx)?;
         self.tell_eof(cx)?;
-        self.sides.forget_time(cx);
+        self.sides.closes_below(cx);
         self.sides.later(cx, Later::Close);
         Ok(())
     }

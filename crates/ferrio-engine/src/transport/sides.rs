@@ -79,6 +79,10 @@ pub trait Sides<S: Session> {
     /// It did not take too long.
     fn forget_time(&self, cx: S::Cx<'_>);
 
+    /// Both sides have closed: what is left is to close the transport below, which first sends what waits there. Either it
+    /// did not take too long, or the time goes on, or begins now.
+    fn closes_below(&self, cx: S::Cx<'_>);
+
     /// The error of a peer that took too long.
     fn too_long(&self, cx: S::Cx<'_>, what: Patience) -> S::Error;
 

@@ -269,6 +269,20 @@ pub(crate) fn wait_detached(
     })
 }
 
+/// Whether it is a context.
+pub(crate) fn is_context(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::PyContext_CheckExact(object.as_ptr()) != 0 }
+}
+
+/// A copy of `context`, which is one.
+pub(crate) fn copy_of(context: &Bound<'_, PyAny>) -> PyResult<Ref> {
+    // SAFETY: ATTACHED; what is not a context is an error.
+    unsafe {
+        Bound::from_owned_ptr_or_err(context.py(), ffi::PyContext_Copy(context.as_ptr())).map(Ref::from)
+    }
+}
+
 /// Whether it is a coroutine of the interpreter, which needs no further question.
 pub(crate) fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: ATTACHED, a live object.

@@ -15,6 +15,7 @@ use super::heap_type::{Native, state};
 use super::members::{Members, entry, getter, light_entry, method, one_method};
 use super::raised::{self, COROUTINE, ITERATOR, Wording, thrown};
 use super::stop::Stop;
+use crate::compat;
 
 /// What one step did.
 pub(crate) enum Step<'py> {
@@ -174,7 +175,8 @@ unsafe extern "C" fn throw<T: Coroutine>(
         };
         let begun = state.life() == Life::Begun;
         let step = state.throw(this, error).map_err(|error| {
-            let stops = (begun || cfg!(not(Py_3_12))) && error.is_instance_of::<PyStopIteration>(this.py());
+            let stops =
+                (begun || !compat::NEW_ONES_RAISE_STOP) && error.is_instance_of::<PyStopIteration>(this.py());
             if stops { raised_stop(this.py(), &error) } else { error }
         });
         answer(step).map(Bound::unbind)

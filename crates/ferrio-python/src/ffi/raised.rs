@@ -9,11 +9,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::args::Args;
+use crate::compat;
 
 /// What `error` is about, with its traceback, which before Python 3.12 is kept beside it.
 pub(crate) fn value<'py>(py: Python<'py>, error: &PyErr) -> Bound<'py, PyAny> {
     let value = error.value(py).clone().into_any();
-    if cfg!(not(Py_3_12))
+    if !compat::TRACEBACK_INSIDE
         && let Some(traceback) = error.traceback(py)
     {
         set_traceback(&value, Some(traceback.into_any()));
@@ -80,7 +81,7 @@ pub(crate) static ITERATOR: Wording = Wording {
 /// then nothing was thrown.
 pub(crate) fn thrown(py: Python<'_>, args: &Args<'_, '_>, wording: &Wording) -> PyResult<PyErr> {
     let given = args.only_positional("throw", 1, 3)?;
-    if cfg!(Py_3_12) && given.len() > 1 {
+    if compat::THROW_WARNS && given.len() > 1 {
         let text =
             c"the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
         PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), text, 1)?;

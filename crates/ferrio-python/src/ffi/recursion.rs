@@ -12,6 +12,8 @@ use pyo3::exceptions::PyRecursionError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::compat;
+
 /// What has to be left of the stack, in bytes: enough for whatever the interpreter calls before it looks itself.
 const LEFT: usize = 48 * 1024;
 
@@ -40,7 +42,7 @@ impl Chain {
 
     /// One link further.
     pub(crate) fn enter(&mut self, py: Python<'_>) -> PyResult<()> {
-        if cfg!(Py_3_14) && self.links.len() >= LONGEST {
+        if compat::COUNTS_NO_CALLS && self.links.len() >= LONGEST {
             return Err(too_deep(self.doing));
         }
         self.links.push(Counted::new(py, self.doing)?);

@@ -1,8 +1,8 @@
 //! `PyProtocol`: a Python protocol object as the engine's `Protocol`.
 //!
 //! Owns what a transport keeps for Python (protocol, loop, context, server, waiters) and every report in asyncio's
-//! wording; how data reaches the protocol is in `receiving`. All callbacks of one transport run in one copy of the context
-//! it was made in. Everything is dropped when `connection_lost` was called, so that no cycle through a closed transport
+//! wording; how data reaches the protocol is in `receiving`. All callbacks of one transport run in one context, which
+//! is given, or a copy of that it was made in. Everything is dropped when `connection_lost` was called, so that no cycle through a closed transport
 //! stays behind.
 
 mod receiving;
@@ -78,6 +78,17 @@ impl AsRef<[u8]> for Chunk {
     }
 }
 
+/// What a transport may have around it.
+#[derive(Default)]
+pub(crate) struct Around {
+    /// Who waits until it is ready.
+    pub(crate) waiter: Option<Py<PyAny>>,
+    /// Whose connection it is.
+    pub(crate) server: Option<Py<PyAny>>,
+    /// What its callbacks run in; a copy of the present one where none is given.
+    pub(crate) context: Option<Ref>,
+}
+
 /// See the module.
 pub(crate) struct PyProtocol<C> {
     event_loop: RefCell<Option<Py<PyAny>>>,
@@ -96,15 +107,15 @@ impl<C: Channel> PyProtocol<C> {
     pub(crate) fn new(
         event_loop: &Bound<'_, PyAny>,
         protocol: &Bound<'_, PyAny>,
-        waiter: Option<Py<PyAny>>,
-        server: Option<Py<PyAny>>,
+        around: Around,
     ) -> PyResult<Self> {
+        let Around { waiter, server, context } = around;
         let this = PyProtocol {
             event_loop: RefCell::new(Some(event_loop.clone().unbind())),
             protocol: RefCell::default(),
             takes: Cell::new(Takes::Bytes),
             last_read: Cell::new(0),
-            context: copy_context(event_loop.py())?,
+            context: context.map_or_else(|| copy_context(event_loop.py()), Ok)?,
             server: RefCell::new(server),
             rare: Rare::default(),
             ends: RefCell::default(),

@@ -41,6 +41,7 @@ impl BaseLoop {
             "accepted",
             "handshake",
             "shutdown",
+            "calls_in",
         ];
         let [
             Some(class),
@@ -57,6 +58,7 @@ impl BaseLoop {
             Some(accepted),
             Some(handshake),
             Some(shutdown),
+            calls_in,
         ] = args.bind("_tls", names, names.len())?
         else {
             return Ok(None);
@@ -80,6 +82,7 @@ impl BaseLoop {
             handshake_timeout: &handshake,
             shutdown_timeout: &shutdown,
             accepted: accepted.is_truthy()?,
+            context: some(calls_in).map(|context| context.into_bound(py)),
         })?;
         let layer = Layer::new(session, around, !server_side.is_truthy()?, known.is_truthy()?);
         SslTransport::create(&*class.cast::<PyType>()?, layer).map(|this| Some(this.unbind()))

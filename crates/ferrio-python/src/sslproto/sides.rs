@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyConnectionAbortedError, PyConnectionResetError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::compat;
 use crate::exceptions::{asyncio_error, leaves_the_loop};
 use crate::ffi::call::{call_method0, call_method1, copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
@@ -79,6 +80,8 @@ pub(crate) struct Parts<'a, 'py> {
     pub(crate) waiter: Option<Bound<'py, PyAny>>,
     pub(crate) handshake_timeout: &'a Bound<'py, PyAny>,
     pub(crate) shutdown_timeout: &'a Bound<'py, PyAny>,
+    /// What callbacks run in; a copy of the present one where none is given.
+    pub(crate) context: Option<Bound<'py, PyAny>>,
     pub(crate) accepted: bool,
 }
 
@@ -98,7 +101,10 @@ impl Around {
             read_marks: Slot::default(),
             handshake_timeout: slot(parts.handshake_timeout),
             shutdown_timeout: slot(parts.shutdown_timeout),
-            context: copy_context(parts.event_loop.py())?,
+            context: match &parts.context {
+                Some(context) => context.clone().into(),
+                None => copy_context(parts.event_loop.py())?,
+            },
             accepted: Cell::new(parts.accepted),
             established: Cell::new(false),
             is_lost: Cell::new(false),
@@ -311,6 +317,14 @@ impl Sides<Cipher> for Around {
     fn forget_time(&self, this: Cx<'_>) {
         if let Some(timer) = self.timer.take() {
             let _cancelled = call_method0(&timer.into_bound(this.py()), intern!(this.py(), "cancel"));
+        }
+    }
+
+    fn closes_below(&self, this: Cx<'_>) {
+        if !compat::TLS_CLOSES_IN_TIME {
+            self.forget_time(this);
+        } else if self.timer.is_empty() {
+            self.wait(this, Patience::Shutdown);
         }
     }
 

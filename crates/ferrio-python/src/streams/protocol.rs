@@ -13,6 +13,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
+use crate::compat;
 use crate::ffi::args::Args;
 use crate::ffi::call::{call_method1, is_native_coroutine};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
@@ -127,12 +128,11 @@ impl StreamReaderProtocol {
         let py = this.py();
         let event_loop = self.event_loop(py)?;
         let writer = writer::CLASS.ours(py)?.call1((transport, this, reader, &event_loop))?;
-        if !cfg!(Py_3_13) {
+        if !compat::FORGETS_WRITER {
             self.writer.set(writer.clone());
         }
         let answer = match callback.call1((reader, writer)) {
-            // From Python 3.14 on it is reported here, and the connection is closed; before, by the transport.
-            Err(error) if cfg!(Py_3_14) && error.is_instance_of::<PyException>(py) => {
+            Err(error) if compat::STREAM_REPORTS && error.is_instance_of::<PyException>(py) => {
                 support::report(&event_loop, CALLBACK_FAILED, &error, &[("transport", transport)])?;
                 transport.call_method0(intern!(py, "close"))?;
                 drop(self.strong_reader.take());
@@ -170,8 +170,11 @@ impl StreamReaderProtocol {
         if self.paused.get() {
             self.wake_drainers(py, reason)?;
         }
-        for slot in [&self.reader, &self.writer, &self.task, &self.transport] {
+        for slot in [&self.reader, &self.task, &self.transport] {
             drop(slot.take());
+        }
+        if !compat::LEAVES_WRITER {
+            drop(self.writer.take());
         }
         Ok(())
     }

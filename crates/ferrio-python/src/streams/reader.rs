@@ -24,6 +24,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyTuple, PyType};
 
 use crate::base_events::BaseLoop;
+use crate::compat;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
@@ -290,8 +291,9 @@ impl StreamReader {
 
     fn readuntil(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [separator] = args.bind("readuntil", ["separator"], 0)?;
-        // Several at once are new in Python 3.13, and here on every release.
-        let new = !cfg!(Py_3_13) && separator.is_some_and(|separator| separator.is_instance_of::<PyTuple>());
+        // Several at once are taken here on every release.
+        let new = !compat::SEVERAL_SEPARATORS
+            && separator.is_some_and(|separator| separator.is_instance_of::<PyTuple>());
         let known = separator.as_deref().is_none_or(is_usual);
         if !(new || known && self.is_plain()) {
             return self.theirs(this, "readuntil", args);

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
 
 use super::Stream;
+use crate::compat;
 use crate::doors::Door;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
@@ -28,7 +29,7 @@ impl<C: Door> Stream<C> {
         if let Ok(bytes) = data.cast_exact::<PyBytes>() {
             return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
         }
-        require_bytes_like(data, WRITABLE)?;
+        require_bytes_like(data, compat::WRITABLE)?;
         let exported = match Exported::new(data, false) {
             Ok(exported) => exported,
             Err(error) => return self.refused(this, data, error),
@@ -76,7 +77,7 @@ impl<C: Door> Stream<C> {
     pub(crate) fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [Some(lines)] = args.bind("writelines", ["list_of_data"], 1)? else { return Ok(()) };
         let py = this.py();
-        if C::KIND != Kind::Duplex || cfg!(not(Py_3_12)) {
+        if C::KIND != Kind::Duplex || !compat::KEEPS_PIECES {
             let joined = PyBytes::new(py, b"").call_method1(intern!(py, "join"), (lines,))?;
             return self.write_object(this, &joined);
         }
@@ -144,7 +145,3 @@ pub(crate) fn require_bytes_like(data: &Bound<'_, PyAny>, wanted: &str) -> PyRes
     let kind = data.get_type().name()?.repr()?.to_string();
     Err(PyTypeError::new_err(format!("data argument must be {wanted}, not {kind}")))
 }
-
-/// What `write()` takes, as its error says.
-const WRITABLE: &str =
-    if cfg!(Py_3_14) { "a bytes, bytearray, or memoryview object" } else { "a bytes-like object" };
