@@ -11,8 +11,9 @@ UPDATE  ?=
 SECONDS ?= 60
 SEED    ?= 0
 FUZZERS ?=
-# Where `make py314` keeps its interpreter, which must stay there.
+# Where `make py314` and `make py315` keep their interpreters, which must stay there, and what they make with them.
 FOLDER  ?= .cache/debian
+RUN     ?= test bench
 MACOS   := aarch64-apple-darwin
 
 BIN     := $(abspath $(VENV))/bin
@@ -28,7 +29,7 @@ NO_LOOP := $(addprefix --ignore tests/,cli typing test_house.py test_guards.py t
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test engine-test fuzz sanitize miri check instructions conformance ecosystem examples soak wheels bench py314 profile plots docs fmt clean
+.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check instructions conformance ecosystem examples soak wheels bench py314 py315 profile plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,10 +45,13 @@ demo: venv ## run examples/python/demo.py on ferrio
 	$(BIN)/python examples/python/demo.py
 
 test: engine-test venv ## engine tests, pytest on PYTHON, both again with FERRIO_POLLER=poll, conformance, examples and docs
+	@$(MAKE) --no-print-directory core
+	@$(MAKE) --no-print-directory examples
+
+core: venv ## of these: pytest and conformance
 	$(BIN)/python -m pytest $(CORE)
 	$(if $(BOTH),FERRIO_POLLER=poll $(BIN)/python -m pytest $(CORE) $(NO_LOOP))
 	@$(MAKE) --no-print-directory conformance
-	@$(MAKE) --no-print-directory examples
 
 engine-test: ## the Rust tests alone, on both pollers
 	@scripts/require.sh cargo cc
@@ -113,9 +117,14 @@ bench: ## measure the published build, with BENCH as arguments ("--rows 'echo_*'
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
 	"$(VENV)-dist"/bin/python -m benches $(BENCH)
 
-py314: ## test, then bench, on Debian's CPython 3.14, which it unpacks into FOLDER (as root); there are peers that older ones lack
-	@scripts/debian_python.sh "$(FOLDER)"
-	@$(MAKE) --no-print-directory --jobs=1 test bench PYTHON="$(abspath $(FOLDER))/usr/bin/python3.14" VENV=.venv-3.14 BOTH=
+# 3.14 of py314.
+RELEASE  = $(subst py3,3.,$@)
+py314: ## test, then bench, on Debian's CPython 3.14, which it unpacks into FOLDER-3.14 (as root); RUN=core for less
+py315: ## the same on 3.15
+py314 py315:
+	@scripts/debian_python.sh "$(FOLDER)-$(RELEASE)" $(RELEASE)
+	@$(MAKE) --no-print-directory --jobs=1 $(RUN) PYTHON="$(abspath $(FOLDER)-$(RELEASE))/usr/bin/python$(RELEASE)" \
+	    VENV=.venv-$(RELEASE) BOTH=
 
 SERVED := echo_*,bulk_*,connection_rate,http_uvicorn_*,http_aiohttp_server,websocket_*,tls_echo_*,tls_bulk_*,tls_handshakes
 profile: ## of the rows with connections: whose the CPU time of an operation is, into docs/assets/profile.json

@@ -1,18 +1,23 @@
 #!/bin/sh
 # Puts a newer CPython than this machine has into a folder, with its own C library, from a newer suite of Debian.
 #
-#   scripts/debian_python.sh FOLDER [VERSION [SUITE]]      3.14 of forky by default
+#   scripts/debian_python.sh FOLDER [VERSION [SUITE]]      3.14 by default; each is in the suite that is named below
 #
-# `make py314` runs it, then the tests and the benchmarks there. Prints the interpreter's path: for `make bench PYTHON=...`,
-# and in tables as `ferrio@PATH`. Nothing of the system changes: packages are unpacked, not installed, and the
-# interpreter's machine code is pointed at the folder's C library. The folder must stay where it is; removing it removes
-# everything. Needs root for debootstrap, about 400 MB, and debootstrap and patchelf (apt-get install debootstrap patchelf).
+# `make py314` and `make py315` run it, then the tests and the benchmarks there. Prints the interpreter's path: for
+# `make bench PYTHON=...`, and in tables as `ferrio@PATH`. Nothing of the system changes: packages are unpacked, not
+# installed, and the interpreter's machine code is pointed at the folder's C library. The folder must stay where it is;
+# removing it removes everything. They come from where this machine's own packages come from, or from DEBIAN_MIRROR.
+# Needs root for debootstrap, about 400 MB, and debootstrap and patchelf (apt-get install debootstrap patchelf).
 set -eu
 if [ $# -lt 1 ]; then
     sed -n '2,4s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
-version=${2:-3.14} suite=${3:-forky} mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+version=${2:-3.14}
+case $version in
+3.14) suite=${3:-forky} ;;
+*) suite=${3:-sid} ;;
+esac
 for tool in debootstrap patchelf dpkg-deb; do
     command -v $tool >/dev/null || { echo "it takes $tool: apt-get install debootstrap patchelf dpkg" >&2; exit 1; }
 done
@@ -20,7 +25,29 @@ mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 python=$folder/usr/bin/python$version
 
+# Every archive that this machine's packages come from, a line each, in both forms in which apt is told.
+archives() {
+    cat /etc/apt/sources.list.d/*.sources 2>/dev/null | sed -n 's/^URIs:[[:space:]]*//p' | tr -s ' \t' '\n\n'
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+        sed -n 's/^deb[[:space:]]\{1,\}\(\[[^]]*][[:space:]]*\)\{0,1\}\([^[:space:]]*\).*/\2/p'
+}
+
+# The first of them that has the suite; apt fetches, since it knows this machine's proxies.
+mirror() {
+    for archive in $(archives); do
+        archive=${archive%/}
+        found=$folder/.found
+        /usr/lib/apt/apt-helper download-file "$archive/dists/$suite/InRelease" "$found" >/dev/null 2>&1 || continue
+        rm -f "$found"
+        echo "$archive"
+        return
+    done
+    echo "no archive in /etc/apt/sources.list and /etc/apt/sources.list.d has the suite $suite: name one by DEBIAN_MIRROR" >&2
+    return 1
+}
+
 if [ ! -e "$folder/.unpacked" ]; then
+    mirror=${DEBIAN_MIRROR:-$(mirror)}
     # A suite younger than this debootstrap is made as sid is.
     script=/usr/share/debootstrap/scripts/$suite
     [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
