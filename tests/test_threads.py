@@ -378,8 +378,10 @@ def test_an_open_loop_in_a_cycle_is_collected_closed_and_warned_about(aio):
         gc.collect()
     near.close()
     far.close()
-    assert gone() is None
     assert sum(str(warning.message).startswith("unclosed event loop <") for warning in caught) == 1
+    caught.clear()
+    gc.collect()  # from Python 3.15 on, what the warning kept alive has its weak references until then
+    assert gone() is None
 
 
 def test_a_finished_connection_is_collected_while_the_loop_runs(new_loop):

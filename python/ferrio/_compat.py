@@ -55,7 +55,11 @@ SHOWS_COMMAND_LINES = _13
 CALL_GRAPHS = _14
 # `__main__` has annotations only where it is asked for them.
 LAZY_ANNOTATIONS = _14
+# When a file's code has ended, its name goes before an exception is reported, and where it exits, too.
+UNNAMES_FIRST = _14
 
+# `__main__` and other modules have a `__cached__`.
+CACHED_NAMES = not _15
 # A server has a context, of which each connection gets a copy. `_start_serving()` and what makes transports take it.
 SERVER_CONTEXTS = _15
 # Groups have `cancel()`; where the only error is the block's own GeneratorExit, that leaves the group as it is.

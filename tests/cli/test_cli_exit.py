@@ -455,7 +455,7 @@ SAME = (
 LEFT_OUT = (
     " ",
     "Traceback (most recent call last):",
-    "Exception ignored in",
+    "Exception ignored",
     "ImportError: sys.meta_path is None",
     "source_traceback: ",
     "ResourceWarning: Enable tracemalloc",

@@ -1,9 +1,15 @@
 """The soak program of TLS, run short: handshakes that fail leave nothing, and the program would notice if they did."""
 
+import asyncio
+import gc
+import ssl
+import sys
+import weakref
 from pathlib import Path
 
 import pytest
-from helpers import catches, runs_clean
+from helpers import catches, on_loop, runs_clean
+from tls_support import NAME, serving
 
 SOAK = Path(__file__).parents[1] / "soak_tls.py"
 SHORT = ("--seconds", 50)
@@ -44,3 +50,30 @@ def test_the_program_notices(tmp_path, name):
     )
     arguments = ("--loop", "ferrio", "--connections", 300, *SHORT)
     assert complaint in catches(stand_in, tmp_path, SOAK, *arguments, flags=("-W", "always"))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="Python 3.15 lets go of what waited for the connection")
+@on_loop
+async def test_a_certificate_that_is_refused_leaves_no_cycle(loop, certificates):
+    protocols = []
+
+    class Noted(asyncio.Protocol):
+        def __init__(self):
+            protocols.append(weakref.ref(self))
+
+    async def connect(address):
+        try:
+            await loop.create_connection(Noted, *address, ssl=ssl.create_default_context(), server_hostname=NAME)
+        except ssl.SSLCertVerificationError:
+            return True
+
+    async with serving(loop, ssl=certificates.server_side()) as (address, _):
+        gc.collect()
+        gc.disable()
+        try:
+            assert await connect(address)
+            for _ in range(50):  # what is queued at the end of a connection refers to its protocol
+                await asyncio.sleep(0)
+            assert [protocol() for protocol in protocols] == [None]
+        finally:
+            gc.enable()

@@ -123,7 +123,7 @@ pub(crate) trait Shared: Awaitable {
     fn send(&self, this: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         match step(self.outcome(), this)? {
             Some(yielded) => Ok(yielded.unbind()),
-            None => Err(stopped(this.py())),
+            None => Err(stopped(this.py(), true)),
         }
     }
 
@@ -408,7 +408,7 @@ impl FutureIterator {
     fn send(&self, this: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         match self.next(this)? {
             Some(yielded) => Ok(yielded.unbind()),
-            None => Err(stopped(this.py())),
+            None => Err(stopped(this.py(), true)),
         }
     }
 

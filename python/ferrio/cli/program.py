@@ -50,13 +50,16 @@ def run_main_of(name: str, alter_argv: bool) -> str:
 def _apart(start: Callable[[], _T], end: Callable[[], None] | None = None) -> _T:
     """Call what has no Python frame of its own, and hide ours from whoever reports an exception.
 
-    `end` is called after the report; not at all where the program leaves by SystemExit.
+    `end` is called after the report and not at all where the program leaves by SystemExit, or first in any case.
     """
     try:
         result = start()
-    except SystemExit:
-        raise
     except BaseException as error:
+        if end and _compat.UNNAMES_FIRST:
+            end()
+            end = None
+        if isinstance(error, SystemExit):
+            raise
         assert error.__traceback__ is not None
         _hide(error.__traceback__.tb_next, end)
         raise

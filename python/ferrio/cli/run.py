@@ -18,7 +18,7 @@ from . import program
 from .errors import Mistake
 from .missing import like_file, like_module
 from .parse import Request
-from .stage import prepare
+from .stage import prepare, set_file
 
 
 def main(request: Request) -> int:
@@ -57,7 +57,7 @@ def run_code(text: str, arguments: list[str]) -> None:
 def run_input(arguments: list[str]) -> None:
     """`python -`."""
     stage = prepare(["-", *arguments], "")
-    stage.__file__, stage.__cached__ = "<stdin>", None  # type: ignore[attr-defined]
+    set_file(stage, "<stdin>")
     program.run(program.compiled(sys.stdin.buffer.read(), "<stdin>"), stage, of_file=True)
 
 
@@ -76,7 +76,7 @@ def run_script(path: str, arguments: list[str]) -> None:
         hint = like_file(path) if isinstance(error, FileNotFoundError) else ""
         raise Mistake(f"can't open file {path!r}: {error.strerror}{hint}") from None
     stage = prepare([path, *arguments], os.path.dirname(os.path.realpath(path)))
-    stage.__file__, stage.__cached__ = file_name, None  # type: ignore[attr-defined]
+    set_file(stage, file_name)
     stage.__loader__ = SourceFileLoader("__main__", file_name)
     program.run(_code_of(source, file_name), stage, of_file=True)
 

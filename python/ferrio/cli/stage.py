@@ -35,4 +35,11 @@ def prepare(arguments: list[str], path: str, always: bool = False) -> ModuleType
     return stage
 
 
+def set_file(stage: ModuleType, file_name: str) -> None:
+    """`__main__` is of that file, as long as its code runs."""
+    stage.__file__ = file_name
+    if _compat.CACHED_NAMES:
+        vars(stage)["__cached__"] = None
+
+
 _made_by_python: list[ModuleType] = []

@@ -15,6 +15,9 @@ pub(crate) const PASSES_NAMES_ON: bool = cfg!(Py_3_14);
 /// The last parameter of `create_task()`; an empty name is none.
 pub(crate) const EAGER_START: &str = if PASSES_NAMES_ON { "eager_start" } else { "" };
 
+/// The `StopIteration` of a `send()` has what is handled as its context only where a coroutine returned None.
+pub(crate) const VALUES_STOP_BARE: bool = cfg!(Py_3_14);
+
 /// What a future raises whose shield was cancelled is not taken for seen.
 pub(crate) const SHIELD_LEAVES_UNSEEN: bool = cfg!(Py_3_14);
 

@@ -18,6 +18,7 @@ use super::heap_type::state;
 use super::members::{Members, entry, light_entry};
 use super::object::{Constructed, Finalized, Shown, constructed_slots, finalized_slots, shown_slots};
 use super::raised;
+use crate::compat;
 use crate::futures::FutureIterator;
 use crate::outcome::Outcome;
 
@@ -131,8 +132,15 @@ fn raise_stop(value: &Bound<'_, PyAny>) {
     }
 }
 
-/// The `StopIteration` that `stop_with` left, or an empty one, raised as `send()` does: in the context of what is handled.
-pub(crate) fn stopped(py: Python<'_>) -> PyErr {
-    let stop = PyErr::take(py).unwrap_or_else(|| PyStopIteration::new_err(()));
-    raised::raise(stop.value(py))
+/// The `StopIteration` that `stop_with` left, or an empty one, raised as `send()` of a coroutine does, or of a future.
+pub(crate) fn stopped(py: Python<'_>, of_future: bool) -> PyErr {
+    let left = PyErr::take(py);
+    let bare = compat::VALUES_STOP_BARE && (of_future || left.is_some());
+    let stop = left.unwrap_or_else(|| PyStopIteration::new_err(()));
+    // With what is handled just now as its context, unless it is bare.
+    if bare {
+        PyErr::from_value(stop.into_value(py).into_bound(py).into_any())
+    } else {
+        raised::raise(stop.value(py))
+    }
 }

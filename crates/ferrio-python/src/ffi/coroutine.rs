@@ -218,7 +218,7 @@ fn answer(step: PyResult<Step<'_>>) -> PyResult<Bound<'_, PyAny>> {
         Step::Return(value) => {
             let py = value.py();
             stop_with(&value);
-            Err(stopped(py))
+            Err(stopped(py, false))
         }
     }
 }
