@@ -64,6 +64,8 @@ CACHED_NAMES = not _15
 SERVER_CONTEXTS = _15
 # Groups have `cancel()`; where the only error is the block's own GeneratorExit, that leaves the group as it is.
 CANCELS_GROUPS = _15
+# A cancellation of a group's parent by others that comes while the group waits, being cancelled, is passed on.
+KEEPS_OTHER_CANCELLATION = _15
 
 # Public, but left out of asyncio.__all__ where asyncio warns of them.
 UNLISTED = ("AbstractEventLoopPolicy", "DefaultEventLoopPolicy")

@@ -66,7 +66,7 @@ class TaskGroup(_ferrio.TaskGroup):
             raise RuntimeError(f"TaskGroup {self!r} cannot determine the parent task")
         self._entered = self._open = True
         if self._cancel_on_enter:
-            self._cancel()
+            self.cancel()
         return self
 
     async def __aexit__(
@@ -140,13 +140,17 @@ class TaskGroup(_ferrio.TaskGroup):
     def _uncancel_parent(
         self, cancellation: BaseException | None, pending: BaseException | None = None
     ) -> BaseException | None:
-        """Take our own request to cancel the parent back: if it was the only one, nothing is passed on."""
+        """Take our own request to cancel the parent back: if it was the only one, nothing is passed on.
+
+        Of another, which came while the group waited, `pending` is what was raised there.
+        """
         if not self._parent_cancel_requested or self._parent_task is None:
             return cancellation
         if self._parent_task.uncancel() == 0:
             return None
-        # Another request is open: before Python 3.15 it is lost where the group waited when it came.
-        return cancellation or (pending if _compat.CANCELS_GROUPS else None)
+        if cancellation is None and _compat.KEEPS_OTHER_CANCELLATION:
+            return pending
+        return cancellation
 
     def _keep_cancellation_count(self) -> None:
         parent: Any = self._parent_task  # there is none in a group that was not entered: that is an error as any
@@ -188,17 +192,6 @@ class TaskGroup(_ferrio.TaskGroup):
             self._parent_cancel_requested = True
             self._parent_task.cancel()
 
-    def _cancel(self) -> None:
-        """Cancel the tasks of the group and what runs in its block, and leave it without an error.
-
-        Before the group is entered, it is cancelled when it is; again, or after it was left, nothing happens.
-        """
-        if not self._entered:
-            self._cancel_on_enter = True
-        elif not self._aborting and (self._tasks or not self._exiting):
-            self._abort()
-            self._cancel_parent()
-
     if _compat.CANCELS_GROUPS:
 
         def cancel(self) -> None:
@@ -206,4 +199,8 @@ class TaskGroup(_ferrio.TaskGroup):
 
             Before the group is entered, it is cancelled when it is; again, or after it was left, nothing happens.
             """
-            self._cancel()
+            if not self._entered:
+                self._cancel_on_enter = True
+            elif not self._aborting and (self._tasks or not self._exiting):
+                self._abort()
+                self._cancel_parent()
