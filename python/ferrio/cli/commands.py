@@ -83,8 +83,9 @@ REPL = Command(
     "repl",
     "An interactive Python on ferrio, with top-level await",
     ("[--debug]",),
-    "Tasks go on running between prompts. Ctrl-C cancels the await that is running, Ctrl-D leaves. Statements may\n"
-    "also come from a pipe; then there are no prompts, only what they print.",
+    "Tasks go on running between prompts. Ctrl-C cancels the await that is running, Ctrl-D or exit leaves. Editor,\n"
+    "history and colours are Python's own, and so are their settings: PYTHONSTARTUP, PYTHON_HISTORY,\n"
+    "PYTHON_BASIC_REPL, NO_COLOR. Statements may also come from a pipe; then there are no prompts.",
     (DEBUG,),
 )
 

@@ -3,6 +3,8 @@
 The loop runs in the main thread, statements too; only reading and compiling lines is another thread's, so tasks go on
 while the prompt waits. Ctrl-C reaches what runs: an await is cancelled, a statement is interrupted, a task in the
 background is spared unless it is what keeps the loop busy. At the end tasks are cancelled, as asyncio.run() does.
+A traceback begins in the statement, and shows its source; statements share a context, on every Python. A pipe gets
+neither prompts nor a banner. Lines come from editor.py or terminal.py.
 """
 
 from __future__ import annotations
@@ -14,23 +16,27 @@ import concurrent.futures
 import contextlib
 import contextvars
 import inspect
+import linecache
 import os
 import signal
 import sys
 import threading
+import tokenize
+import warnings
+from collections.abc import Iterator
 from types import CodeType, FrameType, FunctionType, TracebackType
 from typing import Any
 
 import ferrio
 
-from .help import version
+from .editor import Editor, InteractiveConsole, editor, variable
 from .parse import Request
 from .stage import prepare
 from .terminal import Terminal
 
-BANNER = """{}, asyncio REPL on {}
-Use "await" directly instead of "asyncio.run()"; tasks go on between prompts. Ctrl-C cancels, Ctrl-D leaves.
-{}import asyncio
+BANNER = f"""asyncio REPL {sys.version} on {sys.platform}
+ferrio {ferrio.__version__} runs the loop. Use "await" directly instead of "asyncio.run()".
+Type "help", "copyright", "credits" or "license" for more information.
 """
 
 
@@ -44,6 +50,7 @@ def main(request: Request) -> int:
     with asyncio.Runner(loop_factory=ferrio.new_event_loop) as runner:
         session = Session(runner.get_loop(), namespace)
         session.run()
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited$", RuntimeWarning)  # the namespace ends with us
     if session.leaving is not None:
         raise session.leaving
     return 0
@@ -59,13 +66,18 @@ class Session:
         self._context = contextvars.copy_context()
         self._is_over = False
         self._is_executing = False
+        self._is_expecting = False
+        self._is_interrupted = False
         self._task: asyncio.Task[Any] | None = None
-        self._interrupted: asyncio.Task[Any] | None = None
+        self._cancelled: asyncio.Task[Any] | None = None
 
     def run(self) -> None:
         """Run the loop until the other thread has nothing more to say."""
-        before = signal.signal(signal.SIGINT, self._interrupt)
-        with Terminal(self._namespace) as terminal:
+        sys.audit("cpython.run_stdin")
+        is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        with (is_terminal and editor()) or Terminal(self._namespace, is_terminal) as terminal:
+            self._interrupt_prompt = terminal.interrupt
+            before = signal.signal(signal.SIGINT, self._interrupt)
             thread = threading.Thread(target=self._converse, args=(terminal,), name="ferrio repl", daemon=True)
             thread.start()
             try:
@@ -73,12 +85,26 @@ class Session:
                     self._turn()
             finally:
                 signal.signal(signal.SIGINT, before)
+        if is_terminal:
+            print("exiting asyncio REPL...", file=sys.stderr)
 
     def execute(self, code: CodeType) -> concurrent.futures.Future[None]:
         """Have the loop run a statement; called by the other thread."""
         done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._loop.call_soon_threadsafe(self._start, code, done)
         return done
+
+    @contextlib.contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Until the other thread reads again, Ctrl-C is for its statements: the editor has several of one input."""
+        self._is_expecting = True
+        try:
+            yield
+        finally:
+            self._is_expecting = False
+            if self._is_interrupted:
+                self._is_interrupted = False
+                self._interrupt_prompt()
 
     def _turn(self) -> None:
         """Run the loop until it is stopped, or something leaves it: a KeyboardInterrupt was the running task's."""
@@ -89,17 +115,25 @@ class Session:
         except SystemExit as leaving:
             self.leaving, self._is_over = leaving, True
 
-    def _converse(self, terminal: Terminal) -> None:
+    def _converse(self, terminal: Editor | Terminal) -> None:
+        console = Console(self, terminal, self._namespace)
         try:
-            Console(self, terminal, self._namespace).converse()
+            console.converse()
         except SystemExit as leaving:
             self.leaving = leaving
+        except BaseException:  # the terminal failed, or the editor did
+            console.showtraceback()
+            self.leaving = SystemExit(1)
         finally:
             self._is_over = True
             with contextlib.suppress(RuntimeError):  # closed already: a SystemExit left the loop itself
                 self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _start(self, code: CodeType, done: concurrent.futures.Future[None]) -> None:
+        if self._is_interrupted:
+            self._is_interrupted = False
+            done.set_exception(KeyboardInterrupt())
+            return
         self._is_executing = True
         try:
             outcome = self._context.run(FunctionType(code, self._namespace))
@@ -113,79 +147,92 @@ class Session:
             return
         self._task = self._loop.create_task(outcome, context=self._context)
         self._task.add_done_callback(lambda task: self._finish(task, done))
+        if self._is_interrupted:
+            self._is_interrupted = False
+            self._cancel(self._task)
 
     def _finish(self, task: asyncio.Task[Any], done: concurrent.futures.Future[None]) -> None:
         self._task = None
         if task.cancelled():
-            done.set_exception(KeyboardInterrupt() if task is self._interrupted else asyncio.CancelledError())
+            done.set_exception(KeyboardInterrupt() if task is self._cancelled else asyncio.CancelledError())
         elif (error := task.exception()) is not None:
             done.set_exception(error)
         else:
             done.set_result(None)
 
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
+        self._cancelled = task
+        task.cancel()
+
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        """SIGINT. What computes gets a KeyboardInterrupt where it is; what awaits is cancelled."""
+        """What computes gets a KeyboardInterrupt where it is; what awaits is cancelled; else what comes next is."""
         if self._is_executing or asyncio.current_task(self._loop) is not None:
             signal.default_int_handler(number, frame)
         elif self._task is not None:
-            self._interrupted = self._task
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._loop.call_soon_threadsafe(self._cancel, self._task)
+        elif self._is_expecting:
+            self._is_interrupted = True
+        else:
+            self._interrupt_prompt()
 
 
-class Console(code.InteractiveConsole):
-    """The other thread's side: lines, compiled, and tracebacks that begin in the statement."""
+class Console(InteractiveConsole):
+    """The other thread's side: statements, compiled, and tracebacks that begin in the statement and show its source."""
 
-    def __init__(self, session: Session, terminal: Terminal, namespace: dict[str, Any]) -> None:
+    def __init__(self, session: Session, terminal: Editor | Terminal, namespace: dict[str, Any]) -> None:
         super().__init__(namespace)
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self._session = session
         self._terminal = terminal
+        self._inputs = 0
 
     def converse(self) -> None:
         """Read and run until the input ends."""
-        prompts = str(getattr(sys, "ps1", ">>> ")), str(getattr(sys, "ps2", "... "))
+        is_interactive = self._terminal.is_interactive
+        if is_interactive and not sys.flags.quiet:
+            self.write(BANNER)
         self._run_startup_file()
-        if self._terminal.is_interactive:
-            self.write(BANNER.format(version(), sys.platform, prompts[0]))
-        more = False
-        while True:
-            try:
-                line = self._terminal.ask(prompts[more])
-            except EOFError:
-                break
-            except KeyboardInterrupt:
-                self.write("KeyboardInterrupt\n")
-                self.resetbuffer()
-                more = False
-                continue
-            more = self.push(line)
-        if more:
-            self.push("")  # a block that the end of the input completes
-        if self._terminal.is_interactive:
-            self.write("\n")
+        if is_interactive:
+            self.write(self._terminal.heading(str(getattr(sys, "ps1", ">>> ")), "import asyncio\n"))
+        self._terminal.converse(self)
 
-    def runcode(self, code: CodeType) -> None:
-        """Have a statement run, and wait for it; what it raised is reported here."""
+    def runsource(self, source: str, filename: str = "", symbol: str = "single") -> bool:
+        """Run a statement, if it is one and complete. The editor's come with a file name; lines get the same here."""
+        if isinstance(self._terminal, Editor):
+            with self._session.expecting():
+                return super().runsource(source, filename, symbol)
+        filename = f"<python-input-{self._inputs}>"
+        lines = [line + "\n" for line in source.splitlines()]
+        linecache.cache[filename] = (len(source), None, lines, filename)
+        with self._session.expecting():
+            more = code.InteractiveConsole.runsource(self, source, filename, symbol)
+        self._inputs += not more
+        return more
+
+    def runcode(self, code: CodeType) -> object:  # type: ignore[override]
+        """Have a statement run, and wait for it; what it raised is reported here, and to 3.14's editor."""
         error = self._session.execute(code).exception()
         if error is None:
-            return
+            return None
         if isinstance(error, SystemExit):
             raise error
         if isinstance(error, KeyboardInterrupt):
             self.write("\nKeyboardInterrupt\n")
-            return
-        try:
-            raise error.with_traceback(_from_statement(error.__traceback__, code))
-        except BaseException:
-            self.showtraceback()
+        else:
+            try:
+                raise error.with_traceback(_from_statement(error.__traceback__, code))
+            except BaseException:
+                self.showtraceback()
+        return getattr(self, "STATEMENT_FAILED", None)
 
     def _run_startup_file(self) -> None:
         """PYTHONSTARTUP, as Python's own prompts do."""
-        path = "" if sys.flags.ignore_environment else os.environ.get("PYTHONSTARTUP", "")
+        path = variable("PYTHONSTARTUP")
         if not path:
             return
+        sys.audit("cpython.run_startup", path)
         try:
-            with open(path, "rb") as file:
+            with tokenize.open(path) as file:
                 program = compile(file.read(), path, "exec")
         except OSError as error:
             self.write(f"Could not open PYTHONSTARTUP\n{type(error).__name__}: {error}\n")
