@@ -19,6 +19,7 @@ MACOS   := aarch64-apple-darwin
 BIN     := $(abspath $(VENV))/bin
 CRATES  := --workspace --exclude ferrio-python
 CONFORM := --loop ferrio.new_event_loop --tasks ferrio.Task --futures ferrio.Future --api asyncio.tasks --install ferrio.install
+TYPED   := tests/typing/sample.py tests/typing/in_place.py
 EXPECT  := tests/conformance/expected_failures.txt
 # What `make examples` runs has libraries of its own, and does not ask which poller there is.
 CORE    := --ignore tests/examples --ignore tests/docs
@@ -80,8 +81,8 @@ check: venv ## formatting, lints, types, docs, house rules, instruction counts o
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict python/ferrio tests/typing/sample.py
-	$(BIN)/pyright --pythonpath $(BIN)/python python/ferrio tests/typing/sample.py
+	$(BIN)/mypy --strict python/ferrio $(TYPED)
+	$(BIN)/pyright --pythonpath $(BIN)/python python/ferrio $(TYPED)
 	$(BIN)/stubtest ferrio
 	$(BIN)/python scripts/check_house.py
 	@$(MAKE) --no-print-directory instructions

@@ -1,5 +1,9 @@
 """Types of `import ferrio`: ferrio's own names, then asyncio's public names in the places that are left.
 
+What has asyncio's interface to the letter is asyncio's to a type checker: `ferrio.Task` is `asyncio.Task`. Loops,
+libraries and `asyncio.subprocess` say that they give the latter, and isinstance() takes the one for the other, too;
+were ferrio's types of their own, right programs would be refused. What can do more has a type of its own.
+
 Spelled out, since type checkers differ on which import of a name counts, and want to read __all__. Checked against the
 module by stubtest.
 """
@@ -9,42 +13,15 @@ module by stubtest.
 
 import sys
 
-from ._ferrio import Handle as Handle, TimerHandle as TimerHandle, __version__ as __version__
+from ._ferrio import __version__ as __version__
 from .events import (
     EventLoopPolicy as EventLoopPolicy,
     install as install,
     new_event_loop as new_event_loop,
     uninstall as uninstall,
 )
-from .futures import Future as Future, Task as Task
 from .limits import RateLimiter as RateLimiter
-from .locks import (
-    Barrier as Barrier,
-    BoundedSemaphore as BoundedSemaphore,
-    BrokenBarrierError as BrokenBarrierError,
-    Condition as Condition,
-    Event as Event,
-    Lock as Lock,
-    Semaphore as Semaphore,
-)
-from .queues import (
-    LifoQueue as LifoQueue,
-    PriorityQueue as PriorityQueue,
-    Queue as Queue,
-    QueueEmpty as QueueEmpty,
-    QueueFull as QueueFull,
-    QueueShutDown as QueueShutDown,
-)
 from .runners import Runner as Runner, run as run
-from .streams import (
-    StreamReader as StreamReader,
-    StreamReaderProtocol as StreamReaderProtocol,
-    StreamWriter as StreamWriter,
-    open_connection as open_connection,
-    open_unix_connection as open_unix_connection,
-    start_server as start_server,
-    start_unix_server as start_unix_server,
-)
 from .unix_events import Loop as Loop
 
 EventLoop = Loop
@@ -54,28 +31,44 @@ from asyncio import (
     ALL_COMPLETED as ALL_COMPLETED,
     AbstractEventLoop as AbstractEventLoop,
     AbstractServer as AbstractServer,
+    Barrier as Barrier,
     BaseEventLoop as BaseEventLoop,
     BaseProtocol as BaseProtocol,
     BaseTransport as BaseTransport,
+    BoundedSemaphore as BoundedSemaphore,
+    BrokenBarrierError as BrokenBarrierError,
     BufferedProtocol as BufferedProtocol,
     CancelledError as CancelledError,
+    Condition as Condition,
     DatagramProtocol as DatagramProtocol,
     DatagramTransport as DatagramTransport,
+    Event as Event,
     FIRST_COMPLETED as FIRST_COMPLETED,
     FIRST_EXCEPTION as FIRST_EXCEPTION,
+    Future as Future,
+    Handle as Handle,
     IncompleteReadError as IncompleteReadError,
     InvalidStateError as InvalidStateError,
     LimitOverrunError as LimitOverrunError,
+    Lock as Lock,
     Protocol as Protocol,
+    QueueEmpty as QueueEmpty,
+    QueueFull as QueueFull,
     ReadTransport as ReadTransport,
     SelectorEventLoop as SelectorEventLoop,
+    Semaphore as Semaphore,
     SendfileNotAvailableError as SendfileNotAvailableError,
     Server as Server,
+    StreamReader as StreamReader,
+    StreamReaderProtocol as StreamReaderProtocol,
+    StreamWriter as StreamWriter,
     SubprocessProtocol as SubprocessProtocol,
     SubprocessTransport as SubprocessTransport,
+    Task as Task,
     TaskGroup as TaskGroup,
     Timeout as Timeout,
     TimeoutError as TimeoutError,
+    TimerHandle as TimerHandle,
     Transport as Transport,
     WriteTransport as WriteTransport,
     _enter_task as _enter_task,
@@ -96,10 +89,14 @@ from asyncio import (
     get_running_loop as get_running_loop,
     iscoroutine as iscoroutine,
     isfuture as isfuture,
+    open_connection as open_connection,
+    open_unix_connection as open_unix_connection,
     run_coroutine_threadsafe as run_coroutine_threadsafe,
     set_event_loop as set_event_loop,
     shield as shield,
     sleep as sleep,
+    start_server as start_server,
+    start_unix_server as start_unix_server,
     timeout as timeout,
     timeout_at as timeout_at,
     to_thread as to_thread,
@@ -109,6 +106,22 @@ from asyncio import (
     exceptions as exceptions,
     subprocess as subprocess,
 )
+
+if sys.version_info >= (3, 13):
+    from asyncio import (
+        LifoQueue as LifoQueue,
+        PriorityQueue as PriorityQueue,
+        Queue as Queue,
+        QueueShutDown as QueueShutDown,
+    )
+else:
+    # They can do shutdown() here, too.
+    from .queues import (
+        LifoQueue as LifoQueue,
+        PriorityQueue as PriorityQueue,
+        Queue as Queue,
+        QueueShutDown as QueueShutDown,
+    )
 
 if sys.version_info >= (3, 12):
     from asyncio import (

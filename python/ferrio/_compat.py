@@ -15,8 +15,10 @@ import sys
 import warnings
 import weakref
 from asyncio import format_helpers, streams, tasks
-from collections.abc import Awaitable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Coroutine, Iterator
+from typing import Any, TypeAlias, TypeVar
+
+_T = TypeVar("_T")
 
 # As in pyproject.toml, where pip looks.
 OLDEST, NEWEST = (3, 11), (3, 15)
@@ -131,6 +133,8 @@ else:
 
 
 if sys.version_info >= (3, 14):
+    # What run() and Runner.run() take.
+    Main: TypeAlias = Awaitable[_T]
 
     def ended(transport: Any) -> Awaitable[int]:
         """A child's end, which a second cancellation does not make the wait for it end with."""
@@ -156,6 +160,7 @@ if sys.version_info >= (3, 14):
         return [*registered, vars(tasks)["_scheduled_tasks"]]
 
 else:
+    Main: TypeAlias = Coroutine[Any, Any, _T]
 
     def ended(transport: Any) -> Awaitable[int]:
         """A child's end."""

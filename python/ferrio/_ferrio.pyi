@@ -114,6 +114,8 @@ wait = asyncio.wait
 wait_for = asyncio.wait_for
 if sys.version_info >= (3, 12):
     eager_task_factory = asyncio.eager_task_factory
+else:
+    eager_task_factory: Callable[..., asyncio.Task[Any]]  # there, but not ferrio's: asyncio has none
 
 Timeout = asyncio.Timeout
 
@@ -375,12 +377,14 @@ class BaseLoop:
 
     @time.setter
     def time(self, value: Callable[[], float]) -> None: ...
-    def call_soon(self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None) -> Handle:
+    def call_soon(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
         """Call callback(*args) at the loop's next turn."""
 
     def call_soon_threadsafe(
         self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
-    ) -> Handle:
+    ) -> asyncio.Handle:
         """As call_soon(), from any thread."""
 
     def call_later(
@@ -389,7 +393,7 @@ class BaseLoop:
         callback: Callable[[*_Ts], object],
         *args: *_Ts,
         context: Context | None = None,
-    ) -> TimerHandle:
+    ) -> asyncio.TimerHandle:
         """Call callback(*args) after delay seconds."""
 
     def call_at(
@@ -398,7 +402,7 @@ class BaseLoop:
         callback: Callable[[*_Ts], object],
         *args: *_Ts,
         context: Context | None = None,
-    ) -> TimerHandle:
+    ) -> asyncio.TimerHandle:
         """Call callback(*args) when the loop's clock reaches when."""
 
     def stop(self) -> None:
@@ -452,7 +456,7 @@ class BaseLoop:
         callback: Callable[[*_Ts], object],
         *args: *_Ts,
         context: Context | None = None,
-    ) -> Handle:
+    ) -> asyncio.Handle:
         """Call callback(*args) whenever fd can be read."""
 
     def _add_writer(
@@ -461,7 +465,7 @@ class BaseLoop:
         callback: Callable[[*_Ts], object],
         *args: *_Ts,
         context: Context | None = None,
-    ) -> Handle:
+    ) -> asyncio.Handle:
         """Call callback(*args) whenever fd can be written."""
 
     def _remove_reader(self, fd: FileDescriptorLike) -> bool:

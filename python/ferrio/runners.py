@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, Unpack
+from collections.abc import Callable
+from typing import TypeVar, Unpack
 
+from ._compat import Main
 from .events import Options, configure, new_event_loop
 from .unix_events import Loop
 
@@ -31,7 +32,7 @@ class Runner(asyncio.Runner):  # type: ignore[misc]  # final to type checkers, w
 
 
 def run(
-    main: Coroutine[Any, Any, _T],
+    main: Main[_T],
     *,
     debug: bool | None = None,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,

@@ -147,6 +147,24 @@ async def tasks() -> int:
     limiter = ferrio.RateLimiter(100, burst=2)
     async with limiter:
         assert_type(limiter.try_acquire(), bool)
+    made: list[ferrio.Task[int]] = [loop.create_task(answer()), ferrio.create_task(answer(), name="made")]
+    async with ferrio.TaskGroup() as group:
+        grouped: ferrio.Task[int] = group.create_task(answer())
+        made.append(grouped)
+    assert_type(grouped.result(), int)
+    assert_type(loop.create_future(), ferrio.Future[Any])
+    assert_type(ferrio.ensure_future(made[0]), ferrio.Task[int])
+    assert_type(ferrio.ensure_future(future), ferrio.Future[int])
+    assert_type(ferrio.gather(*made), ferrio.Future[list[int]])
+    assert_type(ferrio.gather(answer(), return_exceptions=True), ferrio.Future[tuple[int | BaseException]])
+    assert_type(ferrio.shield(future), ferrio.Future[int])
+    assert_type(ferrio.current_task(), ferrio.Task[Any] | None)
+    assert_type(ferrio.all_tasks(loop), set[ferrio.Task[Any]])
+    assert isinstance(loop, ferrio.Loop)
+    native = loop.create_task(answer())
+    assert_type(native, ferrio.Task[int])
+    assert_type(loop.create_future(), ferrio.Future[Any])
+    await ferrio.wait([*made, native])
     result = await future + await task
     assert_type(result, int)
     return result
@@ -157,7 +175,7 @@ async def combined() -> int:
     first, second = await ferrio.gather(answer(), ferrio.create_task(answer()))
     assert_type((first, second), tuple[int, int])
     done, pending = await ferrio.wait([ferrio.ensure_future(answer())], timeout=1)
-    assert_type(pending, set[asyncio.Task[int]])
+    assert_type(pending, set[ferrio.Task[int]])
     async with ferrio.timeout(5) as limit, ferrio.timeout_at(asyncio.get_running_loop().time() + 5):
         assert isinstance(limit, ferrio.Timeout)
         assert_type(await ferrio.wait_for(ferrio.shield(answer()), 1), int)
@@ -179,6 +197,8 @@ async def synchronised() -> int:
     queues = [ferrio.Queue[int](), ferrio.LifoQueue[int](), ferrio.PriorityQueue[int](1)]
     for queue in queues:
         queue.put_nowait(1)
+    closed: ferrio.Queue[str] = ferrio.Queue(maxsize=1)
+    closed.shutdown(immediate=True)  # on every Python
     async with ferrio.Lock(), ferrio.Semaphore(2), ferrio.BoundedSemaphore(), ferrio.Condition() as nothing:
         assert_type(nothing, None)
         total = sum([await queue.get() for queue in queues])
@@ -203,6 +223,7 @@ async def streams(path: str) -> bytes:
     unix = await ferrio.start_unix_server(serve, path)
     async with server, unix:
         host, port = cast(tuple[str, int], server.sockets[0].getsockname())
+        assert_type(server, ferrio.Server)
         for opening in (ferrio.open_connection(host, port), ferrio.open_unix_connection(path)):
             reader, writer = await opening
             assert isinstance(reader, ferrio.StreamReader) and isinstance(writer, ferrio.StreamWriter)

@@ -11,15 +11,15 @@ import contextlib
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    InteractiveConsole = code.InteractiveConsole
-else:
+
+def console_class() -> Any:
+    """The class of consoles that the editor, and lines in its place, get on: from 3.13 on it colours tracebacks."""
     try:
-        InteractiveConsole = import_module("_pyrepl.console").InteractiveColoredConsole
+        return import_module("_pyrepl.console").InteractiveColoredConsole
     except ImportError:
-        InteractiveConsole = code.InteractiveConsole
+        return code.InteractiveConsole
 
 
 def editor() -> Editor | None:

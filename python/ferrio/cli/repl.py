@@ -29,7 +29,7 @@ from typing import Any
 
 import ferrio
 
-from .editor import Editor, InteractiveConsole, editor, variable
+from .editor import Editor, console_class, editor, variable
 from .parse import Request
 from .stage import prepare
 from .terminal import Terminal
@@ -176,7 +176,7 @@ class Session:
             self._interrupt_prompt()
 
 
-class Console(InteractiveConsole):
+class Console(console_class()):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
     """The other thread's side: statements, compiled, and tracebacks that begin in the statement and show its source."""
 
     def __init__(self, session: Session, terminal: Editor | Terminal, namespace: dict[str, Any]) -> None:
@@ -200,7 +200,8 @@ class Console(InteractiveConsole):
         """Run a statement, if it is one and complete. The editor's come with a file name; lines get the same here."""
         if isinstance(self._terminal, Editor):
             with self._session.expecting():
-                return super().runsource(source, filename, symbol)
+                more: bool = super().runsource(source, filename, symbol)
+                return more
         filename = f"<python-input-{self._inputs}>"
         lines = [line + "\n" for line in source.splitlines()]
         linecache.cache[filename] = (len(source), None, lines, filename)
@@ -209,7 +210,7 @@ class Console(InteractiveConsole):
         self._inputs += not more
         return more
 
-    def runcode(self, code: CodeType) -> object:  # type: ignore[override]
+    def runcode(self, code: CodeType) -> object:
         """Have a statement run, and wait for it; what it raised is reported here, and to 3.14's editor."""
         error = self._session.execute(code).exception()
         if error is None:
