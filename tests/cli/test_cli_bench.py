@@ -1,5 +1,6 @@
 """`ferrio bench`: it measures, leaves site-packages alone, and does what it can without a C compiler."""
 
+import asyncio
 import json
 import os
 import re
@@ -12,13 +13,15 @@ from pathlib import Path
 import pytest
 from cli_commands import execute, ferrio
 from ferrio import benches
-from ferrio.benches.harness import build, profiling
+from ferrio.benches.harness import build, client, profiling
 from ferrio.benches.harness.build import CRATE, cargo_name
 from ferrio.benches.harness.catalogue import ROWS, row_named
-from ferrio.benches.harness.contenders import LIMIT, PATCHED, STOCK_STREAMS, Contender, has_part
+from ferrio.benches.harness.contenders import LIMIT, PATCHED, STOCK_STREAMS, Contender, find, has_part
+from ferrio.benches.harness.rounds import Rounds
 from ferrio.benches.harness.runner import START, SUITE, Result, run_once
 from ferrio.benches.harness.table import lines_of
 from ferrio.benches.run import NO_CLIENT, Options, settings_of, without_packages
+from ferrio.cli import main
 from ferrio.cli.bench import TELLING
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the suite measures with Linux's clocks and epoll")
@@ -152,7 +155,105 @@ def test_a_row_whose_package_is_not_there_is_left_out_and_named():
     kept, said = without_packages(rows[:2])
     assert (kept, said) == (rows[:2], [])
     kept, (line,) = without_packages(rows[2:])
-    assert kept == [] and line.startswith("left out: call_soon: needs no_such_package; ")
+    assert (kept, line) == ([], "left out: call_soon: no_such_package missing: pip install no_such_package")
+    (line, other) = without_packages([replace(rows[2], name=name) for name in "ab"] + [replace(rows[2], needs=("x",))])[
+        1
+    ]
+    assert line == "left out: a, b: no_such_package missing: pip install no_such_package" and "pip install x" in other
+
+
+def test_what_is_missing_is_named_with_what_to_do():
+    found, missing = find(["asyncio", "no_such_loop", STOCK_STREAMS, PATCHED, "epoll"], "needs something")
+    assert [each.label for each in found][:1] == ["asyncio"] and missing.pop("epoll") == "needs something"
+    assert missing["no_such_loop"] == "not installed: pip install no_such_loop"
+    named = {PATCHED: "uvloop aiofastnet", STOCK_STREAMS: "rsloop, from glibc 2.39 on"}
+    for loop in named.keys() & missing.keys():
+        assert missing[loop] == f"not installed: pip install {named[loop]}"
+
+
+def test_a_minute_is_enough_for_a_first_round_and_no_more():
+    """No row is without a figure. A round more begins only while there is time."""
+    budget = replace(Options(quick=True, brief=True).budget(), minutes=0.0)
+    rounds = Rounds([row_named("call_soon")], [Contender("asyncio", "asyncio", sys.executable, "")],
+                    settings_of(Options(quick=True), NO_CLIENT), None, budget, print)  # fmt: skip
+    assert len(rounds.measure(lambda row, results: set())["call_soon"]["asyncio"].rounds) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rows", "quick", "minutes"),
+    [
+        ((), ",".join(TELLING), True, 1.0),
+        (("--all",), "*", True, 19.0),
+        (("--quick",), "*", True, 19.0),
+        (("--full",), "*", False, 19.0),
+        (("--all", "--full"), "*", False, 19.0),
+        (("--rows", "call_soon,echo_*"), "call_soon,echo_*", False, 19.0),
+        (("call_soon", "--quick"), "call_soon", True, 19.0),
+    ],
+)
+def test_which_rows_and_how_long(monkeypatch, capsys, arguments, rows, quick, minutes):
+    asked = []
+    monkeypatch.setattr("ferrio.cli.bench.run", asked.append)
+    assert main(["bench", *arguments]) == 0
+    assert [(options.rows, options.quick, options.minutes) for options in asked] == [(rows, quick, minutes)]
+    assert asked[0].brief == (not arguments)
+    assert ("ferrio bench --all" in capsys.readouterr().out) == (not arguments)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nDate: today\r\nCONTENT-LENGTH: 13\r\n\r\n"
+
+
+class Web(asyncio.Protocol):
+    """Answers GET in two pieces, and WebSocket frames of 1 KiB without their masks."""
+
+    def __init__(self, head):
+        self.head, self.received, self.is_upgraded = head, b"", False
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.received += data
+        if self.is_upgraded:
+            if len(self.received) == 8 + 1024:
+                self.transport.write(b"\x82\x7e" + self.received[2:4] + self.received[8:])
+                self.received = b""
+        elif self.received.endswith(b"\r\n\r\n"):
+            self.is_upgraded = b"Upgrade" in self.received
+            self.received = b""
+            self.transport.write(b"HTTP/1.1 101 Go on\r\n\r\n" if self.is_upgraded else self.head)
+            if not self.is_upgraded:
+                asyncio.get_running_loop().call_soon(self.transport.write, b"Hello, World!")
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("form", "head", "reason"),
+    [("http", HEAD, ""), ("websocket", HEAD, ""), ("http", HEAD.replace(b"200", b"500"), "an answer that is not 200"),
+     ("http", HEAD.replace(b"LENGTH", b"Type"), "an answer without Content-Length")],
+)  # fmt: skip
+def test_the_client_in_c_speaks_http_and_websocket(monkeypatch, tmp_path, form, head, reason):
+    monkeypatch.setenv("CARGO", "no-such-cargo")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = build.client().path
+
+    async def measured():
+        server = await asyncio.get_running_loop().create_server(lambda: Web(head), "127.0.0.1", 0)
+        async with server:
+            options = {
+                "to": f"tcp:{server.sockets[0].getsockname()[1]}",
+                "form": form,
+                "connections": 3,
+                "seconds": 0.1,
+            }
+            process = client.start(path, "echo", None, options)
+            answer = await asyncio.to_thread(client.report, process)
+            client.finish(process)
+            return answer
+
+    figures, said = asyncio.run(measured())
+    assert reason in said and bool(figures) == (not reason)
+    assert reason or figures["count"] > 0
 
 
 @in_checkout

@@ -84,7 +84,7 @@ def measure(bench: Bench, start: Start) -> Figures:
 
 
 def row(name: str, start: Start, *needs: str) -> Row:
-    return Row(name, METRICS, partial(measure, start=start), loaded=True, rust=True, bare="http", needs=needs)
+    return Row(name, METRICS, partial(measure, start=start), loaded=True, bare="http", needs=needs)
 
 
 ROWS = (

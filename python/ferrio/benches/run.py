@@ -42,7 +42,7 @@ NO_CLIENT = build.Client("", "none", "no row needs it")
 @dataclass(frozen=True)
 class Options:
     """What a command line may decide. `rounds` of 0: as many as verdicts take, within `minutes`; `seconds` of 0: as
-    `quick` has it; `goals`: judge by goals.py.
+    `quick` has it; `brief`: one round, and further ones only within `minutes`; `goals`: judge by goals.py.
     """
 
     rows: str = "*"
@@ -52,6 +52,7 @@ class Options:
     minutes: float = 19.0
     seconds: float = 0.0
     quick: bool = False
+    brief: bool = False
     pin: bool = False
     goals: bool = True
     json: Path | None = None
@@ -59,6 +60,8 @@ class Options:
 
     def budget(self) -> Budget:
         """Rounds of each row."""
+        if self.brief and not self.rounds:
+            return Budget(1, 3, self.minutes)
         first = self.rounds or (3 if self.quick else 2)
         return Budget(first, first if self.rounds or self.quick else MOST, self.minutes)
 
@@ -67,8 +70,8 @@ def run(options: Options) -> None:
     """Measure, print the table, write the files that were asked for."""
     began = time.monotonic()
     rows = select(options.rows)
-    rows, left_out = without_packages(rows)
     client, unloaded = client_for(rows)
+    rows, left_out = without_packages(rows)
     found, missing = contenders.find(options.loops.split(","), client.lacks)
     if not found:
         reasons = "; ".join(f"{label}: {reason}" for label, reason in missing.items())
@@ -85,11 +88,12 @@ def run(options: Options) -> None:
 
 
 def without_packages(rows: list[Row]) -> tuple[list[Row], list[str]]:
-    """The rows whose packages are there, and lines about the others."""
-    lacking = {row.name: [name for name in row.needs if find_spec(name) is None] for row in rows}
+    """The rows whose packages are there, and a line about the others for each set of packages."""
+    lacking = {row.name: tuple(name for name in row.needs if find_spec(name) is None) for row in rows}
     said = [
-        f"left out: {row}: needs {', '.join(names)}; benches/requirements.txt has all"
-        for row, names in lacking.items()
+        f"left out: {', '.join(row for row in lacking if lacking[row] == names)}: "
+        f"{' and '.join(names)} missing: pip install {' '.join(names)}"
+        for names in dict.fromkeys(lacking.values())
         if names
     ]
     return [row for row in rows if not lacking[row.name]], said
@@ -128,7 +132,8 @@ def conditions(options: Options, settings: Settings) -> str:
     pin = "nothing pinned" if settings.client_cpu is None else "client on one CPU"
     quick = "; --quick: smaller crowds, not evidence" if options.quick else ""
     return (
-        f"{budget.first} rounds{further}, of {settings.seconds:g} s after {settings.warmup:g} s of warm-up, a fresh "
+        f"{budget.first} rounds{further}, begun within {budget.minutes:g} min, "
+        f"of {settings.seconds:g} s after {settings.warmup:g} s of warm-up, a fresh "
         f"process each, loops interleaved in alternating order, {pin}{', server on another' * options.pin}{quick}"
     )
 

@@ -54,7 +54,7 @@ def measure(bench: Bench, start: Callable[[socket.socket], Awaitable[Any]]) -> F
 
 
 def row(name: str, start: Callable[[socket.socket], Awaitable[Any]], needs: str) -> Row:
-    return Row(name, ROUND_TRIPS, partial(measure, start=start), loaded=True, rust=True, needs=(needs,))
+    return Row(name, ROUND_TRIPS, partial(measure, start=start), loaded=True, needs=(needs,))
 
 
 ROWS = (

@@ -1,4 +1,4 @@
-"""`ferrio bench`: the options of ferrio.benches, checked before anything is measured, and a short run by default.
+"""`ferrio bench`: the options of ferrio.benches, checked before anything is measured, and a minute's run by default.
 
 What is measured and how the table reads is the suite's own; its README.md has the questions behind the rows.
 """
@@ -24,11 +24,18 @@ TELLING = (
     "threadsafe_other",
     "timer_cancel",
     "due_batch",
+    "task_switch_x100",
+    "create_task",
+    "gather_10k",
+    "queue_pair",
+    "to_thread",
     "echo_1k_x64",
     "echo_streams_1k_x64",
     "echo_udp_1k_x64",
+    "bulk_send",
+    "tls_echo_1k_x64",
 )
-"""What a short run measures: callbacks, threads, timers, and the three kinds of traffic that most programs have."""
+"""What a short run measures: callbacks, timers, tasks, threads, and the kinds of traffic that most programs have."""
 
 LEGEND = """\
 Figures are medians over the rounds, lowest and highest below. A ratio says how many times better ferrio (or --subject)
@@ -43,21 +50,26 @@ def main(request: Request) -> int:
         return 0
     if request.has("--quick") and request.has("--full"):
         raise Mistake("bench: --quick and --full exclude each other")
+    if request.has("--all") and _named(request):
+        raise Mistake("bench: --all is every row; leave out either --all or the names")
     if sys.platform != "linux":
         raise Mistake("bench: it measures with Linux's own clocks and epoll, so it needs Linux")
-    for pattern in request.words:
+    for pattern in _named(request):
         if not any(fnmatch(row.name, pattern) for row in ROWS):
             hint = nearest(pattern, (row.name for row in ROWS))
             raise Mistake(f"bench: no row matches {pattern!r}{hint or '; ferrio bench --list names them'}")
     options = _options(request)
     print(LEGEND, flush=True)
     run(options)
+    if options.rows == ",".join(TELLING):
+        print(f"{len(ROWS) - len(TELLING)} rows more: ferrio bench --all; ferrio bench --list names them")
     return 0
 
 
 def _options(request: Request) -> Options:
-    short = not request.words and not request.has("--full") and not request.has("--quick")
-    rows = request.words or (TELLING if short else ("*",))
+    named = _named(request)
+    every = request.has("--all") or request.has("--full") or request.has("--quick")
+    rows = named or (["*"] if every else TELLING)
     usual = Options()
     loops = str(request.options.get("--loops", usual.loops))
     return Options(
@@ -65,12 +77,20 @@ def _options(request: Request) -> Options:
         loops=loops,
         subject=_subject(request, [_label(each) for each in loops.split(",")]),
         rounds=int(str(request.options.get("--rounds", usual.rounds))),
-        quick=short or request.has("--quick"),
+        brief=not (named or every),
+        minutes=usual.minutes if named or every else 1.0,
+        quick=request.has("--quick") or not (named or request.has("--full")),
         pin=request.has("--pin"),
         goals=False,
         json=_file(request, "--json"),
         markdown=_file(request, "--markdown"),
     )
+
+
+def _named(request: Request) -> list[str]:
+    """The rows, or patterns of rows, that were asked for."""
+    option = str(request.options.get("--rows", ""))
+    return [*request.words, *filter(None, option.split(","))]
 
 
 def _label(specification: str) -> str:

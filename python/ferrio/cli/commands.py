@@ -94,10 +94,14 @@ BENCH = Command(
     "bench",
     "Compare the event loops that are installed, on this machine",
     ("[ROW...] [OPTIONS]",),
-    "Without arguments: a few telling rows in short windows, about ten seconds for each loop. With rows (shell\n"
-    "patterns, 'echo_*'): these, in full windows, 2 rounds, and up to 12 until a verdict is reached. Loops that are\n"
-    "not installed are left out: pip install uvloop rloop rsloop",
+    "Without arguments: the telling rows in short windows, about a minute in all. With rows (shell patterns,\n"
+    "'echo_*'): these, in full windows, 2 rounds, and up to 12 until a verdict is reached. What is missing, a loop, a\n"
+    "package, a compiler, is named with what to do, and the rest is measured: pip install uvloop rloop rsloop",
     (
+        Option(
+            "--all", "Every row that can be measured here, in short windows: some minutes. With --full: in full ones."
+        ),
+        Option("--rows", "The same as naming them as arguments.", value="A,B", complete=row_names),
         Option("--quick", "Short windows and small crowds, 3 rounds: a look, not evidence."),
         Option("--full", "The whole table in full windows: about three minutes for each loop, 19 in all."),
         Option(

@@ -69,16 +69,16 @@ def cache() -> Path:
 
 def _by_cargo() -> str:
     if not CRATE.exists():
-        raise NotBuilt("it takes the client in Rust, which is built in a checkout of ferrio")
+        raise NotBuilt("needs the load client in Rust, which cargo builds in a checkout of ferrio: make bench")
     if shutil.which(cargo_name()) is None:
-        raise NotBuilt(f"it takes the client in Rust, and there is no {cargo_name()}")
+        raise NotBuilt(f"needs the load client in Rust, and there is no {cargo_name()}: install Rust, or set CARGO")
     command = [cargo_name(), "build", "--release", "--locked", "--message-format=json", f"--manifest-path={CRATE}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     made = (json.loads(line).get("executable") for line in done.stdout.splitlines() if line.startswith("{"))
     path = next((each for each in made if each), None)
     if done.returncode != 0 or path is None:
         reason = next((line for line in done.stderr.splitlines() if "error" in line), f"status {done.returncode}")
-        raise NotBuilt(f"it takes the client in Rust, which does not build: {reason}")
+        raise NotBuilt(f"needs the load client in Rust, which does not build: {reason}")
     return str(path)
 
 

@@ -35,6 +35,12 @@ STOCK_STREAMS = "rsloop-streams"
 LOOPS = ("ferrio", "uvloop", PATCHED, "rloop", "rsloop", STOCK_STREAMS, "zuvloop", "asyncio", LIMIT)
 VARIANTS = ("ferrio-loop", "ferrio-stock")
 SUBJECT = "ferrio"
+PACKAGES = {
+    PATCHED: "uvloop aiofastnet",
+    "zuvloop": "zuvloop, from CPython 3.14 on",
+    "rsloop": "rsloop, from glibc 2.39 on",
+}
+"""What pip has to install, where that is not the loop's name alone."""
 STREAMS = {
     name: getattr(asyncio, name)
     for name in ("open_connection", "open_unix_connection", "start_server", "start_unix_server")
@@ -117,7 +123,10 @@ def find(specifications: list[str], no_limit: str = "") -> tuple[list[Contender]
         if probe.returncode == 0:
             found.append(Contender(label, loop, python, probe.stdout.strip()))
         else:
-            missing[label] = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
+            reason = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
+            package = "rsloop" if loop == STOCK_STREAMS else loop
+            is_missing = reason == f"ModuleNotFoundError: No module named '{package_of(loop)}'"
+            missing[label] = f"not installed: pip install {PACKAGES.get(package, package)}" if is_missing else reason
     return found, missing
 
 

@@ -15,7 +15,8 @@ enum { MAX_EVENTS = 256, MAX_SAMPLES = 1 << 21, SCRATCH = 1 << 20 };
 
 struct connection {
     int fd;
-    size_t sent, got;
+    size_t sent, got, expected;
+    char head[HEAD + 1]; /* of the first reply, if that is HTTP's */
     bool verified, wants_write;
     double asked;
 };
@@ -24,7 +25,8 @@ struct echo {
     const struct options *options;
     int poll;
     bool datagram;
-    char *message, *scratch;
+    struct exchange exchange;
+    char *scratch;
     float *samples;
     size_t sampled;
     struct connection *connections;
@@ -38,9 +40,10 @@ static void watch(struct echo *echo, struct connection *connection, int operatio
 }
 
 static void push(struct echo *echo, struct connection *connection) {
-    size_t size = echo->options->size;
+    size_t size = echo->exchange.request.size;
+    const char *request = echo->exchange.request.start;
     while (connection->sent < size) {
-        ssize_t n = send(connection->fd, echo->message + connection->sent, size - connection->sent, MSG_DONTWAIT);
+        ssize_t n = send(connection->fd, request + connection->sent, size - connection->sent, MSG_DONTWAIT);
         if (n < 0 && errno == EAGAIN) break;
         if (n < 0) die("send");
         connection->sent += (size_t)n;
@@ -64,17 +67,29 @@ static void complete(struct echo *echo, struct connection *connection) {
     ask(echo, connection);
 }
 
-/* At most one message is under way, so what arrives is a part of its echo, whatever the pieces. */
+/* The first reply of a connection: what it should be, or how long it says that it is. */
+static void verify(struct echo *echo, struct connection *connection, size_t size) {
+    const struct bytes *reply = &echo->exchange.reply;
+    if (reply->size) {
+        if (memcmp(echo->scratch, reply->start + connection->got, size)) die("the echo differs from what was sent");
+    } else if (connection->expected == SIZE_MAX) {
+        if (connection->got + size > HEAD) die("an HTTP answer that begins with more than 1 KiB");
+        memcpy(connection->head + connection->got, echo->scratch, size);
+        size_t length = exchange_length(connection->head);
+        connection->expected = length ? length : SIZE_MAX;
+    }
+}
+
+/* At most one message is under way, so what arrives is a part of its reply, whatever the pieces. */
 static void pull(struct echo *echo, struct connection *connection) {
     ssize_t n = recv(connection->fd, echo->scratch, SCRATCH, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) die("the server closed an echo connection");
     if (echo->datagram && (size_t)n != echo->options->size) die("a datagram of another size came back");
-    if (connection->got + (size_t)n > echo->options->size) die("more came back than was sent");
-    if (!connection->verified && memcmp(echo->scratch, echo->message + connection->got, (size_t)n))
-        die("the echo differs from what was sent");
+    if (connection->got + (size_t)n > connection->expected) die("more came back than was asked for");
+    if (!connection->verified) verify(echo, connection, (size_t)n);
     connection->got += (size_t)n;
-    if (connection->got == echo->options->size) complete(echo, connection);
+    if (connection->got == connection->expected) complete(echo, connection);
 }
 
 static void start(struct echo *echo) {
@@ -85,6 +100,8 @@ static void start(struct echo *echo) {
     for (int i = 0; i < echo->options->connections; i++) {
         struct connection *connection = &echo->connections[i];
         connection->fd = dial(&target);
+        connection->expected = echo->exchange.reply.size ? echo->exchange.reply.size : SIZE_MAX;
+        exchange_open(&echo->exchange, connection->fd);
         set_nonblocking(connection->fd);
         watch(echo, connection, EPOLL_CTL_ADD, false);
     }
@@ -109,15 +126,6 @@ static void run(struct echo *echo) {
     }
 }
 
-/* Lines of 64 bytes; what is left is one less, and the last one is empty. */
-static void compose(char *message, size_t size, const char *form) {
-    bool lines = !strcmp(form, "lines");
-    for (size_t i = 0; i < size; i++) {
-        if (lines) message[i] = i % 64 == 63 || i + 2 >= size ? '\n' : (char)('a' + i % 26);
-        else message[i] = (char)(i * 31 + i / 251);
-    }
-}
-
 static int by_value(const void *left, const void *right) {
     float a = *(const float *)left, b = *(const float *)right;
     return (a > b) - (a < b);
@@ -125,12 +133,11 @@ static int by_value(const void *left, const void *right) {
 
 void run_echo(const struct options *options) {
     struct echo echo = {.options = options};
-    echo.message = malloc(options->size);
+    echo.exchange = exchange_of(options->form, options->size);
     echo.scratch = malloc(SCRATCH);
     echo.samples = malloc(MAX_SAMPLES * sizeof *echo.samples);
     echo.connections = calloc((size_t)options->connections, sizeof *echo.connections);
-    if (!echo.message || !echo.scratch || !echo.samples || !echo.connections) die("malloc");
-    compose(echo.message, options->size, options->form);
+    if (!echo.scratch || !echo.samples || !echo.connections) die("malloc");
     start(&echo);
     run(&echo);
     char extra[128] = "";

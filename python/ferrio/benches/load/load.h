@@ -22,7 +22,7 @@ struct options {
     const char *target; /* tcp:PORT, udp:PORT or unix:PATH; the host is always 127.0.0.1 */
     int connections;
     size_t size;
-    const char *form; /* of a message: bytes, or lines, of which the last is empty */
+    const char *form; /* of a message: bytes, or lines, of which the last is empty; http; websocket */
     double warmup;
     double seconds;
     pid_t server; /* whose CPU time is measured */
@@ -47,6 +47,19 @@ struct window {
     const struct options *options;
 };
 
+struct bytes {
+    char *start;
+    size_t size;
+};
+
+/* A reply of no size is HTTP's, and the first one says it. */
+struct exchange {
+    struct bytes request, reply;
+    const char *opening;
+};
+
+enum { HEAD = 1024 }; /* of an HTTP answer, at most */
+
 void die(const char *what);
 double now(void);
 
@@ -59,6 +72,10 @@ void window_init(struct window *window, const struct options *options);
 bool window_is_open(const struct window *window);
 bool window_over(struct window *window);
 void window_print(const struct window *window, const char *extra);
+
+struct exchange exchange_of(const char *form, size_t size);
+void exchange_open(const struct exchange *exchange, int fd);
+size_t exchange_length(const char *answer);
 
 void run_echo(const struct options *options);
 void run_source(const struct options *options);
