@@ -81,9 +81,9 @@ check: venv ## formatting, lints, types, docs, house rules, instruction counts o
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict python/ferrio $(TYPED)
-	$(BIN)/pyright --pythonpath $(BIN)/python python/ferrio $(TYPED)
-	$(BIN)/stubtest ferrio
+	$(BIN)/mypy --strict python/ferrio python/pytest_ferrio $(TYPED)
+	$(BIN)/pyright --pythonpath $(BIN)/python python/ferrio python/pytest_ferrio $(TYPED)
+	$(BIN)/stubtest ferrio pytest_ferrio
 	$(BIN)/python scripts/check_house.py
 	@$(MAKE) --no-print-directory instructions
 

@@ -9,6 +9,9 @@
 
 This module only gathers names; what they mean is in the modules they come from, which are called as asyncio's
 are. Public names that ferrio has not got itself are asyncio's.
+
+PYTEST_DONT_REWRITE: pytest looks for this word, or warns of a package with a plugin that was imported before it, as
+`ferrio run -m pytest` does.
 """
 
 import asyncio
