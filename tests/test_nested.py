@@ -336,3 +336,42 @@ def test_inside_an_eager_task():
         assert asyncio.current_task() is task
 
     ferrio.run(main(), nested=True)
+
+
+def test_nest_asyncio_finds_a_loop_that_needs_no_patch(monkeypatch):
+    """What its apply() does: it swaps the classes, asks the loop whether it was patched, and patches if not."""
+    for module, name in ((asyncio, "Task"), (asyncio.tasks, "Task"), (asyncio.tasks, "_CTask")):
+        monkeypatch.setattr(module, name, asyncio.tasks._PyTask)
+    for module, name in ((asyncio, "Future"), (asyncio.futures, "Future"), (asyncio.futures, "_CFuture")):
+        monkeypatch.setattr(module, name, asyncio.futures._PyFuture)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        assert not loop.allows_nested()
+        assert hasattr(loop, "_nest_patched")
+        assert loop.allows_nested() and inside(value(1)) == 1
+        assert isinstance(asyncio.current_task(), asyncio.Task)
+        assert isinstance(asyncio.current_task(), asyncio.tasks._CTask)
+        assert isinstance(loop.create_future(), asyncio.Future)
+
+    ferrio.run(main())
+
+
+def test_a_patched_loop_of_asyncios_leaves_ferrios_alone(monkeypatch):
+    """nest_asyncio patches the class of the loop that it is given, which ferrio's inherits from."""
+
+    def patched(*_):
+        raise AssertionError
+
+    for name in ("run_forever", "run_until_complete", "_run_once"):
+        monkeypatch.setattr(asyncio.SelectorEventLoop, name, patched)
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "_check_running", lambda self: None)
+
+    async def main():
+        coroutine = value(1)
+        with pytest.raises(RuntimeError, match="already running"):
+            inside(coroutine)
+        coroutine.close()
+        return await value(2)
+
+    assert ferrio.run(main()) == 2

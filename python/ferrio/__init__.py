@@ -38,6 +38,8 @@ from .events import EventLoopPolicy, install, new_event_loop, uninstall
 from .futures import Future, Task
 from .limits import RateLimiter
 from .locks import Barrier, BoundedSemaphore, BrokenBarrierError, Condition, Event, Lock, Semaphore
+from .notebook import load_ipython_extension as load_ipython_extension
+from .notebook import unload_ipython_extension as unload_ipython_extension
 from .queues import LifoQueue, PriorityQueue, Queue, QueueEmpty, QueueFull, QueueShutDown
 from .runners import Runner, run
 from .streams import (

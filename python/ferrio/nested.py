@@ -13,10 +13,11 @@ Invariants: the current task is put aside for the time of an inner run, and back
 
 from __future__ import annotations
 
+import _asyncio
 import asyncio
 import functools
 import threading
-from asyncio import events, tasks
+from asyncio import events, futures, tasks
 from collections.abc import Awaitable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,6 +36,9 @@ class NestedRuns(asyncio.SelectorEventLoop):
         _stopping: bool
         _thread_id: int | None
 
+    # Not by way of asyncio.SelectorEventLoop, whose class nest_asyncio patches where it meets one of asyncio's loops.
+    run_until_complete = asyncio.BaseEventLoop.run_until_complete
+
     _nested = False
     # The future that each run waits for, outermost first; None in run_forever().
     _runs: list[asyncio.Future[Any] | None]
@@ -52,6 +56,13 @@ class NestedRuns(asyncio.SelectorEventLoop):
     def allows_nested(self) -> bool:
         """Whether allow_nested() was called."""
         return self._nested
+
+    @property
+    def _nest_patched(self) -> bool:
+        """nest_asyncio.apply() asks for this name, and patches a loop that lacks it. Here asking allows nested runs."""
+        self.allow_nested()
+        _take_c_classes_back()
+        return True
 
     def close(self) -> None:
         """Close the loop, which then refers to itself no longer."""
@@ -116,6 +127,17 @@ class NestedRuns(asyncio.SelectorEventLoop):
     def _check_running(self) -> None:
         inside = self._nested and self._thread_id == threading.get_ident() and events._get_running_loop() is self
         if not inside:
-            super()._check_running()  # type: ignore[misc]  # private to asyncio, hence without types
+            asyncio.BaseEventLoop._check_running(self)  # type: ignore[attr-defined]  # private, hence without types
         elif len(self._runs) >= LIMIT:
             raise RuntimeError(f"the event loop runs inside itself {LIMIT} times: await, or create tasks, instead")
+
+
+def _take_c_classes_back() -> None:
+    """nest_asyncio has put Python's classes in the place of C's, of which native tasks and futures are subclasses."""
+    for module, name, python, theirs in (
+        (tasks, "Task", tasks._PyTask, _asyncio.Task),  # type: ignore[attr-defined]  # private, hence without types
+        (futures, "Future", futures._PyFuture, _asyncio.Future),  # type: ignore[attr-defined]
+    ):
+        for home, attribute in ((asyncio, name), (module, name), (module, f"_C{name}")):
+            if getattr(home, attribute) is python:
+                setattr(home, attribute, theirs)

@@ -39,6 +39,15 @@ MISTAKES = {
     ("bench", "--json", "nowhere/x"): "bench: --json 'nowhere/x': there is no folder 'nowhere'",
     ("doctor", "--jsno"): "doctor: unknown option '--jsno'; did you mean '--json'?",
     ("doctor", "extra"): "doctor: an argument too many: 'extra'",
+    ("kernel",): "kernel: install or remove is missing: ferrio kernel install [--user | --prefix DIR] [--name NAME]",
+    ("kernel", "instal"): "kernel: unknown action 'instal'; did you mean 'install'?",
+    ("kernel", "list"): "kernel: unknown action 'list'; known are install, remove",
+    ("kernel", "install", "ferrio"): "kernel: an argument too many: 'ferrio'",
+    ("kernel", "remove", "--user", "--prefix", "x"): "kernel: --user and --prefix exclude each other",
+    ("kernel", "install", "--name", "My Kernel"): "kernel: --name 'My Kernel': small letters, digits, '.', '_' and '-' "
+    "are what a kernel's name may have",
+    ("kernel", "install", "--name", ".."): "kernel: --name '..': small letters, digits, '.', '_' and '-' "
+    "are what a kernel's name may have",
     ("completion",): "completion: SHELL is missing: ferrio completion SHELL",
     ("completion", "bahs"): "completion: unknown shell 'bahs'; did you mean 'bash'?",
     ("repl", "program.py"): "repl: an argument too many: 'program.py'",

@@ -6,6 +6,8 @@ file that its entry names; nothing here imports one of them.
 
 from __future__ import annotations
 
+import re
+
 from .table import FILE, Command, Option
 
 
@@ -26,6 +28,13 @@ def seconds(text: str) -> float:
     if not 0 < number < float("inf"):
         raise ValueError("a number of seconds is needed, more than 0")
     return number
+
+
+def kernel_name(text: str) -> str:
+    """What Jupyter takes for the name of a kernel, which is that of a folder."""
+    if not re.fullmatch(r"[a-z0-9._-]+", text) or not text.strip("."):
+        raise ValueError("small letters, digits, '.', '_' and '-' are what a kernel's name may have")
+    return text
 
 
 def command_names() -> tuple[str, ...]:
@@ -132,6 +141,24 @@ DOCTOR = Command(
     (Option("--json", "Print one JSON object instead."),),
 )
 
+KERNEL = Command(
+    "kernel",
+    "kernel",
+    "Install or remove a Jupyter kernel that runs on ferrio",
+    ("install [--user | --prefix DIR] [--name NAME]", "remove [--user | --prefix DIR] [--name NAME]"),
+    "Notebooks then have 'Python 3 on ferrio' to choose; asyncio.run() and ferrio.run() work in their cells. Needs\n"
+    "ipykernel. In a kernel that runs already, %load_ext ferrio has both run on ferrio, and leaves its own loop alone.",
+    (
+        Option("--user", "In your own folder; by default in the environment of this Python."),
+        Option("--prefix", "In share/jupyter/kernels of this folder.", value="DIR", complete=FILE),
+        Option("--name", "What Jupyter calls it; ferrio by default.", value="NAME", parse=kernel_name),
+    ),
+    words="install or remove",
+    fewest=1,
+    most=1,
+    complete=lambda: ("install", "remove"),
+)
+
 COMPLETION = Command(
     "completion",
     "completion",
@@ -155,7 +182,7 @@ ASSIST = Command(
     complete=command_names,
 )
 
-COMMANDS = (RUN, REPL, BENCH, DOCTOR, COMPLETION, ASSIST)
+COMMANDS = (RUN, REPL, BENCH, DOCTOR, KERNEL, COMPLETION, ASSIST)
 
 FERRIO = Command("", "help", "asyncio, in Rust", ("COMMAND ...",), options=(HELP, VERSION))
 """`ferrio` itself: what may stand before a command."""
