@@ -82,6 +82,31 @@ def test_a_run_in_ferrios_loop_is_one_inside_it(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("outer", [ferrio.run, stock])
+def test_an_interrupted_run_goes_no_further(outer):
+    seen = []
+
+    async def cell():
+        ferrio.load_ipython_extension(None)
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(endless())
+        assert seen == ["cancelled"]
+        return await owner()
+
+    async def endless():
+        asyncio.get_running_loop().call_soon(interrupt)
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    outer(cell())
+
+
 def test_outside_a_loop_it_is_as_ever():
     from ferrio import notebook
 

@@ -18,6 +18,7 @@ import sys
 from asyncio import events as _events
 from asyncio import tasks as _tasks
 from collections.abc import Callable, Coroutine, Iterator
+from importlib import import_module
 from typing import Any, TypeVar
 
 from .events import install, uninstall
@@ -42,8 +43,9 @@ def run(
 ) -> _T:
     """`asyncio.run()` and `ferrio.run()` in a notebook, where a loop may be running already."""
     running = asyncio._get_running_loop()
-    beside = running is not None and not (isinstance(running, Loop) and running.allows_nested())
-    with _aside(running) if beside and running else contextlib.nullcontext():
+    if isinstance(running, Loop) and running.allows_nested():
+        return _inside(running, main)
+    with _aside(running) if running else contextlib.nullcontext():
         if loop_factory is None:
             options = _OPTIONS | options
         return _run(main, debug=debug, loop_factory=loop_factory, **options)
@@ -86,15 +88,25 @@ def unload_ipython_extension(ipython: Any) -> None:
 
 def _renew_idle_loop() -> bool:
     """IPython's loop at a terminal: from now on one of ferrio's, unless somebody has tasks on it."""
-    from IPython.core.async_helpers import get_asyncio_loop  # type: ignore[import-not-found,unused-ignore]
-
-    loop = get_asyncio_loop()
+    loop = import_module("IPython.core.async_helpers").get_asyncio_loop()
     if isinstance(loop, Loop):
         return True
     if asyncio.all_tasks(loop):
         return False
     loop.close()
     return True
+
+
+def _inside(running: Loop, main: Coroutine[Any, Any, _T]) -> _T:
+    """Run in the run of the kernel, where nothing may go on of a cell that was interrupted."""
+    task = asyncio.ensure_future(main, loop=running)
+    try:
+        return running.run_until_complete(task)
+    finally:
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                running.run_until_complete(task)
 
 
 @contextlib.contextmanager
