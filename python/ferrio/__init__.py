@@ -38,8 +38,6 @@ from .events import EventLoopPolicy, install, new_event_loop, uninstall
 from .futures import Future, Task
 from .limits import RateLimiter
 from .locks import Barrier, BoundedSemaphore, BrokenBarrierError, Condition, Event, Lock, Semaphore
-from .notebook import load_ipython_extension as load_ipython_extension
-from .notebook import unload_ipython_extension as unload_ipython_extension
 from .queues import LifoQueue, PriorityQueue, Queue, QueueEmpty, QueueFull, QueueShutDown
 from .runners import Runner, run
 from .streams import (
@@ -113,6 +111,20 @@ __all__ = [
     "wait_for",
 ]
 __all__ += [name for name in asyncio.__all__ if name not in __all__]
+
+
+def load_ipython_extension(ipython: object) -> None:
+    """Called by IPython for `%load_ext ferrio`: see notebook.py, which nobody else need import."""
+    from . import notebook
+
+    notebook.load_ipython_extension(ipython)
+
+
+def unload_ipython_extension(ipython: object) -> None:
+    """Called by IPython for `%unload_ext ferrio`."""
+    from . import notebook
+
+    notebook.unload_ipython_extension(ipython)
 
 
 def __getattr__(name: str) -> object:

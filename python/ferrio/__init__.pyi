@@ -21,14 +21,13 @@ from .events import (
     uninstall as uninstall,
 )
 from .limits import RateLimiter as RateLimiter
-from .notebook import (
-    load_ipython_extension as load_ipython_extension,
-    unload_ipython_extension as unload_ipython_extension,
-)
 from .runners import Runner as Runner, run as run
 from .unix_events import Loop as Loop
 
 EventLoop = Loop
+
+def load_ipython_extension(ipython: object) -> None: ...
+def unload_ipython_extension(ipython: object) -> None: ...
 
 # fmt: off
 from asyncio import (

@@ -7,7 +7,7 @@ A notebook's kernel runs its loop before the first cell, so that `asyncio.run()`
   the run, as it is for any cell without `await`. The run has a loop of ferrio's. Top-level `await` stays the kernel's.
 * In IPython at a terminal no loop runs between inputs: its idle one is closed, and the next that it makes is ferrio's.
 
-Invariant: imported with the package, so it imports nothing of IPython's before an extension is loaded.
+Invariant: IPython is imported only where it is what loads the extension.
 """
 
 from __future__ import annotations
