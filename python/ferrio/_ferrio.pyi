@@ -19,6 +19,7 @@ from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
 from typing_extensions import TypeVarTuple, disjoint_base
 
 __all__ = [
+    "Announcing",
     "BaseLoop",
     "Clients",
     "Completions",
@@ -118,6 +119,19 @@ else:
     eager_task_factory: Callable[..., asyncio.Task[Any]]  # there, but not ferrio's: asyncio has none
 
 Timeout = asyncio.Timeout
+
+@final
+class Announcing:
+    """What stands in the place of asyncio's `_set_running_loop`, and tells `foreign` of loops that are not ferrio's."""
+
+    @property
+    def ours_ran(self) -> bool: ...
+    def __new__(
+        cls,
+        set_running: Callable[[asyncio.AbstractEventLoop | None], None],
+        foreign: Callable[[asyncio.AbstractEventLoop], object],
+    ) -> Self: ...
+    def __call__(self, event_loop: asyncio.AbstractEventLoop | None, /) -> None: ...
 
 @final
 class Clients:

@@ -56,15 +56,19 @@ class Replaced(NamedTuple):
 
 def replace(own: Mapping[str, Iterable[str]] = OWN) -> list[Replaced]:
     """Put ferrio's objects in the place of asyncio's; gives what restore() needs. All of them or, on error, none."""
-    pairs = list(_pairs(own))
-    return [replaced for pair in pairs for replaced in put(*pair)]
+    return put(_pairs(own))
 
 
-def put(name: str, theirs: Any, ours: Any) -> list[Replaced]:
-    """The same with one object that asyncio's modules know by a name."""
-    replaced = [Replaced(module, name, theirs, ours) for module in _modules() if vars(module).get(name) is theirs]
+def put(pairs: Iterable[tuple[str, Any, Any]]) -> list[Replaced]:
+    """The same for triples of a name, what it is now, and what it shall be."""
+    replaced = [
+        Replaced(module, name, theirs, ours)
+        for name, theirs, ours in list(pairs)
+        for module in _modules()
+        if vars(module).get(name) is theirs
+    ]
     for each in replaced:
-        setattr(each.module, name, ours)
+        setattr(each.module, each.name, each.ours)
     return replaced
 
 

@@ -43,18 +43,27 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
     _csock: socket | None
     _default_executor: Executor | None
     _make_self_pipe: Any
+    _selector: Any
     _signal_handlers: dict[int, asyncio.Handle]
     _ssock: socket | None
     _unix_server_sockets: dict[socket, int]
 
-    def __init__(self) -> None:
+    def __init__(self, selector: object = None) -> None:
+        """`selector` is for callers of asyncio's own class: the loop polls by itself, and closes it in the end."""
         base_events.BaseEventLoop.__init__(self)
-        self._selector = None
+        self._selector = selector
         self._ssock = self._csock = None
         self._signal_handlers = {}
         self._unix_server_sockets = {}
         self._runs = []
         self._notice_time()
+        if not is_usual(selector):
+            self.close()
+            raise TypeError(f"ferrio's loop has a poller of its own and cannot use the selector {selector!r}")
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Where install() gives each new loop its options."""
 
     def run_forever(self) -> None:
         """Run until stop() is called."""
@@ -252,6 +261,11 @@ class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, W
     ) -> asyncio.WriteTransport:
         pipes.prepare(pipe, writing=True)
         return self._write_pipe(pipes.WritePipeTransport, pipe, protocol, waiter, extra)
+
+
+def is_usual(selector: object) -> bool:
+    """Whether it is none at all, or one of Python's own, whose work ferrio's poller does."""
+    return selector is None or type(selector).__module__ == "selectors"
 
 
 def _before_fork() -> None:

@@ -11,6 +11,7 @@
 )]
 
 mod alarm;
+mod announcing;
 mod audit;
 mod awaited_by;
 mod base_events;
@@ -83,6 +84,7 @@ fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     types::add_all(module)?;
     support::prepare(module.py())?;
     run::prepare(module.py())?;
+    module.add_class::<announcing::Announcing>()?;
     module.add_class::<clients::Clients>()?;
     module.add_function(wrap_pyfunction!(ffi::registry::all, module)?)?;
     module.add_function(wrap_pyfunction!(resolver::literal_address, module)?)?;
