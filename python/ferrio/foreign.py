@@ -49,8 +49,11 @@ def name(loop: asyncio.AbstractEventLoop) -> None:
         return
     where = "made" if made_at else "run"
     text = f"an event loop of {kind}, {where} here, is not ferrio's: {_remedy(loop, made_at is not None)}"
-    warnings.warn_explicit(text, RuntimeWarning, file, line)
     _named.add((kind, file, line))
+    try:
+        warnings.warn_explicit(text, RuntimeWarning, file, line)
+    except RuntimeWarning:  # warnings are errors; but here one would leave a loop that seems to run (Python 3.14)
+        warnings.showwarning(text, RuntimeWarning, file, line)
 
 
 def named() -> bool:

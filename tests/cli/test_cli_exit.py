@@ -4,7 +4,8 @@ The same program must say the same things and end with the same status, started 
 can be, with resource warnings as errors and in development mode. What stands in a line is compared but for what differs
 by nature: addresses, numbers, names of private classes, places in asyncio's own files, and asyncio's self-pipe, which
 ferrio has not. The order of lines is the collector's, and is not compared; nor are the frames of reports, and what
-fails in asyncio's own reports because nothing can be imported any more.
+fails in asyncio's own reports because nothing can be imported any more; nor is the line that `ferrio run` adds where no
+loop of ferrio's ran.
 """
 
 import os
@@ -459,6 +460,7 @@ LEFT_OUT = (
     "ImportError: sys.meta_path is None",
     "source_traceback: ",
     "ResourceWarning: Enable tracemalloc",
+    "ferrio: no event loop of ferrio's ran",
 )
 
 

@@ -63,6 +63,7 @@ WATCHDOG = Option(
     value="SECONDS",
     parse=seconds,
 )
+KEEP_UVLOOP = Option("--keep-uvloop", "Leave uvloop, rloop, rsloop and zuvloop what they are.")
 DEBUG = Option("--debug", "Put the loops in asyncio's debug mode, as PYTHONASYNCIODEBUG=1 does.")
 
 RUN = Command(
@@ -71,11 +72,13 @@ RUN = Command(
     "Run a Python program on ferrio, otherwise as python would",
     ("[OPTIONS] SCRIPT [ARG...]", "[OPTIONS] -m MODULE [ARG...]", "[OPTIONS] -c CODE [ARG...]", "[OPTIONS] - [ARG...]"),
     "SCRIPT is a file, or a folder or zip file with a __main__.py; - reads the program from standard input. ferrio is\n"
-    "installed before the program's first import: asyncio.run(), asyncio.Runner and new_event_loop() make ferrio's\n"
-    "loops, which keep running tasks alive. Python's own options go to python: python -X dev -m ferrio run SCRIPT",
+    "installed before the program's first import, and in Python processes that it starts: whatever makes a loop of\n"
+    "asyncio's, uvloop's or rloop's makes ferrio's, which keep running tasks alive. A loop that is not ferrio's is\n"
+    "named by a warning. Python's own options go to python: python -X dev -m ferrio run SCRIPT",
     (
         DEBUG,
         WATCHDOG,
+        KEEP_UVLOOP,
         Option("", "Run a module or package of the import path.", short="-m", value="MODULE", last=True),
         Option("", "Run the program that is this argument.", short="-c", value="CODE", last=True),
     ),

@@ -1,21 +1,24 @@
-"""`ferrio run`: sets the stage for a program as python would have, installs ferrio's loop, and starts it.
+"""`ferrio run`: sets the stage for a program as python would have, puts ferrio in place, and starts it.
 
-The stage is in stage.py; how a program is started, and how it may end, in program.py. Every difference between
-`python` and `ferrio run` is a defect of these files, except that ferrio is imported already, that who walks the stack
-down to its bottom finds frames of ours there, and that what is missing is status 2 and a hint.
+The stage is in stage.py; what is put in place, for children too, in everywhere.py; how a program is started, and how it
+may end, in program.py. Every difference between `python` and `ferrio run` is a defect of these files, except that
+ferrio is imported already and children are told of it, that who walks the stack down to its bottom finds frames of ours
+there, that what is missing is status 2 and a hint, and what ending.py says.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from importlib.machinery import SourceFileLoader
 from types import CodeType
 
-import ferrio
+from ferrio import events
 
 from . import program
 from .errors import Mistake
+from .everywhere import begin
 from .missing import like_file, like_module
 from .parse import Request
 from .stage import prepare, set_file
@@ -28,8 +31,29 @@ def main(request: Request) -> int:
         raise Mistake("run: name a script, -m MODULE, -c CODE, or - for standard input")
     if request.has("--debug"):
         os.environ["PYTHONASYNCIODEBUG"] = "1"
-    watchdog = request.options.get("--watchdog")
-    ferrio.install(keep_tasks=True, watchdog=watchdog if isinstance(watchdog, float) else None)
+    begin(request)
+    status: list[object] = []
+    atexit.register(_end, os.getpid(), status)
+    try:
+        start(request)
+    except SystemExit as error:
+        status.append(error.code)
+        raise
+    status.append(0)
+    return 0
+
+
+def _end(process: int, status: list[object]) -> None:
+    """Registered before the program's own, so that it comes after them; a forked process has it, too."""
+    if os.getpid() == process and status in ([0], [None]) and not events.has_run():
+        from .ending import tell
+
+        tell()
+
+
+def start(request: Request) -> None:
+    """Run what was named."""
+    module, code = request.options.get("-m"), request.options.get("-c")
     if module is not None:
         run_module(str(module), request.words)
     elif code is not None:
@@ -38,7 +62,6 @@ def main(request: Request) -> int:
         run_input(request.words[1:])
     else:
         run_script(request.words[0], request.words[1:])
-    return 0
 
 
 def run_module(name: str, arguments: list[str]) -> None:
