@@ -45,6 +45,10 @@ __all__ = [
     "WritePipeTransport",
     "__build__",
     "__version__",
+    "_awaited_by",
+    "_count_signals",
+    "_record_holders",
+    "_signals_counted",
     "_tasks",
     "create_task",
     "direct_tls",
@@ -85,6 +89,10 @@ def rust_sleep(delay: float) -> asyncio.Future[None]:
     """Sleep for `delay` seconds in Rust."""
 
 def _tasks() -> list[Task[Any]]: ...  # that are alive, of any loop
+def _awaited_by(future: asyncio.Future[Any]) -> frozenset[asyncio.Task[Any]] | None: ...
+def _record_holders(on: bool) -> None: ...
+def _count_signals() -> None: ...
+def _signals_counted() -> int: ...
 
 @disjoint_base
 class Future(asyncio.Future[_T]):
@@ -99,6 +107,8 @@ class Task(asyncio.Task[_T_co]):
 
     Task(coro, *, loop=None, name=None, context=None)
     """
+
+    _waits_since: float | None
 
     def __next__(self) -> Any: ...  # as Future's
     def send(self, value: Any, /) -> Any: ...

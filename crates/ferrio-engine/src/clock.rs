@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 /// A point on a loop's clock, in nanoseconds. Points before the clock's origin are negative and legal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(i64);
 
 impl Time {

@@ -301,6 +301,13 @@ impl<H: Handle> Loop<H> {
         (!self.bell.is_asleep()).then(|| self.turns.get().wrapping_add(self.ready.taken()))
     }
 
+    /// When the poller was asked last, which is when the present turn began, or at most `POLL_INTERVAL` earlier.
+    #[must_use]
+    #[inline]
+    pub fn turn_time(&self) -> Time {
+        self.polled.get()
+    }
+
     /// Makes the next plan ask the poller, whatever is ready: a loop that begins to run looks at its descriptors first.
     pub fn poll_next_turn(&self) {
         self.polled.set(Time::from_secs_f64(f64::NEG_INFINITY));

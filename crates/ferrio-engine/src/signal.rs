@@ -11,6 +11,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::Signal;
 use signal_hook_registry::{FORBIDDEN, SigId};
@@ -35,6 +36,19 @@ pub fn signal(signal: Signal) -> io::Result<Signals> {
     // as long as the action does: no lock, no allocation, no panic. The registry preserves `errno`.
     let id = unsafe { signal_hook_registry::register(number, move || notifier.notify()) }?;
     Ok(Signals { source, id })
+}
+
+/// Has each arrival of `signal` counted from now on, the moment it arrives: whoever compares the count with what was done
+/// about the signal knows that something keeps its handler waiting. Whatever handled the signal before still does.
+///
+/// # Errors
+/// As `signal`.
+pub fn count(signal: Signal, counter: &'static AtomicU32) -> io::Result<()> {
+    let add = move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+    };
+    // SAFETY: adding to an atomic number is async-signal-safe.
+    unsafe { signal_hook_registry::register(signal.as_raw(), add) }.map(drop)
 }
 
 /// Hears of one signal; dropped, it hears no more.

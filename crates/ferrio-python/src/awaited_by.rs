@@ -33,6 +33,13 @@ fn tell(future: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, what: &Bound<'_, PyS
     support::helper(future.py(), what)?.call1((future, task)).map(drop)
 }
 
+/// The tasks that await `future`, whatever release of Python runs: for `ferrio.waiting`.
+#[pyfunction]
+#[pyo3(name = "_awaited_by")]
+pub(crate) fn ask(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    attribute(future)
+}
+
 /// The tasks that await `future`, as a frozenset; None if there are none.
 pub(crate) fn attribute(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let py = future.py();

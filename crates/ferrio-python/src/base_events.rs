@@ -237,6 +237,12 @@ impl BaseLoop {
         }
     }
 
+    /// When the present turn began.
+    #[inline]
+    pub(crate) fn turn_time(&self) -> Option<Time> {
+        self.engine.borrow().as_ref().map(|engine| engine.turn_time())
+    }
+
     /// A number that stays the same while the loop is in one callback; None while it does not run, or sleeps.
     fn progress(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let engine = self.engine.borrow();

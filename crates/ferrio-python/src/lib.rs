@@ -12,6 +12,7 @@
 
 mod alarm;
 mod announcing;
+mod arrivals;
 mod audit;
 mod awaited_by;
 mod base_events;
@@ -28,6 +29,7 @@ mod exceptions;
 mod ffi;
 mod futures;
 mod gather;
+mod holders;
 mod locks;
 mod loop_time;
 mod marks;
@@ -87,6 +89,10 @@ fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<announcing::Announcing>()?;
     module.add_class::<clients::Clients>()?;
     module.add_function(wrap_pyfunction!(ffi::registry::all, module)?)?;
+    module.add_function(wrap_pyfunction!(awaited_by::ask, module)?)?;
+    module.add_function(wrap_pyfunction!(holders::record, module)?)?;
+    module.add_function(wrap_pyfunction!(arrivals::count, module)?)?;
+    module.add_function(wrap_pyfunction!(arrivals::counted, module)?)?;
     module.add_function(wrap_pyfunction!(resolver::literal_address, module)?)?;
     module.add_function(wrap_pyfunction!(rust_futures::rust_round_trip, module)?)?;
     module.add_function(wrap_pyfunction!(rust_futures::rust_sleep, module)?)?;

@@ -115,6 +115,10 @@ impl Operation {
         self.name.rsplit('.').next().into_py_any(this.py())
     }
 
+    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.owner.clone_ref(this.py()))
+    }
+
     /// What asyncio checks before the first attempt.
     fn check(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<()> {
         if state.is_debug()
@@ -316,6 +320,7 @@ impl Native for Operation {
             attributes {
                 c"__qualname__" => qualified_name;
                 c"__name__" => short_name;
+                c"_target" => target_attribute;
             }
         })
     }

@@ -166,6 +166,10 @@ impl Sleep {
         drop(self.waits_for.take());
     }
 
+    fn delay_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.delay.object(this.py()))
+    }
+
     fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Ok(PyString::intern(this.py(), "sleep").into_any().unbind())
     }
@@ -243,6 +247,7 @@ impl Native for Sleep {
             attributes {
                 c"__qualname__" => name;
                 c"__name__" => name;
+                c"_delay" => delay_attribute;
             }
         })
     }

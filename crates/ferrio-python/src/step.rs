@@ -296,7 +296,16 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
         return Ok(false);
     }
     outcome.add_task(this);
+    note_since(task, &event_loop);
     Ok(true)
+}
+
+/// It waits from now on.
+#[inline]
+fn note_since(task: &Task, event_loop: &Bound<'_, PyAny>) {
+    if let Some(now) = try_state::<BaseLoop>(event_loop).and_then(BaseLoop::turn_time) {
+        task.since.set(now);
+    }
 }
 
 /// The next step throws `error` into the coroutine. One that leaves the loop does that, too.
@@ -352,6 +361,7 @@ fn listen_to_foreign(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, P
     names.set_item(intern!(py, "context"), task.context_of(py))?;
     awaited_by::note(yielded, this)?;
     yielded.call_method(intern!(py, "add_done_callback"), (Wakeup::create(this)?,), Some(&names))?;
+    note_since(task, &event_loop);
     Ok(true)
 }
 

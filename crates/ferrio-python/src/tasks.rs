@@ -6,6 +6,8 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
+use ferrio_engine::Time;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi as raw;
 use pyo3::intern;
@@ -43,6 +45,8 @@ pub(crate) struct Task {
     number: Cell<u64>,
     /// What it waits for; also while its next step is queued.
     pub(crate) waits_for: Slot,
+    /// Since which turn of its loop, while it waits.
+    pub(crate) since: Cell<Time>,
     /// What the next step throws into the coroutine, though nothing it waited for has raised it.
     pub(crate) error: Slot,
     cancels: Cell<u32>,
@@ -276,6 +280,12 @@ impl Task {
         Ok(self.waits_for.object(this.py()))
     }
 
+    /// On its loop's clock; None where it does not wait.
+    fn waits_since_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let since = (!self.waits_for.is_empty()).then(|| self.since.get().as_secs_f64());
+        since.into_py_any(this.py())
+    }
+
     fn must_cancel_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.must_cancel.get())
     }
@@ -388,6 +398,7 @@ impl Native for Task {
             attributes {
                 c"_coro" => get_coro;
                 c"_fut_waiter" => waits_for_attribute;
+                c"_waits_since" => waits_since_attribute;
                 c"_must_cancel" => must_cancel_attribute;
                 c"_log_destroy_pending" => log_destroy_pending_attribute, set_log_destroy_pending_attribute;
             }

@@ -158,7 +158,7 @@ static WAIT: Steps = Steps {
             return take_lock(wait, target);
         }
         with_lock(condition, target.py(), |lock, _| {
-            lock.inner.claim(wait.ticket());
+            lock.claim(target.py(), wait.ticket());
             Ok(())
         })?;
         finish(wait, target)

@@ -13,12 +13,14 @@ use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
+use crate::holders::Holders;
 
 /// The state of a lock.
 #[derive(Default)]
 pub(crate) struct Lock {
     common: Common,
     pub(super) inner: sync::Lock<Waiting>,
+    pub(super) holders: Holders,
 }
 
 impl Lock {
@@ -33,11 +35,18 @@ impl Lock {
         this: &Bound<'py, PyAny>,
     ) -> PyResult<Option<(Bound<'py, PyAny>, Ticket)>> {
         if self.inner.try_acquire()? {
+            self.holders.took(this.py());
             return Ok(None);
         }
         let future = self.common.create_future(this)?;
         let ticket = self.inner.waiters().push(Waiting::new(&future));
         Ok(Some((future, ticket)))
+    }
+
+    /// It was the waiter's turn, and it takes it.
+    pub(super) fn claim(&self, py: Python<'_>, ticket: Ticket) {
+        self.inner.claim(ticket);
+        self.holders.took(py);
     }
 
     fn start(&self, _: &Bound<'_, PyAny>, plain: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -54,6 +63,10 @@ impl Lock {
         futures_of(this.py(), self.inner.waiters())
     }
 
+    fn holders_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.holders.attribute(this.py()))
+    }
+
     fn locked_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.inner.is_locked())
     }
@@ -63,7 +76,7 @@ static ACQUIRE: Steps = Steps {
     name: c"Lock.acquire",
     begin: |_, target| begin_lock(target, true),
     resume: |wait, target| {
-        lock(target)?.inner.claim(wait.ticket());
+        lock(target)?.claim(target.py(), wait.ticket());
         yes(target)
     },
     leave: |wait, target, _| lock(target)?.inner.give_up(wait.ticket()),
@@ -74,7 +87,7 @@ static ENTER: Steps = Steps {
     name: c"_ContextManagerMixin.__aenter__",
     begin: |_, target| begin_lock(target, false),
     resume: |wait, target| {
-        lock(target)?.inner.claim(wait.ticket());
+        lock(target)?.claim(target.py(), wait.ticket());
         none(target)
     },
     leave: ACQUIRE.leave,
@@ -98,6 +111,7 @@ impl Acquired for Lock {
     const ENTER: &'static Steps = &ENTER;
 
     fn free(&self) -> PyResult<()> {
+        self.holders.gave();
         if self.inner.release()? { Ok(()) } else { Err(PyRuntimeError::new_err("Lock is not acquired.")) }
     }
 }
@@ -134,6 +148,7 @@ impl Native for Lock {
             attributes {
                 c"_loop" => loop_attribute, set_loop_attribute;
                 c"_locked" => locked_attribute;
+                c"_holders" => holders_attribute;
                 c"_waiters" => waiters_attribute;
             }
         }
@@ -141,11 +156,13 @@ impl Native for Lock {
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         visitor.raw(self.common.event_loop.as_ptr());
+        self.holders.traverse(visitor);
         self.inner.waiters().for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
     }
 
     fn clear(&self) {
         drop(self.common.event_loop.take());
+        self.holders.clear();
         self.inner.waiters().clear();
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 
-use ferrio_engine::sync::{self, Standing, Waiter};
+use ferrio_engine::sync::{self, Standing, Ticket, Waiter};
 use pyo3::IntoPyObjectExt;
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -18,11 +18,13 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::Ref;
+use crate::holders::Holders;
 
 /// The state of a semaphore, bounded or not.
 pub(crate) struct Semaphore {
     common: Common,
     inner: sync::Semaphore<Waiting>,
+    holders: Holders,
     /// Above which it must not be released.
     bound: Cell<Option<i64>>,
     /// What it began with, and as which count, where that is another number than the count.
@@ -34,6 +36,7 @@ impl Default for Semaphore {
         Semaphore {
             common: Common::default(),
             inner: sync::Semaphore::new(1),
+            holders: Holders::default(),
             bound: Cell::new(None),
             odd: RefCell::default(),
         }
@@ -59,6 +62,16 @@ impl Semaphore {
     fn locked(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         args.bind("locked", [], 0)?;
         self.inner.is_locked()
+    }
+
+    /// The waiter was told, and has its share.
+    fn claim(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
+        self.holders.took(py);
+        self.inner.claim(ticket)
+    }
+
+    fn holders_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.holders.attribute(this.py()))
     }
 
     fn waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -106,7 +119,7 @@ static ACQUIRE: Steps = Steps {
     name: c"Semaphore.acquire",
     begin: |_, target| begin_semaphore(target, true),
     resume: |wait, target| {
-        semaphore(target)?.inner.claim(wait.ticket())?;
+        semaphore(target)?.claim(target.py(), wait.ticket())?;
         yes(target)
     },
     leave: |wait, target, waiting| {
@@ -120,7 +133,7 @@ static ENTER: Steps = Steps {
     name: c"_ContextManagerMixin.__aenter__",
     begin: |_, target| begin_semaphore(target, false),
     resume: |wait, target| {
-        semaphore(target)?.inner.claim(wait.ticket())?;
+        semaphore(target)?.claim(target.py(), wait.ticket())?;
         none(target)
     },
     leave: ACQUIRE.leave,
@@ -130,6 +143,7 @@ static ENTER: Steps = Steps {
 fn begin_semaphore<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Went<'py>> {
     let semaphore = semaphore(target)?;
     if semaphore.inner.try_acquire()? {
+        semaphore.holders.took(target.py());
         return if answers { yes(target) } else { none(target) };
     }
     let future = semaphore.common.create_future(target)?;
@@ -167,6 +181,7 @@ impl Acquired for Semaphore {
         if self.bound.get().is_some_and(|bound| self.inner.value() >= bound) {
             return Err(PyValueError::new_err("BoundedSemaphore released too many times"));
         }
+        self.holders.gave();
         self.inner.release()
     }
 }
@@ -205,12 +220,14 @@ impl Native for Semaphore {
                 c"_value" => value_attribute, set_value_attribute;
                 c"_bound_value" => bound_attribute, set_bound_attribute;
                 c"_waiters" => waiters_attribute;
+                c"_holders" => holders_attribute;
             }
         }
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         visitor.raw(self.common.event_loop.as_ptr());
+        self.holders.traverse(visitor);
         if let Ok(odd) = self.odd.try_borrow() {
             odd.iter().for_each(|(began, _)| visitor.raw(began.as_ptr()));
         }
@@ -219,6 +236,7 @@ impl Native for Semaphore {
 
     fn clear(&self) {
         drop(self.common.event_loop.take());
+        self.holders.clear();
         drop(self.odd.take());
         self.inner.waiters().clear();
     }

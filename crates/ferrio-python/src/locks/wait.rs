@@ -13,6 +13,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use ferrio_engine::sync::{Standing, Ticket, Waiter};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -264,6 +265,14 @@ impl Wait {
     fn awaited(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.future.object(this.py()))
     }
+
+    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.target.object(this.py()))
+    }
+
+    fn phase_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.phase.get().into_py_any(this.py())
+    }
 }
 
 impl Wait {
@@ -354,6 +363,8 @@ impl Native for Wait {
                 c"__qualname__" => qualified_name;
                 c"__name__" => short_name;
                 c"cr_await" => awaited;
+                c"_target" => target_attribute;
+                c"_phase" => phase_attribute;
             }
         })
     }

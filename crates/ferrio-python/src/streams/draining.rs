@@ -71,6 +71,10 @@ impl Draining {
         Ok(self.waiting.object(this.py()))
     }
 
+    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.writer.object(this.py()))
+    }
+
     fn is_running(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.stage.get() == Stage::Running)
     }
@@ -233,6 +237,7 @@ impl Native for Draining {
                 c"__qualname__" => qualified_name;
                 c"__name__" => short_name;
                 c"cr_await" => awaited;
+                c"_target" => target_attribute;
                 c"cr_running" => is_running;
             }
         })

@@ -161,6 +161,10 @@ impl Reading {
         Ok(self.future.object(this.py()))
     }
 
+    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.reader.object(this.py()))
+    }
+
     fn is_running(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.stage.get() == Stage::Running)
     }
@@ -421,6 +425,7 @@ impl Native for Reading {
                 c"__qualname__" => qualified_name;
                 c"__name__" => short_name;
                 c"cr_await" => awaited;
+                c"_target" => target_attribute;
                 c"cr_running" => is_running;
             }
         })
