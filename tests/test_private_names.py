@@ -28,6 +28,7 @@ from asyncio import (
     events,
     format_helpers,
     futures,
+    runners,
     selector_events,
     sslproto,
     streams,
@@ -121,6 +122,7 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     (base_events.Server, "_detach"): ("(self)", "(self, transport)"),
     (base_futures, "_future_repr"): ("(self)", "(future)"),
     (base_subprocess.BaseSubprocessTransport, "_wait"): "(self)",
+    (runners.Runner, "_on_sigint"): "(self, signum, frame, main_task)",
     (base_tasks, "_task_get_stack"): "(task, limit)",
     (base_tasks, "_task_print_stack"): "(task, limit, file)",
     (base_tasks, "_task_repr"): ("(self)", "(task)"),
@@ -229,6 +231,7 @@ INSTANCES = {
     asyncio.Queue: {"_finished", "_getters", "_maxsize", "_putters", "_queue", "_unfinished_tasks"}
     | ({"_is_shutdown"} if sys.version_info >= (3, 13) else set()),
     asyncio.Semaphore: {"_value", "_waiters"},
+    base_subprocess.BaseSubprocessTransport: {"_pid"},
     base_events.Server: {"_sockets"} | ({"_clients"} if sys.version_info >= (3, 13) else set()),
     selector_events._SelectorDatagramTransport: {"_address", "_buffer_size"},
     selector_events._SelectorSocketTransport: {"_empty_waiter", "_eof"},

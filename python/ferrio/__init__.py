@@ -34,6 +34,7 @@ except ImportError as error:
         "%{GLOBAL}; uWSGI: single-interpreter = true), or start processes instead of interpreters"
     ) from None
 from ._ferrio import Handle, TimerHandle, __version__
+from .dump import dump_tasks
 from .events import EventLoopPolicy, install, new_event_loop, uninstall
 from .futures import Future, Task
 from .limits import RateLimiter
@@ -91,6 +92,7 @@ __all__ = [
     "__version__",
     "as_completed",
     "create_task",
+    "dump_tasks",
     "ensure_future",
     "exceptions",
     "gather",

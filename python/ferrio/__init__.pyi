@@ -14,6 +14,7 @@ module by stubtest.
 import sys
 
 from ._ferrio import __version__ as __version__
+from .dump import dump_tasks as dump_tasks
 from .events import (
     EventLoopPolicy as EventLoopPolicy,
     install as install,
@@ -174,7 +175,7 @@ __all__ = [  # noqa: RUF022
     "SubprocessProtocol", "SubprocessTransport", "Task", "TaskGroup", "Timeout", "TimeoutError", "TimerHandle",
     "Transport", "WriteTransport", "__version__", "_enter_task", "_get_running_loop", "_leave_task", "_register_task",
     "_set_running_loop", "_unregister_task", "all_tasks", "as_completed", "create_subprocess_exec",
-    "create_subprocess_shell", "create_task", "current_task", "ensure_future", "exceptions", "gather",
+    "create_subprocess_shell", "create_task", "current_task", "dump_tasks", "ensure_future", "exceptions", "gather",
     "get_event_loop", "get_running_loop", "install", "iscoroutine", "isfuture", "new_event_loop", "open_connection",
     "open_unix_connection", "run", "run_coroutine_threadsafe", "set_event_loop", "shield", "sleep", "start_server",
     "start_unix_server", "subprocess", "timeout", "timeout_at", "to_thread", "uninstall", "wait", "wait_for",

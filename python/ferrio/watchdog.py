@@ -59,38 +59,54 @@ class Watched(asyncio.SelectorEventLoop):
             self.stop_watchdog()
 
 
-class Watchdog:
-    """The thread that watches one loop, from now until stop(), or until the loop is no more."""
+class Watch:
+    """A thread that looks at one loop every so many seconds, until stop(), or until the loop is no more."""
 
-    def __init__(self, loop: Watched, seconds: float, report: Callable[[str], object]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, period: float, name: str) -> None:
         self._loop = weakref.ref(loop, lambda _: self._stopped.set())
-        self._seconds = seconds
-        self._report = report
+        self._period = period
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="ferrio-watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
         self._thread.start()
 
+    def look(self, loop: Any) -> None:
+        """What there is to be done each time."""
+        raise NotImplementedError
+
     def stop(self) -> None:
-        """End the thread and wait for its end."""
+        """End the thread and wait for its end, which does not come while the interpreter ends."""
         self._stopped.set()
-        if self._thread is not threading.current_thread():
+        if self._thread is not threading.current_thread() and not sys.is_finalizing():
             self._thread.join()
 
     def _watch(self) -> None:
-        seen: int | None = None
-        since = time.monotonic()
-        limit = self._seconds
-        while not self._stopped.wait(self._seconds / SAMPLES):
+        while not self._stopped.wait(self._period):
             loop = self._loop()
-            progress = None if loop is None else loop._progress()
-            if loop is None or progress is None or progress != seen:
-                seen, since, limit = progress, time.monotonic(), self._seconds
-            elif (elapsed := time.monotonic() - since) >= limit:
-                limit *= 2
-                text = description(loop, elapsed)
-                if loop._progress() == seen:  # or the stack may be another callback's
-                    self._report(text)
+            if loop is not None:
+                self.look(loop)
             del loop
+
+
+class Watchdog(Watch):
+    """The thread that watches for callbacks which block."""
+
+    def __init__(self, loop: Watched, seconds: float, report: Callable[[str], object]) -> None:
+        self._seconds = self._limit = seconds
+        self._report = report
+        self._seen: int | None = None
+        self._since = time.monotonic()
+        super().__init__(loop, seconds / SAMPLES, "ferrio-watchdog")
+
+    def look(self, loop: Watched) -> None:
+        """Report what has not come back since the last look, or one before."""
+        progress = loop._progress()
+        if progress is None or progress != self._seen:
+            self._seen, self._since, self._limit = progress, time.monotonic(), self._seconds
+        elif (elapsed := time.monotonic() - self._since) >= self._limit:
+            self._limit *= 2
+            text = description(loop, elapsed)
+            if loop._progress() == self._seen:  # or the stack may be another callback's
+                self._report(text)
 
 
 def description(loop: Watched, seconds: float) -> str:
@@ -105,11 +121,16 @@ def description(loop: Watched, seconds: float) -> str:
 
 def stack(frame: FrameType) -> str:
     """The part of a stack that is inside the callback; all of it where nothing is."""
+    frames = inside(frame) or list(traceback.walk_stack(frame))
+    return "".join(traceback.StackSummary.extract(reversed(frames)).format())
+
+
+def inside(frame: FrameType) -> list[tuple[FrameType, int]]:
+    """The frames of the callback that a loop runs, innermost first; all of them where no loop does."""
     frames = list(traceback.walk_stack(frame))
     machinery = [place for place, (each, _) in enumerate(frames) if each.f_code in RUNS]
-    inside = frames[: machinery[0]] if machinery and machinery[0] else frames
-    return "".join(traceback.StackSummary.extract(reversed(inside)).format())
+    return frames[: machinery[0]] if machinery else frames
 
 
 # The functions that run turns; callbacks are further inside.
-RUNS = {NestedRuns._run.__code__, NestedRuns._run_inside.__code__}
+RUNS = {each.__code__ for each in (NestedRuns._run, NestedRuns._run_inside, asyncio.Handle._run)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import io
 import socket
 import sys
 import tempfile
@@ -144,6 +145,7 @@ async def tasks() -> int:
     loop.call_soon(future.set_result, 1)
     task = ferrio.Task(answer(), loop=loop, name="typed")
     assert_type(task.get_name(), str)
+    ferrio.dump_tasks(io.StringIO())
     limiter = ferrio.RateLimiter(100, burst=2)
     async with limiter:
         assert_type(limiter.try_acquire(), bool)
