@@ -21,13 +21,15 @@ class Options(TypedDict, total=False):
     keep_tasks: bool
     watchdog: float | None
     nested: bool
+    dump_tasks_after: float | None
 
 
 def new_event_loop(**options: Unpack[Options]) -> Loop:
     """Return a new ferrio event loop.
 
     keep_tasks=True keeps each task until it is done, watchdog=0.5 reports callbacks that block the loop for so many
-    seconds, nested=True lets the loop run inside its own callbacks.
+    seconds, nested=True lets the loop run inside its own callbacks, dump_tasks_after=5 reports all tasks to
+    stderr when one has waited for so many seconds.
     """
     loop = Loop()
     configure(loop, **options)
@@ -35,20 +37,28 @@ def new_event_loop(**options: Unpack[Options]) -> Loop:
 
 
 def configure(
-    loop: asyncio.AbstractEventLoop, *, keep_tasks: bool = False, watchdog: float | None = None, nested: bool = False
+    loop: asyncio.AbstractEventLoop,
+    *,
+    keep_tasks: bool = False,
+    watchdog: float | None = None,
+    nested: bool = False,
+    dump_tasks_after: float | None = None,
 ) -> None:
     """Give a loop of ferrio's the options of new_event_loop(); another's can have none."""
-    if not (keep_tasks or watchdog is not None or nested):
+    if not (keep_tasks or watchdog is not None or nested or dump_tasks_after is not None):
         return
     try:
         if not isinstance(loop, Loop):
-            raise TypeError(f"keep_tasks, watchdog and nested need a loop of ferrio's, not {loop!r}")
+            names = "keep_tasks, watchdog, nested and dump_tasks_after"
+            raise TypeError(f"{names} need a loop of ferrio's, not {loop!r}")
         if nested:
             loop.allow_nested()
         if keep_tasks:
             loop.keep_tasks()
         if watchdog is not None:
             loop.start_watchdog(watchdog)
+        if dump_tasks_after is not None:
+            loop.dump_tasks_after(dump_tasks_after)
     except BaseException:
         loop.close()
         raise

@@ -31,6 +31,7 @@ class NestedRuns(asyncio.SelectorEventLoop):
 
     if TYPE_CHECKING:  # asyncio's own, of which its stubs know nothing
         _check_closed: Any
+        _explain_interrupt: Any
         _run_outermost: Any
         _run_turns: Any
         _stopping: bool
@@ -101,6 +102,9 @@ class NestedRuns(asyncio.SelectorEventLoop):
                 self._run_outermost()
             else:
                 self._run_inside(awaited, self._runs[-2])
+        except KeyboardInterrupt:
+            self._explain_interrupt()
+            raise
         finally:
             self._runs.pop()
 

@@ -39,6 +39,7 @@ def run(
     keep_tasks: bool = False,
     watchdog: float | None = None,
     nested: bool = False,
+    dump_tasks_after: float | None = None,
 ) -> _T:
     """Run the coroutine `main` to its end on a new ferrio loop and return its result.
 
@@ -50,6 +51,7 @@ def run(
     watchdog: log the stack of a callback that blocks the loop for so many seconds, while it does.
     nested: let run_until_complete() be called while the loop runs, and ferrio.run() too, which then runs `main`
     on the running loop instead of a new one.
+    dump_tasks_after: write what every task waits for to stderr when one has waited for so many seconds.
     """
     running = asyncio._get_running_loop()
     if isinstance(running, Loop) and running.allows_nested():
@@ -57,6 +59,11 @@ def run(
     if running is not None:
         raise RuntimeError("ferrio.run() cannot be called from a running event loop")
     with Runner(
-        debug=debug, loop_factory=loop_factory, keep_tasks=keep_tasks, watchdog=watchdog, nested=nested
+        debug=debug,
+        loop_factory=loop_factory,
+        keep_tasks=keep_tasks,
+        watchdog=watchdog,
+        nested=nested,
+        dump_tasks_after=dump_tasks_after,
     ) as runner:
         return runner.run(main)

@@ -28,11 +28,14 @@ from .base_subprocess import ChildProcesses
 from .keeping import KeepsTasks
 from .nested import NestedRuns
 from .resolver import Resolver
+from .stuck import Explained
 from .threads import Threads
 from .watchdog import Watched
 
 
-class Loop(_ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, Watched, asyncio.SelectorEventLoop):
+class Loop(
+    _ferrio.BaseLoop, ChildProcesses, Resolver, NestedRuns, KeepsTasks, Watched, Explained, asyncio.SelectorEventLoop
+):
     """An asyncio event loop whose engine is native."""
 
     # Private to asyncio, whose published types leave them out.

@@ -13,7 +13,7 @@ from .blocks import ROOT
 
 REFERENCE = "\n".join(page.read_text() for page in sorted((ROOT / "docs/reference").glob("*.md")))
 DOCUMENTED = re.findall(r"^::: (\S+)$", REFERENCE, re.M)
-LOOP = ("unix_events.py", "resolver.py", "keeping.py", "nested.py", "watchdog.py")
+LOOP = ("unix_events.py", "resolver.py", "keeping.py", "nested.py", "stuck.py", "watchdog.py")
 SOURCES = (*LOOP, "events.py", "runners.py", "limits.py")
 
 

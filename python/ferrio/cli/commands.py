@@ -63,6 +63,12 @@ WATCHDOG = Option(
     value="SECONDS",
     parse=seconds,
 )
+DUMP = Option(
+    "--dump-tasks-after",
+    "Print what every task waits for when one has waited so long for more than time or data.",
+    value="SECONDS",
+    parse=seconds,
+)
 KEEP_UVLOOP = Option("--keep-uvloop", "Leave uvloop, rloop, rsloop and zuvloop what they are.")
 DEBUG = Option("--debug", "Put the loops in asyncio's debug mode, as PYTHONASYNCIODEBUG=1 does.")
 
@@ -74,10 +80,12 @@ RUN = Command(
     "SCRIPT is a file, or a folder or zip file with a __main__.py; - reads the program from standard input. ferrio is\n"
     "installed before the program's first import, and in Python processes that it starts: whatever makes a loop of\n"
     "asyncio's, uvloop's or rloop's makes ferrio's, which keep running tasks alive. A loop that is not ferrio's is\n"
-    "named by a warning. Python's own options go to python: python -X dev -m ferrio run SCRIPT",
+    "named by a warning. SIGUSR1 prints what every task waits for (kill -USR1 PID), Ctrl-C does so under --watchdog.\n"
+    "Python's own options go to python: python -X dev -m ferrio run SCRIPT",
     (
         DEBUG,
         WATCHDOG,
+        DUMP,
         KEEP_UVLOOP,
         Option("", "Run a module or package of the import path.", short="-m", value="MODULE", last=True),
         Option("", "Run the program that is this argument.", short="-c", value="CODE", last=True),

@@ -13,6 +13,7 @@ import sys
 from importlib.machinery import ModuleSpec
 
 import ferrio
+from ferrio import stuck
 
 from .commands import RUN
 from .parse import Request, parse
@@ -42,8 +43,9 @@ def join() -> None:
 
 
 def _put_in_place(request: Request) -> None:
-    watchdog = request.options.get("--watchdog")
-    ferrio.install(keep_tasks=True, watchdog=watchdog if isinstance(watchdog, float) else None)
+    watchdog, limit = _seconds(request, "--watchdog"), _seconds(request, "--dump-tasks-after")
+    ferrio.install(keep_tasks=True, watchdog=watchdog, dump_tasks_after=limit)
+    stuck.explain(watched=watchdog is not None or limit is not None, interrupts=watchdog is not None)
     keep = request.has("--keep-uvloop")
     if keep is not (_finder in sys.meta_path):
         return
@@ -54,6 +56,11 @@ def _put_in_place(request: Request) -> None:
     for name in list(sys.modules):  # who imports it again gets the right one
         if name.partition(".")[0] in LOOPS:
             del sys.modules[name]
+
+
+def _seconds(request: Request, name: str) -> float | None:
+    value = request.options.get(name)
+    return value if isinstance(value, float) else None
 
 
 class Finder:

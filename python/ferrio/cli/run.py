@@ -3,7 +3,8 @@
 The stage is in stage.py; what is put in place, for children too, in everywhere.py; how a program is started, and how it
 may end, in program.py. Every difference between `python` and `ferrio run` is a defect of these files, except that
 ferrio is imported already and children are told of it, that who walks the stack down to its bottom finds frames of ours
-there, that what is missing is status 2 and a hint, and what ending.py says.
+there, that what is missing is status 2 and a hint, that SIGUSR1, unless the program has a use for it, has tasks
+reported instead of ending the process, and what ending.py says.
 """
 
 from __future__ import annotations
