@@ -70,7 +70,7 @@ CANCELS_GROUPS = _15
 KEEPS_OTHER_CANCELLATION = _15
 
 # Public, but left out of asyncio.__all__ where asyncio warns of them.
-UNLISTED = ("AbstractEventLoopPolicy", "DefaultEventLoopPolicy")
+UNLISTED = ("AbstractEventLoopPolicy", "DefaultEventLoopPolicy") if _14 else ()
 
 
 @contextlib.contextmanager
