@@ -91,9 +91,11 @@ impl Task {
     ) -> PyResult<()> {
         let py = this.py();
         self.log_destroy_pending.set(false);
-        // One that is initialised again, and wrongly, has nothing to run.
-        drop(self.coroutine.take());
-        if !is_coroutine(coroutine)? {
+        let judged = is_coroutine(coroutine);
+        if !matches!(judged, Ok(true)) {
+            // One that is initialised again, and wrongly, has nothing to run.
+            drop(self.coroutine.take());
+            judged?;
             return Err(PyTypeError::new_err(format!("a coroutine was expected, got {}", coroutine.repr()?)));
         }
         self.context.set(match options.context.filter(|context| !context.is_none()) {

@@ -30,6 +30,7 @@ impl Received {
     }
 
     /// Puts `data` at the end.
+    #[inline]
     pub(crate) fn append(&mut self, data: &[u8]) {
         self.make_room(data.len());
         self.bytes.extend_from_slice(data);

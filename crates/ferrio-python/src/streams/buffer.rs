@@ -50,6 +50,7 @@ impl Buffer {
     }
 
     /// Puts `data` at the end.
+    #[inline]
     pub(crate) fn append(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
         if let Storage::Own(received) = &mut *self.0.borrow_mut() {
             received.append(data);

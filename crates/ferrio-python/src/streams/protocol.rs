@@ -306,6 +306,7 @@ impl<'py> Destination<'py> {
     }
 
     /// The reader and its state.
+    #[inline]
     pub(crate) fn parts(&self) -> Option<(&Bound<'py, PyAny>, &StreamReader)> {
         Some((&self.reader, try_state::<StreamReader>(&self.reader)?))
     }
