@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import gc
 import sys
 import warnings
 import weakref
@@ -154,6 +153,7 @@ if sys.version_info >= (3, 14):
     def task_sets() -> list[Any]:
         """The weak sets of `_asyncio`, which has one and gives no name to it, and of asyncio in Python."""
         import _asyncio
+        import gc
 
         registered = [each for each in gc.get_referents(_asyncio) if type(each) is weakref.WeakSet]
         assert registered
