@@ -174,3 +174,28 @@ else:
     def task_sets() -> list[Any]:
         """The weak set of the running asyncio."""
         return [vars(tasks)["_scheduled_tasks" if _12 else "_all_tasks"]]
+
+
+if sys.version_info >= (3, 15):
+
+    class CancelsGroup:
+        """What a task group has besides."""
+
+        __slots__ = ()
+
+        def cancel(self: Any) -> None:
+            """Cancel the tasks of the group and what runs in its block, and leave it without an error.
+
+            Before the group is entered, it is cancelled when it is; again, or after it was left, nothing happens.
+            """
+            if not self._entered:
+                self._cancel_on_enter = True
+            elif not self._aborting and (self._tasks or not self._exiting):
+                self._cancel_all()
+
+else:
+
+    class CancelsGroup:
+        """What a task group has besides: nothing."""
+
+        __slots__ = ()

@@ -29,7 +29,7 @@ def _is_cancellation(kind: type[BaseException] | None) -> bool:
     return issubclass(kind, CancelledError) if _compat.EXACT_CANCELLATION else kind is CancelledError
 
 
-class TaskGroup(_ferrio.TaskGroup):
+class TaskGroup(_compat.CancelsGroup, _ferrio.TaskGroup):
     """Runs tasks and waits for all of them: `async with TaskGroup() as group: group.create_task(...)`.
 
     The first task that fails cancels the others; what they raise comes out as an ExceptionGroup.
@@ -66,7 +66,7 @@ class TaskGroup(_ferrio.TaskGroup):
             raise RuntimeError(f"TaskGroup {self!r} cannot determine the parent task")
         self._entered = self._open = True
         if self._cancel_on_enter:
-            self.cancel()
+            self._cancel_all()
         return self
 
     async def __aexit__(
@@ -183,24 +183,14 @@ class TaskGroup(_ferrio.TaskGroup):
                 }
             )
         elif not self._aborting and not self._parent_cancel_requested:
-            self._abort()
-            self._cancel_parent()
+            self._cancel_all()
+
+    def _cancel_all(self) -> None:
+        self._abort()
+        self._cancel_parent()
 
     def _cancel_parent(self) -> None:
         """Aborts what runs in the block; __aexit__ takes the request back."""
         if self._parent_task is not None and not self._parent_cancel_requested:
             self._parent_cancel_requested = True
             self._parent_task.cancel()
-
-    if _compat.CANCELS_GROUPS:
-
-        def cancel(self) -> None:
-            """Cancel the tasks of the group and what runs in its block, and leave it without an error.
-
-            Before the group is entered, it is cancelled when it is; again, or after it was left, nothing happens.
-            """
-            if not self._entered:
-                self._cancel_on_enter = True
-            elif not self._aborting and (self._tasks or not self._exiting):
-                self._abort()
-                self._cancel_parent()

@@ -40,29 +40,27 @@ if _compat.EAGER_TASKS:
 wait_for = _ferrio.wait_for if _compat.PLAIN_WAIT_FOR else tasks.wait_for
 
 
-if _compat.CHECKS_AT_ONCE:
+def as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
+    """Iterate over what becomes of awaitables, in the order in which they are done.
 
-    def as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
-        """Iterate over what becomes of awaitables, in the order in which they are done.
+    A plain iterator gives coroutines, one for each, which give a result, raise an exception, or raise TimeoutError when
+    the time is over. From Python 3.13 on an asynchronous iterator gives the futures themselves.
+    """
+    if not _compat.CHECKS_AT_ONCE:
+        return _generated(fs, timeout)
+    if inspect.isawaitable(fs):
+        raise TypeError(f"expects an iterable of awaitables, not {type(fs).__name__}")
+    return _completions(fs, timeout)
 
-        A plain iterator gives coroutines, one for each, which give a result, raise an exception, or raise TimeoutError
-        when the time is over. An asynchronous iterator gives the futures themselves.
-        """
-        if inspect.isawaitable(fs):
-            raise TypeError(f"expects an iterable of awaitables, not {type(fs).__name__}")
-        return _completions(fs, timeout)
 
-else:
+def _generated(fs: Iterable[Any], timeout: float | None) -> Iterator[Any]:
+    """A generator, as asyncio's is in earlier releases: nothing is checked or started before the first step."""
+    if futures.isfuture(fs) or coroutines.iscoroutine(fs):
+        raise TypeError(f"expect an iterable of futures, not {type(fs).__name__}")
+    yield from _completions(fs, timeout)
 
-    def as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
-        """Iterate over what becomes of awaitables, in the order in which they are done.
 
-        Gives coroutines, one for each, which give a result, raise an exception, or raise TimeoutError when the time is
-        over. A generator, as asyncio's is in this release: nothing is started before the first step.
-        """
-        if futures.isfuture(fs) or coroutines.iscoroutine(fs):
-            raise TypeError(f"expect an iterable of futures, not {type(fs).__name__}")
-        yield from _completions(fs, timeout)
+_generated.__name__ = _generated.__qualname__ = as_completed.__name__
 
 
 def _completions(fs: Iterable[Any], timeout: float | None) -> Completions:
