@@ -12,6 +12,7 @@ import contextlib
 import gc
 import itertools
 import random
+import sys
 import tempfile
 import zlib
 from typing import Any
@@ -27,6 +28,10 @@ CALLS = (
     "abort", "pause", "resume", "protocol", "protocol", "limits", "size", "state", "info", "raise", "stop", "collect",
     "soon", "soon", "peer", "watch", "sendfile", "send to", "send to", "odd send to",
 )  # fmt: skip
+if sys.version_info >= (3, 15):
+    # asyncio's writelines() has buffered the pieces before one that it refuses, or before its iterator calls the
+    # transport, and begins to write none of them: what is written later waits behind them for ever.
+    CALLS = tuple(call for call in CALLS if call not in ("odd lines", "nested lines"))
 STEPS = (*CALLS, *("peer send",) * 14, *("peer other",) * 4)
 KINDS = ("unix", "unix", "tcp", "read pipe", "write pipe", "socket as pipe", "unix packets", "udp")
 PROTOCOLS = ("plain", "plain", "buffered", "stream", "bare")
