@@ -1,4 +1,4 @@
-# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS.
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS, TARGETS, PYTHONS.
 
 PYTHON  ?= python3
 VENV    ?= .venv
@@ -11,6 +11,9 @@ UPDATE  ?=
 SECONDS ?= 60
 SEED    ?= 0
 FUZZERS ?=
+# Of `make wheels`: systems and "sdist", and versions or paths of CPython; scripts/wheels.py has the lists of all.
+TARGETS ?=
+PYTHONS ?=
 # Where `make py314` and `make py315` keep their interpreters, which must stay there, and what they make with them.
 FOLDER  ?= .cache/debian
 RUN     ?= test bench
@@ -108,10 +111,10 @@ soak: venv ## 500 loops that open, fail and close everything, 10,000 TLS handsha
 	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak_tls.py --loop ferrio --connections 1000
 	$(BIN)/python tests/soak_tasks.py --loop ferrio --count 1000000
 
-wheels: ## the wheel of PYTHON as it is published (fat LTO, profile-guided), in dist/; then tried in an environment that has nothing else
-	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
-	@mkdir -p dist && cp "$(VENV)-dist"/wheels/*.whl dist/
-	@scripts/try_wheel.sh "$(PYTHON)" dist
+wheels: ## what is published, in dist/: TARGETS (also sdist) for PYTHONS, all by default, profile-guided; tries what runs here
+	@scripts/require.sh cargo cc
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-wheels" wheels
+	"$(VENV)-wheels"/bin/python scripts/wheels.py --targets "$(TARGETS)" --pythons "$(PYTHONS)"
 
 bench: ## measure the published build, with BENCH as arguments ("--rows 'echo_*' --quick"); benches/README.md says what is asked
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist

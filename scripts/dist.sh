@@ -1,43 +1,20 @@
 #!/bin/sh
-# Builds the wheel as it is published, into VENV/wheels: fat LTO, one codegen unit, and profile-guided.
+# Builds ferrio as it is published, for this machine, and installs it into VENV; the wheel stays in VENV/wheels: fat LTO,
+# one codegen unit, and guided by the profile that scripts/learn.sh gathers, where that can. `make wheels` is what publishes.
 #
 #   scripts/dist.sh VENV
 #
-# Profile-guided: an instrumented build runs scripts/train.py, and what the compiler learns from that decides what it
-# inlines and where it puts what rarely runs. It needs llvm-profdata of the very toolchain; without, one line says how
-# to have it, and the wheel is made all the same. `ferrio doctor` tells one from the other (FERRIO_BUILD).
+# Unlike what is published it is linked by the system's own linker, and keeps its symbols, for profilers. `ferrio doctor`
+# tells one build from the other (FERRIO_BUILD).
 set -eu
 venv=$(cd "$1" && pwd)
-work=$PWD/target/pgo
+profile=$PWD/target/pgo/$("$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])').profdata
 
-say() { echo "dist: $*"; }
-
-# build KIND [FLAGS]: a wheel into VENV/wheels, from a target folder of its own, since flags are part of every crate.
-build() {
-    rm -rf "$venv/wheels"
-    CARGO_TARGET_DIR=$work/$1 RUSTFLAGS=${2:-} "$venv/bin/maturin" build --quiet --profile dist \
-        --interpreter "$venv/bin/python" --out "$venv/wheels"
-}
-
-install() {
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$venv"/wheels/*.whl
-}
-
-profdata=$(find "$(rustc --print sysroot)" -name llvm-profdata -type f | head -n 1)
-if [ -z "$profdata" ]; then
-    say "not profile-guided: llvm-profdata is missing (rustup component add llvm-tools)"
-    FERRIO_BUILD="dist" build plain
-    install
-    exit
-fi
-
-say "an instrumented build, to learn from"
-rm -rf "$work/profiles"
-FERRIO_BUILD="instrumented" build instrumented "-Cprofile-generate=$work/profiles"
-install
-say "training (scripts/train.py)"
-"$venv/bin/python" -P scripts/train.py
-"$profdata" merge --output "$work/merged.profdata" "$work/profiles"
-say "the build that is kept"
-FERRIO_BUILD="dist, profile-guided" build guided "-Cprofile-use=$work/merged.profdata"
-install
+scripts/learn.sh "$venv" "$profile"
+rm -rf "$venv/wheels"
+flags='' build=dist
+[ ! -e "$profile" ] || flags=-Cprofile-use=$profile build="dist, profile-guided"
+echo "dist: the build that is kept"
+CARGO_TARGET_DIR=target/pgo/guided RUSTFLAGS=$flags FERRIO_BUILD=$build RUSTC_WRAPPER=$PWD/scripts/rustc_alike.sh \
+    "$venv/bin/maturin" build --quiet --profile dist --interpreter "$venv/bin/python" --out "$venv/wheels"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$venv"/wheels/*.whl

@@ -1,31 +1,28 @@
 #!/bin/sh
-# Installs the newest wheel of a folder into a clean environment, as a user would, and runs programs with it.
+# Installs a wheel, or the sdist, into a clean environment, as a user would, and runs programs with it.
 #
-#   scripts/try_wheel.sh PYTHON FOLDER
+#   scripts/try_wheel.sh PYTHON FILE
 #
-# The environment holds the wheel and nothing else, lives outside the checkout, and goes when this ends. Rust and the
-# C compiler are not looked at; the working directory has no ferrio of its own to import by mistake.
+# The environment holds ferrio and nothing else, lives outside the checkout, and goes when this ends. Of a wheel's trial Rust
+# and the C compiler are no part, nor is the network; the working directory has no ferrio of its own to import by mistake.
 set -eu
 python=$1
-folder=$(cd "$2" && pwd)
+file=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 examples=$(cd "$(dirname "$0")/../examples/python" && pwd)
 
-tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
-wheel=$(find "$folder" -name "ferrio-*-$tag-$tag-*.whl" -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
-if [ -z "$wheel" ]; then
-    echo "no wheel for $tag in $folder: make wheels PYTHON=$python" >&2
-    exit 1
-fi
-
+case $file in
+*.whl) offline=--no-index ;;
+*) offline= ;; # The sdist fetches maturin and crates.
+esac
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 "$python" -m venv "$place/venv"
-"$place/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$wheel"
 cd "$place"
+"$place/venv/bin/python" -m pip install --quiet --disable-pip-version-check $offline --no-deps "$file"
 
 say() { echo "try_wheel: $*"; }
 bin=$place/venv/bin
-say "$(basename "$wheel"), $(du -k "$wheel" | cut -f1) KiB"
+say "$(basename "$file") on $("$python" --version)"
 "$bin/python" - "$place/venv" <<'PYTHON'
 import sys
 import ferrio

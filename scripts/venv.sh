@@ -5,6 +5,7 @@
 #   scripts/venv.sh PYTHON VENV dev       debug build, editable
 #   scripts/venv.sh PYTHON VENV asan      the release build with AddressSanitizer in the extension (scripts/sanitize.sh)
 #   scripts/venv.sh PYTHON VENV dist      ferrio as it is published (scripts/dist.sh), and installed; the wheel stays in VENV/wheels
+#   scripts/venv.sh PYTHON VENV wheels    what scripts/wheels.py builds with (scripts/requirements-wheels.txt); without ferrio
 #   scripts/venv.sh PYTHON VENV peers     the loops that benchmarks compare with (benches/requirements*.txt)
 #   scripts/venv.sh PYTHON VENV demo      the extra "demo" of pyproject.toml; ferrio is left alone
 #   scripts/venv.sh PYTHON VENV examples  what examples/ needs (examples/requirements.txt); ferrio is left alone
@@ -18,16 +19,16 @@ PYTHON=$1 venv=$2 mode=$3
 export PYTHON
 
 case $mode in
-tools | ecosystem | docs | demo | examples | peers) scripts/require.sh python ;;
+tools | ecosystem | docs | demo | examples | peers | wheels) scripts/require.sh python ;;
 *) scripts/require.sh cargo cc python ;;
 esac
 
 sum() { cat "$@" | cksum; }
 
 sources() {
-    find crates python Cargo.toml Cargo.lock pyproject.toml scripts/dist.sh scripts/train.py -type f \
+    find crates python Cargo.toml Cargo.lock pyproject.toml scripts/dist.sh scripts/learn.sh scripts/train.py -type f \
         \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.py' -o -name '*.pyi' -o -name py.typed \
-        -o -name '*.[ch]' -o -name '*.md' -o -name dist.sh \) \
+        -o -name '*.[ch]' -o -name '*.md' -o -name '*.sh' \) \
         -exec cksum {} + | sort | cksum
 }
 
@@ -58,6 +59,10 @@ fi
 case $mode in
 tools)
     requirements tools scripts/requirements.txt
+    exit
+    ;;
+wheels)
+    requirements wheels scripts/requirements-wheels.txt
     exit
     ;;
 docs)
@@ -92,6 +97,8 @@ requirements tests tests/requirements.txt 'maturin>=1.9,<2'
 same ferrio "$mode $(sources)" && exit
 
 bin=$(cd "$venv/bin" && pwd)
+# Tests and profilers ask for symbols, which wheels leave out. Of scripts/build_backend.py maturin need not warn.
+export MATURIN_STRIP=false MATURIN_NO_MISSING_BUILD_BACKEND_WARNING=1
 rm -f "$venv/.state-ferrio"
 if [ "$mode" = dev ]; then
     echo "venv: building ferrio (debug, editable) for $venv"

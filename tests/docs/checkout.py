@@ -5,7 +5,7 @@ is for `session.py` to run. Must not grow a kind that checks nothing.
 
   make TARGET       the target exists, make can say what it would run, and .ci/run runs those of IN_CI: run here,
                     tests would run themselves. The recipes of SHORT are run by a test of their own.
-  pip install .     needs the compiler: `make venv` builds the same wheel with the same back end, for all tests here.
+  pip install .     needs the compiler: `make venv` builds the same wheel with maturin, too, for all tests here.
   pip install NAME  no network in tests: NAME has to be in a list of requirements that the tests install from.
   systemctl, journalctl, sudo   no service manager in tests: the page's unit file is read and its command checked.
 """
@@ -57,7 +57,8 @@ def verify_make(words: list[str], environment: dict[str, str]) -> None:
 def verify_install(names: list[str]) -> None:
     if names == ["."]:
         script, project = (ROOT / "scripts/venv.sh").read_text(), tomllib.loads((ROOT / "pyproject.toml").read_text())
-        assert project["build-system"]["build-backend"] == "maturin", "pip builds with another back end"
+        assert project["build-system"]["build-backend"] == "build_backend", "pip builds with another back end"
+        assert "return getattr(maturin, name)" in (ROOT / "scripts/build_backend.py").read_text(), "it is not maturin's"
         assert '/maturin" build' in script, "make venv no longer builds the wheel as pip does"
         return
     listed = "\n".join((ROOT / file).read_text() for file in REQUIREMENTS if (ROOT / file).exists())

@@ -69,7 +69,7 @@ mod waiters;
 
 use pyo3::prelude::*;
 
-/// How this was built, for reports; scripts/dist.sh names its builds.
+/// How this was built, for reports; scripts/dist.sh and scripts/wheels.py name their builds.
 const BUILD: &str = match option_env!("FERRIO_BUILD") {
     Some(build) => build,
     None if cfg!(debug_assertions) => "debug",
