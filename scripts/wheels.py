@@ -22,6 +22,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from foreign_profile import translated
+
 TAGS = {
     "x86_64-unknown-linux-gnu": "manylinux2014",
     "aarch64-unknown-linux-gnu": "manylinux2014",
@@ -94,8 +96,7 @@ def fetch(target: str) -> None:
 def learn(version: str, python: str) -> Path | None:
     """The profile of an interpreter, made in an environment of its own; None where scripts/learn.sh cannot."""
     venv, profile = WORK / f"venv-{version}", WORK / f"{version}.profdata"
-    if not venv.exists():
-        run(python, "-m", "venv", venv)
+    run(python, "-m", "venv", "--clear", venv)
     here = output(BIN / "maturin", "--version").split()[1]
     run(venv / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"maturin=={here}")
     run(SCRIPTS / "learn.sh", venv, profile)
@@ -107,9 +108,10 @@ def build(version: str, target: str, here: str, profiles: dict[str, Path]) -> Pa
     if profiles:
         nearest = min(profiles, key=lambda known: abs(minor(known) - minor(version)))
         own = nearest == version and target == here
+        profile = profiles[nearest] if target == here else translated(profiles[nearest], here, target)
         environment |= {
             "FERRIO_BUILD": "dist, profile-guided" if own else f"dist, guided by a profile of {nearest} on {here}",
-            "RUSTFLAGS": f"-Cprofile-use={profiles[nearest]}",
+            "RUSTFLAGS": f"-Cprofile-use={profile}",
             "RUSTC_WRAPPER": str(SCRIPTS / "rustc_alike.sh"),
         }
     print(f"wheels: CPython {version}, {target}: {environment['FERRIO_BUILD']}", flush=True)
@@ -152,3 +154,5 @@ if __name__ == "__main__":
         main()
     except subprocess.CalledProcessError as error:
         sys.exit(f"wheels: {error.cmd[0]} failed")
+    except FileNotFoundError as error:
+        sys.exit(f"wheels: {error.filename} is not there")
