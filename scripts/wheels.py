@@ -115,7 +115,7 @@ def build(version: str, target: str, here: str, profiles: dict[str, Path]) -> Pa
             "RUSTC_WRAPPER": str(SCRIPTS / "rustc_alike.sh"),
         }
     print(f"wheels: CPython {version}, {target}: {environment['FERRIO_BUILD']}", flush=True)
-    options = ["--profile", "dist", "--target", target, "--interpreter", f"python{version}"]
+    options = ["--quiet", "--profile", "dist", "--target", target, "--interpreter", f"python{version}"]
     # Zig has a part of macOS's system library; macOS has the whole.
     linker = [] if target == here and "darwin" in target else ["--zig"]
     return make("build", *options, "--compatibility", TAGS[target], *linker, **environment)
@@ -124,7 +124,7 @@ def build(version: str, target: str, here: str, profiles: dict[str, Path]) -> Pa
 def make(what: str, *options: str, **environment: str) -> Path:
     """What maturin makes, moved to DIST."""
     shutil.rmtree(MADE, ignore_errors=True)
-    run(BIN / "maturin", what, "--quiet", *options, "--out", MADE, **environment)
+    run(BIN / "maturin", what, *options, "--out", MADE, **environment)
     (made,) = MADE.iterdir()
     DIST.mkdir(exist_ok=True)
     print(f"wheels: {DIST / made.name}, {made.stat().st_size // 1024} KiB", flush=True)
