@@ -35,6 +35,18 @@ say "ferrio doctor: all well"
 "$bin/python" "$examples/tcp_echo.py" >"$place/stock.txt"
 cmp "$place/ferrio.txt" "$place/stock.txt"
 say "examples/python/tcp_echo.py: the same on ferrio and on stock asyncio"
+# Before 3.14 CPython ends such a thread by glibc's means, which need the system's own unwinder.
+"$bin/python" - <<'PYTHON'
+import threading
+import time
+import ferrio
+loop = ferrio.new_event_loop()
+threading.Thread(target=loop.run_forever, daemon=True).start()
+while not loop.is_running():
+    time.sleep(0.001)
+loop.call_soon_threadsafe(int)
+PYTHON
+say "the interpreter ends with a loop left running in a thread"
 "$bin/ferrio" bench --list >"$place/rows.txt"
 grep -q call_soon "$place/rows.txt"
 say "ferrio bench knows $(wc -l <"$place/rows.txt") rows"

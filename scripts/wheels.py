@@ -23,6 +23,7 @@ import tomllib
 from pathlib import Path
 
 from foreign_profile import translated
+from system_unwinder import stand_in
 
 TAGS = {
     "x86_64-unknown-linux-gnu": "manylinux2014",
@@ -65,7 +66,7 @@ def wheels(targets: list[str], pythons: dict[str, str | None]) -> None:
         for target in targets:
             wheel = build(version, target, here, profiles)
             if "linux" in target:
-                run(BIN / "auditwheel", "show", wheel)
+                audit(wheel, target)
             if path and target == here:
                 try_it(path, wheel)
 
@@ -104,21 +105,31 @@ def learn(version: str, python: str) -> Path | None:
 
 
 def build(version: str, target: str, here: str, profiles: dict[str, Path]) -> Path:
-    environment = {"CARGO_TARGET_DIR": "target/wheels", "FERRIO_BUILD": "dist"}
+    environment, flags = {"CARGO_TARGET_DIR": "target/wheels", "FERRIO_BUILD": "dist"}, []
+    if target.endswith("-gnu"):
+        flags.append(f"-Clink-arg={stand_in(target, WORK / target)}")
     if profiles:
         nearest = min(profiles, key=lambda known: abs(minor(known) - minor(version)))
         own = nearest == version and target == here
         profile = profiles[nearest] if target == here else translated(profiles[nearest], here, target)
         environment |= {
             "FERRIO_BUILD": "dist, profile-guided" if own else f"dist, guided by a profile of {nearest} on {here}",
-            "RUSTFLAGS": f"-Cprofile-use={profile}",
             "RUSTC_WRAPPER": str(SCRIPTS / "rustc_alike.sh"),
         }
+        flags.append(f"-Cprofile-use={profile}")
     print(f"wheels: CPython {version}, {target}: {environment['FERRIO_BUILD']}", flush=True)
     options = ["--quiet", "--profile", "dist", "--target", target, "--interpreter", f"python{version}"]
     # Zig has a part of macOS's system library; macOS has the whole.
     linker = [] if target == here and "darwin" in target else ["--zig"]
-    return make("build", *options, "--compatibility", TAGS[target], *linker, **environment)
+    return make("build", *options, "--compatibility", TAGS[target], *linker, **environment, RUSTFLAGS=" ".join(flags))
+
+
+def audit(wheel: Path, target: str) -> None:
+    """Whether the wheel runs where its name says, and unwinds as that system does."""
+    report = output(BIN / "auditwheel", "show", wheel)
+    tag = wheel.stem.rsplit("-", 1)[1].rsplit(".", 1)[-1]
+    if f'"{tag}"' not in report or target.endswith("-gnu") != ("libgcc_s.so.1" in report):
+        sys.exit(f"wheels: {wheel.name} is not what it says:\n{report}")
 
 
 def make(what: str, *options: str, **environment: str) -> Path:
