@@ -358,8 +358,8 @@ def log_shielded(inner: asyncio.Future[Any]) -> None:
 
 def awaited_by(awaited: list[Any], awaiting: list[asyncio.Task[Any]]) -> frozenset[Any] | None:
     """Who awaits one of these futures: as native code knows, and as asyncio's own code has noted."""
-    stock = [] if _stock_awaited_by is None else [each for each in awaited if isinstance(each, _Future)]
-    return frozenset(awaiting).union(*(_stock_awaited_by.__get__(each) or () for each in stock)) or None
+    noted = (_stock_awaited_by.__get__(each) or () for each in awaited if isinstance(each, _Future))
+    return frozenset(awaiting).union(*(noted if _compat.CALL_GRAPHS else ())) or None
 
 
 def child_failed(parent: Any, child: asyncio.Future[Any], error: BaseException) -> None:

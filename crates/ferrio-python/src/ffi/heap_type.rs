@@ -77,7 +77,7 @@ pub(crate) struct Place {
     /// The first base.
     base: AtomicPtr<ffi::PyTypeObject>,
     offset: AtomicIsize,
-    /// Where the base's `__slots__` lie in an instance (BASE_SLOTS).
+    /// Where the base's `__slots__` lie in an instance (`BASE_SLOTS`).
     inherited: OnceLock<Vec<isize>>,
     /// A subclass that instances were seen of, kept alive: most loops are of one.
     subclass: AtomicPtr<ffi::PyTypeObject>,
