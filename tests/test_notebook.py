@@ -112,7 +112,17 @@ def test_outside_a_loop_it_is_as_ever():
 
     notebook.enable()
     assert asyncio.run(owner()) == ferrio.run(owner()) == "ferrio"
-    assert asyncio.run(owner(), loop_factory=asyncio.SelectorEventLoop) == "asyncio"
+
+
+def test_a_loop_of_the_programs_own_stays_what_it_is():
+    from ferrio import notebook
+
+    class Theirs(asyncio.SelectorEventLoop):
+        __module__ = "theirs"
+
+    notebook.enable()
+    with pytest.warns(RuntimeWarning, match=r"theirs\..*Theirs, made here, is not ferrio's"):
+        assert asyncio.run(owner(), loop_factory=Theirs) == "theirs"
 
 
 def test_unloading_puts_everything_back():

@@ -94,6 +94,7 @@ LOOP: dict[str, str] = {
 # What the constructor of asyncio's loop sets and ferrio's own code reads or sets.
 LOOP_ATTRIBUTES = {
     "_closed",
+    "_coroutine_origin_tracking_enabled",
     "_csock",
     "_current_handle",
     "_debug",
