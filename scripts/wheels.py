@@ -116,7 +116,8 @@ def build(version: str, target: str, here: str, profiles: dict[str, Path]) -> Pa
             "FERRIO_BUILD": "dist, profile-guided" if own else f"dist, guided by a profile of {nearest} on {here}",
             "RUSTC_WRAPPER": str(SCRIPTS / "rustc_alike.sh"),
         }
-        flags.append(f"-Cprofile-use={profile}")
+        # Of 21,000 functions in a profile 76 are compiled otherwise for aarch64: each would be a warning.
+        flags += [f"-Cprofile-use={profile}", "-Cllvm-args=-no-pgo-warn-mismatch"]
     print(f"wheels: CPython {version}, {target}: {environment['FERRIO_BUILD']}", flush=True)
     options = ["--quiet", "--profile", "dist", "--target", target, "--interpreter", f"python{version}"]
     # Zig has a part of macOS's system library; macOS has the whole.
