@@ -1,22 +1,21 @@
-"""What `ferrio run` costs: an empty program may take at most 60 ms more than python with asyncio imported.
+"""What `ferrio run` costs: an empty program may take at most three quarters more than python with asyncio imported.
 
-Both are started in turns, so that a busy moment meets both, and the medians are compared. What is taken is CPU time:
-nothing is waited for at the start, so on a free machine it is the time that passes, and on a busy one it still is the
-program's own. `pytest -s` shows the figures.
+Both are started in turns, so that a busy moment meets both, and the fastest starts are compared, as a ratio: processes
+that share a core's caches with others take up to twice the CPU time, and then both do. What is taken is CPU time:
+nothing is waited for at the start, so on a free machine it is the time that passes. `pytest -s` shows the figures.
 """
 
 import os
-import statistics
 import subprocess
 import sys
 
 from cli_commands import FERRIO, ferrio, variables
 
 ROUNDS = 15
-BOUND = 0.060
+BOUND = 1.75
 
 
-def test_an_empty_program_starts_at_most_60_ms_later(tmp_path):
+def test_an_empty_program_takes_little_longer_to_start(tmp_path):
     program = tmp_path / "empty.py"
     program.write_text("import asyncio\n")
     commands = {"python": [sys.executable, str(program)], "ferrio run": [*FERRIO, "run", str(program)]}
@@ -24,9 +23,9 @@ def test_an_empty_program_starts_at_most_60_ms_later(tmp_path):
     for _ in range(ROUNDS):
         for name, command in commands.items():
             times[name].append(processor_time(command, tmp_path))
-    medians = {name: statistics.median(figures) for name, figures in times.items()}
-    print({name: f"{median * 1e3:.1f} ms" for name, median in medians.items()})
-    assert medians["ferrio run"] - medians["python"] < BOUND
+    fastest = {name: min(figures) for name, figures in times.items()}
+    print({name: f"{time * 1e3:.1f} ms" for name, time in fastest.items()})
+    assert fastest["ferrio run"] < BOUND * fastest["python"]
 
 
 def processor_time(command, cwd):
