@@ -242,7 +242,9 @@ def test_tls_to_a_server_without(run, client_tls):
     async def case():
         async with served(None, client_tls) as (_, session):
             url = str(session._base_url).replace("http:", "https:")
-            async with aiohttp.ClientSession() as other:
+            # Not aiodns, whose library closes its descriptors on a thread of its own, some time later.
+            plain = aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver())
+            async with aiohttp.ClientSession(connector=plain) as other:
                 with pytest.raises(aiohttp.ClientConnectorSSLError):
                     await other.get(url, ssl=client_tls)
 
