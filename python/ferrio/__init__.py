@@ -15,6 +15,7 @@ PYTEST_DONT_REWRITE: pytest looks for this word, or warns of a package with a pl
 """
 
 import asyncio
+import os
 import sys
 
 # Exactly asyncio.__all__ of the Python that runs.
@@ -138,5 +139,9 @@ if _compat.UNLISTED:
 
 
 show_native_tasks()
+if os.environ.get("FERRIO_INSPECTABLE"):
+    from . import inspectable
+
+    inspectable.make_inspectable()
 # Whoever deletes the package from sys.modules and imports it anew gets this one again.
 _ferrio._package = sys.modules[__name__]

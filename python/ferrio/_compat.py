@@ -54,6 +54,8 @@ SHOWS_COMMAND_LINES = _13
 
 # asyncio.capture_call_graph() and its like show who awaits a future.
 CALL_GRAPHS = _14
+# Tasks are on a list that tools read in the memory of the process.
+TASKS_ARE_LINKED = _14
 # `__main__` has annotations only where it is asked for them.
 LAZY_ANNOTATIONS = _14
 # When a file's code has ended, its name goes before an exception is reported, and where it exits, too.

@@ -49,6 +49,7 @@ __all__ = [
     "_count_signals",
     "_record_holders",
     "_signals_counted",
+    "_task_layout",
     "_tasks",
     "create_task",
     "direct_tls",
@@ -89,6 +90,7 @@ def rust_sleep(delay: float) -> asyncio.Future[None]:
     """Sleep for `delay` seconds in Rust."""
 
 def _tasks() -> list[Task[Any]]: ...  # that are alive, of any loop
+def _task_layout() -> dict[str, int] | None: ...  # where tools find what, if tasks are on that list
 def _awaited_by(future: asyncio.Future[Any]) -> frozenset[asyncio.Task[Any]] | None: ...
 def _record_holders(on: bool) -> None: ...
 def _count_signals() -> None: ...
@@ -176,6 +178,7 @@ class TaskGroup:
     _on_completed_fut: asyncio.Future[bool] | None
     _open: bool
     _exiting: bool
+    _parent_task: asyncio.Task[Any] | None
 
     @property
     def _tasks(self) -> set[asyncio.Task[Any]]: ...

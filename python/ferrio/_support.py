@@ -6,6 +6,7 @@ where a private name of asyncio's is used: its published types leave those out.
 
 from __future__ import annotations
 
+import _asyncio
 import asyncio
 import collections
 import contextvars
@@ -356,10 +357,35 @@ def log_shielded(inner: asyncio.Future[Any]) -> None:
     inner.add_done_callback(callback)
 
 
-def awaited_by(awaited: list[Any], awaiting: list[asyncio.Task[Any]]) -> frozenset[Any] | None:
-    """Who awaits one of these futures: as native code knows, and as asyncio's own code has noted."""
-    noted = (_stock_awaited_by.__get__(each) or () for each in awaited if isinstance(each, _Future))
-    return frozenset(awaiting).union(*(noted if _compat.CALL_GRAPHS else ())) or None
+def awaited_by(awaited: asyncio.Future[Any], awaiting: list[asyncio.Task[Any]]) -> frozenset[Any] | None:
+    """Who awaits a future: as native code knows, and as is noted in that future."""
+    noted = _stock_awaited_by.__get__(awaited) if _compat.CALL_GRAPHS else None
+    return frozenset(awaiting).union(noted or ()) or None
+
+
+class _Nobody:
+    """In the place of a loop: never runs anything."""
+
+    def get_debug(self) -> bool:
+        return False
+
+    def call_soon(self, *_: Any, **_names: Any) -> None:
+        pass
+
+
+def specimens() -> tuple[Any, Any, Any, Any, str]:
+    """Two tasks of asyncio's own and a future, to be looked at; the coroutine and the name of the first."""
+
+    async def nothing() -> None:
+        pass
+
+    nobody: Any = _Nobody()
+    coroutines, name = (nothing(), nothing()), "specimen"
+    first, second = (_asyncio.Task(each, loop=nobody, name=name) for each in coroutines)
+    for task, coroutine in zip((first, second), coroutines, strict=True):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # private, hence without types
+        coroutine.close()
+    return first, second, _asyncio.Future(loop=nobody), coroutines[0], name
 
 
 def child_failed(parent: Any, child: asyncio.Future[Any], error: BaseException) -> None:

@@ -38,7 +38,7 @@ class TaskGroup(_compat.CancelsGroup, _ferrio.TaskGroup):
     def __init__(self) -> None:
         self._entered = False
         self._aborting = False
-        self._parent_task: Task[Any] | None = None
+        self._parent_task = None
         self._parent_cancel_requested = False
         self._errors: list[BaseException] | None = []
         self._base_error: BaseException | None = None

@@ -6,7 +6,7 @@ per future is native. `run_coroutine_threadsafe` and `all_tasks` stay asyncio's:
 
 asyncio keeps weak references to tasks in one weak set; from Python 3.14 on, those of its own class are elsewhere, but
 the set is there for others. Native tasks are in a table of their own instead, which costs them a word. So the set's
-own store is replaced, once, by one that also iterates over the native ones.
+own store is replaced, once, by one that also iterates over the native ones; not where those are on asyncio's list, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import _compat, _ferrio
-from ._ferrio import Completions, Task, _tasks, create_task, ensure_future, gather, shield, sleep, wait
+from ._ferrio import Completions, Task, _task_layout, _tasks, create_task, ensure_future, gather, shield, sleep, wait
 
 __all__ = [
     "Task",
@@ -86,7 +86,9 @@ class _WithNativeTasks(set[Any]):
 
 
 def show_native_tasks() -> None:
-    """Let `asyncio.all_tasks()` see native tasks. Harmless when done before."""
+    """Let `asyncio.all_tasks()` see native tasks, unless they are on its list. Harmless when done before."""
+    if _task_layout():
+        return
     for registered in _compat.task_sets():
         if not isinstance(registered.data, _WithNativeTasks):
             registered.data = _WithNativeTasks(registered.data)

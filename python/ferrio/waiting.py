@@ -171,6 +171,8 @@ def _what(chain: tuple[Any, ...], since: float | None, awaited: Any) -> _What:
 def _of_chain(chain: tuple[Any, ...], since: float | None) -> _What | None:
     for thing in chain[_below(chain) :]:
         frame = _frame(thing)
+        if frame is not None and frame.f_globals.get("__name__") == "ferrio.inspectable":
+            continue  # what is in it says more
         name = attempt(qualified_name, thing, otherwise="") if frame is None else frame.f_code.co_qualname
         kind = KINDS.get(name) or (_socket if ".sock_" in name else None)
         if kind is not None:

@@ -211,6 +211,33 @@ loop = asyncio.get_event_loop(); print(loop.run_until_complete(kind()), loop.get
 """
 
 
+FRAMED = """
+import asyncio, inspect
+
+async def main():
+    print(*(inspect.iscoroutine(each) for each in (asyncio.sleep(0), asyncio.Queue().get(), asyncio.Lock().acquire())))
+    print(*(each.__qualname__ for each in (asyncio.sleep, asyncio.wait_for, asyncio.Queue.get, asyncio.Lock.acquire)))
+    condition = asyncio.Condition()
+    async with asyncio.Lock(), condition:
+        print(await asyncio.wait_for(asyncio.sleep(0, "slept"), 60), await condition.wait_for(lambda: True))
+
+asyncio.run(main())
+"""
+
+
+def test_native_coroutines_have_frames_where_asked_for(tmp_path):
+    (tmp_path / "program.py").write_text(FRAMED)
+    flags = "-W", "ignore"
+    expected = result(execute([*PYTHON, *flags, "program.py"], cwd=tmp_path))
+    assert expected[0] == 0 and expected[1].startswith("True True True\nsleep wait_for Queue.get Lock.acquire\n")
+    command = [PYTHON[0], *flags, "-m", "ferrio", "run"]
+    assert result(execute([*command, "--inspectable", "program.py"], cwd=tmp_path)) == expected
+    assert result(execute([*command, "program.py"], cwd=tmp_path, FERRIO_INSPECTABLE="1")) == expected
+    assert result(execute([*command, "program.py"], cwd=tmp_path)) != expected
+    starter = "import subprocess, sys; subprocess.run([sys.executable, '-W', 'ignore', 'program.py'], check=True)"
+    assert result(execute([*command, "--inspectable", "-c", starter], cwd=tmp_path)) == expected
+
+
 @pytest.mark.parametrize("debug", [(), ("--debug",)])
 def test_asyncio_makes_ferrios_loops(write, tmp_path, debug):
     done = ferrio("run", *debug, write(LOOPS), cwd=tmp_path)

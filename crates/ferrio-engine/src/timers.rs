@@ -68,6 +68,7 @@ impl<T: Timed> Timers<T> {
 
     /// The deadline of the first item that is not cancelled; cancelled ones before it are dropped.
     #[must_use]
+    #[inline]
     pub fn next_deadline(&self) -> Option<Time> {
         loop {
             let mut heap = self.heap.borrow_mut();
@@ -83,6 +84,7 @@ impl<T: Timed> Timers<T> {
     }
 
     /// Takes the first item whose deadline is not after `now`.
+    #[inline]
     pub fn pop_due(&self, now: Time) -> Option<T> {
         loop {
             let mut heap = self.heap.borrow_mut();

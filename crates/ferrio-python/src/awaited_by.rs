@@ -1,8 +1,10 @@
-//! Who awaits a future: what `asyncio.capture_call_graph()` and its like ask from Python 3.14 on.
+//! Who awaits a future: what `asyncio.capture_call_graph()` and its like ask from Python 3.14 on, and tools from outside.
 //!
 //! asyncio writes it into each future that a task begins to await, and takes it out again. Ours know their waiters anyway,
-//! so nothing is kept: it is read off them when somebody asks. Who awaits something that waits for several futures,
-//! such as what `gather()` returns, awaits those. What asyncio's own code has written into a future of ours counts, too.
+//! so of a future nothing is kept: it is read off them when somebody asks. Of a task it is written, too, since tools read
+//! it in its memory (`ffi::task_struct`). Who awaits something that waits for several futures, such as what `gather()`
+//! returns, awaits those: the task that was the current one then; in releases where asyncio does not say so, whoever awaits
+//! what is returned. What asyncio's own code has written into a future of ours counts, too.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -10,26 +12,54 @@ use pyo3::types::PyString;
 
 use crate::children::{self, ChildDone};
 use crate::compat;
-use crate::ffi::heap_type::try_state;
-use crate::futures::outcome_of;
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::task_struct;
+use crate::futures::{Future, outcome_of};
 use crate::step::Wakeup;
 use crate::support;
+use crate::tasks::Task;
 use crate::waiters::Waiter;
 
 /// `task` begins to await `future`, which may be asyncio's own.
+#[inline]
 pub(crate) fn note(future: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
-    tell(future, task, intern!(future.py(), "future_add_to_awaited_by"))
+    match kind(future) {
+        Kind::Silent => Ok(()),
+        Kind::Task => task_struct::add_awaiter(future, task),
+        Kind::Foreign => tell(future, task, intern!(future.py(), "future_add_to_awaited_by")),
+    }
 }
 
 /// `task` awaits `future` no longer.
 pub(crate) fn forget(future: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
-    tell(future, task, intern!(future.py(), "future_discard_from_awaited_by"))
+    match kind(future) {
+        Kind::Silent => Ok(()),
+        Kind::Task => task_struct::discard_awaiter(future, task),
+        Kind::Foreign => tell(future, task, intern!(future.py(), "future_discard_from_awaited_by")),
+    }
+}
+
+enum Kind {
+    /// A future of ours: its waiters know.
+    Silent,
+    Task,
+    Foreign,
+}
+
+#[inline]
+fn kind(future: &Bound<'_, PyAny>) -> Kind {
+    if !compat::CALL_GRAPHS || future.get_type_ptr() == Future::place().object() {
+        Kind::Silent
+    } else if try_state::<Task>(future).is_some() {
+        Kind::Task
+    } else if outcome_of(future).is_some() {
+        Kind::Silent
+    } else {
+        Kind::Foreign
+    }
 }
 
 fn tell(future: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, what: &Bound<'_, PyString>) -> PyResult<()> {
-    if !compat::CALL_GRAPHS || outcome_of(future).is_some() {
-        return Ok(());
-    }
     support::helper(future.py(), what)?.call1((future, task)).map(drop)
 }
 
@@ -51,15 +81,15 @@ pub(crate) fn attribute(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
             match waiter {
                 Sees::Task(task) => tasks.push(task),
                 Sees::Parent(parent) => {
-                    let (awaited, owner) = children::awaited(&parent, &next)?;
-                    tasks.extend(owner);
+                    tasks.extend(children::awaiter(&parent, &next)?);
                     // One that stands between two futures is a waiter of both.
-                    futures.extend(awaited.filter(|awaited| !futures.iter().any(|known| known.is(awaited))));
+                    let outer = children::outer(&parent)?;
+                    futures.extend(outer.filter(|outer| !futures.iter().any(|known| known.is(outer))));
                 }
             }
         }
     }
-    support::helper(py, intern!(py, "awaited_by"))?.call1((futures, tasks)).map(Bound::unbind)
+    support::helper(py, intern!(py, "awaited_by"))?.call1((future, tasks)).map(Bound::unbind)
 }
 
 /// A waiter, as far as it stands for a task.

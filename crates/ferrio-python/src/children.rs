@@ -18,9 +18,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use crate::awaited_by;
+use crate::base_events::BaseLoop;
+use crate::compat;
 use crate::completions::Completions;
 use crate::exceptions::leaves_the_loop;
 use crate::ffi::call::copy_context;
+use crate::ffi::current;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
@@ -50,18 +54,24 @@ pub(crate) trait Parent: Io {
     /// What asyncio calls the callback.
     fn callback_name(&self) -> &'static str;
 
-    /// The future by which somebody awaits `child`, or the task that does without.
-    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, child: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>>;
-}
+    /// Whether who awaits this awaits `child`, too.
+    fn awaits(&self, _: &Bound<'_, PyAny>) -> bool {
+        true
+    }
 
-/// A future, a task.
-pub(crate) type Awaited<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>);
+    /// What is awaited in the place of the children, if that is a future.
+    fn outer<'py>(&self, _: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        None
+    }
+}
 
 /// What a parent knows of its children.
 #[derive(Default)]
 pub(crate) struct Due {
     /// Those whose turn comes, in order.
     children: RefCell<VecDeque<Ref>>,
+    /// The task that awaits the children, for those who ask who does.
+    pub(crate) awaiter: Slot,
     /// How many of ours are not done. A child may be counted at once only while there are: the last one to be done is
     /// told at its turn, and with it what all of them mean.
     pending: Cell<usize>,
@@ -77,13 +87,23 @@ impl Due {
         self.pending.set(self.pending.get().saturating_sub(1));
     }
 
+    /// The current task awaits the children, if there is one: asyncio says so where it has call graphs.
+    pub(crate) fn await_by_current(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        if compat::CALL_GRAPHS && try_state::<BaseLoop>(event_loop).is_some_and(BaseLoop::runs) {
+            drop(self.awaiter.replace(current::running(event_loop)?.map(Ref::from)));
+        }
+        Ok(())
+    }
+
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.raw(self.awaiter.as_ptr());
         if let Ok(due) = self.children.try_borrow() {
             due.iter().for_each(|child| visitor.raw(child.as_ptr()));
         }
     }
 
     pub(crate) fn clear(&self) {
+        drop(self.awaiter.take());
         drop(self.children.take());
     }
 }
@@ -107,12 +127,25 @@ macro_rules! dispatch {
     };
 }
 
-/// See `Parent::awaited`.
-pub(crate) fn awaited<'py>(parent: &Bound<'py, PyAny>, child: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
-    dispatch!(parent, state => state.awaited(parent, child))
+/// The task that awaits `child` by `parent`.
+pub(crate) fn awaiter<'py>(
+    parent: &Bound<'py, PyAny>,
+    child: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    dispatch!(parent, state => Ok(awaiter_by(state, child)))
+}
+
+fn awaiter_by<'py>(state: &impl Parent, child: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    state.due().awaiter.bind(child.py()).filter(|_| state.awaits(child))
+}
+
+/// See `Parent::outer`; nothing where the awaiter is known without it.
+pub(crate) fn outer<'py>(parent: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if compat::CALL_GRAPHS { Ok(None) } else { dispatch!(parent, state => Ok(state.outer(parent))) }
 }
 
 /// `child`, of which `parent` is a waiter, is done.
+#[inline]
 pub(crate) fn done(
     parent: &Bound<'_, PyAny>,
     child: &Bound<'_, PyAny>,
@@ -163,14 +196,28 @@ pub(crate) fn watch(parent: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyRe
             outcome.add_parent(parent);
             dispatch!(parent, state => {
                 state.due().pending.set(state.due().pending.get() + 1);
-                Ok(())
+                noted(state, child)
             })
         }
         _ => {
             let callback = ChildDone::create(parent)?;
-            child.call_method1(intern!(child.py(), "add_done_callback"), (callback,)).map(drop)
+            child.call_method1(intern!(child.py(), "add_done_callback"), (callback,))?;
+            dispatch!(parent, state => noted(state, child))
         }
     }
+}
+
+/// It is known who awaits `child` from now on.
+fn noted(state: &impl Parent, child: &Bound<'_, PyAny>) -> PyResult<()> {
+    if state.due().awaiter.is_empty() {
+        return Ok(());
+    }
+    awaiter_by(state, child).map_or(Ok(()), |awaiter| awaited_by::note(child, &awaiter))
+}
+
+/// Whoever awaited `child` by a parent does not do so any more.
+pub(crate) fn forgotten(state: &impl Parent, child: &Bound<'_, PyAny>) -> PyResult<()> {
+    awaiter_by(state, child).map_or(Ok(()), |awaiter| awaited_by::forget(child, &awaiter))
 }
 
 /// As `watch`; with the one callback kept in `callback`, by which futures that are not ours are let go of again.
@@ -182,7 +229,8 @@ pub(crate) fn watch_by(parent: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>, call
         callback.set(ChildDone::create(parent)?);
     }
     let py = child.py();
-    child.call_method1(intern!(py, "add_done_callback"), (callback.bind(py),)).map(drop)
+    child.call_method1(intern!(py, "add_done_callback"), (callback.bind(py),))?;
+    dispatch!(parent, state => noted(state, child))
 }
 
 /// Undoes `watch_by`. A child that is done may have its turn still.
@@ -201,7 +249,7 @@ pub(crate) fn unwatch(
     } else if let Some(callback) = callback {
         child.call_method1(intern!(child.py(), "remove_done_callback"), (callback,))?;
     }
-    Ok(())
+    dispatch!(parent, state => forgotten(state, child))
 }
 
 /// What a parent is as a callback.
@@ -237,7 +285,7 @@ impl Called for ChildDone {
     fn call(&self, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
         let child = arguments.get_item(0)?;
         let Some(parent) = self.parent.bind(child.py()) else { return Ok(()) };
-        dispatch!(&parent, state => state.told(&parent, &child))
+        dispatch!(&parent, state => forgotten(state, &child).and(state.told(&parent, &child)))
     }
 }
 

@@ -20,7 +20,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
-use crate::children::{Awaited, Due, Parent, turn, unwatch, watch_by};
+use crate::children::{Due, Parent, turn, unwatch, watch_by};
 use crate::compat;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
@@ -47,8 +47,6 @@ pub(crate) struct Completions {
     timer: Slot,
     /// The callback of futures that are not ours.
     callback: Slot,
-    /// Whose it is, where Python wants to know.
-    task: Slot,
     due: Due,
     weak: WeakReferences,
 }
@@ -66,7 +64,6 @@ impl Default for Completions {
             ledger: Ledger::default(),
             timer: Slot::default(),
             callback: Slot::default(),
-            task: Slot::default(),
             due: Due::default(),
             weak: WeakReferences::default(),
         }
@@ -198,7 +195,7 @@ impl Constructed for Completions {
         _: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
         let (todo, task): (Bound<'_, PySet>, Option<Bound<'_, PyAny>>) = args.extract()?;
-        drop(self.task.replace(task.map(Ref::from)));
+        drop(self.due.awaiter.replace(task.map(Ref::from)));
         self.left.set(todo.len());
         self.todo.set(todo.clone());
         // A copy: what is watched may be done at once, and then leaves the set.
@@ -253,10 +250,6 @@ impl Parent for Completions {
             "as_completed.<locals>._on_completion"
         }
     }
-
-    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
-        Ok((None, self.task.bind(this.py())))
-    }
 }
 
 impl Io for Completions {
@@ -293,7 +286,7 @@ impl Native for Completions {
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback, &self.task] {
+        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback] {
             visitor.raw(slot.as_ptr());
         }
         if let Ok(ready) = self.ready.try_borrow() {
@@ -304,7 +297,7 @@ impl Native for Completions {
     }
 
     fn clear(&self) {
-        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback, &self.task] {
+        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback] {
             drop(slot.take());
         }
         drop(self.ready.take());

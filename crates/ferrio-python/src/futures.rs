@@ -332,6 +332,7 @@ pub(crate) fn outcome_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome
 }
 
 /// The outcome of an object of exactly one of our types, whose methods are then ours.
+#[inline]
 pub(crate) fn exact_outcome<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
     let class = object.get_type_ptr();
     if class == Future::place().object() {

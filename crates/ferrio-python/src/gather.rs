@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::children::{Awaited, Due, Parent, turn, watch};
+use crate::children::{Due, Parent, forgotten, turn, watch};
 use crate::exceptions::cancelled_error;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
@@ -61,6 +61,7 @@ pub(crate) fn gather<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
         (Err(error), Some(state)) => {
             // Nobody gets it: its children end as they like.
             state.outcome.cancel(&this, None)?;
+            state.is_over(py)?;
             Err(error)
         }
         (gathered, _) => gathered.map(|()| this),
@@ -175,6 +176,7 @@ impl Gathering {
             return_exceptions,
             cancel_requested: Cell::new(false),
         };
+        state.due.await_by_current(event_loop)?;
         alloc_tracked(event_loop.py(), state)
     }
 
@@ -201,17 +203,32 @@ impl Gathering {
         if self.cancel_requested.get()
             && let Some(last) = children.last()
         {
-            return self.outcome.fail(this, &cancellation_of(last)?);
+            return self.fail(this, &cancellation_of(last)?);
         }
-        self.outcome.finish(this, &PyList::new(py, results)?.into_any())
+        self.set_result(this, &PyList::new(py, results)?.into_any())
+    }
+
+    fn fail(&self, this: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.outcome.fail(this, exception)?;
+        self.is_over(this.py())
+    }
+
+    /// Nobody awaits the children by this any more, of which some may go on.
+    fn is_over(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.due.awaiter.is_empty() && self.finished.get() < self.different.get() {
+            self.all(py).iter().try_for_each(|child| forgotten(self, child))?;
+        }
+        drop(self.due.awaiter.take());
+        Ok(())
     }
 
     fn set_result(&self, this: &Bound<'_, PyAny>, result: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.outcome.finish(this, result)
+        self.outcome.finish(this, result)?;
+        self.is_over(this.py())
     }
 
     fn set_exception(&self, this: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.outcome.fail(this, exception)
+        self.fail(this, exception)
     }
 
     fn children_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -241,10 +258,10 @@ impl Parent for Gathering {
         }
         if !self.return_exceptions {
             if cancelled {
-                return self.outcome.fail(this, &cancellation_of(child)?);
+                return self.fail(this, &cancellation_of(child)?);
             }
             if let Some(error) = error {
-                return self.outcome.fail(this, &error);
+                return self.fail(this, &error);
             }
         }
         if self.finished.get() == self.different.get() { self.finish(this) } else { Ok(()) }
@@ -258,8 +275,8 @@ impl Parent for Gathering {
         "gather.<locals>._done_callback"
     }
 
-    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
-        Ok((Some(this.clone()), None))
+    fn outer<'py>(&self, this: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        Some(this.clone())
     }
 }
 

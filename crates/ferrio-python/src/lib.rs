@@ -85,6 +85,7 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     types::add_all(module)?;
     support::prepare(module.py())?;
+    support::find_task_struct(module.py())?;
     run::prepare(module.py())?;
     module.add_class::<announcing::Announcing>()?;
     module.add_class::<clients::Clients>()?;
@@ -93,6 +94,7 @@ fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(holders::record, module)?)?;
     module.add_function(wrap_pyfunction!(arrivals::count, module)?)?;
     module.add_function(wrap_pyfunction!(arrivals::counted, module)?)?;
+    module.add_function(wrap_pyfunction!(ffi::task_struct::as_dict, module)?)?;
     module.add_function(wrap_pyfunction!(resolver::literal_address, module)?)?;
     module.add_function(wrap_pyfunction!(rust_futures::rust_round_trip, module)?)?;
     module.add_function(wrap_pyfunction!(rust_futures::rust_sleep, module)?)?;

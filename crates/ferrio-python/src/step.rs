@@ -36,6 +36,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Called, called_slots};
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::task_struct;
 use crate::ffi::word::Word;
 use crate::futures::exact_outcome;
 use crate::outcome::direct;
@@ -180,7 +181,7 @@ fn step(
 fn end_with(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
     drop(task.error.take());
     drop(task.waits_for.take());
-    task.let_go();
+    task.leave(this);
     let value = raised::value(this.py(), &error);
     task.outcome.fail(this, &value).and(Err(error))
 }
@@ -206,7 +207,7 @@ pub(crate) fn run_and_handle(
         Ok(Sent::Returned(value)) => returned(task, this, &value),
         Err(error) => raised(task, this, error),
     };
-    task.let_go();
+    task.leave(this);
     result
 }
 
@@ -294,6 +295,9 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
     }
     if outcome.is_done() {
         return Ok(false);
+    }
+    if yielded.get_type_ptr() == Task::place().object() {
+        task_struct::add_awaiter(yielded, this)?;
     }
     outcome.add_task(this);
     note_since(task, &event_loop);

@@ -1,6 +1,7 @@
 //! The native side's way back into Python: cold paths whose text and wording are asyncio's, kept in `ferrio._support`.
 
 use pyo3::BoundObject;
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -12,7 +13,9 @@ use crate::compat;
 use crate::exceptions::{EXCEPTIONS, cancelled_class, leaves_the_loop};
 use crate::ffi::call::call_tuple;
 use crate::ffi::heap_type::try_state;
+use crate::ffi::number;
 use crate::ffi::raised;
+use crate::ffi::task_struct::Specimens;
 use crate::names::Names;
 
 static SUPPORT: Names = Names::of("ferrio._support");
@@ -22,6 +25,26 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     SUPPORT.known(py)?;
     EXCEPTIONS.known(py)?;
     cancelled_class(py).map(drop)
+}
+
+/// Sees how asyncio's own tasks lie in memory, so that tools find in ours what they look for. Where that cannot be told, they
+/// do not see our tasks, and `all_tasks()` is shown them another way (`ferrio.tasks`).
+pub(crate) fn find_task_struct(py: Python<'_>) -> PyResult<()> {
+    number::prepare(py);
+    if !compat::TASKS_ARE_LINKED {
+        return Ok(());
+    }
+    let specimens = helper(py, intern!(py, "specimens"))?.call0()?;
+    let (first, second, future, coroutine, name) = specimens.extract()?;
+    match (Specimens { first, second, future, coroutine, name }).examine() {
+        Err(error) if error.is_instance_of::<PyException>(py) => Ok(()),
+        result => result,
+    }
+}
+
+/// A task's name is a string, whatever it was given.
+pub(crate) fn task_name<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if name.is_exact_instance_of::<PyString>() { Ok(name.clone()) } else { Ok(name.str()?.into_any()) }
 }
 
 /// A name of `ferrio._support`.

@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySet};
 
-use crate::children::{Awaited, Due, Parent, turn, watch};
+use crate::children::{Due, Parent, turn, watch};
 use crate::compat;
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor};
@@ -117,6 +117,15 @@ impl TaskGroup {
         Ok(())
     }
 
+    fn parent_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.due.awaiter.object(this.py()))
+    }
+
+    fn set_parent_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        drop(self.due.awaiter.replace((!value.is_none()).then(|| value.clone().into())));
+        Ok(())
+    }
+
     fn open_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.open.get())
     }
@@ -173,10 +182,6 @@ impl Parent for TaskGroup {
     fn callback_name(&self) -> &'static str {
         "TaskGroup._on_task_done"
     }
-
-    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
-        Ok((None, this.getattr_opt(intern!(this.py(), "_parent_task"))?.filter(|task| !task.is_none())))
-    }
 }
 
 impl Io for TaskGroup {
@@ -209,6 +214,7 @@ impl Native for TaskGroup {
                 c"_on_completed_fut" => completed_attribute, set_completed_attribute;
                 c"_open" => open_attribute, set_open_attribute;
                 c"_exiting" => exiting_attribute, set_exiting_attribute;
+                c"_parent_task" => parent_attribute, set_parent_attribute;
             }
         }
     }

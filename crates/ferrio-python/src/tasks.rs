@@ -1,7 +1,11 @@
-//! `Task`: asyncio's, with a native state. A true subclass of asyncio's own, whose struct stays empty.
+//! `Task`: asyncio's, with a native state. A true subclass of asyncio's own, whose struct has what tools read in it, and
+//! nothing else.
 //!
 //! This file owns what a task is: its members, how one begins, how it is cancelled. How it runs is in `step`, what it
-//! has in common with futures in `outcome` and `futures`, which tasks there are in `registry`.
+//! has in common with futures in `outcome` and `futures`, which tasks there are in `registry`,
+//! what tools read in `task_struct`.
+//!
+//! Over 500 lines because the members of a task, each of a few lines, belong together.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -23,10 +27,12 @@ use crate::ffi::current;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::number::Number;
 use crate::ffi::object::{self, Constructed, Finalized, Shown};
 use crate::ffi::recursion::nested;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::registry::{self, Entry};
+use crate::ffi::task_struct;
 use crate::futures::{Shared, keywords, loop_or_current, never_retrieved, shared_members};
 use crate::outcome::{Outcome, last_words};
 use crate::sleep::Sleep;
@@ -42,7 +48,7 @@ pub(crate) struct Task {
     pub(crate) context: Slot,
     /// Empty as long as the name is made of the number.
     name: Slot,
-    number: Cell<u64>,
+    number: Number,
     /// What it waits for; also while its next step is queued.
     pub(crate) waits_for: Slot,
     /// Since which turn of its loop, while it waits.
@@ -94,6 +100,7 @@ impl Task {
         let judged = is_coroutine(coroutine);
         if !matches!(judged, Ok(true)) {
             // One that is initialised again, and wrongly, has nothing to run.
+            task_struct::forget_coroutine(this);
             drop(self.coroutine.take());
             judged?;
             return Err(PyTypeError::new_err(format!("a coroutine was expected, got {}", coroutine.repr()?)));
@@ -115,8 +122,9 @@ impl Task {
         self.number.set(registry::next_number());
         drop(self.name.take());
         if let Some(name) = options.name.filter(|name| !name.is_none()) {
-            self.rename(&name)?;
+            self.name.set(support::task_name(&name)?);
         }
+        self.show(this, coroutine)?;
         if options.eager && is_running(event_loop)? {
             return self.start_at_once(this, event_loop);
         }
@@ -129,7 +137,7 @@ impl Task {
         let py = this.py();
         let context = self.context_of(py);
         let before = current::swap(event_loop, Some(this))?;
-        self.entry.enlist(this);
+        self.list(this);
         let result = nested(c" while starting a task", || {
             in_context(&context, || step::run_and_handle(self, this, None))
         });
@@ -143,16 +151,36 @@ impl Task {
         } else {
             self.entry.delist();
             drop(self.coroutine.take());
+            task_struct::forget_coroutine(this);
         }
         result
     }
 
-    /// It is one of the tasks from now on, and kept where its loop does that.
-    fn enlist(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
+    /// Tells tools what they may read.
+    fn show(&self, this: &Bound<'_, PyAny>, coroutine: &Bound<'_, PyAny>) -> PyResult<()> {
+        let native = Some(coroutine).filter(|coroutine| !is_native_coroutine(coroutine));
+        let inner = native.and_then(|native| try_state::<WaitFor>(native)?.given(this.py()));
+        task_struct::fill(this, inner.as_ref().unwrap_or(coroutine), self.name.bind(this.py()), &self.number)
+    }
+
+    /// It is one of the tasks from now on: in our table and, where asyncio has one, on its list.
+    fn list(&self, this: &Bound<'_, PyAny>) {
+        task_struct::link(this);
         self.entry.enlist(this);
+    }
+
+    /// As `list`; it is kept, too, where its loop does that.
+    fn enlist(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
+        self.list(this);
         if try_state::<BaseLoop>(event_loop).is_some_and(|state| state.keeps_tasks.get()) {
             self.kept.set(this.clone());
         }
+    }
+
+    /// It is done: its loop keeps it no longer, and tools do not show it.
+    pub(crate) fn leave(&self, this: &Bound<'_, PyAny>) {
+        self.let_go();
+        task_struct::end(this);
     }
 
     /// Its loop keeps it no longer.
@@ -167,13 +195,6 @@ impl Task {
 
     pub(crate) fn context_of<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.context.bind(py).unwrap_or_else(|| py.None().into_bound(py))
-    }
-
-    fn rename(&self, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        let name =
-            if name.is_exact_instance_of::<PyString>() { name.clone() } else { name.str()?.into_any() };
-        self.name.set(name);
-        Ok(())
     }
 
     fn name_of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
@@ -249,8 +270,11 @@ impl Task {
         Ok(self.name_of(this.py()).map(Bound::unbind))
     }
 
-    fn set_name(&self, _: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.rename(name)
+    fn set_name(&self, this: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        let name = support::task_name(name)?;
+        task_struct::rename(this, &name);
+        self.name.set(name);
+        Ok(())
     }
 
     fn get_coro(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -271,6 +295,10 @@ impl Task {
         let [limit, file] = args.bind_keywords("print_stack", ["limit", "file"])?;
         let helper = support::helper(this.py(), intern!(this.py(), "task_print_stack"))?;
         Ok(helper.call1((this, limit, file))?.unbind())
+    }
+
+    fn is_lost(&self) -> bool {
+        self.outcome.is_pending() && self.log_destroy_pending.get()
     }
 
     /// Whoever made it can do nothing about it if it is destroyed.
@@ -350,17 +378,12 @@ impl Finalized for Task {
         // A report may keep it alive; that does not make it one of the tasks again.
         self.let_go();
         self.entry.delist();
+        task_struct::unlink(this);
         if self.is_lost() {
             let message = "Task was destroyed but it is pending!";
             last_words(this, &self.outcome, message, &[("task", Some(this.clone()))])?;
         }
         never_retrieved(this, &self.outcome)
-    }
-}
-
-impl Task {
-    fn is_lost(&self) -> bool {
-        self.outcome.is_pending() && self.log_destroy_pending.get()
     }
 }
 
@@ -370,6 +393,7 @@ impl Native for Task {
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
     const BASE_LISTS: bool = compat::TASKS_ARE_LINKED;
+    const HIDES: bool = compat::TASKS_ARE_LINKED;
     const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
     const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
 
@@ -427,11 +451,16 @@ impl Native for Task {
     }
 
     fn clear(&self) {
+        task_struct::unlink_owner(self);
         self.let_go();
         self.outcome.clear();
         for slot in [&self.coroutine, &self.context, &self.name, &self.waits_for, &self.error] {
             drop(slot.take());
         }
+    }
+
+    fn hidden(&self) -> *mut raw::PyObject {
+        self.number.as_object()
     }
 
     fn has_last_words(&self) -> bool {

@@ -18,8 +18,6 @@ use crate::ffi::coroutine::Coroutine;
 use crate::ffi::coroutine_method::CoroutineMethod;
 use crate::ffi::function::{Body, Function};
 use crate::ffi::heap_type::{Native, create, set_metaclass, type_object};
-use crate::ffi::instances::alloc_tracked;
-use crate::ffi::links;
 use crate::futures::{Future, FutureIterator};
 use crate::gather::{Gathering, ensure_future, gather};
 use crate::locks::wait::Wait;
@@ -89,9 +87,6 @@ impl<'py> Workshop<'_, 'py> {
         let abstract_class = self.module.py().import("abc")?.getattr("ABCMeta")?.cast_into()?;
         set_metaclass::<Future>(&abstract_class);
         set_metaclass::<Task>(&abstract_class);
-        if Task::BASE_LISTS {
-            links::find(&alloc_tracked(self.module.py(), Task::default())?, Task::place())?;
-        }
         create::<Gathering>(&future, &[])?;
         self.nameless::<FutureIterator>()?;
         self.nameless::<Wakeup>()?;

@@ -14,7 +14,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PySet, PyString, PyTuple};
 
-use crate::children::{Awaited, Due, Parent, turn, unwatch, watch, watch_by};
+use crate::children::{Due, Parent, turn, unwatch, watch, watch_by};
 use crate::compat;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
@@ -114,6 +114,7 @@ impl Waiting {
             let limit = limit.into_bound(py);
             self.limit.set(event_loop.call_method1(intern!(py, "call_later"), (limit, release))?);
         }
+        self.due.await_by_current(&event_loop)?;
         futures.iter().try_for_each(|future| watch_by(this, &future, &self.callback))?;
         Ok(Went::Waits(waiter, Ticket::default()))
     }
@@ -235,8 +236,8 @@ impl Parent for Waiting {
         "_wait.<locals>._on_completion"
     }
 
-    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
-        Ok((self.waiter.bind(this.py()), None))
+    fn outer<'py>(&self, this: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        self.waiter.bind(this.py())
     }
 }
 
@@ -299,7 +300,8 @@ pub(crate) fn shield<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
     if is_done(&inner)? {
         return Ok(inner);
     }
-    let outer = loop_of(&inner)?.call_method0(intern!(py, "create_future"))?;
+    let event_loop = loop_of(&inner)?;
+    let outer = event_loop.call_method0(intern!(py, "create_future"))?;
     let state = Shield {
         head: Head::new::<Shield>(),
         inner: Slot::new(inner.clone().into()),
@@ -309,6 +311,7 @@ pub(crate) fn shield<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
     };
     let this = alloc_tracked(py, state)?;
     if let Some(state) = try_state::<Shield>(&this) {
+        state.due.await_by_current(&event_loop)?;
         watch_by(&this, &inner, &state.callback)?;
     }
     watch(&this, &outer)?;
@@ -374,8 +377,12 @@ impl Parent for Shield {
         "shield.<locals>._inner_done_callback"
     }
 
-    fn awaited<'py>(&self, this: &Bound<'py, PyAny>, _: &Bound<'py, PyAny>) -> PyResult<Awaited<'py>> {
-        Ok((self.outer.bind(this.py()), None))
+    fn awaits(&self, child: &Bound<'_, PyAny>) -> bool {
+        self.inner.as_ptr() == child.as_ptr()
+    }
+
+    fn outer<'py>(&self, this: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        self.outer.bind(this.py())
     }
 }
 

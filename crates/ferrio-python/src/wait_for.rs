@@ -113,6 +113,11 @@ impl WaitFor {
         }
     }
 
+    /// What it was given, or drives.
+    pub(crate) fn given<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.awaited.bind(py)
+    }
+
     fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Ok(PyString::intern(this.py(), "wait_for").into_any().unbind())
     }

@@ -71,6 +71,10 @@ DUMP = Option(
 )
 KEEP_UVLOOP = Option("--keep-uvloop", "Leave uvloop, rloop, rsloop and zuvloop what they are.")
 DEBUG = Option("--debug", "Put the loops in asyncio's debug mode, as PYTHONASYNCIODEBUG=1 does.")
+INSPECTABLE = Option(
+    "--inspectable",
+    "Give sleep(), wait_for() and the like frames, for `python -m asyncio ps`.",
+)
 
 RUN = Command(
     "run",
@@ -87,6 +91,7 @@ RUN = Command(
         WATCHDOG,
         DUMP,
         KEEP_UVLOOP,
+        INSPECTABLE,
         Option("", "Run a module or package of the import path.", short="-m", value="MODULE", last=True),
         Option("", "Run the program that is this argument.", short="-c", value="CODE", last=True),
     ),

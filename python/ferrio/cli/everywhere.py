@@ -44,6 +44,10 @@ def join() -> None:
 
 def _put_in_place(request: Request) -> None:
     watchdog, limit = _seconds(request, "--watchdog"), _seconds(request, "--dump-tasks-after")
+    if request.has("--inspectable"):
+        from ferrio import inspectable
+
+        inspectable.make_inspectable()
     ferrio.install(keep_tasks=True, watchdog=watchdog, dump_tasks_after=limit)
     stuck.explain(watched=watchdog is not None or limit is not None, interrupts=watchdog is not None)
     keep = request.has("--keep-uvloop")

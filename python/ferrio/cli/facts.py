@@ -19,13 +19,14 @@ import sysconfig
 import ferrio
 
 from .. import _compat, sslproto
-from .._ferrio import __build__
+from .._ferrio import __build__, _task_layout
 from .probe import kernel_features
 
 Facts = dict[str, dict[str, str]]
 
 OTHER_LOOPS = ("uvloop", "rloop", "rsloop")
 VARIABLES = (
+    "FERRIO_INSPECTABLE",
     "FERRIO_POLLER",
     "FERRIO_TLS",
     "PYTHONASYNCIODEBUG",
@@ -105,9 +106,17 @@ def loop() -> dict[str, str]:
     return {
         "poller": poller,
         "debug mode": debug,
+        "tasks in asyncio ps": _tasks_shown(),
         "asyncio policy": policy(),
         **tls(),
     }
+
+
+def _tasks_shown() -> str:
+    """Whether tools that look into a running program find its tasks."""
+    if not _compat.TASKS_ARE_LINKED:
+        return "not before Python 3.14"
+    return "shown" if _task_layout() else "not shown: asyncio's own tasks lie in memory as none of a known release"
 
 
 def policy() -> str:

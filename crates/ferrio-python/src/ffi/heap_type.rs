@@ -45,6 +45,8 @@ pub(crate) trait Native: Sized + 'static {
     const BASE_SLOTS: bool = false;
     /// Whether the base may have put an instance on a list that does not own it.
     const BASE_LISTS: bool = false;
+    /// Whether the base may hold a reference that the collector must not see (`hidden`).
+    const HIDES: bool = false;
     /// Whether instances are called by way of a function that their `__vectorcalloffset__` member points to.
     const VECTORCALL: bool = false;
     /// Whether the interpreter may call an instance, found in a class, with the object first instead of binding it.
@@ -59,6 +61,10 @@ pub(crate) trait Native: Sized + 'static {
     fn traverse(&self, visitor: &mut Visitor<'_>);
     /// Drops what could be part of a cycle.
     fn clear(&self);
+    /// What it is that the collector must not see; perhaps null.
+    fn hidden(&self) -> *mut ffi::PyObject {
+        ptr::null_mut()
+    }
     /// Whether its finalizer, if it has one, has something to do.
     fn has_last_words(&self) -> bool {
         false
@@ -251,6 +257,23 @@ impl Visitor<'_> {
     }
 }
 
+/// What a collector's callback is called by where one reference is hidden from it.
+struct AllBut {
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+    hidden: *mut ffi::PyObject,
+}
+
+// SAFETY: called by what `traverse` calls, with what it gives.
+unsafe extern "C" fn visit_all_but(object: *mut ffi::PyObject, arg: *mut c_void) -> c_int {
+    // SAFETY: `traverse` gives it, and the collector's own callback a live object.
+    unsafe {
+        let AllBut { visit, arg, hidden } = *arg.cast::<AllBut>();
+        if object == hidden { 0 } else { visit(object, arg) }
+    }
+}
+
+// SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn traverse<T: Native>(
     this: *mut ffi::PyObject,
     visit: ffi::visitproc,
@@ -266,7 +289,12 @@ unsafe extern "C" fn traverse<T: Native>(
         if T::BASE_OWNS
             && let Some(traverse) = (*base).tp_traverse
         {
-            visitor.result = traverse(this, visit, arg);
+            visitor.result = if T::HIDES {
+                let all_but = AllBut { visit, arg, hidden: state::<T>(this).hidden() };
+                traverse(this, visit_all_but, ptr::from_ref(&all_but).cast_mut().cast())
+            } else {
+                traverse(this, visit, arg)
+            };
             shown = (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
         }
         if !shown {

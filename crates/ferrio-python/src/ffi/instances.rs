@@ -16,8 +16,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::heap_type::{Native, clear_base, state, state_pointer};
-use super::links;
 use super::members::entry;
+use super::task_struct;
 
 /// An instance of `class`, which is the native type or a subclass, with `state`.
 pub(crate) fn alloc<'py, T: Native>(class: &Bound<'py, PyType>, state: T) -> PyResult<Bound<'py, PyAny>> {
@@ -207,7 +207,7 @@ pub(super) unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
             return;
         }
         if T::BASE_LISTS {
-            links::unlink(this);
+            task_struct::take_off(this);
         }
         ffi::PyObject_GC_UnTrack(this.cast());
         if T::KEPT > 0 && class == T::place().object() {

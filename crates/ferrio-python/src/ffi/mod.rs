@@ -14,8 +14,8 @@
 //! * `instances`: how instances of native types come to be and end, and those that are kept
 //! * `interpreter`: which interpreter of the process this is
 //! * `lent`: memory of ours that a method of C reads or fills
-//! * `links`: taking a task off asyncio's own list
 //! * `loop_slots`: making a loop
+//! * `number`: the number in the name of a task
 //! * `object`: native types that Python code makes and derives from
 //! * `raised`: what the interpreter keeps in an exception
 //! * `received`: bytes that arrived and were not read yet
@@ -25,6 +25,7 @@
 //! * `registry`: which tasks there are
 //! * `socket`: the number that a Python socket has now
 //! * `stop`: how a native coroutine returns a value
+//! * `task_struct`: the part of a task that is asyncio's own struct, which tools read from outside
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
 //!
@@ -48,9 +49,9 @@ mod inherited;
 pub(crate) mod instances;
 pub(crate) mod interpreter;
 pub(crate) mod lent;
-pub(crate) mod links;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
+pub(crate) mod number;
 pub(crate) mod object;
 pub(crate) mod openssl;
 pub(crate) mod raised;
@@ -60,5 +61,6 @@ pub(crate) mod reference;
 pub(crate) mod registry;
 pub(crate) mod socket;
 pub(crate) mod stop;
+pub(crate) mod task_struct;
 pub(crate) mod weak;
 pub(crate) mod word;

@@ -2,7 +2,8 @@
 //!
 //! asyncio keeps a weak reference to every task, or has it in a list. Ours are in a table of plain pointers instead, which
 //! `all_tasks()` is shown (`ferrio.tasks`): one word in, one word out. One that is started eagerly is in it from its first
-//! step on. Which task is current is in `current`.
+//! step on. From Python 3.14 on ours are on asyncio's list, too (`task_struct`), by which `all_tasks()` goes; the table has
+//! those of all loops and threads, for reports (`ferrio.dump`). Which task is current is in `current`.
 //!
 //! Invariant LISTED: what the table points to is memory of a task that was not given back. An `Entry` lies in that memory,
 //! knows the table without anybody's help, and takes the pointer off in its drop, which `dealloc` runs before it frees the
@@ -57,7 +58,7 @@ impl Drop for Entry {
     }
 }
 
-/// All tasks that are alive, done or not, of any loop.
+/// The tasks of the table that are alive, done or not, of any loop.
 #[pyfunction]
 #[pyo3(name = "_tasks")]
 pub(crate) fn all(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {

@@ -75,6 +75,11 @@ pub(crate) fn current<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bo
     current_tasks(event_loop.py())?.get_item(event_loop)
 }
 
+/// As `current`.
+pub(crate) fn running<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    current(event_loop)
+}
+
 /// Makes `task` the current one, or nobody, and says who was.
 pub(crate) fn swap<'py>(
     event_loop: &Bound<'py, PyAny>,
