@@ -37,10 +37,20 @@ def test_only_what_a_clock_decides_is_taken_out():
     assert normalised(text) == "a # s\nb # s, # x as fast\n  === 17\n12 of 3 s at 127.0.0.1:PORT"
 
 
+PRINTS_ITS_LOOP = """\
+import asyncio
+
+async def main():
+    print(asyncio.get_running_loop().__class__)
+
+asyncio.run(main())
+"""
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("import asyncio; print(asyncio.new_event_loop().__class__)", "asyncio.unix_events._UnixSelectorEventLoop"),
+        (PRINTS_ITS_LOOP, "asyncio.unix_events._UnixSelectorEventLoop"),
         ("print('fine'); raise SystemExit(3)", "exit status 3"),
         ("import sys; print('fine'); print('a word', file=sys.stderr)", "a word"),
         ("pass", "it printed nothing"),
