@@ -98,14 +98,16 @@ def test_what_waits_for_time_data_or_another_task_is_well():
         await other
 
     async def idle():
-        server = await ferrio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        accepted = []
+        server = await ferrio.start_server(lambda reader, writer: accepted.append(writer), "127.0.0.1", 0)
         async with server:
             reader, writer = await ferrio.open_connection(*server.sockets[0].getsockname())
             asyncio.get_running_loop().real_time().__enter__()
             try:
                 await ferrio.gather(reader.read(), server.serve_forever(), child(ferrio.sleep(1000)))
             finally:
-                writer.close()
+                for each in [writer, *accepted]:  # for both the server waits, on Python 3.12
+                    each.close()
 
     async def main():
         task = ferrio.create_task(idle())
