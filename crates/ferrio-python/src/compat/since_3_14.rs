@@ -33,3 +33,6 @@ pub(crate) const COUNTS_NO_CALLS: bool = cfg!(Py_3_14);
 /// What `write()` takes, as its error says.
 pub(crate) const WRITABLE: &str =
     if cfg!(Py_3_14) { "a bytes, bytearray, or memoryview object" } else { "a bytes-like object" };
+
+/// `writelines()` on a connection that is lost does not look at what it is given.
+pub(crate) const LOST_LOOKS_AT_NOTHING: bool = cfg!(Py_3_14);

@@ -81,7 +81,11 @@ impl<C: Door> Stream<C> {
             let joined = PyBytes::new(py, b"").call_method1(intern!(py, "join"), (lines,))?;
             return self.write_object(this, &joined);
         }
-        if self.transport.losses() > 0 && !self.transport.is_ended() && lines.is_truthy()? {
+        if !compat::LOST_LOOKS_AT_NOTHING
+            && self.transport.losses() > 0
+            && !self.transport.is_ended()
+            && lines.is_truthy()?
+        {
             // What the connection cannot take is an error, even where it takes nothing any more.
             for line in lines.try_iter()? {
                 PyMemoryView::from(&line?)?;
