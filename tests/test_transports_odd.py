@@ -45,18 +45,21 @@ async def test_writelines_looks_at_the_transport_before_its_argument(loop):
             end.write_eof()
         yield b"b"
 
-    near, far = socket.socketpair()
-    with far:
-        transport, protocol = await loop.create_connection(Log, sock=near)
-        transport.writelines(pieces(transport))
-        assert isinstance(await protocol.closed, BrokenPipeError)
+    # From Python 3.15 on asyncio has the first piece in its buffer by then. ferrio takes all of them first.
+    if sys.version_info < (3, 15) or isinstance(loop, ferrio.Loop):
+        near, far = socket.socketpair()
+        with far:
+            transport, protocol = await loop.create_connection(Log, sock=near)
+            transport.writelines(pieces(transport))
+            assert isinstance(await protocol.closed, BrokenPipeError)
+    seen.clear()
     near, far = socket.socketpair()
     with far:
         transport, protocol = await loop.create_connection(Log, sock=near)
         transport.write_eof()
         with pytest.raises(RuntimeError, match="after write_eof"):
             transport.writelines(pieces())
-        assert seen == ["piece"]
+        assert seen == []
         transport.abort()
         await protocol.closed
 

@@ -174,7 +174,8 @@ impl DatagramTransport {
         Ok(())
     }
 
-    fn disown(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn disown(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.packets().leave_table(this);
         self.transport.disown();
         Ok(())
     }

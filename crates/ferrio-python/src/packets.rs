@@ -147,6 +147,13 @@ impl PyPackets {
         }
     }
 
+    /// Nobody finds the transport by its number any more.
+    pub(crate) fn leave_table(&self, this: &Bound<'_, PyAny>) {
+        if let Some(state) = self.loop_of(this.py()).as_ref().and_then(try_state::<BaseLoop>) {
+            state.transports.remove(self.number.get(), this);
+        }
+    }
+
     pub(crate) fn loop_of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.event_loop.borrow().as_ref().map(|event_loop| event_loop.bind(py).clone())
     }
@@ -378,9 +385,7 @@ impl PacketProtocol for PyPackets {
         let result = self.reported(this, "connection_lost", result);
         // What get_extra_info() answers must not depend on when it is first asked.
         let known = this.getattr(intern!(py, "_extra")).map(drop);
-        if let Some(state) = self.loop_of(py).as_ref().and_then(try_state::<BaseLoop>) {
-            state.transports.remove(self.number.get(), this);
-        }
+        self.leave_table(this);
         let socket = self.socket.take();
         let closed = socket.map_or(Ok(()), |socket| socket.call_method0(py, intern!(py, "close")).map(drop));
         for cell in [&self.event_loop, &self.protocol, &self.waiter] {

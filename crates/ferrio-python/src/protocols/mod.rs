@@ -190,6 +190,17 @@ impl<C: Channel> PyProtocol<C> {
         self.rare.clear();
     }
 
+    /// Nobody finds the transport by its number any more. From Python 3.15 on a weak reference outlives finalizers, so that
+    /// those of a transport have to see to it.
+    pub(crate) fn leave_table(&self, this: &Bound<'_, PyAny>)
+    where
+        C: Door,
+    {
+        if let Some(state) = self.event_loop(this.py()).as_ref().and_then(try_state::<BaseLoop>) {
+            state.transports.remove(C::number(this), this);
+        }
+    }
+
     /// Runs `call` with the protocol, in the transport's context. Nothing happens when it is gone.
     fn call<'py>(
         &self,
@@ -393,10 +404,7 @@ impl<C: Door> PyProtocol<C> {
     /// The end of everything between the transport and its surroundings but the protocol.
     fn part(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
-        let number = C::number(this);
-        if let Some(state) = self.event_loop(py).as_ref().and_then(try_state::<BaseLoop>) {
-            state.transports.remove(number, this);
-        }
+        self.leave_table(this);
         let owner = C::owner(this);
         let closed = owner.map_or(Ok(()), |owner| owner.call_method0(intern!(py, "close")).map(drop));
         let waiter = self.rare.take(Item::EmptyWaiter);

@@ -259,7 +259,8 @@ impl<C: Door> Stream<C> {
     }
 
     /// The same, where somebody who refers to it, a finalizer of the protocol say, may still close it.
-    pub(crate) fn disown(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn disown(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.protocol().leave_table(this);
         self.transport.disown();
         drop(self.protocol().server().take());
         Ok(())
