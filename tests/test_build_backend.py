@@ -63,21 +63,16 @@ def tools(folder: Path, **scripts: str | None) -> dict[str, str]:
     return {"PATH": str(folder), "HOME": str(folder), "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
 
 
+def pip_install(source: Path, folder: Path, programs: dict[str, str | None]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--target", folder / "t", source]
+    environment = tools(folder / "bin", **programs)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_pip_ends_with_one_line(case: str, source: Path, tmp_path: Path) -> None:
     changed, line = CASES[case]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--target",
-        tmp_path / "t",
-        source,
-    ]
-    environment = tools(tmp_path / "bin", **GOOD | changed)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = pip_install(source, tmp_path, GOOD | changed)
     assert done.returncode == 1
     told = done.stdout + done.stderr
     said = [text for text in told.splitlines() if "ferrio needs" in text]
@@ -86,17 +81,7 @@ def test_pip_ends_with_one_line(case: str, source: Path, tmp_path: Path) -> None
 
 
 def test_pip_asks_for_maturin_when_all_is_there(source: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--target",
-        tmp_path / "t",
-        source,
-    ]
-    done = subprocess.run(command, env=tools(tmp_path / "bin", **GOOD), capture_output=True, text=True, timeout=120)
+    done = pip_install(source, tmp_path, GOOD)
     assert "No matching distribution found for maturin" in done.stdout + done.stderr
 
 
