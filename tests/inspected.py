@@ -348,8 +348,10 @@ async def forked(show):
 
 
 async def before_the_fork():
-    start(awaits(start(deep(1), "before")), "outer before")
+    """Gives out what must be kept: if asyncio's own are collected in the child, its list loses tasks of the child."""
+    outer = start(awaits(start(deep(1), "before")), "outer before")
     await turns()
+    return outer
 
 
 async def churn(show):
@@ -398,7 +400,7 @@ if __name__ == "__main__":
     with aio.Runner(loop_factory=aio.new_event_loop) as runner:
         if scenario is forked:
             loop = runner.get_loop()
-            loop.run_until_complete(before_the_fork())
+            kept = loop.run_until_complete(before_the_fork())
             if child := os.fork():
                 os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         runner.run(main(scenario))
