@@ -10,62 +10,14 @@
     reason = "every row of a `members!` table has one signature"
 )]
 
-mod alarm;
-mod announcing;
-mod arrivals;
-mod audit;
-mod awaited_by;
-mod base_events;
-mod cancelling;
-mod channels;
-mod children;
-mod clients;
 mod compat;
-mod completions;
-mod datagrams;
-mod doors;
-mod events;
-mod exceptions;
+mod event_loop;
 mod ffi;
-mod futures;
-mod gather;
-mod holders;
-mod locks;
-mod loop_time;
-mod marks;
-mod names;
-mod nesting;
+mod net;
 mod once;
-mod operations;
-mod outcome;
-mod packets;
-mod protocols;
-mod queueing;
-mod queues;
-mod rare;
-mod resolver;
-mod run;
-mod rust_futures;
-mod scratch;
-mod selector_events;
-mod server;
-mod sleep;
-mod sockets;
-mod sslproto;
-mod step;
-mod streams;
-mod support;
-mod task_factory;
-mod taskgroups;
 mod tasks;
-mod threads;
-mod timeouts;
-mod transports;
 mod types;
-mod virtual_time;
-mod wait;
-mod wait_for;
-mod waiters;
+mod waiting;
 
 use pyo3::prelude::*;
 
@@ -84,21 +36,21 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     types::add_all(module)?;
-    support::prepare(module.py())?;
-    support::find_task_struct(module.py())?;
-    run::prepare(module.py())?;
-    module.add_class::<announcing::Announcing>()?;
-    module.add_class::<clients::Clients>()?;
+    event_loop::support::prepare(module.py())?;
+    event_loop::support::find_task_struct(module.py())?;
+    event_loop::run::prepare(module.py())?;
+    module.add_class::<event_loop::announcing::Announcing>()?;
+    module.add_class::<net::clients::Clients>()?;
     module.add_function(wrap_pyfunction!(ffi::registry::all, module)?)?;
-    module.add_function(wrap_pyfunction!(awaited_by::ask, module)?)?;
-    module.add_function(wrap_pyfunction!(holders::record, module)?)?;
-    module.add_function(wrap_pyfunction!(arrivals::count, module)?)?;
-    module.add_function(wrap_pyfunction!(arrivals::counted, module)?)?;
+    module.add_function(wrap_pyfunction!(tasks::awaited_by::ask, module)?)?;
+    module.add_function(wrap_pyfunction!(waiting::holders::record, module)?)?;
+    module.add_function(wrap_pyfunction!(event_loop::arrivals::count, module)?)?;
+    module.add_function(wrap_pyfunction!(event_loop::arrivals::counted, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::task_struct::as_dict, module)?)?;
-    module.add_function(wrap_pyfunction!(resolver::literal_address, module)?)?;
-    module.add_function(wrap_pyfunction!(rust_futures::rust_round_trip, module)?)?;
-    module.add_function(wrap_pyfunction!(rust_futures::rust_sleep, module)?)?;
-    module.add_function(wrap_pyfunction!(sslproto::proof::direct_tls, module)?)?;
+    module.add_function(wrap_pyfunction!(net::resolver::literal_address, module)?)?;
+    module.add_function(wrap_pyfunction!(tasks::rust_futures::rust_round_trip, module)?)?;
+    module.add_function(wrap_pyfunction!(tasks::rust_futures::rust_sleep, module)?)?;
+    module.add_function(wrap_pyfunction!(net::sslproto::proof::direct_tls, module)?)?;
     module.add("__build__", BUILD)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -19,8 +19,8 @@ use super::members::{Members, entry, light_entry};
 use super::object::{Constructed, Finalized, Shown, constructed_slots, finalized_slots, shown_slots};
 use super::raised;
 use crate::compat;
-use crate::futures::FutureIterator;
-use crate::outcome::Outcome;
+use crate::tasks::futures::FutureIterator;
+use crate::tasks::outcome::Outcome;
 
 /// The state of a type of futures.
 pub(crate) trait Awaitable: Constructed + Shown + Finalized {

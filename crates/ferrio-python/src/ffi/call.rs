@@ -12,7 +12,7 @@ use pyo3::types::{PyString, PyTuple};
 
 use super::reference::Ref;
 use super::word::Word;
-use crate::nesting;
+use crate::ffi::nesting;
 
 /// How many arguments a callback keeps without a tuple. asyncio's own callbacks have at most two.
 pub(crate) const INLINE: usize = 3;

@@ -22,7 +22,7 @@ use super::instances::alloc;
 use super::members::{Fast, Members, members};
 use super::object::{self, Shown};
 use super::reference::{Ref, Slot};
-use crate::support;
+use crate::event_loop::support;
 
 /// See the module.
 #[repr(C)]

@@ -18,7 +18,7 @@ use super::heap_type::{Native, Place, Visitor, state, type_object};
 use super::instances::alloc;
 use super::members::{Members, light_entry, members};
 use super::object::{self, Shown};
-use crate::support;
+use crate::event_loop::support;
 
 /// What a function does.
 pub(crate) type Body = for<'a, 'py> fn(Python<'py>, Args<'a, 'py>) -> PyResult<Bound<'py, PyAny>>;

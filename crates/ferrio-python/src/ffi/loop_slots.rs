@@ -8,7 +8,7 @@ use pyo3::{Borrowed, intern};
 
 use super::instances::alloc_raw;
 use super::members::entry;
-use crate::base_events::BaseLoop;
+use crate::event_loop::base_events::BaseLoop;
 
 /// `BaseLoop.__new__`, also for subclasses, whatever their `__init__` takes. A class with a true `_virtual_clock` gets
 /// loops on a virtual clock.

@@ -15,6 +15,7 @@
 //! * `interpreter`: which interpreter of the process this is
 //! * `lent`: memory of ours that a method of C reads or fills
 //! * `loop_slots`: making a loop
+//! * `nesting`: how many loops run on this thread, one within the other
 //! * `number`: the number in the name of a task
 //! * `object`: native types that Python code makes and derives from
 //! * `raised`: what the interpreter keeps in an exception
@@ -51,6 +52,7 @@ pub(crate) mod interpreter;
 pub(crate) mod lent;
 pub(crate) mod loop_slots;
 pub(crate) mod members;
+pub(crate) mod nesting;
 pub(crate) mod number;
 pub(crate) mod object;
 pub(crate) mod openssl;

@@ -17,7 +17,7 @@ use slab::Slab;
 
 use super::heap_type::{Visitor, state};
 use super::reference::try_new_ref;
-use crate::tasks::Task;
+use crate::tasks::task::Task;
 
 struct Table {
     /// LISTED; borrowed, while no other code runs.

@@ -27,7 +27,7 @@ use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 use super::heap_type::owner;
 use super::number::Number;
 use crate::compat;
-use crate::tasks::Task;
+use crate::tasks::task::Task;
 
 /// Offsets in bytes, from the object's beginning but for `head`.
 #[derive(Debug)]

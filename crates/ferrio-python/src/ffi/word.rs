@@ -22,10 +22,11 @@ use pyo3::prelude::*;
 
 use super::heap_type::{Native, Visitor, state};
 use super::instances::track;
-use crate::events::{Handle, TimerHandle};
-use crate::futures::Future;
-use crate::tasks::Task;
-use crate::{step, support};
+use crate::event_loop::events::{Handle, TimerHandle};
+use crate::event_loop::support;
+use crate::tasks::futures::Future;
+use crate::tasks::step;
+use crate::tasks::task::Task;
 
 const TAGS: usize = 0b111;
 const HANDLE: usize = 0;

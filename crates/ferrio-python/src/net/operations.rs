@@ -1,0 +1,442 @@
+//! `loop.sock_recv()`, `sock_recv_into()` and `sock_sendall()`: socket operations as native coroutines.
+//!
+//! ```text
+//! New ── first step: try ──▶ Done(result)
+//!  └─────── would block ───▶ Waiting ── ready: try again ──▶ Done(result), the future wakes the task
+//!                               └───── throw, close ───────▶ Done, nothing was read or written
+//! ```
+//!
+//! A step that waits yields a future, as any awaitable does; the bytes move when the descriptor is ready and the future
+//! is still wanted, so a cancelled operation loses none. Each attempt asks the socket for its number: one that was closed
+//! meanwhile has none, and whoever has the old one is left alone. Whoever watches a descriptor takes it from an operation that
+//! waits for it, and for good. A socket whose methods the program replaces, and arguments
+//! that are none, are for asyncio's own coroutines. One-shot watching: a wait costs one system call, not two.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::RawFd;
+
+use ferrio_engine::Direction;
+use ferrio_engine::transport::{Channel, Descriptor, Socket};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use pyo3::{Borrowed, IntoPyObjectExt, intern};
+
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::exceptions::os_error;
+use crate::event_loop::support;
+use crate::ffi::args::Args;
+use crate::ffi::buffers::{Exported, bytes_filled_by};
+use crate::ffi::call::with_python;
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::instances::alloc;
+use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
+use crate::ffi::socket::number;
+use crate::ffi::word::{Head, Io, Turn, Word};
+use crate::net::scratch::{SCRATCH, with_scratch};
+use crate::net::selector_events::displace;
+use crate::net::sockets::is_plain;
+
+enum Action {
+    Recv { size: usize },
+    RecvInto { buffer: Exported },
+    SendAll { data: Exported, sent: usize },
+}
+
+impl Action {
+    fn name(&self) -> &'static str {
+        match self {
+            Action::Recv { .. } => "Loop.sock_recv",
+            Action::RecvInto { .. } => "Loop.sock_recv_into",
+            Action::SendAll { .. } => "Loop.sock_sendall",
+        }
+    }
+
+    fn direction(&self) -> Direction {
+        match self {
+            Action::SendAll { .. } => Direction::Write,
+            _ => Direction::Read,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    New,
+    Waiting,
+    Done,
+}
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct Operation {
+    head: Head,
+    stage: Cell<Stage>,
+    name: &'static str,
+    action: RefCell<Option<Action>>,
+    /// The number that is watched, once one is.
+    watched: Cell<RawFd>,
+    /// Somebody else watches the descriptor now: as with asyncio, whoever waited before waits for nothing.
+    displaced: Cell<bool>,
+    owner: Py<PyAny>,
+    event_loop: Py<PyAny>,
+    future: RefCell<Option<Py<PyAny>>>,
+    result: RefCell<Option<Py<PyAny>>>,
+}
+
+impl Operation {
+    fn create(this: &Bound<'_, PyAny>, owner: &Bound<'_, PyAny>, action: Action) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let operation = Operation {
+            head: Head::new::<Self>(),
+            stage: Cell::new(Stage::New),
+            name: action.name(),
+            action: RefCell::new(Some(action)),
+            watched: Cell::new(-1),
+            displaced: Cell::new(false),
+            owner: owner.clone().unbind(),
+            event_loop: this.clone().unbind(),
+            future: RefCell::default(),
+            result: RefCell::default(),
+        };
+        Ok(alloc(&type_object::<Operation>(py)?, operation)?.unbind())
+    }
+
+    /// How a Task's repr calls it.
+    fn qualified_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.name.into_py_any(this.py())
+    }
+
+    fn short_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.name.rsplit('.').next().into_py_any(this.py())
+    }
+
+    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.owner.clone_ref(this.py()))
+    }
+
+    /// What asyncio checks before the first attempt.
+    fn check(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<()> {
+        if state.is_debug()
+            && self.owner.call_method0(py, intern!(py, "gettimeout"))?.extract::<Option<f64>>(py)?
+                != Some(0.0)
+        {
+            return Err(PyValueError::new_err("the socket must be non-blocking"));
+        }
+        Ok(())
+    }
+
+    /// The socket as it is now.
+    fn socket(&self, py: Python<'_>) -> Socket {
+        Socket(Descriptor::lent(number(self.owner.bind(py))))
+    }
+
+    /// Tries; `None` when it would block.
+    fn attempt(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<Option<Py<PyAny>>> {
+        let socket = self.socket(py);
+        let mut action = self.action.borrow_mut();
+        let Some(action) = action.as_mut() else { return Ok(Some(py.None())) };
+        let result = match action {
+            Action::Recv { size } => recv(py, &socket, *size)?,
+            Action::RecvInto { buffer } => match socket.read(buffer.for_filling()) {
+                Ok(count) => Ok(count.into_py_any(py)?),
+                Err(error) => Err(error),
+            },
+            Action::SendAll { data, sent } => {
+                if let Ok(engine) = state.engine() {
+                    engine.note_write();
+                }
+                // One attempt a turn: a peer that reads as fast as we write must not keep the loop.
+                socket.write(&data.as_ref()[*sent..]).and_then(|count| {
+                    *sent += count;
+                    if *sent == data.len() { Ok(py.None()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+                })
+            }
+        };
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(None)
+            }
+            Err(error) => Err(os_error(&error)),
+        }
+    }
+
+    fn wait<'py>(&self, this: &Bound<'py, PyAny>, state: &BaseLoop) -> PyResult<Bound<'py, PyAny>> {
+        let py = this.py();
+        let number = number(self.owner.bind(py));
+        if number < 0 {
+            return Err(PyValueError::new_err(format!("Invalid file descriptor: {number}")));
+        }
+        if state.transports.find(py, number).is_some() {
+            self.event_loop.call_method1(py, intern!(py, "_ensure_fd_no_transport"), (number,))?;
+        }
+        self.watched.set(number);
+        let future = self.event_loop.bind(py).call_method0(intern!(py, "create_future"))?;
+        self.watch(this, state)?;
+        future.setattr(intern!(py, "_asyncio_future_blocking"), true)?;
+        self.future.replace(Some(future.clone().unbind()));
+        self.stage.set(Stage::Waiting);
+        Ok(future)
+    }
+
+    fn watch(&self, this: &Bound<'_, PyAny>, state: &BaseLoop) -> PyResult<()> {
+        let Some(direction) = self.action.borrow().as_ref().map(Action::direction) else { return Ok(()) };
+        let word = Word::io::<Operation>(this, Turn::Readable);
+        let watched = state.engine()?.watch(self.watched.get(), direction, word, true);
+        let old = watched.map_err(|error| os_error(&error))?;
+        displace(this.py(), old.filter(|old| !self.is_mine(old)))
+    }
+
+    /// After the last event: the place in the loop's table is free.
+    fn release(&self, state: &BaseLoop) {
+        let direction = self.action.borrow().as_ref().map(Action::direction);
+        if let (Ok(engine), Some(direction)) = (state.engine(), direction) {
+            drop(engine.release(self.watched.get(), direction, |word| self.is_mine(word)));
+        }
+    }
+
+    fn is_mine(&self, word: &Word) -> bool {
+        word.is_of(self.head.object())
+    }
+
+    /// Nobody waits any more.
+    fn finish(&self) {
+        if self.stage.replace(Stage::Done) == Stage::Waiting && self.result.borrow().is_none() {
+            with_python(|py| {
+                let direction = self.action.borrow().as_ref().map(Action::direction);
+                if let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py))
+                    && let (Ok(engine), Some(direction)) = (state.engine(), direction)
+                {
+                    // Another operation may have taken the place meanwhile.
+                    drop(engine.unwatch_mine(self.watched.get(), direction, |word| self.is_mine(word)));
+                }
+            });
+        }
+        drop(self.action.take());
+        drop(self.future.take());
+        drop(self.result.take());
+    }
+}
+
+impl Coroutine for Operation {
+    fn life(&self) -> Life {
+        match self.stage.get() {
+            Stage::New => Life::New,
+            Stage::Done => Life::Ended,
+            Stage::Waiting => Life::Begun,
+        }
+    }
+
+    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else {
+            return Ok(Step::Return(py.None().into_bound(py)));
+        };
+        match self.stage.get() {
+            Stage::New => {
+                let first = self.check(py, state).and_then(|()| self.attempt(py, state));
+                match first {
+                    Ok(None) => self.wait(this, state).map(Step::Yield).inspect_err(|_| self.finish()),
+                    Ok(Some(value)) => {
+                        self.finish();
+                        Ok(Step::Return(value.into_bound(py)))
+                    }
+                    Err(error) => {
+                        self.finish();
+                        Err(error)
+                    }
+                }
+            }
+            Stage::Waiting => {
+                let result = self.result.take();
+                let future = self.future.take();
+                if result.is_none()
+                    && let Some(future) = future
+                {
+                    // Raises what the attempt raised, or that nothing came yet.
+                    let outcome = future.call_method0(py, intern!(py, "result"));
+                    self.finish();
+                    return outcome.map(|value| Step::Return(value.into_bound(py)));
+                }
+                self.stage.set(Stage::Done);
+                drop(self.action.take());
+                Ok(Step::Return(result.unwrap_or_else(|| py.None()).into_bound(py)))
+            }
+            Stage::Done => Err(reused()),
+        }
+    }
+
+    fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.finish();
+        Ok(())
+    }
+}
+
+impl Io for Operation {
+    /// The descriptor is ready: the bytes move now, if somebody still wants them.
+    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        let py = this.py();
+        let Some(future) = self.future.borrow().as_ref().map(|future| future.bind(py).clone()) else {
+            return Ok(());
+        };
+        if self.displaced.get()
+            || self.stage.get() != Stage::Waiting
+            || future.call_method0(intern!(py, "done"))?.is_truthy()?
+        {
+            return Ok(());
+        }
+        let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else { return Ok(()) };
+        match self.attempt(py, state) {
+            Ok(None) => self.watch(this, state),
+            Ok(Some(value)) => {
+                self.release(state);
+                self.result.replace(Some(value));
+                future.call_method1(intern!(py, "set_result"), (py.None(),)).map(drop)
+            }
+            Err(error) => {
+                future.call_method1(intern!(py, "set_exception"), (raised::value(py, &error),)).map(drop)
+            }
+        }
+    }
+}
+
+impl Native for Operation {
+    const NAME: &'static CStr = c"ferrio._ferrio.SocketOperation";
+    const DOC: &'static CStr = c"A socket operation, to be awaited.";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        coroutine_slots::<Operation>().and(members! { Operation;
+            methods {}
+            attributes {
+                c"__qualname__" => qualified_name;
+                c"__name__" => short_name;
+                c"_target" => target_attribute;
+            }
+        })
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.object(Some(&self.owner));
+        visitor.object(Some(&self.event_loop));
+        for cell in [&self.future, &self.result] {
+            if let Ok(object) = cell.try_borrow() {
+                visitor.object(object.as_ref());
+            }
+        }
+    }
+
+    fn clear(&self) {
+        drop(self.future.take());
+        drop(self.result.take());
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        if self.stage.get() == Stage::New {
+            warn_never_awaited(self.name);
+        }
+        self.finish();
+    }
+}
+
+impl BaseLoop {
+    pub(crate) fn operation_members() -> Members {
+        members! { BaseLoop;
+            methods {
+                c"sock_recv" c"Receive at most n bytes. A coroutine." => sock_recv,
+                c"sock_recv_into" c"Receive into a writable buffer; gives the number of bytes. A coroutine." => sock_recv_into,
+                c"sock_sendall" c"Send all of data. A coroutine." => sock_sendall,
+                c"_sock_connect" c"Begin to connect, as asyncio does." => sock_connect,
+            }
+            attributes {}
+        }
+    }
+
+    fn sock_recv(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(sock), Some(size)] = args.bind("sock_recv", ["sock", "n"], 2)? else {
+            return Ok(this.py().None());
+        };
+        match size.extract::<usize>() {
+            Ok(size) if is_plain(&sock)? => Operation::create(this, &sock, Action::Recv { size }),
+            _ => asyncios(this, intern!(this.py(), "sock_recv"), sock, size),
+        }
+    }
+
+    fn sock_recv_into(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(sock), Some(buffer)] = args.bind("sock_recv_into", ["sock", "buf"], 2)? else {
+            return Ok(this.py().None());
+        };
+        match Exported::new(&buffer, true) {
+            Ok(buffer) if is_plain(&sock)? => Operation::create(this, &sock, Action::RecvInto { buffer }),
+            _ => asyncios(this, intern!(this.py(), "sock_recv_into"), sock, buffer),
+        }
+    }
+
+    fn sock_sendall(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(sock), Some(data)] = args.bind("sock_sendall", ["sock", "data"], 2)? else {
+            return Ok(this.py().None());
+        };
+        match Exported::new(&data, false) {
+            Ok(exported) if is_plain(&sock)? => {
+                Operation::create(this, &sock, Action::SendAll { data: exported, sent: 0 })
+            }
+            _ => asyncios(this, intern!(this.py(), "sock_sendall"), sock, data),
+        }
+    }
+
+    /// What begins every connection. Whoever listens may be in this loop, too.
+    fn sock_connect(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let [Some(future), Some(sock), Some(address)] =
+            args.bind("_sock_connect", ["fut", "sock", "address"], 3)?
+        else {
+            return Ok(py.None());
+        };
+        if let Ok(engine) = self.engine() {
+            engine.note_write();
+        }
+        let begin = support::helper(py, intern!(py, "sock_connect"))?;
+        begin.call1((this, future, sock, address)).map(Bound::unbind)
+    }
+}
+
+fn recv(py: Python<'_>, socket: &Socket, size: usize) -> PyResult<io::Result<Py<PyAny>>> {
+    let read = if size > SCRATCH {
+        bytes_filled_by(py, size, |buffer| socket.read(buffer))?
+    } else {
+        with_scratch(|space| match socket.read(&mut space[..size]) {
+            Ok(count) => bytes_filled_by(py, count, |buffer| {
+                buffer.copy_from_slice(&space[..count]);
+                Ok(count)
+            }),
+            Err(error) => Ok(Err(error)),
+        })?
+    };
+    Ok(read.map(|bytes| bytes.into_any().unbind()))
+}
+
+/// Whether `object` is an operation, which then waits for its descriptor no more.
+pub(crate) fn stop_operation(object: &Bound<'_, PyAny>) -> bool {
+    try_state::<Operation>(object).map(|operation| operation.displaced.set(true)).is_some()
+}
+
+/// asyncio's own coroutine of that name.
+fn asyncios(
+    this: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    sock: Borrowed<'_, '_, PyAny>,
+    argument: Borrowed<'_, '_, PyAny>,
+) -> PyResult<Py<PyAny>> {
+    support::helper(this.py(), name)?.call1((this, sock, argument)).map(Bound::unbind)
+}

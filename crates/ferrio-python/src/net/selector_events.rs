@@ -1,0 +1,211 @@
+//! What of asyncio's BaseSelectorEventLoop is native: watching descriptors, and which transport has which.
+
+use std::os::fd::RawFd;
+
+use ferrio_engine::{Direction, Loop};
+use pyo3::Borrowed;
+use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyInt;
+use rustix::io::Errno;
+
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::events::Handle;
+use crate::event_loop::exceptions::os_error;
+use crate::event_loop::queueing::call_of;
+use crate::event_loop::run::run_left_words;
+use crate::event_loop::support;
+use crate::ffi::args::{Args, missing};
+use crate::ffi::heap_type::try_state;
+use crate::ffi::instances::track;
+use crate::ffi::members::{Members, members};
+use crate::ffi::word::Word;
+use crate::net::operations::stop_operation;
+use crate::net::server::stop_listener;
+
+impl BaseLoop {
+    pub(crate) fn selector_members() -> Members {
+        members! { BaseLoop;
+            methods {
+                c"_add_reader" c"Call callback(*args) whenever fd can be read." => add_reader,
+                c"_add_writer" c"Call callback(*args) whenever fd can be written." => add_writer,
+                c"_remove_reader" c"Undo _add_reader()." => remove_reader,
+                c"_remove_writer" c"Undo _add_writer()." => remove_writer,
+                c"_settle" c"Send what transports hold." => settle,
+                c"_transport_of" c"The open transport that has a descriptor, or None." => transport_of,
+                c"_forget_transport" c"A transport has its descriptor no more." => forget_transport,
+                c"_remember_transport" c"Undo _forget_transport()." => remember_transport,
+            }
+            attributes {}
+        }
+    }
+
+    fn add_reader<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
+        self.add_watcher(this, "_add_reader", Direction::Read, args)
+    }
+
+    fn add_writer<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
+        self.add_watcher(this, "_add_writer", Direction::Write, args)
+    }
+
+    fn remove_reader(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        self.remove_watcher("_remove_reader", Direction::Read, args)
+    }
+
+    fn remove_writer(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        self.remove_watcher("_remove_writer", Direction::Write, args)
+    }
+
+    /// Before a fork: what is held would be sent by both processes.
+    fn settle(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
+        self.engine().map_or(Ok(()), |engine| run_left_words(this.py(), &engine))
+    }
+
+    fn transport_of(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+        let fd = args.positional().next().ok_or_else(|| missing("_transport_of", "fd"))?;
+        Ok(fd.extract().ok().and_then(|fd| self.transports.find(this.py(), fd)).map(Bound::unbind))
+    }
+
+    fn forget_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [fd, transport] = args.bind("_forget_transport", ["fd", "transport"], 2)?;
+        if let (Some(fd), Some(transport)) = (fd, transport) {
+            self.transports.remove(fd.extract()?, &transport);
+        }
+        Ok(())
+    }
+
+    fn remember_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [fd, transport] = args.bind("_remember_transport", ["fd", "transport"], 2)?;
+        if let (Some(fd), Some(transport)) = (fd, transport) {
+            self.transports.insert(fd.extract()?, &transport)?;
+        }
+        Ok(())
+    }
+
+    fn add_watcher<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        method: &str,
+        direction: Direction,
+        args: Args<'_, 'py>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let names = ["fd", "callback"];
+        let ([Some(fd), Some(callback)], context) = args.split(method, names, intern!(py, "context"))? else {
+            return Err(missing(method, "callback"));
+        };
+        let (call, context) = call_of(callback, args.positional().skip(2), context)?;
+        let engine = self.engine()?;
+        let handle = Handle::create(this, call, context)?;
+        // Its word is queued again and again beside the one that waits: the collector has to know it for itself.
+        track(&handle);
+        if self.is_debug()
+            && let Some(state) = try_state::<Handle>(&handle)
+        {
+            state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
+        }
+        let number = descriptor(&fd);
+        if !fd.is_instance_of::<PyInt>()
+            && let Some(state) = try_state::<Handle>(&handle)
+        {
+            state.set_file(fd);
+        }
+        let word = Word::handle(handle.clone());
+        let old = match number {
+            Ok(number) => engine.watch(number, direction, word, false).map_err(|error| os_error(&error))?,
+            Err(error) => Some(watch_closed(&engine, fd, direction, word, error)?),
+        };
+        displace(py, old)?;
+        Ok(handle.unbind())
+    }
+
+    fn remove_watcher(&self, method: &str, direction: Direction, args: Args<'_, '_>) -> PyResult<bool> {
+        let fd = args.positional().next().ok_or_else(|| missing(method, "fd"))?;
+        let py = fd.py();
+        let Ok(engine) = self.engine() else { return Ok(false) };
+        let mine = |word: &Word| watches(word, fd);
+        let old = match descriptor(&fd) {
+            Ok(number) => engine.unwatch(number, direction),
+            // A number that no descriptor has.
+            Err(error) if error.is_instance_of::<PyOverflowError>(py) => return Ok(false),
+            // As in `watch_closed`.
+            Err(error) => {
+                let number = engine.find_watcher(mine).ok_or(error)?;
+                engine.unwatch_mine(number, direction, mine)
+            }
+        };
+        let found = old.is_some();
+        displace(py, old)?;
+        Ok(found)
+    }
+}
+
+/// A file that was closed while it was watched has no number any more: it is known by itself. What the kernel was told of it
+/// stands, so that it can be watched again in the same direction only.
+fn watch_closed(
+    engine: &Loop<Word>,
+    file: Borrowed<'_, '_, PyAny>,
+    direction: Direction,
+    word: Word,
+    error: PyErr,
+) -> PyResult<Word> {
+    let mine = |word: &Word| watches(word, file);
+    let number = engine.find_watcher(mine).ok_or(error)?;
+    engine.swap_mine(number, direction, word, mine).ok_or_else(|| {
+        // asyncio forgets it altogether.
+        for each in [Direction::Read, Direction::Write] {
+            drop(engine.unwatch_mine(number, each, mine));
+        }
+        os_error(&Errno::BADF.into())
+    })
+}
+
+/// Whether `word` watches this very file object.
+fn watches(word: &Word, file: Borrowed<'_, '_, PyAny>) -> bool {
+    let handle = word.as_handle(file.py());
+    handle.as_ref().and_then(try_state::<Handle>).is_some_and(|state| state.watches(file))
+}
+
+/// A watcher that was replaced must not run even when it is queued already.
+pub(crate) fn displace(py: Python<'_>, word: Option<Word>) -> PyResult<()> {
+    let Some(object) = word.as_ref().and_then(|word| word.as_object(py)) else { return Ok(()) };
+    if stop_operation(&object)
+        || stop_listener(&object)
+        || word.is_some_and(|word| word.as_handle(py).is_none())
+    {
+        return Ok(());
+    }
+    object.call_method0(intern!(py, "cancel")).map(drop)
+}
+
+/// The descriptor that `object` is or has; errors as the selectors module words them.
+pub(crate) fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+    // Of other objects than numbers the selectors module asks for `fileno()`, whatever else they can do.
+    let number = if object.is_instance_of::<PyInt>() {
+        object.extract::<RawFd>()
+    } else {
+        number_of(object)?.extract::<RawFd>()
+    };
+    match number {
+        Ok(number) if number >= 0 => Ok(number),
+        Ok(number) => Err(PyValueError::new_err(format!("Invalid file descriptor: {number}"))),
+        Err(_) => Err(PyOverflowError::new_err("Python int too large to convert to C int")),
+    }
+}
+
+/// What `fileno()` of an object says, as an int.
+fn number_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let said = object.call_method0(intern!(py, "fileno"));
+    said.and_then(|number| py.get_type::<PyInt>().call1((number,))).map_err(|error| {
+        let none = error.is_instance_of::<PyAttributeError>(py)
+            || error.is_instance_of::<PyTypeError>(py)
+            || error.is_instance_of::<PyValueError>(py);
+        match object.repr() {
+            Ok(shown) if none => PyValueError::new_err(format!("Invalid file object: {shown}")),
+            Err(unshown) if none => unshown,
+            _ => error,
+        }
+    })
+}

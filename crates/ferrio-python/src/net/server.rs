@@ -1,0 +1,327 @@
+//! `Listener`: accepting connections without a Python frame, a task or a waiter for each.
+//!
+//! Owns nothing of the listening socket, which is the Server's; knows the protocol factory and makes one transport for
+//! each connection, with a TLS layer above it where the server has a context.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use ferrio_engine::Direction;
+use ferrio_engine::transport::{
+    Accepted, Descriptor, ReadPipe, Socket, WritePipe, accept, is_worth_accepting,
+};
+use pyo3::Borrowed;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyType};
+
+use crate::compat;
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::exceptions::{leaves_the_loop, os_error};
+use crate::event_loop::support;
+use crate::ffi::args::Args;
+use crate::ffi::call::{copy_context, copy_of, in_context, in_shared_context};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::instances::alloc;
+use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
+use crate::ffi::reference::Ref;
+use crate::ffi::socket::number;
+use crate::ffi::word::{Head, Io, Turn, Word};
+use crate::net::channels::Kept;
+use crate::net::doors::Door;
+use crate::net::protocols::{Around, PyProtocol};
+use crate::net::selector_events::displace;
+use crate::net::sockets::{Ends, is_plain};
+use crate::net::transports::{Stream, lent};
+
+/// The Python class of what is made here.
+static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct Listener {
+    head: Head,
+    descriptor: Descriptor,
+    event_loop: Py<PyAny>,
+    factory: Py<PyAny>,
+    socket: Py<PyAny>,
+    server: Option<Py<PyAny>>,
+    /// A copy of the one in which serving was started: accepting runs in it.
+    context: Ref,
+    /// The server's, of servers that have one. Each connection has a copy of it, else of `context`.
+    offered: Option<Ref>,
+    /// What `_start_serving` was called with, to call it again after a pause.
+    arguments: Py<PyAny>,
+    backlog: usize,
+    /// What makes a TLS layer for a protocol, of a server that speaks TLS.
+    tls: Option<Py<PyAny>>,
+    active: Cell<bool>,
+}
+
+impl Listener {
+    /// Must not accept any more, though an event for it may be queued.
+    pub(crate) fn stop(&self) {
+        self.active.set(false);
+    }
+
+    /// One turn's connections: as many as the backlog holds, so that no flood of them keeps the loop.
+    fn accept_all(&self, py: Python<'_>) -> PyResult<()> {
+        for taken in 0..self.backlog.max(1) {
+            if !self.active.get() || !is_worth_accepting(&self.descriptor, taken) {
+                break;
+            }
+            if number(self.socket.bind(py)) != self.descriptor.number() {
+                // It was closed behind the server's back: the number may be another's.
+                return Err(os_error(&rustix::io::Errno::BADF.into()));
+            }
+            match accept(&self.descriptor).map_err(|error| os_error(&error))? {
+                Accepted::Nobody => break,
+                Accepted::Exhausted(error) => return self.pause(py, &os_error(&error)),
+                Accepted::Connection(connection, peer) => {
+                    let ends = Ends::accepted(peer.as_ref());
+                    self.connect(py, connection, ends)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes protocol and transport. What the factory raises costs this connection only; debug mode reports it.
+    fn connect(&self, py: Python<'_>, connection: OwnedFd, ends: Ends) -> PyResult<()> {
+        let event_loop = self.event_loop.bind(py);
+        let context = copy_of(&self.offered.as_ref().unwrap_or(&self.context).bind(py))?;
+        let made = in_context(&context.bind(py), || {
+            let mut protocol = self.factory.bind(py).call0()?;
+            if let Some(tls) = &self.tls {
+                protocol = tls.bind(py).call1((protocol, &context))?;
+            }
+            let around = Around {
+                waiter: None,
+                server: self.server.as_ref().map(|server| server.clone_ref(py)),
+                context: Some(context.clone_ref(py)),
+            };
+            stream(event_loop, Descriptor::owned(connection), ends, &protocol, None, around)
+        });
+        let Err(error) = made else { return Ok(()) };
+        if leaves_the_loop(py, &error) {
+            return Err(error);
+        }
+        if support::is_debug(event_loop)? {
+            let message = "Error on transport creation for incoming connection";
+            support::report(event_loop, message, &error, &[])?;
+        }
+        Ok(())
+    }
+
+    /// Out of descriptors or memory: say so, and try again in a while.
+    fn pause(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
+        let helper = support::helper(py, intern!(py, "accept_exhausted"))?;
+        helper.call1((&self.event_loop, &self.socket, raised::value(py, error), &self.arguments)).map(drop)
+    }
+}
+
+impl Io for Listener {
+    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        let py = this.py();
+        match in_shared_context(&self.context.bind(py), || self.accept_all(py)) {
+            Err(error) if !leaves_the_loop(py, &error) => {
+                support::report(self.event_loop.bind(py), "Exception in accepting a connection", &error, &[])
+            }
+            result => result,
+        }
+    }
+}
+
+impl Native for Listener {
+    const NAME: &'static CStr = c"ferrio._ferrio.Listener";
+    const DOC: &'static CStr = c"A listening socket at work.";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        Members::default()
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.object(Some(&self.event_loop));
+        visitor.object(Some(&self.factory));
+        visitor.object(Some(&self.socket));
+        visitor.object(self.server.as_ref());
+        visitor.raw(self.context.as_ptr());
+        if let Some(offered) = &self.offered {
+            visitor.raw(offered.as_ptr());
+        }
+        visitor.object(Some(&self.arguments));
+        visitor.object(self.tls.as_ref());
+    }
+
+    /// Its parts are immutable; the loop that holds it drops it.
+    fn clear(&self) {}
+}
+
+impl BaseLoop {
+    pub(crate) fn server_members() -> Members {
+        members! { BaseLoop;
+            methods {
+                c"_listen" c"Accept connections of sock until _stop_serving(); False where its methods are replaced." => listen,
+                c"_make_socket_transport" c"A transport over a connected socket." => make_socket_transport,
+                c"_read_pipe" c"A transport of a class over the reading end of a pipe." => read_pipe,
+                c"_write_pipe" c"A transport of a class over the writing end of a pipe." => write_pipe,
+            }
+            attributes {}
+        }
+    }
+
+    /// Whether it listens: a socket whose methods the program replaces has to be asked for connections.
+    fn listen(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        let names = ["protocol_factory", "sock", "server", "backlog", "arguments", "tls", "context"];
+        let [Some(factory), Some(socket), Some(server), Some(backlog), Some(arguments), tls, context] =
+            args.bind("_listen", names, names.len())?
+        else {
+            return Ok(false);
+        };
+        if !is_plain(&socket)? {
+            return Ok(false);
+        }
+        let py = this.py();
+        let descriptor = lent(&socket)?;
+        let number = descriptor.number();
+        let listener = Listener {
+            head: Head::new::<Listener>(),
+            descriptor,
+            event_loop: this.clone().unbind(),
+            factory: factory.to_owned().unbind(),
+            socket: socket.to_owned().unbind(),
+            server: (!server.is_none()).then(|| server.to_owned().unbind()),
+            context: copy_context(py)?,
+            offered: some(context).map(|context| context.into_bound(py).into()),
+            arguments: arguments.to_owned().unbind(),
+            backlog: backlog.extract::<i64>().map_or(1, |backlog| usize::try_from(backlog).unwrap_or(1)),
+            tls: some(tls),
+            active: Cell::new(true),
+        };
+        let listener = alloc(&type_object::<Listener>(py)?, listener)?;
+        let word = Word::io::<Listener>(&listener, Turn::Readable);
+        let engine = self.engine()?;
+        let old = engine.watch(number, Direction::Read, word, false).map_err(|error| os_error(&error))?;
+        displace(py, old)?;
+        Ok(true)
+    }
+
+    fn make_socket_transport(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let names = ["sock", "protocol", "waiter", "extra", "server", "context"];
+        let [Some(socket), Some(protocol), waiter, extra, server, context] =
+            args.bind("_make_socket_transport", names, 2)?
+        else {
+            return Ok(this.py().None());
+        };
+        let py = this.py();
+        this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
+        if !is_plain(&socket)? {
+            static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+            let class = support::transport_class(py, &ASKING, "AskingSocketTransport")?;
+            let told = (this, socket, protocol, some(waiter), some(extra), some(server));
+            let made = if compat::SERVER_CONTEXTS {
+                class.call1((told.0, told.1, told.2, told.3, told.4, told.5, some(context)))?
+            } else {
+                class.call1(told)?
+            };
+            return Ok(made.unbind());
+        }
+        let descriptor = lent(&socket)?;
+        let mut ends = Ends::default();
+        // Now, since the socket may be closed behind the transport's back.
+        ends.ask(&descriptor);
+        // The names of a Unix socket are kept where all can be.
+        let nameless = ends.own().is_none();
+        let around = Around {
+            waiter: some(waiter),
+            server: some(server),
+            context: some(context).map(|context| context.into_bound(py).into()),
+        };
+        let transport = stream(this, descriptor, ends, &protocol, Some(&socket), around)?;
+        if let Some(extra) = some(extra) {
+            transport.setattr(intern!(py, "_given_extra"), extra)?;
+        }
+        if nameless {
+            transport.getattr(intern!(py, "_extra"))?;
+        }
+        Ok(transport.unbind())
+    }
+}
+
+impl BaseLoop {
+    fn read_pipe(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        pipe(this, args, ReadPipe)
+    }
+
+    fn write_pipe(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        pipe(this, args, WritePipe)
+    }
+}
+
+/// A started pipe transport.
+fn pipe<C: Door>(
+    this: &Bound<'_, PyAny>,
+    args: Args<'_, '_>,
+    channel: impl FnOnce(Descriptor) -> C,
+) -> PyResult<Py<PyAny>> {
+    let names = ["cls", "pipe", "protocol", "waiter", "extra"];
+    let [Some(class), Some(pipe), Some(protocol), waiter, extra] = args.bind("_pipe", names, 3)? else {
+        return Ok(this.py().None());
+    };
+    let around = Around { waiter: some(waiter), ..Around::default() };
+    let protocol = PyProtocol::new(this, &protocol, around)?;
+    let kept = Kept::new(channel(lent(&pipe)?), Some(&pipe));
+    let transport = Stream::create(&*class.cast::<PyType>()?, kept, protocol)?;
+    let known = PyDict::new(this.py());
+    if let Some(extra) = some(extra) {
+        known.update(extra.bind(this.py()).cast()?)?;
+    }
+    known.set_item(intern!(this.py(), "pipe"), pipe)?;
+    transport.setattr(intern!(this.py(), "_stored_extra"), known)?;
+    Ok(transport.unbind())
+}
+
+/// An argument that was given and is not None.
+pub(crate) fn some(value: Option<Borrowed<'_, '_, PyAny>>) -> Option<Py<PyAny>> {
+    value.filter(|value| !value.is_none()).map(|value| value.to_owned().unbind())
+}
+
+/// A started socket transport. Its server is told, as asyncio's are.
+fn stream<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    descriptor: Descriptor,
+    ends: Ends,
+    protocol: &Bound<'py, PyAny>,
+    owner: Option<&Bound<'py, PyAny>>,
+    around: Around,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = event_loop.py();
+    // Small writes are not held back for the peer's acknowledgement; a Unix socket knows no such thing.
+    descriptor.set_no_delay();
+    let class = support::transport_class(py, &CLASS, "SocketTransport")?;
+    let attach = around.server.as_ref().map(|server| server.clone_ref(py));
+    let protocol = PyProtocol::new(event_loop, protocol, around)?;
+    protocol.ends().replace(ends);
+    let transport = Stream::create(class, Kept::new(Socket(descriptor), owner), protocol)?;
+    let attached = attach.map_or(Ok(()), |server| support::attach(server.bind(py), &transport));
+    if attached.is_err()
+        && let Some(state) = try_state::<Stream<Socket>>(&transport)
+    {
+        // The server was closed meanwhile; the protocol was not told of a connection yet, and never is.
+        state.abandon(&transport)?;
+    }
+    attached.map(|()| transport)
+}
+
+/// Whether `word` is a listener, which then stops.
+pub(crate) fn stop_listener(object: &Bound<'_, PyAny>) -> bool {
+    try_state::<Listener>(object).map(Listener::stop).is_some()
+}

@@ -1,0 +1,139 @@
+//! How plaintext gets from a session to a protocol: as `bytes`, into its own buffer, or into its stream's reader.
+//!
+//! Whatever is there is decrypted first, and handed on in one call, as asyncio does. No buffer of the thread's is lent
+//! while a protocol runs.
+
+use std::cell::{Cell, RefCell};
+use std::mem::MaybeUninit;
+
+use ferrio_engine::transport::{Plain, Session, read_all};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::ffi::buffers::{Exported, bytes_filled_by};
+use crate::ffi::call::call_method1;
+use crate::net::sslproto::session::Cipher;
+use crate::net::streams::protocol::Destination;
+
+/// Less plaintext than this is copied out of a buffer of the thread's; more goes straight into its final place.
+const SMALL: usize = 32 * 1024;
+
+/// The most that is handed on in one call: what sixteen full records hold, and one byte, lest it looks like more to come.
+const MOST: usize = 256 * 1024 + 1;
+
+thread_local!(static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+
+/// As `bytes`, to `data_received`.
+pub(crate) fn as_bytes(
+    this: &Bound<'_, PyAny>,
+    session: &Cipher,
+    protocol: &Bound<'_, PyAny>,
+) -> PyResult<Plain> {
+    let py = this.py();
+    let (data, last) = decrypted(this, session)?;
+    if !data.as_bytes().is_empty() {
+        call_method1(protocol, intern!(py, "data_received"), data.as_any())?;
+    }
+    Ok(last)
+}
+
+/// Into the buffer of a `BufferedProtocol`.
+pub(crate) fn into_buffer(
+    this: &Bound<'_, PyAny>,
+    session: &Cipher,
+    protocol: &Bound<'_, PyAny>,
+) -> PyResult<Plain> {
+    let py = this.py();
+    let wanted = session.unread(this).into_pyobject(py)?;
+    let buffer = call_method1(protocol, intern!(py, "get_buffer"), wanted.as_any())?;
+    let mut exported = Exported::new(&buffer, true)?;
+    if exported.len() == 0 {
+        return Err(PyRuntimeError::new_err("get_buffer() returned an empty buffer"));
+    }
+    let (count, last) = read_all(session, this, exported.for_filling())?;
+    drop(exported);
+    if count > 0 {
+        call_method1(protocol, intern!(py, "buffer_updated"), count.into_pyobject(py)?.as_any())?;
+    }
+    Ok(last)
+}
+
+/// Into a stream reader's buffer. `None` when there is none that takes data.
+pub(crate) fn into_stream(
+    this: &Bound<'_, PyAny>,
+    session: &Cipher,
+    protocol: &Bound<'_, PyAny>,
+) -> PyResult<Option<Plain>> {
+    let destination = Destination::of(protocol);
+    let Some((object, reader)) = destination.as_ref().and_then(Destination::parts) else { return Ok(None) };
+    if !session.reads_directly() {
+        let (data, last) = decrypted(this, session)?;
+        if !data.as_bytes().is_empty() {
+            reader.feed(object, data.as_any())?;
+        }
+        return Ok(Some(last));
+    }
+    let answer = Cell::new(Plain::Nothing);
+    let failure = Cell::new(None);
+    let count = reader.receive(object, Some(room(this, session)), |buffer| {
+        match read_all(session, this, buffer) {
+            Ok((count, last)) => {
+                answer.set(last);
+                Ok(count)
+            }
+            Err(error) => {
+                failure.set(Some(error));
+                Ok(0)
+            }
+        }
+    })?;
+    if let Some(error) = failure.take() {
+        return Err(error);
+    }
+    if count.is_ok_and(|count| count > 0) {
+        reader.received(object)?;
+    }
+    Ok(Some(answer.get()))
+}
+
+/// All that can be decrypted, and the last answer.
+fn decrypted<'py>(this: &Bound<'py, PyAny>, session: &Cipher) -> PyResult<(Bound<'py, PyBytes>, Plain)> {
+    let room = room(this, session);
+    let last = Cell::new(Plain::Nothing);
+    let read = |buffer: &mut [MaybeUninit<u8>]| {
+        let (count, answer) = read_all(session, this, buffer)?;
+        last.set(answer);
+        Ok::<usize, PyErr>(count)
+    };
+    let data = if room > SMALL {
+        bytes_filled_by(this.py(), room, read)??
+    } else {
+        with_space(room, |space| {
+            let count = read(space)?;
+            bytes_filled_by(this.py(), count, |buffer| {
+                buffer.copy_from_slice(&space[..count]);
+                Ok::<usize, PyErr>(count)
+            })?
+        })?
+    };
+    Ok((data, last.get()))
+}
+
+/// One more than what there can be, so that a full buffer does not look like more to come.
+fn room(this: &Bound<'_, PyAny>, session: &Cipher) -> usize {
+    (session.readable(this) + 1).min(MOST)
+}
+
+/// Lends the thread's buffer, or a fresh one should it be lent already.
+fn with_space<R>(room: usize, body: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> R {
+    let lend = |buffer: &mut Vec<u8>| {
+        buffer.reserve_exact(room);
+        body(&mut buffer.spare_capacity_mut()[..room])
+    };
+    PLAIN.with(|buffer| match buffer.try_borrow_mut() {
+        Ok(mut buffer) => lend(&mut buffer),
+        Err(_) => lend(&mut Vec::new()),
+    })
+}

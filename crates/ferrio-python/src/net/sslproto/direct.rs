@@ -1,0 +1,149 @@
+//! `Direct`: a session that calls OpenSSL itself for every record, on the `SSL*` of the user's own `SSLObject`.
+//!
+//! The handshake and closing are still the object's methods, so that callbacks, verification and exceptions are Python's.
+//! An error in between is Python's as well: its own `read` or `write`, called once more, finds it in OpenSSL's queue.
+
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+
+use ferrio_engine::transport::{Plain, Progress};
+use pyo3::exceptions::PyOSError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::ffi::call::{call_method0, call_method1};
+use crate::ffi::heap_type::Visitor;
+use crate::ffi::openssl::{Answer, Connection, OpenSsl};
+use crate::ffi::reference::Slot;
+use crate::net::sslproto::errors::is_again;
+
+/// See the module.
+pub(crate) struct Direct {
+    connection: Connection,
+    /// What has `do_handshake` and `unwrap` of its own, if the class of the object replaces them.
+    object: Slot,
+    /// All that was taken in was read.
+    dry: Cell<bool>,
+}
+
+impl Direct {
+    /// `object` is there if its class has methods of its own for the handshake or for closing.
+    pub(crate) fn new(
+        library: &'static OpenSsl,
+        inner: &Bound<'_, PyAny>,
+        object: Option<&Bound<'_, PyAny>>,
+    ) -> Option<Self> {
+        let connection = Connection::take(library, inner)?;
+        let object = object.map_or_else(Slot::default, |object| Slot::new(object.clone().into()));
+        Some(Direct { connection, object, dry: Cell::new(false) })
+    }
+
+    pub(crate) fn lend<R>(&self, ciphertext: &[u8], body: impl FnOnce() -> R) -> R {
+        self.dry.set(false);
+        self.connection.lend(ciphertext, body)
+    }
+
+    pub(crate) fn feed(&self, ciphertext: &[u8]) {
+        self.dry.set(false);
+        self.connection.feed(ciphertext);
+    }
+
+    pub(crate) fn unread(&self) -> usize {
+        self.connection.unread()
+    }
+
+    pub(crate) fn unsent(&self) -> usize {
+        self.connection.unsent()
+    }
+
+    pub(crate) fn take(&self) -> Vec<u8> {
+        self.connection.take_output()
+    }
+
+    /// Whether OpenSSL holds bytes that are not counted as unread.
+    pub(crate) fn holds_some(&self, py: Python<'_>) -> bool {
+        self.connection.holds_some(py)
+    }
+
+    pub(crate) fn handshake(&self, py: Python<'_>) -> PyResult<Progress> {
+        self.drive(py, intern!(py, "do_handshake"), intern!(py, "do_handshake"))
+    }
+
+    pub(crate) fn close(&self, py: Python<'_>) -> PyResult<Progress> {
+        self.drive(py, intern!(py, "unwrap"), intern!(py, "shutdown"))
+    }
+
+    pub(crate) fn read(&self, py: Python<'_>, buffer: &mut [MaybeUninit<u8>]) -> PyResult<Plain> {
+        if self.dry.get() {
+            return Ok(Plain::Nothing);
+        }
+        match self.connection.read(py, buffer) {
+            Answer::Bytes(count) => {
+                // A read that did not fill its buffer took all of its record.
+                let whole = count < buffer.len() || !self.connection.holds_plaintext(py);
+                self.dry.set(whole && self.unread() == 0);
+                Ok(Plain::Bytes(count))
+            }
+            Answer::Again => Ok(Plain::Nothing),
+            Answer::End => Ok(Plain::End),
+            Answer::Failed => {
+                let one = 1_usize.into_pyobject(py)?;
+                Err(self.failure(py, intern!(py, "read"), one.as_any()))
+            }
+        }
+    }
+
+    pub(crate) fn write(&self, py: Python<'_>, data: &[u8]) -> PyResult<Option<usize>> {
+        match self.connection.write(py, data) {
+            Answer::Bytes(count) => Ok(Some(count)),
+            Answer::Again => Ok(None),
+            Answer::End | Answer::Failed => {
+                // Nothing is written, should the library have got over it.
+                Err(self.failure(py, intern!(py, "write"), PyBytes::new(py, b"").as_any()))
+            }
+        }
+    }
+
+    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.connection.traverse(visitor);
+        visitor.raw(self.object.as_ptr());
+    }
+
+    /// Forgets everything: the connection is lost.
+    pub(crate) fn clear(&self) {
+        self.connection.clear();
+        drop(self.object.take());
+    }
+
+    fn drive(
+        &self,
+        py: Python<'_>,
+        outside: &Bound<'_, PyString>,
+        inside: &Bound<'_, PyString>,
+    ) -> PyResult<Progress> {
+        self.dry.set(false);
+        let called = match self.object.bind(py) {
+            Some(object) => call_method0(&object, outside),
+            None => match self.connection.alive(py) {
+                Some(inner) => call_method0(&inner, inside),
+                None => return Ok(Progress::Waiting),
+            },
+        };
+        match called {
+            Ok(_) => Ok(Progress::Done),
+            Err(error) if is_again(py, &error)? => Ok(Progress::Waiting),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What went wrong, in Python's words.
+    fn failure(&self, py: Python<'_>, name: &Bound<'_, PyString>, argument: &Bound<'_, PyAny>) -> PyErr {
+        let unknown = || PyOSError::new_err("TLS failed, and OpenSSL does not say why");
+        let Some(inner) = self.connection.alive(py) else { return unknown() };
+        match call_method1(&inner, name, argument) {
+            Err(error) if !is_again(py, &error).unwrap_or(true) => error,
+            _ => unknown(),
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! `SslTransport`: TLS between a socket transport and a protocol, one object for asyncio's `SSLProtocol` and its transport.
+//!
+//! To the socket transport below it is a protocol that is called natively; to the protocol above it is the transport. The
+//! state machine is the engine's `Layer`. What is asked once or in trouble is in `ferrio.sslproto`.
+//!
+//! * `sides`: what is above and below in Python; `delivery`: how plaintext reaches a protocol
+//! * `session`: the cipher, over `MemoryBIO`s (`bio`) or by OpenSSL itself (`direct`), where that is proved to work
+//!   (`proof`); `errors`: which exceptions mean what; `making`: the loop's method that makes one
+
+pub(crate) mod bio;
+pub(crate) mod delivery;
+pub(crate) mod direct;
+pub(crate) mod errors;
+mod making;
+pub(crate) mod proof;
+pub(crate) mod session;
+pub(crate) mod sides;
+
+use std::ffi::CStr;
+
+use ferrio_engine::transport::{Later, Layer, Patience};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyType};
+use pyo3::{IntoPyObjectExt, intern};
+
+use crate::event_loop::exceptions::leaves_the_loop;
+use crate::event_loop::support;
+use crate::ffi::args::{Args, missing};
+use crate::ffi::buffers::Exported;
+use crate::ffi::call::in_shared_context;
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::instances::alloc;
+use crate::ffi::members::{Members, members};
+use crate::ffi::word::{Head, Io, Turn};
+use crate::net::marks::{Marks, shown};
+use crate::net::protocols::{Chunk, Takes, is_stream};
+use crate::net::server::some;
+use crate::net::sslproto::session::Cipher;
+use crate::net::sslproto::sides::{Around, LOST, bit};
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct SslTransport {
+    head: Head,
+    layer: Layer<Cipher, Around>,
+}
+
+/// What the socket transport below calls.
+impl SslTransport {
+    /// The state of a protocol that is one.
+    pub(crate) fn of<'a>(protocol: &'a Bound<'_, PyAny>) -> Option<&'a Self> {
+        try_state::<Self>(protocol)
+    }
+
+    pub(crate) fn connection_made(&self, this: &Bound<'_, PyAny>, below: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.around().below.set(below.clone());
+        self.inside(this, || self.layer.start(this))
+    }
+
+    pub(crate) fn received(&self, this: &Bound<'_, PyAny>, ciphertext: &[u8]) -> PyResult<()> {
+        self.inside(this, || self.layer.received(this, ciphertext))
+    }
+
+    pub(crate) fn eof_received(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = this.py();
+        if self.around().event_loop.bind(py).is_some_and(|it| support::is_debug(&it).unwrap_or(false)) {
+            support::helper(py, intern!(py, "log_eof"))?.call1((this,))?;
+        }
+        self.inside(this, || self.layer.eof_received(this))
+    }
+
+    pub(crate) fn room(&self, this: &Bound<'_, PyAny>, there_is: bool) -> PyResult<()> {
+        if there_is {
+            return self.inside(this, || self.layer.resume_writing(this));
+        }
+        self.layer.pause_writing();
+        Ok(())
+    }
+
+    pub(crate) fn connection_lost(&self, this: &Bound<'_, PyAny>, reason: Option<Py<PyAny>>) {
+        self.layer.connection_lost(this, reason);
+        self.layer.session().clear();
+    }
+}
+
+impl SslTransport {
+    fn create<'py>(class: &Bound<'py, PyType>, layer: Layer<Cipher, Around>) -> PyResult<Bound<'py, PyAny>> {
+        alloc(class, SslTransport { head: Head::new::<SslTransport>(), layer })
+    }
+
+    fn around(&self) -> &Around {
+        self.layer.sides()
+    }
+
+    fn inside<R>(&self, this: &Bound<'_, PyAny>, body: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+        in_shared_context(&self.around().context.bind(this.py()), body)
+    }
+
+    /// `write`, with the argument at hand.
+    pub(crate) fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(bytes) = data.cast_exact::<PyBytes>() {
+            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
+        }
+        let is_bytes = data.is_instance_of::<PyBytes>() || data.is_instance_of::<PyByteArray>();
+        if !is_bytes && !data.is_instance_of::<PyMemoryView>() {
+            let kind = data.get_type().name()?.to_string();
+            let text = format!("data: expecting a bytes-like instance, got {kind}");
+            return Err(PyTypeError::new_err(text));
+        }
+        let exported = Exported::new(data, false)?;
+        let bytes = exported.as_ref();
+        self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
+    }
+
+    fn write_bytes(
+        &self,
+        this: &Bound<'_, PyAny>,
+        data: &[u8],
+        rest: impl FnOnce() -> PyResult<Chunk>,
+    ) -> PyResult<()> {
+        if data.is_empty() || !self.may_write(this)? { Ok(()) } else { self.layer.write(this, data, rest) }
+    }
+
+    fn may_write(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Err(times) = self.layer.may_write() else { return Ok(true) };
+        let helper = support::helper(this.py(), intern!(this.py(), "write_after_loss"))?;
+        helper.call1((times, "SSL connection is closed"))?;
+        Ok(false)
+    }
+
+    fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [data] = args.bind("write", ["data"], 1)?;
+        data.map_or(Ok(()), |data| self.write_object(this, &data))
+    }
+
+    fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(lines)] = args.bind("writelines", ["list_of_data"], 1)? else { return Ok(()) };
+        if !self.may_write(this)? {
+            return Ok(());
+        }
+        let chunks: Vec<Chunk> = lines.try_iter()?.map(|line| Chunk::of(&line?)).collect::<PyResult<_>>()?;
+        self.layer.write_all(this, chunks)
+    }
+
+    /// Whether a stream of asyncio's or ours is on top.
+    pub(crate) fn is_stream(&self, py: Python<'_>) -> PyResult<bool> {
+        self.around().protocol.bind(py).map_or(Ok(false), |protocol| is_stream(&protocol))
+    }
+
+    /// CPython's own tests queue data so, behind the back of the peer.
+    fn append_to_backlog(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(data)] = args.bind("_test__append_write_backlog", ["data"], 1)? else { return Ok(()) };
+        self.layer.queue(Chunk::of(&data)?);
+        Ok(())
+    }
+
+    /// As with the transport below, which holds the ciphertext.
+    pub(crate) fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let mut settled = Ok(());
+        self.around().with_below(this.py(), |state, below| settled = state.settle_stream(below));
+        settled?;
+        Ok(self.layer.is_closing())
+    }
+
+    /// Closing it once more lets go of the context and the object, though the transport may be kept, as with asyncio.
+    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.layer.is_closing() {
+            self.around().let_go();
+        }
+        self.layer.close(this)
+    }
+
+    fn abort(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.layer.abort(this, None);
+        Ok(())
+    }
+
+    fn force_close(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [reason] = args.bind("_force_close", ["exc"], 1)?;
+        let reason = some(reason).map(|reason| PyErr::from_value(reason.into_bound(this.py())));
+        self.layer.abort(this, reason);
+        Ok(())
+    }
+
+    fn is_reading(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.layer.is_reading())
+    }
+
+    fn pause_reading(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.layer.pause_reading();
+        Ok(())
+    }
+
+    fn resume_reading(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.layer.resume_reading(this);
+        Ok(())
+    }
+
+    fn pause_writing(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.layer.pause_writing();
+        Ok(())
+    }
+
+    fn resume_writing(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.layer.resume_writing(this)
+    }
+
+    fn set_protocol(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(protocol)] = args.bind("set_protocol", ["protocol"], 1)? else { return Ok(()) };
+        self.around().takes.set(Takes::of(&protocol)?);
+        self.around().protocol.set(protocol.to_owned());
+        Ok(())
+    }
+
+    fn get_protocol(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.around().protocol.object(this.py()))
+    }
+
+    fn set_write_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
+        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 512)?;
+        drop(self.around().write_marks.replace(marks.odd.map(|odd| odd.into_bound(this.py()).into())));
+        self.layer.set_write_limits(this, marks.limits)
+    }
+
+    fn set_read_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [high, low] = args.bind("set_read_buffer_limits", ["high", "low"], 0)?;
+        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 256)?;
+        drop(self.around().read_marks.replace(marks.odd.map(|odd| odd.into_bound(this.py()).into())));
+        self.layer.set_read_limits(this, marks.limits);
+        Ok(())
+    }
+
+    fn write_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        shown(this.py(), self.around().write_marks.object(this.py()), self.layer.limits().1)
+    }
+
+    fn read_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        shown(this.py(), self.around().read_marks.object(this.py()), self.layer.limits().0)
+    }
+
+    fn write_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.layer.unsent(this))
+    }
+
+    fn read_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.layer.unread(this))
+    }
+
+    fn check_handshake_timeout(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.layer.on_time(this, Patience::Handshake)
+    }
+
+    fn check_shutdown_timeout(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.layer.on_time(this, Patience::Shutdown)
+    }
+
+    /// `loop.start_tls()` begins here.
+    fn begin(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(below), received] = args.bind("_begin", ["transport", "received"], 1)? else {
+            return Err(missing("_begin", "transport"));
+        };
+        self.connection_made(this, &below)?;
+        // What came before, and was taken for what the plain connection carries.
+        match received {
+            Some(received) => self.received(this, received.cast::<PyBytes>()?.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    fn closed_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.layer.is_closing())
+    }
+
+    fn set_closed_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if value.is_truthy()? {
+            self.layer.mark_closing();
+        }
+        Ok(())
+    }
+
+    fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.around().event_loop.object(this.py()))
+    }
+
+    fn below_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.around().below.object(this.py()))
+    }
+
+    fn context_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.around().ssl_context.object(this.py()))
+    }
+
+    fn object_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.around().object.object(this.py()))
+    }
+
+    fn established_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.around().established.get())
+    }
+
+    /// By which name `FERRIO_TLS` knows what encrypts.
+    fn engine_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let name = if self.layer.session().reads_directly() { "direct" } else { "bio" };
+        name.into_py_any(this.py())
+    }
+
+    fn full_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.layer.is_full())
+    }
+
+    fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.around().extra.object(this.py()))
+    }
+
+    fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.around().extra.set(value.clone());
+        Ok(())
+    }
+
+    fn run_jobs(&self, this: &Bound<'_, PyAny>, jobs: u8) -> PyResult<()> {
+        for job in [Later::Read, Later::Resume, Later::Close] {
+            if jobs & bit(job) != 0 {
+                self.layer.on_deferred(this, job)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Io for SslTransport {
+    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        let py = this.py();
+        let jobs = self.around().jobs.take();
+        let done = self.inside(this, || self.run_jobs(this, jobs));
+        // The report of its failure enters the context itself.
+        let told = if jobs & LOST == 0 { Ok(()) } else { self.around().tell_lost(this) };
+        match done.and(told) {
+            Err(error) if !leaves_the_loop(py, &error) => {
+                let Some(event_loop) = self.around().event_loop.bind(py) else { return Ok(()) };
+                let message = format!("Exception in callback of {}", this.repr()?);
+                support::report(&event_loop, &message, &error, &[("transport", this)])
+            }
+            result => result,
+        }
+    }
+}
+
+impl Native for SslTransport {
+    const NAME: &'static CStr = c"ferrio._ferrio.SSLTransport";
+    const DOC: &'static CStr = c"A TLS transport. Made by the loop.";
+    const BASE_SLOTS: bool = true;
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        members! { SslTransport;
+            light {
+                c"write" c"Write data; what does not fit now is written later." => write,
+            }
+            bare {
+                c"close" c"Close, after what was written." => close,
+                c"abort" c"Close at once." => abort,
+                c"is_closing" c"Whether it is closing or closed." => is_closing,
+                c"get_protocol" c"The protocol." => get_protocol,
+                c"is_reading" c"Whether it hands on data." => is_reading,
+                c"pause_reading" c"Hand on no data until resume_reading()." => pause_reading,
+                c"resume_reading" c"Hand on data again." => resume_reading,
+                c"pause_writing" c"The socket has no room." => pause_writing,
+                c"resume_writing" c"The socket has room again." => resume_writing,
+                c"get_write_buffer_limits" c"The marks of flow control: low, high." => write_limits,
+                c"get_read_buffer_limits" c"The marks of flow control: low, high." => read_limits,
+                c"get_write_buffer_size" c"How many bytes wait to be sent." => write_size,
+                c"get_read_buffer_size" c"How many bytes wait to be decrypted." => read_size,
+                c"_check_handshake_timeout" c"The handshake takes too long." => check_handshake_timeout,
+                c"_check_shutdown_timeout" c"Closing takes too long." => check_shutdown_timeout,
+            }
+            methods {
+                c"writelines" c"Write several pieces of data." => writelines,
+                c"set_protocol" c"Set the protocol." => set_protocol,
+                c"set_write_buffer_limits" c"Set the marks of flow control." => set_write_limits,
+                c"set_read_buffer_limits" c"Set the marks of flow control." => set_read_limits,
+                c"_force_close" c"Close at once, for the reason given." => force_close,
+                c"_begin" c"Begin the handshake over a transport." => begin,
+                c"_test__append_write_backlog" c"Queue data, for tests." => append_to_backlog,
+            }
+            attributes {
+                c"_loop" => event_loop_attribute;
+                c"_protocol" => get_protocol;
+                c"_transport" => below_attribute;
+                c"_sslcontext" => context_attribute;
+                c"_sslobj" => object_attribute;
+                c"_established" => established_attribute;
+                c"_engine" => engine_attribute;
+                c"_protocol_paused" => full_attribute;
+                c"_stored_extra" => extra_attribute, set_extra_attribute;
+                c"_closed" => closed_attribute, set_closed_attribute;
+            }
+        }
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.around().traverse(visitor);
+        self.layer.session().traverse(visitor);
+    }
+
+    fn clear(&self) {
+        self.around().slots().into_iter().for_each(|slot| drop(slot.take()));
+        self.layer.session().clear();
+    }
+}
+
+/// What is written to natively by a stream's writer, besides sockets.
+pub(crate) fn is_plain(transport: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static CLASS: pyo3::sync::PyOnceLock<Py<PyType>> = pyo3::sync::PyOnceLock::new();
+    if try_state::<SslTransport>(transport).is_none() {
+        return Ok(false);
+    }
+    Ok(transport.get_type().is(CLASS.import(transport.py(), "ferrio.sslproto", "SSLTransport")?))
+}

@@ -1,0 +1,177 @@
+//! `Buffer`: what a reader holds.
+//!
+//! Native memory, until somebody asks for the attribute `_buffer`: from then on it is the `bytearray` that they got, which
+//! they may change, as code that derives from asyncio's class does.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::io;
+use std::mem::MaybeUninit;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PySequence};
+
+use crate::ffi::buffers::{bytes_filled_by, filled};
+use crate::ffi::heap_type::Visitor;
+use crate::ffi::received::Received;
+use crate::ffi::reference::Ref;
+use crate::net::scratch::with_scratch;
+
+enum Storage {
+    Own(Received),
+    /// A `bytearray`, or whatever was set in its place.
+    Shared(Ref),
+}
+
+/// See the module. No borrow is held across a call into Python.
+pub(crate) struct Buffer(RefCell<Storage>);
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Buffer(RefCell::new(Storage::Own(Received::default())))
+    }
+}
+
+impl Buffer {
+    /// How many bytes there are.
+    pub(crate) fn len(&self, py: Python<'_>) -> PyResult<usize> {
+        if let Storage::Own(received) = &*self.0.borrow() {
+            return Ok(received.len());
+        }
+        self.share(py).len()
+    }
+
+    /// Runs `look` on the bytes. It must not call Python.
+    pub(crate) fn look<R>(&self, py: Python<'_>, look: impl FnOnce(&[u8]) -> R) -> PyResult<R> {
+        match self.shared(py) {
+            Some(shared) => Ok(look(&bytes_of(&shared)?)),
+            None => Ok(self.own(|received| look(received.as_slice()))),
+        }
+    }
+
+    /// Puts `data` at the end.
+    #[inline]
+    pub(crate) fn append(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        if let Storage::Own(received) = &mut *self.0.borrow_mut() {
+            received.append(data);
+            return Ok(());
+        }
+        self.share(py).call_method1("extend", (PyBytes::new(py, data),)).map(drop)
+    }
+
+    /// Puts what one call of `read` gives at the end; `room` is how much to expect, if that is known.
+    pub(crate) fn receive(
+        &self,
+        py: Python<'_>,
+        room: Option<usize>,
+        read: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
+    ) -> PyResult<io::Result<usize>> {
+        // Reading may run any code, which OpenSSL calls: nothing is borrowed meanwhile.
+        let Some(room) = room.filter(|_| self.is_own()) else {
+            return with_scratch(|space| match filled(space, read) {
+                Ok(data) => self.append(py, data).map(|()| Ok(data.len())),
+                Err(error) => Ok(Err(error)),
+            });
+        };
+        let mut received = self.own(std::mem::take);
+        let result = received.append_filled(room, read);
+        self.give_back(py, received)?;
+        Ok(result)
+    }
+
+    /// Undoes taking everything out. What came meanwhile stays behind it.
+    fn give_back(&self, py: Python<'_>, mut received: Received) -> PyResult<()> {
+        if let Storage::Own(place) = &mut *self.0.borrow_mut() {
+            std::mem::swap(place, &mut received);
+            if received.len() > 0 {
+                place.append(received.as_slice());
+            }
+            return Ok(());
+        }
+        self.append(py, received.as_slice())
+    }
+
+    /// Takes the first `count` bytes, or what there is.
+    pub(crate) fn take<'py>(&self, py: Python<'py>, count: usize) -> PyResult<Bound<'py, PyBytes>> {
+        if let Storage::Own(received) = &mut *self.0.borrow_mut() {
+            // Making bytes calls nobody.
+            let count = count.min(received.len());
+            let made = bytes_filled_by::<Infallible>(py, count, |place| {
+                copy(place, received.as_slice());
+                Ok(count)
+            })?;
+            let taken = made.unwrap_or_else(|never| match never {});
+            received.discard(count);
+            return Ok(taken);
+        }
+        let bytes = self.look(py, |bytes| bytes[..count.min(bytes.len())].to_vec())?;
+        self.discard(py, bytes.len())?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Forgets the first `count` bytes.
+    pub(crate) fn discard(&self, py: Python<'_>, count: usize) -> PyResult<()> {
+        if let Some(shared) = self.shared(py) {
+            let count = count.min(shared.len()?);
+            shared.cast_into::<PyByteArray>()?.cast_into::<PySequence>()?.del_slice(0, count)
+        } else {
+            self.own(|received| received.discard(count));
+            Ok(())
+        }
+    }
+
+    /// As the object `_buffer`: from now on it is that.
+    pub(crate) fn share<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        if let Some(shared) = self.shared(py) {
+            return shared;
+        }
+        let shared = self.own(|received| PyByteArray::new(py, received.as_slice())).into_any();
+        self.replace(&shared);
+        shared
+    }
+
+    /// Puts another object in its place.
+    pub(crate) fn replace(&self, object: &Bound<'_, PyAny>) {
+        drop(self.0.replace(Storage::Shared(object.clone().into())));
+    }
+
+    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        if let Ok(storage) = self.0.try_borrow()
+            && let Storage::Shared(shared) = &*storage
+        {
+            visitor.raw(shared.as_ptr());
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        drop(self.0.replace(Storage::Own(Received::default())));
+    }
+
+    fn shared<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        match &*self.0.borrow() {
+            Storage::Own(_) => None,
+            Storage::Shared(shared) => Some(shared.bind(py).to_owned()),
+        }
+    }
+
+    fn is_own(&self) -> bool {
+        matches!(&*self.0.borrow(), Storage::Own(_))
+    }
+
+    fn own<R>(&self, body: impl FnOnce(&mut Received) -> R) -> R {
+        match &mut *self.0.borrow_mut() {
+            Storage::Own(received) => body(received),
+            Storage::Shared(_) => body(&mut Received::default()),
+        }
+    }
+}
+
+fn bytes_of(shared: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    Ok(shared.cast::<PyByteArray>()?.to_vec())
+}
+
+fn copy(place: &mut [MaybeUninit<u8>], bytes: &[u8]) {
+    for (place, byte) in place.iter_mut().zip(bytes) {
+        place.write(*byte);
+    }
+}

@@ -1,0 +1,455 @@
+//! `StreamReaderProtocol`: what stands between a transport and a reader.
+//!
+//! Of a plain one with a plain reader a transport of ours knows that data goes into the reader's buffer: it puts it there
+//! itself (`Destination`). On any other transport, and for any other reader, its methods are called as asyncio's are.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use ferrio_engine::transport::{ReadPipe, Socket};
+use pyo3::exceptions::{PyAssertionError, PyException, PyRuntimeError};
+use pyo3::ffi as raw;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+
+use crate::compat;
+use crate::event_loop::support;
+use crate::ffi::args::Args;
+use crate::ffi::call::{call_method1, is_native_coroutine};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::members::{Members, members};
+use crate::ffi::object::{self, Constructed, Finalized};
+use crate::ffi::reference::Slot;
+use crate::net::sslproto::SslTransport;
+use crate::net::streams::reader::{StreamReader, pending};
+use crate::net::streams::{Class, arguments, attributes, put, writer};
+use crate::net::transports::Stream;
+use crate::tasks::futures::{exact_outcome, loop_or_current};
+use crate::tasks::outcome::State;
+
+/// `ferrio.StreamReaderProtocol`.
+pub(crate) static CLASS: Class = Class::new("StreamReaderProtocol");
+
+/// As asyncio words it.
+const CALLBACK_FAILED: &str = "Unhandled exception in client_connected_cb";
+/// What a transport of ours calls, and `drain()`.
+const CALLED: [&str; 4] = ["data_received", "eof_received", "_stream_reader", "_drain_helper"];
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct StreamReaderProtocol {
+    event_loop: Slot,
+    /// A weak reference to the reader.
+    reader: Slot,
+    /// The reader, until there is a connection that keeps it.
+    strong_reader: Slot,
+    source_traceback: Slot,
+    transport: Slot,
+    /// Up to Python 3.12: the writer that the callback was given.
+    writer: Slot,
+    task: Slot,
+    callback: Slot,
+    closed: Slot,
+    /// A deque of futures, once somebody waited.
+    drain_waiters: Slot,
+    over_ssl: Cell<bool>,
+    rejects: Cell<bool>,
+    paused: Cell<bool>,
+    lost: Cell<bool>,
+    plain: Cell<bool>,
+}
+
+impl StreamReaderProtocol {
+    /// Whether no subclass replaces what is done natively in its place.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain.get()
+    }
+
+    /// Whether `connection_lost` was called.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.get()
+    }
+
+    /// Whether the transport wants no more for now.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.get()
+    }
+
+    /// The reader, if it is still there.
+    fn reader<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(reference) = self.reader.bind(py) else { return Ok(None) };
+        match reference.cast::<PyWeakrefReference>() {
+            Ok(reference) => Ok(reference.upgrade()),
+            // Something that was set in its place.
+            Err(_) => Ok(Some(reference.call0()?).filter(|reader| !reader.is_none())),
+        }
+    }
+
+    fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let unset = || PyRuntimeError::new_err("StreamReaderProtocol.__init__() was not called");
+        self.event_loop.bind(py).ok_or_else(unset)
+    }
+
+    fn connection_made(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let py = this.py();
+        let [Some(transport)] = args.bind("connection_made", ["transport"], 1)? else { return Ok(()) };
+        let transport = &*transport;
+        if self.rejects.get() {
+            let helper = support::helper(py, intern!(py, "stream_rejected"))?;
+            return helper.call1((this, transport)).map(drop);
+        }
+        self.transport.set(transport.clone());
+        let reader = self.reader(py)?;
+        if let Some(reader) = &reader {
+            match plain_reader(reader) {
+                Some(state) => state.attach(transport)?,
+                None => reader.call_method1(intern!(py, "set_transport"), (transport,)).map(drop)?,
+            }
+        }
+        self.over_ssl.set(is_over_ssl(transport)?);
+        match self.callback.bind(py) {
+            Some(callback) => {
+                let none = py.None().into_bound(py);
+                self.serve(this, transport, reader.as_ref().unwrap_or(&none), &callback)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Tells who started the server of the connection: a callback, or a coroutine function.
+    fn serve(
+        &self,
+        this: &Bound<'_, PyAny>,
+        transport: &Bound<'_, PyAny>,
+        reader: &Bound<'_, PyAny>,
+        callback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let py = this.py();
+        let event_loop = self.event_loop(py)?;
+        let writer = writer::CLASS.ours(py)?.call1((transport, this, reader, &event_loop))?;
+        if !compat::FORGETS_WRITER {
+            self.writer.set(writer.clone());
+        }
+        let answer = match callback.call1((reader, writer)) {
+            Err(error) if compat::STREAM_REPORTS && error.is_instance_of::<PyException>(py) => {
+                support::report(&event_loop, CALLBACK_FAILED, &error, &[("transport", transport)])?;
+                transport.call_method0(intern!(py, "close"))?;
+                drop(self.strong_reader.take());
+                return Ok(());
+            }
+            answer => answer?,
+        };
+        if is_native_coroutine(&answer) || is_coroutine(&answer)? {
+            let task = call_method1(&event_loop, intern!(py, "create_task"), &answer)?;
+            self.task.set(task.clone());
+            let helper = support::helper(py, intern!(py, "watch_client"))?;
+            helper.call1((event_loop, transport, task))?;
+        }
+        drop(self.strong_reader.take());
+        Ok(())
+    }
+
+    fn connection_lost(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let py = this.py();
+        let [Some(reason)] = args.bind("connection_lost", ["exc"], 1)? else { return Ok(()) };
+        let reason = &*reason;
+        let failed = !reason.is_none();
+        if let Some(reader) = self.reader(py)? {
+            match plain_reader(&reader) {
+                Some(state) if failed => state.fail(reason)?,
+                Some(state) => state.end(py)?,
+                None if failed => reader.call_method1(intern!(py, "set_exception"), (reason,)).map(drop)?,
+                None => reader.call_method0(intern!(py, "feed_eof")).map(drop)?,
+            }
+        }
+        if let Some(closed) = self.closed.bind(py) {
+            complete(&closed, reason)?;
+        }
+        self.lost.set(true);
+        if self.paused.get() {
+            self.wake_drainers(py, reason)?;
+        }
+        for slot in [&self.reader, &self.task, &self.transport] {
+            drop(slot.take());
+        }
+        if !compat::LEAVES_WRITER {
+            drop(self.writer.take());
+        }
+        Ok(())
+    }
+
+    fn data_received(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let py = this.py();
+        let [Some(data)] = args.bind("data_received", ["data"], 1)? else { return Ok(()) };
+        let Some(reader) = self.reader(py)? else { return Ok(()) };
+        match plain_reader(&reader) {
+            Some(state) => state.feed(&reader, &data),
+            None => call_method1(&reader, intern!(py, "feed_data"), &data).map(drop),
+        }
+    }
+
+    fn eof_received(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = this.py();
+        if let Some(reader) = self.reader(py)? {
+            match plain_reader(&reader) {
+                Some(state) => state.end(py)?,
+                None => reader.call_method0(intern!(py, "feed_eof")).map(drop)?,
+            }
+        }
+        // TLS closes both directions at once.
+        Ok(!self.over_ssl.get())
+    }
+
+    fn pause_writing(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.paused.replace(true) {
+            return Err(PyAssertionError::new_err(()));
+        }
+        self.log(this, "pauses")
+    }
+
+    fn resume_writing(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if !self.paused.replace(false) {
+            return Err(PyAssertionError::new_err(()));
+        }
+        self.log(this, "resumes")?;
+        self.wake_drainers(this.py(), this.py().None().bind(this.py()))
+    }
+
+    fn log(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
+        let py = this.py();
+        if support::is_debug(&self.event_loop(py)?)? {
+            support::helper(py, intern!(py, "log_writing"))?.call1((this, what))?;
+        }
+        Ok(())
+    }
+
+    /// Everybody who waits in `drain()` goes on, or is told why not.
+    fn wake_drainers(&self, py: Python<'_>, reason: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Some(waiters) = self.drain_waiters.bind(py) else { return Ok(()) };
+        // Completing one may take others away.
+        let waiters: Vec<_> = waiters.try_iter()?.collect::<PyResult<_>>()?;
+        waiters.iter().try_for_each(|waiter| complete(waiter, reason))
+    }
+
+    fn close_waiter(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+        let [stream] = args.bind("_get_close_waiter", ["stream"], 1)?;
+        Ok(stream.and_then(|stream| self.closed.object(stream.py())))
+    }
+
+    fn drain_waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let py = this.py();
+        if self.drain_waiters.is_empty() {
+            self.drain_waiters
+                .set(py.import(intern!(py, "collections"))?.call_method0(intern!(py, "deque"))?);
+        }
+        Ok(self.drain_waiters.object(py))
+    }
+
+    fn set_drain_waiters_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        put(&self.drain_waiters, value)
+    }
+}
+
+attributes! {
+    StreamReaderProtocol;
+    objects {
+        loop_attribute, set_loop_attribute => event_loop;
+        reader_attribute, set_reader_attribute => reader;
+        strong_reader_attribute, set_strong_reader_attribute => strong_reader;
+        source_attribute, set_source_attribute => source_traceback;
+        transport_attribute, set_transport_attribute => transport;
+        writer_attribute, set_writer_attribute => writer;
+        task_attribute, set_task_attribute => task;
+        callback_attribute, set_callback_attribute => callback;
+        closed_attribute, set_closed_attribute => closed;
+    }
+    flags {
+        over_ssl_attribute, set_over_ssl_attribute => over_ssl;
+        rejects_attribute, set_rejects_attribute => rejects;
+        paused_attribute, set_paused_attribute => paused;
+        lost_attribute, set_lost_attribute => lost;
+    }
+}
+
+impl StreamReaderProtocol {
+    fn slots(&self) -> [&Slot; 10] {
+        let StreamReaderProtocol { event_loop, reader, strong_reader, source_traceback, transport, .. } =
+            self;
+        let StreamReaderProtocol { writer, task, callback, closed, drain_waiters, .. } = self;
+        [
+            event_loop,
+            reader,
+            strong_reader,
+            source_traceback,
+            transport,
+            writer,
+            task,
+            callback,
+            closed,
+            drain_waiters,
+        ]
+    }
+}
+
+/// Where a transport may put data itself: the reader of a plain protocol.
+pub(crate) struct Destination<'py> {
+    reader: Bound<'py, PyAny>,
+}
+
+impl<'py> Destination<'py> {
+    /// The reader that `protocol` would feed, if both are plain and it still takes data.
+    pub(crate) fn of(protocol: &Bound<'py, PyAny>) -> Option<Self> {
+        let reader = try_state::<StreamReaderProtocol>(protocol)?.reader(protocol.py()).ok()??;
+        let takes = plain_reader(&reader).is_some_and(|state| !state.is_ended());
+        takes.then_some(Destination { reader })
+    }
+
+    /// The reader and its state.
+    #[inline]
+    pub(crate) fn parts(&self) -> Option<(&Bound<'py, PyAny>, &StreamReader)> {
+        Some((&self.reader, try_state::<StreamReader>(&self.reader)?))
+    }
+}
+
+/// Whether `protocol` is one of ours that leaves data to its transport.
+pub(crate) fn is_plain(protocol: &Bound<'_, PyAny>) -> bool {
+    try_state::<StreamReaderProtocol>(protocol).is_some_and(StreamReaderProtocol::is_plain)
+}
+
+fn plain_reader<'a>(reader: &'a Bound<'_, PyAny>) -> Option<&'a StreamReader> {
+    try_state::<StreamReader>(reader).filter(|state| state.is_plain())
+}
+
+/// Other TLS transports say so.
+fn is_over_ssl(transport: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if try_state::<Stream<Socket>>(transport).is_some() || try_state::<Stream<ReadPipe>>(transport).is_some()
+    {
+        return Ok(false);
+    }
+    if try_state::<SslTransport>(transport).is_some() {
+        return Ok(true);
+    }
+    let context = transport.call_method1(intern!(transport.py(), "get_extra_info"), ("sslcontext",))?;
+    Ok(!context.is_none())
+}
+
+fn is_coroutine(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
+    support::helper(answer.py(), intern!(answer.py(), "iscoroutine"))?.call1((answer,))?.is_truthy()
+}
+
+/// Completes a future, with an exception if `reason` is one, unless it is done.
+fn complete(future: &Bound<'_, PyAny>, reason: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = future.py();
+    if let Some(outcome) = exact_outcome(future) {
+        return match outcome.state() {
+            State::Pending if reason.is_none() => outcome.finish(future, reason),
+            State::Pending => outcome.fail(future, reason),
+            _ => Ok(()),
+        };
+    }
+    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        return Ok(());
+    }
+    let method = if reason.is_none() { intern!(py, "set_result") } else { intern!(py, "set_exception") };
+    future.call_method1(method, (reason,)).map(drop)
+}
+
+impl Constructed for StreamReaderProtocol {
+    fn init(
+        &self,
+        this: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        names: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let py = this.py();
+        let parameters = ["stream_reader", "client_connected_cb", "loop"];
+        let [reader, callback, event_loop] = arguments("StreamReaderProtocol", args, names, parameters, 1)?;
+        let event_loop = loop_or_current(py, event_loop)?;
+        let callback = callback.filter(|callback| !callback.is_none());
+        if let Some(reader) = reader.filter(|reader| !reader.is_none()) {
+            self.reader.set(PyWeakrefReference::new(&reader)?.into_any());
+            put(&self.source_traceback, &reader.getattr(intern!(py, "_source_traceback"))?)?;
+            // Kept until a connection is there, which who is called then keeps.
+            drop(self.strong_reader.replace(callback.is_some().then(|| reader.into())));
+        }
+        drop(self.callback.replace(callback.map(Into::into)));
+        self.closed.set(pending(&event_loop)?);
+        self.event_loop.set(event_loop);
+        self.plain.set(CLASS.keeps(this, &CALLED)?);
+        Ok(())
+    }
+}
+
+impl Finalized for StreamReaderProtocol {
+    /// That nobody asked how a connection ended is nothing to report.
+    fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let Some(closed) = self.closed.bind(py) else { return Ok(()) };
+        if let Some(outcome) = exact_outcome(&closed) {
+            outcome.forget_traceback();
+            return Ok(());
+        }
+        if closed.call_method0(intern!(py, "done"))?.is_truthy()?
+            && !closed.call_method0(intern!(py, "cancelled"))?.is_truthy()?
+        {
+            closed.call_method0(intern!(py, "exception"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Native for StreamReaderProtocol {
+    const NAME: &'static CStr = c"ferrio._ferrio.StreamReaderProtocol";
+    const DOC: &'static CStr = c"The native part of ferrio.StreamReaderProtocol.";
+    const NEW: Option<raw::newfunc> = Some(object::new::<StreamReaderProtocol>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { StreamReaderProtocol;
+            light {
+                c"data_received" c"Data came." => data_received,
+            }
+            bare {
+                c"eof_received" c"The peer sends no more." => eof_received,
+                c"pause_writing" c"The transport wants no more for now." => pause_writing,
+                c"resume_writing" c"The transport takes more again." => resume_writing,
+            }
+            methods {
+                c"connection_made" c"There is a transport." => connection_made,
+                c"connection_lost" c"The transport is closed." => connection_lost,
+                c"_get_close_waiter" c"The future that is done when the transport is closed." => close_waiter,
+            }
+            attributes {
+                c"_loop" => loop_attribute, set_loop_attribute;
+                c"_stream_reader_wr" => reader_attribute, set_reader_attribute;
+                c"_strong_reader" => strong_reader_attribute, set_strong_reader_attribute;
+                c"_source_traceback" => source_attribute, set_source_attribute;
+                c"_transport" => transport_attribute, set_transport_attribute;
+                c"_stream_writer" => writer_attribute, set_writer_attribute;
+                c"_task" => task_attribute, set_task_attribute;
+                c"_client_connected_cb" => callback_attribute, set_callback_attribute;
+                c"_closed" => closed_attribute, set_closed_attribute;
+                c"_drain_waiters" => drain_waiters_attribute, set_drain_waiters_attribute;
+                c"_over_ssl" => over_ssl_attribute, set_over_ssl_attribute;
+                c"_reject_connection" => rejects_attribute, set_rejects_attribute;
+                c"_paused" => paused_attribute, set_paused_attribute;
+                c"_connection_lost" => lost_attribute, set_lost_attribute;
+            }
+        };
+        own.and(object::constructed_slots::<StreamReaderProtocol>())
+            .and(object::finalized_slots::<StreamReaderProtocol>())
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.slots().into_iter().for_each(|slot| visitor.raw(slot.as_ptr()));
+    }
+
+    fn clear(&self) {
+        self.slots().into_iter().for_each(|slot| drop(slot.take()));
+    }
+}

@@ -1,0 +1,507 @@
+//! `StreamReader`: what was received, until somebody reads it.
+//!
+//! ```text
+//! feed_data, or the transport itself ──▶ buffer ──▶ a read operation
+//!            │ above 2 × limit                          │ down to limit
+//!            └▶ pause_reading()                         └▶ resume_reading()
+//! ```
+//!
+//! At most one coroutine waits at a time, on the future `waiter`. Everything asyncio's class keeps in attributes is an
+//! attribute here, so that what derives from it finds it.
+//!
+//! Over 500 lines because that is one class with many members.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+
+use pyo3::exceptions::{PyAssertionError, PyNotImplementedError, PyRuntimeError, PyValueError};
+use pyo3::ffi as raw;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyTuple, PyType};
+
+use crate::compat;
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::support;
+use crate::ffi::args::Args;
+use crate::ffi::buffers::Exported;
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::members::{Members, members};
+use crate::ffi::object::{self, AsyncIterator, Constructed};
+use crate::ffi::reference::Slot;
+use crate::net::streams::buffer::Buffer;
+use crate::net::streams::reading::{Reading, Request};
+use crate::net::streams::{Class, arguments, attributes};
+use crate::tasks::futures::{Future, exact_outcome, loop_or_current};
+use crate::tasks::outcome::State;
+
+/// `ferrio.StreamReader`.
+pub(crate) static CLASS: Class = Class::new("StreamReader");
+
+/// What asyncio's methods call on the reader itself.
+const CALLED: [&str; 9] = [
+    "feed_data",
+    "feed_eof",
+    "set_exception",
+    "read",
+    "readline",
+    "readuntil",
+    "_wait_for_data",
+    "_wakeup_waiter",
+    "_maybe_resume_transport",
+];
+
+/// asyncio's `_DEFAULT_LIMIT`.
+const DEFAULT_LIMIT: usize = 64 * 1024;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct StreamReader {
+    buffer: Buffer,
+    limit: Cell<usize>,
+    /// The limit as it was given.
+    limit_object: Slot,
+    event_loop: Slot,
+    waiter: Slot,
+    exception: Slot,
+    transport: Slot,
+    source_traceback: Slot,
+    eof: Cell<bool>,
+    paused: Cell<bool>,
+    plain: Cell<bool>,
+}
+
+impl StreamReader {
+    /// Whether no subclass replaces what methods of ours call.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain.get()
+    }
+
+    pub(crate) fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.get()
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.eof.get()
+    }
+
+    /// What is to be raised by whoever reads.
+    pub(crate) fn failure<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.exception.bind(py)
+    }
+
+    /// Puts at the end of the buffer what `read` gives, for a transport that knows the reader to be plain and not ended.
+    pub(crate) fn receive(
+        &self,
+        this: &Bound<'_, PyAny>,
+        room: Option<usize>,
+        read: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
+    ) -> PyResult<io::Result<usize>> {
+        self.buffer.receive(this.py(), room, read)
+    }
+
+    /// After data came: wakes who waits, and pauses the transport when it is too much.
+    pub(crate) fn received(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        self.wake(py)?;
+        if self.paused.get() || self.transport.is_empty() {
+            return Ok(());
+        }
+        if self.buffer.len(py)? > self.limit.get().saturating_mul(2) {
+            return self.pause(py);
+        }
+        Ok(())
+    }
+
+    fn pause(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(transport) = self.transport.bind(py) else { return Ok(()) };
+        match transport.call_method0(intern!(py, "pause_reading")) {
+            Ok(_) => {
+                self.paused.set(true);
+                Ok(())
+            }
+            // It cannot be paused: everything is buffered, and it is not asked again.
+            Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {
+                drop(self.transport.take());
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn resume(&self, py: Python<'_>) -> PyResult<()> {
+        self.paused.set(false);
+        let Some(transport) = self.transport.bind(py) else { return Ok(()) };
+        transport.call_method0(intern!(py, "resume_reading")).map(drop)
+    }
+
+    /// After data was read: resumes the transport when there is room again.
+    pub(crate) fn maybe_resume(&self, py: Python<'_>) -> PyResult<()> {
+        if self.paused.get() && self.buffer.len(py)? <= self.limit.get() { self.resume(py) } else { Ok(()) }
+    }
+
+    /// The future that is done when data comes, for the coroutine of `method`.
+    pub(crate) fn wait<'py>(&self, py: Python<'py>, method: &str) -> PyResult<Bound<'py, PyAny>> {
+        if !self.waiter.is_empty() {
+            let text =
+                format!("{method}() called while another coroutine is already waiting for incoming data");
+            return Err(PyRuntimeError::new_err(text));
+        }
+        if self.eof.get() {
+            return Err(PyAssertionError::new_err("_wait_for_data after EOF"));
+        }
+        if self.paused.get() {
+            self.resume(py)?;
+        }
+        let future = pending(&self.event_loop(py)?)?;
+        self.waiter.set(future.clone());
+        Ok(future)
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn forget_waiter(&self) {
+        drop(self.waiter.take());
+    }
+
+    fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.event_loop
+            .bind(py)
+            .ok_or_else(|| PyRuntimeError::new_err("StreamReader.__init__() was not called"))
+    }
+
+    fn wake(&self, py: Python<'_>) -> PyResult<()> {
+        match self.waiter.take() {
+            Some(waiter) => wake_one(&waiter.into_bound(py), None),
+            None => Ok(()),
+        }
+    }
+
+    /// `feed_eof`.
+    pub(crate) fn end(&self, py: Python<'_>) -> PyResult<()> {
+        self.eof.set(true);
+        self.wake(py)
+    }
+
+    /// `set_exception`.
+    pub(crate) fn fail(&self, exception: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = exception.py();
+        drop(self.exception.replace((!exception.is_none()).then(|| exception.clone().into())));
+        match self.waiter.take() {
+            Some(waiter) => wake_one(&waiter.into_bound(py), Some(exception)),
+            None => Ok(()),
+        }
+    }
+
+    /// `set_transport`.
+    pub(crate) fn attach(&self, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+        if !self.transport.is_empty() {
+            return Err(PyAssertionError::new_err("Transport already set"));
+        }
+        self.transport.set(transport.clone());
+        Ok(())
+    }
+
+    fn set_exception(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+        let [Some(exception)] = args.bind("set_exception", ["exc"], 1)? else { return Ok(None) };
+        if !self.is_plain() {
+            return self.theirs(this, "set_exception", args).map(Some);
+        }
+        self.fail(&exception).map(|()| None)
+    }
+
+    fn set_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [transport] = args.bind("set_transport", ["transport"], 1)?;
+        transport.map_or(Ok(()), |transport| self.attach(&transport))
+    }
+
+    fn feed_eof(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+        let [] = args.bind("feed_eof", [], 0)?;
+        if self.is_plain() {
+            self.end(this.py()).map(|()| None)
+        } else {
+            self.theirs(this, "feed_eof", args).map(Some)
+        }
+    }
+
+    fn at_eof(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.eof.get() && self.buffer.len(this.py())? == 0)
+    }
+
+    fn feed_data(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
+        let [Some(data)] = args.bind("feed_data", ["data"], 1)? else { return Ok(None) };
+        if self.is_plain() {
+            self.feed(this, &data).map(|()| None)
+        } else {
+            self.theirs(this, "feed_data", args).map(Some)
+        }
+    }
+
+    /// `feed_data`.
+    pub(crate) fn feed(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        if self.eof.get() {
+            return Err(PyAssertionError::new_err("feed_data after feed_eof"));
+        }
+        if !data.is_truthy()? {
+            return Ok(());
+        }
+        if let Ok(exported) = Exported::new(data, false) {
+            self.buffer.append(py, exported.as_ref())?;
+        } else {
+            // Numbers, say.
+            let bytes = PyByteArray::new(py, b"");
+            bytes.call_method1(intern!(py, "extend"), (data,))?;
+            self.buffer.append(py, &bytes.to_vec())?;
+        }
+        self.received(this)
+    }
+
+    /// asyncio's own method, which calls whatever the subclass has.
+    fn theirs(&self, this: &Bound<'_, PyAny>, name: &str, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let method = CLASS.theirs(this.py())?.getattr(name)?;
+        args.pass_on(&method, Some(this)).map(Bound::unbind)
+    }
+
+    fn read(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [count] = args.bind("read", ["n"], 0)?;
+        let request = match count {
+            None => Some(Request::all()),
+            Some(count) => Request::some(&count),
+        };
+        match request.filter(|_| self.is_plain()) {
+            Some(request) => Reading::create(this, request).map(Bound::unbind),
+            None => self.theirs(this, "read", args),
+        }
+    }
+
+    fn readexactly(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(count)] = args.bind("readexactly", ["n"], 1)? else { return Ok(this.py().None()) };
+        match Request::exactly(&count).filter(|_| self.is_plain()) {
+            Some(request) => Reading::create(this, request).map(Bound::unbind),
+            None => self.theirs(this, "readexactly", args),
+        }
+    }
+
+    fn readuntil(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [separator] = args.bind("readuntil", ["separator"], 0)?;
+        // Several at once are taken here on every release.
+        let new = !compat::SEVERAL_SEPARATORS
+            && separator.is_some_and(|separator| separator.is_instance_of::<PyTuple>());
+        let known = separator.as_deref().is_none_or(is_usual);
+        if !(new || known && self.is_plain()) {
+            return self.theirs(this, "readuntil", args);
+        }
+        Reading::create(this, Request::until(separator.as_deref())).map(Bound::unbind)
+    }
+
+    fn readline(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [] = args.bind("readline", [], 0)?;
+        if !self.is_plain() {
+            return self.theirs(this, "readline", args);
+        }
+        Reading::create(this, Request::line()).map(Bound::unbind)
+    }
+
+    fn size_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.buffer.len(this.py())
+    }
+
+    fn buffer_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.buffer.share(this.py()).unbind())
+    }
+
+    fn set_buffer_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.buffer.replace(value);
+        Ok(())
+    }
+
+    fn limit_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.limit_object.object(this.py()))
+    }
+
+    fn set_limit_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        // Whatever is no such number is beyond all of them.
+        self.limit.set(value.extract().unwrap_or(usize::MAX));
+        self.limit_object.set(value.clone());
+        Ok(())
+    }
+}
+
+attributes! {
+    StreamReader;
+    objects {
+        loop_attribute, set_loop_attribute => event_loop;
+        waiter_attribute, set_waiter_attribute => waiter;
+        exception, set_exception_attribute => exception;
+        transport_attribute, set_transport_attribute => transport;
+        source_attribute, set_source_attribute => source_traceback;
+    }
+    flags {
+        eof_attribute, set_eof_attribute => eof;
+        paused_attribute, set_paused_attribute => paused;
+    }
+}
+
+/// Whether `separator` is what `readuntil` is meant to be called with. All else is left to asyncio's method.
+fn is_usual(separator: &Bound<'_, PyAny>) -> bool {
+    let usual = |one: &Bound<'_, PyAny>| {
+        one.is_exact_instance_of::<PyBytes>() || one.is_exact_instance_of::<PyByteArray>()
+    };
+    match separator.cast::<PyTuple>() {
+        Ok(all) => all.iter().all(|one| usual(&one)),
+        Err(_) => usual(separator),
+    }
+}
+
+/// A pending future of any loop.
+pub(crate) fn pending<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    static LOOP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let py = event_loop.py();
+    if try_state::<BaseLoop>(event_loop).is_some()
+        && event_loop.get_type().is(LOOP.import(py, "ferrio.unix_events", "Loop")?)
+    {
+        return Future::create(event_loop);
+    }
+    event_loop.call_method0(intern!(py, "create_future"))
+}
+
+/// Completes a future that somebody waits for, unless they gave up.
+fn wake_one(waiter: &Bound<'_, PyAny>, exception: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    let py = waiter.py();
+    if let Some(outcome) = exact_outcome(waiter) {
+        return match (outcome.state(), exception) {
+            (State::Cancelled, _) => Ok(()),
+            (_, Some(exception)) => outcome.fail(waiter, exception),
+            (_, None) => outcome.finish(waiter, py.None().bind(py)),
+        };
+    }
+    if waiter.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
+        return Ok(());
+    }
+    match exception {
+        Some(exception) => waiter.call_method1(intern!(py, "set_exception"), (exception,)),
+        None => waiter.call_method1(intern!(py, "set_result"), (py.None(),)),
+    }
+    .map(drop)
+}
+
+impl Constructed for StreamReader {
+    fn init(
+        &self,
+        this: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        names: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let py = this.py();
+        let [limit, event_loop] = arguments("StreamReader", args, names, ["limit", "loop"], 0)?;
+        match limit {
+            None => {
+                self.limit.set(DEFAULT_LIMIT);
+                self.limit_object.set(DEFAULT_LIMIT.into_pyobject(py)?.into_any());
+            }
+            Some(limit) => {
+                if limit.le(0)? {
+                    return Err(PyValueError::new_err("Limit cannot be <= 0"));
+                }
+                self.set_limit_attribute(&limit)?;
+            }
+        }
+        let event_loop = loop_or_current(py, event_loop)?;
+        self.buffer.clear();
+        self.eof.set(false);
+        self.paused.set(false);
+        for slot in [&self.waiter, &self.exception, &self.transport] {
+            drop(slot.take());
+        }
+        if support::is_debug(&event_loop)? {
+            self.source_traceback.set(support::helper(py, intern!(py, "caller"))?.call0()?);
+        }
+        self.event_loop.set(event_loop);
+        self.plain.set(CLASS.keeps(this, &CALLED)?);
+        Ok(())
+    }
+}
+
+impl AsyncIterator for StreamReader {
+    fn next<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if self.is_plain() {
+            return Reading::create(this, Request::next());
+        }
+        CLASS.theirs(this.py())?.call_method1(intern!(this.py(), "__anext__"), (this,))
+    }
+}
+
+impl Native for StreamReader {
+    const NAME: &'static CStr = c"ferrio._ferrio.StreamReader";
+    const DOC: &'static CStr = c"The native part of ferrio.StreamReader.";
+    const NEW: Option<raw::newfunc> = Some(object::new::<StreamReader>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { StreamReader;
+            light {
+                c"read" c"Read up to n bytes, or everything up to the end. A coroutine." => read,
+                c"readline" c"Read a line, with its newline. A coroutine." => readline,
+                c"readexactly" c"Read exactly n bytes. A coroutine." => readexactly,
+                c"readuntil" c"Read up to a separator, or the first of several in a tuple, and that. A coroutine." => readuntil,
+                c"feed_data" c"Put data at the end of the buffer." => feed_data,
+            }
+            bare {
+                c"at_eof" c"Whether everything was read and no more will come." => at_eof,
+                c"exception" c"What was given to set_exception(), or None." => exception,
+            }
+            methods {
+                c"set_exception" c"Raise an exception in whoever reads." => set_exception,
+                c"set_transport" c"Set the transport to pause when too much comes." => set_transport,
+                c"feed_eof" c"No more data will come." => feed_eof,
+            }
+            attributes {
+                c"_size" => size_attribute;
+                c"_buffer" => buffer_attribute, set_buffer_attribute;
+                c"_limit" => limit_attribute, set_limit_attribute;
+                c"_loop" => loop_attribute, set_loop_attribute;
+                c"_waiter" => waiter_attribute, set_waiter_attribute;
+                c"_exception" => exception, set_exception_attribute;
+                c"_transport" => transport_attribute, set_transport_attribute;
+                c"_eof" => eof_attribute, set_eof_attribute;
+                c"_paused" => paused_attribute, set_paused_attribute;
+                c"_source_traceback" => source_attribute, set_source_attribute;
+            }
+        };
+        own.and(object::constructed_slots::<StreamReader>())
+            .and(object::async_iterator_slots::<StreamReader>())
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.buffer.traverse(visitor);
+        for slot in self.slots() {
+            visitor.raw(slot.as_ptr());
+        }
+    }
+
+    fn clear(&self) {
+        self.buffer.clear();
+        for slot in self.slots() {
+            drop(slot.take());
+        }
+    }
+}
+
+impl StreamReader {
+    fn slots(&self) -> [&Slot; 6] {
+        let StreamReader { waiter, exception, event_loop, transport, limit_object, source_traceback, .. } =
+            self;
+        [waiter, exception, event_loop, transport, limit_object, source_traceback]
+    }
+}

@@ -1,0 +1,455 @@
+//! `Reading`: the coroutines of `read()`, `readline()`, `readuntil()`, `readexactly()` and of asynchronous iteration.
+//!
+//! ```text
+//! New ── step: enough is there ─────────────────────▶ Done(bytes)
+//!  └──── not yet: yields the reader's future ──▶ Waiting ── step: look again ──▶ Waiting, Done
+//!                                                   └────── throw, close ──────▶ Done, nothing was taken
+//! ```
+//!
+//! Nothing happens before the first step, as in any coroutine: what is wrong with the arguments is raised there, too. Numbers
+//! that are none are left to asyncio's methods.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::CStr;
+
+use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyInt};
+use pyo3::{IntoPyObjectExt, intern};
+
+use crate::event_loop::exceptions::{is_asyncio_error, make_asyncio_error};
+use crate::ffi::call::with_python;
+use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::instances::alloc_tracked;
+use crate::ffi::members::{Members, members};
+use crate::ffi::raised;
+use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::stop::Stop;
+use crate::net::streams::reader::StreamReader;
+use crate::net::streams::separators::{Found, Separators};
+use crate::net::streams::short;
+use crate::tasks::futures::exact_outcome;
+
+/// What is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Some,
+    All,
+    Exactly,
+    Until,
+    Line,
+    /// A line, of which an empty one is the end of an iteration.
+    Next,
+}
+
+/// What is to be read, and how much of it or up to what.
+pub(crate) struct Request {
+    kind: Kind,
+    count: isize,
+    /// Looked at when it is awaited.
+    separator: Option<Ref>,
+}
+
+impl Request {
+    pub(crate) fn all() -> Self {
+        Request { kind: Kind::All, count: -1, separator: None }
+    }
+
+    /// Up to so many bytes; `None` for what is not a number of bytes.
+    pub(crate) fn some(count: &Bound<'_, PyAny>) -> Option<Self> {
+        let count = number(count)?;
+        let kind = if count < 0 { Kind::All } else { Kind::Some };
+        Some(Request { kind, count, separator: None })
+    }
+
+    /// Exactly so many bytes; `None` for what is not a number of bytes.
+    pub(crate) fn exactly(count: &Bound<'_, PyAny>) -> Option<Self> {
+        Some(Request { kind: Kind::Exactly, count: number(count)?, separator: None })
+    }
+
+    /// Up to a newline, or what is given.
+    pub(crate) fn until(separator: Option<&Bound<'_, PyAny>>) -> Self {
+        let separator = separator.map(|separator| separator.clone().into());
+        Request { kind: Kind::Until, count: -1, separator }
+    }
+
+    pub(crate) fn line() -> Self {
+        Request { kind: Kind::Line, count: -1, separator: None }
+    }
+
+    pub(crate) fn next() -> Self {
+        Request { kind: Kind::Next, count: -1, separator: None }
+    }
+}
+
+/// A number of bytes, if it is one that there can be. Of other kinds of numbers errors speak in their own words.
+fn number(count: &Bound<'_, PyAny>) -> Option<isize> {
+    count.cast_exact::<PyInt>().ok()?.extract().ok()
+}
+
+/// What an attempt came to.
+enum Attempt<'py> {
+    Done(Bound<'py, PyBytes>),
+    Wait,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    New,
+    Running,
+    Waiting,
+    Done,
+}
+
+/// See the module.
+pub(crate) struct Reading {
+    stage: Cell<Stage>,
+    kind: Kind,
+    count: isize,
+    /// Where to look for a separator: there is none before.
+    offset: Cell<usize>,
+    separators: OnceCell<Separators>,
+    /// What was read of everything.
+    pieces: RefCell<Vec<u8>>,
+    reader: Slot,
+    /// What it waits for.
+    future: Slot,
+    separator: Slot,
+    stop: Stop,
+}
+
+impl Reading {
+    pub(crate) fn create<'py>(reader: &Bound<'py, PyAny>, request: Request) -> PyResult<Bound<'py, PyAny>> {
+        let state = Reading {
+            stage: Cell::new(Stage::New),
+            kind: request.kind,
+            count: request.count,
+            offset: Cell::new(0),
+            separators: OnceCell::new(),
+            pieces: RefCell::default(),
+            reader: Slot::new(reader.clone().into()),
+            future: Slot::default(),
+            separator: Slot::default(),
+            stop: Stop::default(),
+        };
+        drop(state.separator.replace(request.separator));
+        let this = alloc_tracked(reader.py(), state)?;
+        Ok(this)
+    }
+
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Some | Kind::All => "StreamReader.read",
+            Kind::Exactly => "StreamReader.readexactly",
+            Kind::Until => "StreamReader.readuntil",
+            Kind::Line => "StreamReader.readline",
+            Kind::Next => "StreamReader.__anext__",
+        }
+    }
+
+    fn qualified_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.name().into_py_any(this.py())
+    }
+
+    fn short_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        short(self.name()).into_py_any(this.py())
+    }
+
+    /// What tools ask a coroutine: what it waits for.
+    fn awaited(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.future.object(this.py()))
+    }
+
+    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.reader.object(this.py()))
+    }
+
+    fn is_running(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.stage.get() == Stage::Running)
+    }
+
+    /// The first step's checks. `Some` is a result that needs no data.
+    fn begin<'py>(&self, py: Python<'py>, reader: &StreamReader) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        if let Some(separator) = self.separator.take() {
+            // Set once: this is the first step.
+            drop(self.separators.set(Separators::new(&separator.bind(py))?));
+        }
+        if self.kind == Kind::Exactly && self.count < 0 {
+            return Err(PyValueError::new_err("readexactly size can not be less than zero"));
+        }
+        if let Some(exception) = reader.failure(py) {
+            return Err(PyErr::from_value(exception));
+        }
+        Ok((self.count == 0).then(|| PyBytes::new(py, b"")))
+    }
+
+    /// Takes what was asked for, if it is there.
+    fn attempt<'py>(&self, py: Python<'py>, reader: &StreamReader, waited: bool) -> PyResult<Attempt<'py>> {
+        let buffer = reader.buffer();
+        let count = self.count.unsigned_abs();
+        let attempt = match self.kind {
+            Kind::All => return self.collect(py, reader, waited),
+            Kind::Some if !waited && !reader.is_ended() && buffer.len(py)? == 0 => Attempt::Wait,
+            Kind::Some => Attempt::Done(buffer.take(py, count)?),
+            Kind::Exactly if buffer.len(py)? >= count => Attempt::Done(buffer.take(py, count)?),
+            Kind::Exactly if reader.is_ended() => return Err(incomplete(py, reader, Some(count))),
+            Kind::Exactly => Attempt::Wait,
+            Kind::Until | Kind::Line | Kind::Next => self.until(py, reader)?,
+        };
+        if let Attempt::Done(_) = &attempt {
+            reader.maybe_resume(py)?;
+        }
+        Ok(attempt)
+    }
+
+    /// All that comes up to the end, in pieces of the reader's limit, so that the transport need not stand still.
+    fn collect<'py>(&self, py: Python<'py>, reader: &StreamReader, waited: bool) -> PyResult<Attempt<'py>> {
+        let mut waited = waited;
+        loop {
+            if !std::mem::take(&mut waited) {
+                if let Some(exception) = reader.failure(py) {
+                    return Err(PyErr::from_value(exception));
+                }
+                if reader.buffer().len(py)? == 0 && !reader.is_ended() {
+                    return Ok(Attempt::Wait);
+                }
+            }
+            let piece = reader.buffer().take(py, reader.limit())?;
+            reader.maybe_resume(py)?;
+            if piece.as_bytes().is_empty() {
+                let all = self.pieces.take();
+                return Ok(Attempt::Done(PyBytes::new(py, &all)));
+            }
+            self.pieces.borrow_mut().extend_from_slice(piece.as_bytes());
+        }
+    }
+
+    /// Everything up to the first separator and that.
+    fn until<'py>(&self, py: Python<'py>, reader: &StreamReader) -> PyResult<Attempt<'py>> {
+        let separators = self.separators.get().unwrap_or(&Separators::Newline);
+        let (size, offset) = (reader.buffer().len(py)?, self.offset.get());
+        if size >= offset.saturating_add(separators.shortest()) {
+            match reader.buffer().look(py, |bytes| separators.find(bytes, offset))? {
+                Some(Found { start, .. }) if start > reader.limit() => {
+                    let text = "Separator is found, but chunk is longer than limit";
+                    return Err(make_asyncio_error(py, intern!(py, "LimitOverrunError"), (text, start)));
+                }
+                Some(Found { end, .. }) => return reader.buffer().take(py, end).map(Attempt::Done),
+                None => {}
+            }
+            // What may be the beginning of a separator is looked at again.
+            let offset = (size + 1).saturating_sub(separators.longest());
+            self.offset.set(offset);
+            if offset > reader.limit() {
+                let text = "Separator is not found, and chunk exceed the limit";
+                return Err(make_asyncio_error(py, intern!(py, "LimitOverrunError"), (text, offset)));
+            }
+        }
+        if reader.is_ended() { Err(incomplete(py, reader, None)) } else { Ok(Attempt::Wait) }
+    }
+
+    /// One step, without the stage.
+    fn go<'py>(&self, py: Python<'py>, reader: &StreamReader, stage: Stage) -> PyResult<Attempt<'py>> {
+        if stage == Stage::Waiting {
+            self.waited(py, reader)?;
+        } else if let Some(result) = self.begin(py, reader)? {
+            return Ok(Attempt::Done(result));
+        }
+        self.attempt(py, reader, stage == Stage::Waiting)
+    }
+
+    /// The future it waited for is done, and nobody waits any more.
+    fn waited(&self, py: Python<'_>, reader: &StreamReader) -> PyResult<()> {
+        reader.forget_waiter();
+        let Some(future) = self.future.take() else { return Ok(()) };
+        let future = future.into_bound(py);
+        match exact_outcome(&future) {
+            Some(outcome) if outcome.is_pending() => {
+                Err(PyRuntimeError::new_err("await wasn't used with future"))
+            }
+            Some(outcome) => outcome.error(py)?.map_or(Ok(()), |error| Err(PyErr::from_value(error))),
+            None => future.call_method0(intern!(py, "result")).map(drop),
+        }
+    }
+
+    /// Waits for data.
+    fn wait<'py>(&self, py: Python<'py>, reader: &StreamReader) -> PyResult<Bound<'py, PyAny>> {
+        let method = match self.kind {
+            Kind::Some | Kind::All => "read",
+            Kind::Exactly => "readexactly",
+            Kind::Until | Kind::Line | Kind::Next => "readuntil",
+        };
+        let future = reader.wait(py, method)?;
+        match exact_outcome(&future) {
+            Some(outcome) => outcome.blocking.set(true),
+            None => future.setattr(intern!(py, "_asyncio_future_blocking"), true)?,
+        }
+        self.future.set(future.clone());
+        Ok(future)
+    }
+
+    /// What the caller gets for an error: of a line, what there was of it.
+    fn failed<'py>(
+        &self,
+        py: Python<'py>,
+        reader: &StreamReader,
+        error: PyErr,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !matches!(self.kind, Kind::Line | Kind::Next) {
+            return Err(error);
+        }
+        if is_asyncio_error(py, &error, intern!(py, "IncompleteReadError"))? {
+            let partial = error.value(py).getattr(intern!(py, "partial"))?;
+            return if self.kind == Kind::Next { go_on(partial) } else { Ok(partial) };
+        }
+        if is_asyncio_error(py, &error, intern!(py, "LimitOverrunError"))? {
+            return Err(too_long(py, reader, &error)?);
+        }
+        Err(error)
+    }
+
+    fn finish(&self, py: Python<'_>) {
+        self.stage.set(Stage::Done);
+        if self.future.take().is_some()
+            && let Some(reader) = self.reader.bind(py)
+            && let Some(reader) = try_state::<StreamReader>(&reader)
+        {
+            reader.forget_waiter();
+        }
+        drop(self.pieces.take());
+        drop(self.separator.take());
+        drop(self.reader.take());
+    }
+}
+
+/// The stream ended too early: all there was goes into the error.
+fn incomplete(py: Python<'_>, reader: &StreamReader, expected: Option<usize>) -> PyErr {
+    let made = reader.buffer().take(py, usize::MAX);
+    match made {
+        Ok(partial) => make_asyncio_error(py, intern!(py, "IncompleteReadError"), (partial, expected)),
+        Err(error) => error,
+    }
+}
+
+/// A line longer than the limit: it is dropped, with its newline if that is there.
+fn too_long(py: Python<'_>, reader: &StreamReader, error: &PyErr) -> PyResult<PyErr> {
+    let consumed: usize = error.value(py).getattr(intern!(py, "consumed"))?.extract()?;
+    let newline = reader.buffer().look(py, |bytes| bytes.get(consumed) == Some(&b'\n'))?;
+    reader.buffer().discard(py, if newline { consumed + 1 } else { usize::MAX })?;
+    reader.maybe_resume(py)?;
+    let text = error.value(py).getattr(intern!(py, "args"))?.get_item(0)?;
+    let value = PyValueError::new_err(text.unbind());
+    raised::set_context(value.value(py), error.value(py));
+    Ok(value)
+}
+
+/// An empty line is the end of an iteration.
+fn go_on(line: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    if line.len()? == 0 { Err(PyStopAsyncIteration::new_err(())) } else { Ok(line) }
+}
+
+impl Coroutine for Reading {
+    const LIGHT: bool = true;
+
+    fn life(&self) -> Life {
+        match self.stage.get() {
+            Stage::New => Life::New,
+            Stage::Done => Life::Ended,
+            _ => Life::Begun,
+        }
+    }
+
+    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        let stage = match self.stage.get() {
+            Stage::Done => return Err(reused()),
+            Stage::Running => return Err(PyValueError::new_err("coroutine already executing")),
+            stage => stage,
+        };
+        let object = self.reader.bind(py);
+        let Some(reader) = object.as_ref().and_then(try_state::<StreamReader>) else {
+            return Err(reused());
+        };
+        self.stage.set(Stage::Running);
+        let result = match self.go(py, reader, stage) {
+            Ok(Attempt::Done(bytes)) => Ok(bytes.into_any()),
+            Ok(Attempt::Wait) => match self.wait(py, reader) {
+                Ok(future) => {
+                    self.stage.set(Stage::Waiting);
+                    return Ok(Step::Yield(future));
+                }
+                Err(error) => self.failed(py, reader, error),
+            },
+            Err(error) => self.failed(py, reader, error),
+        };
+        self.finish(py);
+        result.map(Step::Return)
+    }
+
+    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.finish(this.py());
+        Ok(())
+    }
+
+    fn stop(&self) -> Option<&Stop> {
+        Some(&self.stop)
+    }
+
+    fn throw<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        let py = this.py();
+        let object = self.reader.bind(py);
+        let waited = self.stage.get() == Stage::Waiting;
+        self.finish(py);
+        match object.as_ref().and_then(try_state::<StreamReader>) {
+            Some(reader) if waited => self.failed(py, reader, error).map(Step::Return),
+            _ => Err(error),
+        }
+    }
+}
+
+impl Native for Reading {
+    const NAME: &'static CStr = c"ferrio._ferrio.StreamReading";
+    const DOC: &'static CStr = c"A read operation of a stream, to be awaited.";
+    const KEPT: usize = 256;
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        coroutine_slots::<Reading>().and(members! { Reading;
+            methods {}
+            attributes {
+                c"__qualname__" => qualified_name;
+                c"__name__" => short_name;
+                c"cr_await" => awaited;
+                c"_target" => target_attribute;
+                c"cr_running" => is_running;
+            }
+        })
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        for slot in [&self.reader, &self.future, &self.separator, self.stop.slot()] {
+            visitor.raw(slot.as_ptr());
+        }
+    }
+
+    fn clear(&self) {
+        for slot in [&self.reader, &self.future, &self.separator] {
+            drop(slot.take());
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        match self.stage.get() {
+            Stage::New => warn_never_awaited(self.name()),
+            Stage::Done => {}
+            Stage::Running | Stage::Waiting => with_python(|py| self.finish(py)),
+        }
+    }
+}

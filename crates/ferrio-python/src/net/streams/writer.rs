@@ -1,0 +1,255 @@
+//! `StreamWriter`: a transport to write to, and the protocol that knows when there is room.
+//!
+//! On a transport of ours `write` goes to it natively. `wait_closed` and `start_tls` are asyncio's own, in Python: once in the
+//! life of a connection.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use ferrio_engine::transport::{Socket, WritePipe};
+use pyo3::exceptions::PyAssertionError;
+use pyo3::ffi as raw;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use crate::ffi::args::Args;
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::members::{Members, members};
+use crate::ffi::object::{self, Constructed};
+use crate::ffi::reference::Slot;
+use crate::net::sslproto::{self, SslTransport};
+use crate::net::streams::draining::Draining;
+use crate::net::streams::reader::{self, pending};
+use crate::net::streams::{Class, arguments, attributes, put};
+use crate::net::transports::Stream;
+
+/// `ferrio.StreamWriter`.
+pub(crate) static CLASS: Class = Class::new("StreamWriter");
+
+/// Which transports are written to natively.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Direct {
+    #[default]
+    No,
+    Socket,
+    Pipe,
+    Tls,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct StreamWriter {
+    transport: Slot,
+    direct: Cell<Direct>,
+    protocol: Slot,
+    reader: Slot,
+    event_loop: Slot,
+    complete: Slot,
+}
+
+impl StreamWriter {
+    pub(crate) fn protocol<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.protocol.bind(py)
+    }
+
+    pub(crate) fn reader<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.reader.bind(py)
+    }
+
+    /// Whether the transport is closing.
+    pub(crate) fn is_closing(&self, py: Python<'_>) -> PyResult<bool> {
+        let transport = self.transport(py);
+        match self.direct.get() {
+            Direct::Socket => {
+                try_state::<Stream<Socket>>(&transport).map_or(Ok(true), |it| it.is_closing(&transport))
+            }
+            Direct::Pipe => {
+                try_state::<Stream<WritePipe>>(&transport).map_or(Ok(true), |it| it.is_closing(&transport))
+            }
+            Direct::Tls => {
+                try_state::<SslTransport>(&transport).map_or(Ok(true), |it| it.is_closing(&transport))
+            }
+            Direct::No => transport.call_method0(intern!(py, "is_closing"))?.is_truthy(),
+        }
+    }
+
+    fn transport<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.transport.bind(py).unwrap_or_else(|| py.None().into_bound(py))
+    }
+
+    fn set(&self, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+        static SOCKET: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        static PIPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        let py = transport.py();
+        let class = transport.get_type();
+        self.direct.set(if class.is(SOCKET.import(py, "ferrio.selector_events", "SocketTransport")?) {
+            Direct::Socket
+        } else if class.is(PIPE.import(py, "ferrio.pipes", "WritePipeTransport")?) {
+            Direct::Pipe
+        } else if sslproto::is_plain(transport)? {
+            Direct::Tls
+        } else {
+            Direct::No
+        });
+        self.transport.set(transport.clone());
+        Ok(())
+    }
+
+    fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(data)] = args.bind("write", ["data"], 1)? else { return Ok(()) };
+        let py = this.py();
+        let transport = self.transport(py);
+        match self.direct.get() {
+            Direct::Socket => try_state::<Stream<Socket>>(&transport)
+                .map_or(Ok(()), |it| it.write_object(&transport, &data)),
+            Direct::Pipe => try_state::<Stream<WritePipe>>(&transport)
+                .map_or(Ok(()), |it| it.write_object(&transport, &data)),
+            Direct::Tls => {
+                try_state::<SslTransport>(&transport).map_or(Ok(()), |it| it.write_object(&transport, &data))
+            }
+            Direct::No => transport.call_method1(intern!(py, "write"), (data,)).map(drop),
+        }
+    }
+
+    fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(data)] = args.bind("writelines", ["data"], 1)? else { return Ok(()) };
+        self.transport(this.py()).call_method1(intern!(this.py(), "writelines"), (data,)).map(drop)
+    }
+
+    fn write_eof(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.transport(this.py()).call_method0(intern!(this.py(), "write_eof")).map(Bound::unbind)
+    }
+
+    fn can_write_eof(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.transport(this.py()).call_method0(intern!(this.py(), "can_write_eof")).map(Bound::unbind)
+    }
+
+    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.transport(this.py()).call_method0(intern!(this.py(), "close")).map(Bound::unbind)
+    }
+
+    fn closing(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.transport(this.py()).call_method0(intern!(this.py(), "is_closing")).map(Bound::unbind)
+    }
+
+    fn extra(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [name, default] = args.bind("get_extra_info", ["name", "default"], 1)?;
+        let method = intern!(this.py(), "get_extra_info");
+        self.transport(this.py()).call_method1(method, (name, default)).map(Bound::unbind)
+    }
+
+    fn drain(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Draining::create(this).map(Bound::unbind)
+    }
+
+    fn transport_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.transport.object(this.py()))
+    }
+
+    fn set_transport_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.set(value)
+    }
+
+    /// A future that is done, made when somebody asks for it.
+    fn complete_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let py = this.py();
+        if self.complete.is_empty()
+            && let Some(event_loop) = self.event_loop.bind(py)
+        {
+            let future = pending(&event_loop)?;
+            future.call_method1(intern!(py, "set_result"), (py.None(),))?;
+            self.complete.set(future);
+        }
+        self.bare_complete_attribute(this)
+    }
+
+    fn slots(&self) -> [&Slot; 5] {
+        let StreamWriter { transport, protocol, reader, event_loop, complete, .. } = self;
+        [transport, protocol, reader, event_loop, complete]
+    }
+}
+
+attributes! {
+    StreamWriter;
+    objects {
+        protocol_attribute, set_protocol_attribute => protocol;
+        reader_attribute, set_reader_attribute => reader;
+        loop_attribute, set_loop_attribute => event_loop;
+        bare_complete_attribute, set_complete_attribute => complete;
+    }
+    flags {}
+}
+
+impl Constructed for StreamWriter {
+    fn init(
+        &self,
+        this: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        names: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let parameters = ["transport", "protocol", "reader", "loop"];
+        let [Some(transport), Some(protocol), Some(reader), Some(event_loop)] =
+            arguments("StreamWriter", args, names, parameters, parameters.len())?
+        else {
+            return Ok(());
+        };
+        self.set(&transport)?;
+        put(&self.protocol, &protocol)?;
+        if !reader.is_none() && !reader.is_instance(reader::CLASS.theirs(this.py())?)? {
+            return Err(PyAssertionError::new_err(()));
+        }
+        put(&self.reader, &reader)?;
+        put(&self.event_loop, &event_loop)
+    }
+}
+
+impl Native for StreamWriter {
+    const NAME: &'static CStr = c"ferrio._ferrio.StreamWriter";
+    const DOC: &'static CStr = c"The native part of ferrio.StreamWriter.";
+    const NEW: Option<raw::newfunc> = Some(object::new::<StreamWriter>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { StreamWriter;
+            light {
+                c"write" c"Write data; what does not fit now is written later." => write,
+            }
+            bare {
+                c"drain" c"Wait until there is room for more. A coroutine." => drain,
+                c"write_eof" c"Write no more, after what was written." => write_eof,
+                c"can_write_eof" c"Whether write_eof() can be called." => can_write_eof,
+                c"close" c"Close the transport, after what was written." => close,
+                c"is_closing" c"Whether it is closing or closed." => closing,
+            }
+            methods {
+                c"writelines" c"Write several pieces of data." => writelines,
+                c"get_extra_info" c"What the transport knows about itself." => extra,
+            }
+            attributes {
+                c"transport" => transport_attribute;
+                c"_transport" => transport_attribute, set_transport_attribute;
+                c"_protocol" => protocol_attribute, set_protocol_attribute;
+                c"_reader" => reader_attribute, set_reader_attribute;
+                c"_loop" => loop_attribute, set_loop_attribute;
+                c"_complete_fut" => complete_attribute, set_complete_attribute;
+            }
+        };
+        own.and(object::constructed_slots::<StreamWriter>())
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.slots().into_iter().for_each(|slot| visitor.raw(slot.as_ptr()));
+    }
+
+    fn clear(&self) {
+        // What is left of it is no transport to write to.
+        self.direct.set(Direct::No);
+        self.slots().into_iter().for_each(|slot| drop(slot.take()));
+    }
+}

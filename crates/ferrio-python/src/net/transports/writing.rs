@@ -1,0 +1,151 @@
+//! What a program writes: `write()` and `writelines()`, with asyncio's checks in asyncio's order.
+//!
+//! Data that a system call cannot take, such as a strided view, is an error of the connection, not of the call.
+
+use ferrio_engine::transport::{Fault, Kind, Refused};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
+
+use super::Stream;
+use crate::compat;
+use crate::event_loop::support;
+use crate::ffi::args::Args;
+use crate::ffi::buffers::Exported;
+use crate::net::doors::Door;
+use crate::net::protocols::{Chunk, fatal};
+use crate::net::rare::Item;
+
+impl<C: Door> Stream<C> {
+    pub(crate) fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [data] = args.bind("write", ["data"], 1)?;
+        let Some(data) = data else { return Ok(()) };
+        self.write_object(this, &data)
+    }
+
+    /// `write`, with the argument at hand.
+    pub(crate) fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(bytes) = data.cast_exact::<PyBytes>() {
+            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
+        }
+        require_bytes_like(data, compat::WRITABLE)?;
+        let exported = match Exported::new(data, false) {
+            Ok(exported) => exported,
+            Err(error) => return self.refused(this, data, error),
+        };
+        let bytes = exported.as_ref();
+        self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
+    }
+
+    fn write_bytes(
+        &self,
+        this: &Bound<'_, PyAny>,
+        data: &[u8],
+        rest: impl FnOnce() -> PyResult<Chunk>,
+    ) -> PyResult<()> {
+        if !self.is_writable(this, "write", data.is_empty())? {
+            return Ok(());
+        }
+        self.transport.write(this, data, rest)
+    }
+
+    /// Data that a system call cannot take, such as a strided view: with asyncio an error of the connection, and not of the
+    /// call, unless the data would have been copied behind what waits.
+    #[cold]
+    fn refused(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+        if !self.is_writable(this, "write", !data.is_truthy()?)? {
+            return Ok(());
+        }
+        self.settle(this);
+        if C::KIND == Kind::WriteOnly && !self.transport.outgoing().is_empty() {
+            return Err(error);
+        }
+        self.write_failed(this, error)
+    }
+
+    fn write_failed(&self, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+        match fatal(this, error, C::WRITE_FAILED) {
+            Fault::Escape(error) => Err(error),
+            Fault::Lose(reason) => {
+                self.transport.lose(this, Some(reason));
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(lines)] = args.bind("writelines", ["list_of_data"], 1)? else { return Ok(()) };
+        let py = this.py();
+        if C::KIND != Kind::Duplex || !compat::KEEPS_PIECES {
+            let joined = PyBytes::new(py, b"").call_method1(intern!(py, "join"), (lines,))?;
+            return self.write_object(this, &joined);
+        }
+        if !compat::LOST_LOOKS_AT_NOTHING
+            && self.transport.losses() > 0
+            && !self.transport.is_ended()
+            && lines.is_truthy()?
+        {
+            // What the connection cannot take is an error, even where it takes nothing any more.
+            for line in lines.try_iter()? {
+                PyMemoryView::from(&line?)?;
+            }
+        }
+        if !self.is_writable(this, C::WRITELINES, !lines.is_truthy()?)? {
+            return Ok(());
+        }
+        let mut chunks = Vec::new();
+        let mut odd = None;
+        for line in lines.try_iter()? {
+            let line = line?;
+            match Chunk::of(&line) {
+                Ok(chunk) => chunks.push(chunk),
+                Err(error) => {
+                    PyMemoryView::from(&line)?;
+                    odd = Some(error);
+                }
+            }
+        }
+        // The iterator may have closed the connection.
+        if self.transport.losses() > 0 {
+            return Ok(());
+        }
+        match odd {
+            Some(error) => self.write_failed(this, error),
+            None => self.transport.write_all(this, chunks),
+        }
+    }
+
+    /// Whether to write: errors for calls that are wrong, false for those that are void.
+    fn is_writable(&self, this: &Bound<'_, PyAny>, method: &str, empty: bool) -> PyResult<bool> {
+        if !self.transport.is_ended() && self.protocol().rare().has(Item::EmptyWaiter) {
+            return Err(PyRuntimeError::new_err(format!("unable to {method}; sendfile is in progress")));
+        }
+        if empty && !self.transport.is_ended() {
+            return Ok(false);
+        }
+        match self.transport.may_write() {
+            Ok(()) => Ok(!empty),
+            Err(Refused::AfterEof) => {
+                Err(PyRuntimeError::new_err(format!("Cannot call {method}() after write_eof()")))
+            }
+            Err(Refused::Lost(times)) => {
+                let py = this.py();
+                support::helper(py, intern!(py, "write_after_loss"))?.call1((times, C::WRITE_AFTER_LOSS))?;
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// What may be written or sent, by the name of `wanted`; anything else is named in the error.
+pub(crate) fn require_bytes_like(data: &Bound<'_, PyAny>, wanted: &str) -> PyResult<()> {
+    if data.is_instance_of::<PyBytes>()
+        || data.is_instance_of::<PyByteArray>()
+        || data.is_instance_of::<PyMemoryView>()
+    {
+        return Ok(());
+    }
+    let kind = data.get_type().name()?.repr()?.to_string();
+    Err(PyTypeError::new_err(format!("data argument must be {wanted}, not {kind}")))
+}

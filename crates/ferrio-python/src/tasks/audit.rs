@@ -1,0 +1,54 @@
+//! What a debug build checks after every batch: rule STEPPED of `step`. A task that is not done is queued, or waits.
+//!
+//! Where steps go by way of callbacks, in debug mode or through a `call_soon` of the program's own, nobody can tell; those
+//! that are queued when this ends are found. Nor does the rule hold for a task that was garbage: the collector closes the
+//! coroutine, and then a finalizer may save the task.
+
+use std::collections::HashSet;
+
+use ferrio_engine::Loop;
+use pyo3::prelude::*;
+
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::events::Handle;
+use crate::ffi::heap_type::try_state;
+use crate::ffi::instances::is_finalized;
+use crate::ffi::nesting;
+use crate::ffi::registry;
+use crate::ffi::word::Word;
+use crate::tasks::futures::exact_outcome;
+use crate::tasks::outcome::Outcome;
+use crate::tasks::step::Wakeup;
+use crate::tasks::task::Task;
+
+/// Panics, naming the task, if the loop has lost one.
+pub(crate) fn check(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) {
+    if nesting::is_nested() || !state.queues_directly(this) {
+        return;
+    }
+    let mut queued = HashSet::new();
+    engine.for_each(|word| {
+        let Some(object) = word.as_object(this.py()) else { return };
+        if word.is_step() {
+            queued.insert(object.as_ptr());
+        } else if let Some(callback) = try_state::<Handle>(&object).and_then(|handle| handle.calls(this.py()))
+            && let Some(wakeup) = try_state::<Wakeup>(&callback)
+        {
+            queued.extend(wakeup.of(this.py()).map(|task| task.as_ptr()));
+        }
+    });
+    for object in registry::all(this.py()) {
+        let Some(task) = try_state::<Task>(&object) else { continue };
+        let matters = task.outcome.is_pending()
+            && task.outcome.has_loop(this)
+            && !task.coroutine.is_empty()
+            && !is_finalized(&object);
+        let goes_on = !matters || queued.contains(&object.as_ptr()) || waits(task, this.py());
+        debug_assert!(goes_on, "nobody will ever step {object:?} again");
+    }
+}
+
+/// Whether it waits for something that will tell it: a future that is not ours is believed to.
+fn waits(task: &Task, py: Python<'_>) -> bool {
+    task.waits_for.bind(py).is_some_and(|waited| exact_outcome(&waited).is_none_or(Outcome::is_pending))
+}

@@ -1,0 +1,472 @@
+//! `Future`: asyncio's, with a native state. A true subclass of asyncio's own, whose struct stays empty.
+//!
+//! What futures and tasks have in common is in `outcome`, and the attributes of both in `shared_members!` here. Texts of
+//! `repr` and reports are asyncio's helpers.
+
+use std::ffi::CStr;
+
+use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
+use pyo3::ffi as raw;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyDictMethods, PyTuple};
+
+use crate::compat;
+use crate::event_loop::support;
+use crate::ffi::args::{Args, missing};
+use crate::ffi::awaitable::{Awaitable, step, stopped};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::instances::{alloc, alloc_tracked};
+use crate::ffi::members::{Members, members};
+use crate::ffi::object::{self, Constructed, Finalized, Iterates, Shown};
+use crate::ffi::raised::{ITERATOR, thrown};
+use crate::ffi::reference::{Ref, Slot};
+use crate::tasks::outcome::{Outcome, last_words};
+use crate::tasks::task::Task;
+use crate::waiting::gather::Gathering;
+
+/// The state of a future.
+#[derive(Default)]
+pub(crate) struct Future {
+    outcome: Outcome,
+}
+
+impl Future {
+    /// A pending future of `event_loop`: what `create_future()` does.
+    pub(crate) fn create<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let outcome = Outcome::pending(Ref::from(event_loop.clone()));
+        outcome.note_source(event_loop)?;
+        let future = alloc_tracked(event_loop.py(), Future { outcome })?;
+        Ok(future)
+    }
+
+    /// Completes it, unless it is: what a timer does.
+    pub(crate) fn time_is_up(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.outcome.time_is_up(this)
+    }
+
+    pub(crate) fn waits_for_time(&self) -> bool {
+        self.outcome.waits_for_time()
+    }
+
+    fn set_result(&self, this: &Bound<'_, PyAny>, result: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.outcome.finish(this, result)
+    }
+
+    fn set_exception(&self, this: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.outcome.fail(this, exception)
+    }
+
+    fn cancel(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        let [message] = args.bind("cancel", ["msg"], 0)?;
+        self.outcome.cancel(this, message.as_deref())
+    }
+}
+
+/// What the attributes and methods of both types of futures do.
+pub(crate) trait Shared: Awaitable {
+    fn done(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.outcome().is_done())
+    }
+
+    fn cancelled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.outcome().state() == crate::tasks::outcome::State::Cancelled)
+    }
+
+    fn result(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.outcome().result(this.py()).map(Bound::unbind)
+    }
+
+    fn exception(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.outcome().exception(this.py())?.map(Bound::unbind))
+    }
+
+    fn get_loop(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.outcome().alive(this.py()).map(Bound::unbind)
+    }
+
+    fn add_done_callback(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let name = "add_done_callback";
+        let [Some(callback), context] = args.bind_first(name, ["fn", "context"])? else {
+            return Err(missing(name, "fn"));
+        };
+        // None is no context, as the C type sees it: calling back then fails.
+        let context = context.map(|context| Ref::from(context.to_owned()));
+        self.outcome().add_callback(this, &callback, context)
+    }
+
+    fn remove_done_callback(&self, _: &Bound<'_, PyAny>, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.outcome().remove_callback(callback)
+    }
+
+    fn make_cancelled_error(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.outcome().cancelled_error(this.py()).map(Bound::unbind)
+    }
+
+    fn state_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.outcome().alive(this.py())?;
+        let name = pyo3::types::PyString::intern(this.py(), self.outcome().state().name());
+        Ok(name.into_any().unbind())
+    }
+
+    fn blocking_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.outcome().blocking.get())
+    }
+
+    fn set_blocking_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.outcome().blocking.set(value.is_truthy()?);
+        Ok(())
+    }
+
+    /// What the interpreter calls where a coroutine that awaits this is sent a value: it goes on as if it was sent None.
+    fn send(&self, this: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match step(self.outcome(), this)? {
+            Some(yielded) => Ok(yielded.unbind()),
+            None => Err(stopped(this.py(), true)),
+        }
+    }
+
+    /// For who drives it by hand: an iterator that can be sent to, thrown into and closed.
+    fn await_by_hand(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.outcome().alive(this.py())?;
+        FutureIterator::create(this).map(Bound::unbind)
+    }
+
+    fn loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.outcome().event_loop(this.py()).map(Bound::unbind))
+    }
+
+    fn callbacks_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.outcome().callbacks(this.py())
+    }
+
+    fn result_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.outcome().alive(this.py())?;
+        Ok(self.outcome().bare_result(this.py()))
+    }
+
+    fn exception_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.outcome().alive(this.py())?;
+        Ok(self.outcome().bare_exception(this.py()))
+    }
+
+    fn log_traceback_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.outcome().alive(this.py())?;
+        Ok(self.outcome().logs_traceback())
+    }
+
+    fn set_log_traceback_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if value.is_none() {
+            // Deleting an attribute arrives here as None, which is not one of its values either.
+            return Err(PyAttributeError::new_err("cannot delete attribute"));
+        }
+        if value.is_truthy()? {
+            return Err(PyValueError::new_err("_log_traceback can only be set to False"));
+        }
+        self.outcome().forget_traceback();
+        Ok(())
+    }
+
+    fn source_traceback_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.outcome().source_traceback(this.py()))
+    }
+
+    fn cancel_message_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.outcome().cancel_message(this.py()))
+    }
+
+    fn awaited_by_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        crate::tasks::awaited_by::attribute(this)
+    }
+
+    fn set_cancel_message_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.outcome().set_cancel_message(Some(value));
+        Ok(())
+    }
+}
+
+impl Shared for Future {}
+
+/// The methods and attributes of both types.
+macro_rules! shared_members {
+    ($state:ty) => {{
+    use $crate::tasks::futures::Shared as _;
+    let members = $crate::ffi::members::members! { $state;
+        light_bare {
+            c"done" c"Whether it has a result or an exception, or was cancelled." => done,
+        }
+        bare {
+            c"cancelled" c"Whether it was cancelled." => cancelled,
+            c"result" c"The result. Raises the exception if there is one, CancelledError if it was cancelled, \
+                InvalidStateError if it is not done." => result,
+            c"exception" c"The exception, or None. Raises CancelledError if it was cancelled, InvalidStateError \
+                if it is not done." => exception,
+            c"get_loop" c"The event loop it belongs to." => get_loop,
+            c"_make_cancelled_error" c"The CancelledError to raise for it." => make_cancelled_error,
+            c"__await__" c"An iterator that awaits it." => await_by_hand,
+        }
+        one {
+            c"remove_done_callback" c"Remove all instances of a callback, and return how many there were." =>
+                remove_done_callback,
+            c"send" c"For the interpreter: awaiting goes on." => send,
+        }
+        methods {
+            c"add_done_callback" c"Call fn(future), in a context, when it is done." => add_done_callback,
+        }
+        attributes {
+            c"_state" => state_attribute;
+            c"_asyncio_future_blocking" => blocking_attribute, set_blocking_attribute;
+            c"_loop" => loop_attribute;
+            c"_callbacks" => callbacks_attribute;
+            c"_result" => result_attribute;
+            c"_exception" => exception_attribute;
+            c"_log_traceback" => log_traceback_attribute, set_log_traceback_attribute;
+            c"_source_traceback" => source_traceback_attribute;
+            c"_cancel_message" => cancel_message_attribute, set_cancel_message_attribute;
+        }
+    };
+    let members = if $crate::compat::CALL_GRAPHS {
+        members.and($crate::ffi::members::members! { $state;
+            methods {}
+            attributes {
+                c"_asyncio_awaited_by" => awaited_by_attribute;
+            }
+        })
+    } else {
+        members
+    };
+    members.and($crate::ffi::awaitable::awaitable_slots::<$state>())
+    }};
+}
+
+pub(crate) use shared_members;
+
+impl Awaitable for Future {
+    fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+}
+
+impl Constructed for Future {
+    fn init(
+        &self,
+        this: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        names: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        if !args.is_empty() {
+            return Err(PyTypeError::new_err("Future() takes no positional arguments"));
+        }
+        let [event_loop] = keywords("Future", names, ["loop"])?;
+        self.outcome.refuse_again(this)?;
+        self.outcome.init(&loop_or_current(this.py(), event_loop)?)
+    }
+}
+
+impl Shown for Future {
+    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.outcome.alive(this.py())?;
+        support::helper(this.py(), intern!(this.py(), "future_repr"))?.call1((this,))
+    }
+}
+
+impl Finalized for Future {
+    fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        never_retrieved(this, &self.outcome)
+    }
+}
+
+impl Native for Future {
+    const NAME: &'static CStr = c"ferrio.Future";
+    const DOC: &'static CStr =
+        c"Future(*, loop=None)\n--\n\nA result that is not there yet. Made by loop.create_future().";
+    const KEPT: usize = 256;
+    const BASE_OWNS: bool = true;
+    const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
+    const NEW: Option<raw::newfunc> = Some(object::new::<Future>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { Future;
+            light_one {
+                c"set_result" c"It is done, and this is its result." => set_result,
+            }
+            one {
+                c"set_exception" c"It is done, and this is its exception." => set_exception,
+            }
+            methods {
+                c"cancel" c"Cancel it, and schedule its callbacks. Returns False if it was done already." => cancel,
+            }
+            attributes {}
+        };
+        own.and(shared_members!(Future))
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.outcome.traverse(visitor);
+    }
+
+    fn clear(&self) {
+        self.outcome.clear();
+    }
+
+    fn has_last_words(&self) -> bool {
+        self.outcome.logs_traceback()
+    }
+}
+
+/// The outcome of a future or a task of ours, of any class.
+pub(crate) fn outcome_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
+    match try_state::<Future>(object) {
+        Some(future) => Some(future.outcome()),
+        None => match try_state::<Task>(object) {
+            Some(task) => Some(task.outcome()),
+            None => try_state::<Gathering>(object).map(Gathering::outcome),
+        },
+    }
+}
+
+/// The outcome of an object of exactly one of our types, whose methods are then ours.
+#[inline]
+pub(crate) fn exact_outcome<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
+    let class = object.get_type_ptr();
+    if class == Future::place().object() {
+        return try_state::<Future>(object).map(Future::outcome);
+    }
+    if class == Task::place().object() {
+        return try_state::<Task>(object).map(Task::outcome);
+    }
+    if class == Gathering::place().object() {
+        try_state::<Gathering>(object).map(Gathering::outcome)
+    } else {
+        None
+    }
+}
+
+/// The exception was never asked for.
+pub(crate) fn never_retrieved(this: &Bound<'_, PyAny>, outcome: &Outcome) -> PyResult<()> {
+    if !outcome.logs_traceback() {
+        return Ok(());
+    }
+    outcome.forget_traceback();
+    let py = this.py();
+    let message = format!("{} exception was never retrieved", this.get_type().name()?);
+    let exception = outcome.bare_exception(py).map(|exception| exception.into_bound(py));
+    last_words(this, outcome, &message, &[("exception", exception), ("future", Some(this.clone()))])
+}
+
+/// The loop that was given, or else asyncio's idea of the current one.
+pub(crate) fn loop_or_current<'py>(
+    py: Python<'py>,
+    event_loop: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    match event_loop.filter(|event_loop| !event_loop.is_none()) {
+        Some(event_loop) => Ok(event_loop),
+        None => CURRENT
+            .get_or_try_init(py, || {
+                py.import("asyncio.events")?.getattr("get_event_loop").map(Bound::unbind)
+            })?
+            .bind(py)
+            .call0(),
+    }
+}
+
+/// Keyword arguments of a constructor, by name.
+pub(crate) fn keywords<'py, const N: usize>(
+    method: &str,
+    given: Option<&Bound<'py, PyDict>>,
+    names: [&str; N],
+) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
+    let mut bound = [const { None }; N];
+    for (name, value) in given.into_iter().flat_map(PyDictMethods::iter) {
+        let Some(place) = names.iter().position(|candidate| name.eq(candidate).unwrap_or(false)) else {
+            let text = format!("{method}() got an unexpected keyword argument '{name}'");
+            return Err(PyTypeError::new_err(text));
+        };
+        bound[place] = Some(value);
+    }
+    Ok(bound)
+}
+
+/// `iter(future)`: what drives an await by hand.
+pub(crate) struct FutureIterator {
+    /// Empty once it has ended.
+    future: Slot,
+}
+
+impl FutureIterator {
+    pub(crate) fn create<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let state = FutureIterator { future: Slot::new(future.clone().into()) };
+        alloc(&type_object::<FutureIterator>(future.py())?, state)
+    }
+
+    fn send(&self, this: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match self.next(this)? {
+            Some(yielded) => Ok(yielded.unbind()),
+            None => Err(stopped(this.py(), true)),
+        }
+    }
+
+    fn throw(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let error = thrown(this.py(), &args, &ITERATOR)?;
+        drop(self.future.take());
+        Err(error)
+    }
+
+    fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        drop(self.future.take());
+        Ok(())
+    }
+}
+
+impl Iterates for FutureIterator {
+    fn next<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(future) = self.future.bind(this.py()) else { return Ok(None) };
+        let Some(outcome) = outcome_of(&future) else { return Ok(None) };
+        // A step too early is refused, and the iterator goes on.
+        if outcome.is_done() {
+            drop(self.future.take());
+        }
+        step(outcome, &future)
+    }
+}
+
+impl Native for FutureIterator {
+    const NAME: &'static CStr = c"ferrio._ferrio.FutureIterator";
+    const DOC: &'static CStr = c"Awaits a future, step by step.";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { FutureIterator;
+            bare {
+                c"close" c"End it where it waits." => close,
+            }
+            one {
+                c"send" c"Go on." => send,
+            }
+            methods {
+                c"throw" c"Raise an exception where it waits." => throw,
+            }
+            attributes {}
+        };
+        own.and(object::iterator_slots::<FutureIterator>())
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.raw(self.future.as_ptr());
+    }
+
+    fn clear(&self) {
+        drop(self.future.take());
+    }
+}

@@ -1,0 +1,472 @@
+//! How a task runs: one step of its coroutine, and what becomes of what that yields.
+//!
+//! ```text
+//!             soon                       step                       yields a future
+//! (created) ───────▶ queued in the ring ──────▶ coroutine.send(None) ───────────────▶ waits as a `Waiter` of it
+//!                          ▲    ▲                     │ yields None                        │
+//!                          │    └─────────────────────┘                                    │ done, cancelled
+//!                          └───────────────────────────────────────────────────────────────┘ wake_soon
+//! ```
+//!
+//! Rule STEPPED: a task that is not done is queued, waits or runs. What goes wrong between two steps, and is no mistake of
+//! whoever called, is thrown into the coroutine by the next step (`throw_soon`); where no step can be made, it ends the task
+//! (`end_with`). asyncio only reports it, and the task waits for ever. `audit` checks the rule in debug builds.
+//!
+//! A queued step is one word of the loop's ring: no handle, no bound method, no `call_soon`. Where the loop is not ours,
+//! or wants to know (debug mode, a replaced `call_soon`), a `Wakeup` object is scheduled as a callback instead. asyncio's
+//! rules for what a coroutine may yield, and their texts, are kept.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
+use crate::event_loop::queueing::{self, Queued};
+use crate::event_loop::run::both;
+use crate::event_loop::support;
+use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
+use crate::ffi::current::{self, Last};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::instances::alloc;
+use crate::ffi::members::{Members, members};
+use crate::ffi::object::{Called, called_slots};
+use crate::ffi::raised;
+use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::task_struct;
+use crate::ffi::word::Word;
+use crate::tasks::awaited_by;
+use crate::tasks::cancelling::cancel_any;
+use crate::tasks::futures::exact_outcome;
+use crate::tasks::outcome::direct;
+use crate::tasks::task::Task;
+
+/// Queues the next step of a task.
+pub(crate) fn soon(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    queue(task, this)?
+}
+
+/// As `soon`, with what interrupted the queueing apart: the step is queued then.
+#[inline]
+fn queue(task: &Task, this: &Bound<'_, PyAny>) -> Queued {
+    let event_loop = task.outcome.alive(this.py())?;
+    if let Some(state) = direct(&event_loop) {
+        state.engine()?.call_soon(Word::step(this.clone()));
+        return Ok(Ok(()));
+    }
+    let wakeup = Wakeup::create(this)?;
+    let context = Ref::from(task.context_of(this.py()));
+    queueing::queue(&event_loop, wakeup.into(), None, context)
+}
+
+/// Queues the next step of the task that waited for `future`, which is done.
+pub(crate) fn wake_soon(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+    queue_wakeup(task, future, event_loop)?
+}
+
+/// As `wake_soon`, with what interrupted the queueing apart: the step is queued then.
+#[inline]
+fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> Queued {
+    let py = future.py();
+    if let Some(state) = direct(event_loop) {
+        state.engine()?.call_soon(Word::step(task.into_bound(py)));
+        return Ok(Ok(()));
+    }
+    let task = task.bind(py);
+    let context = try_state::<Task>(&task).map(|state| Ref::from(state.context_of(py)));
+    let Some(context) = context else { return Ok(Ok(())) };
+    queueing::queue(event_loop, Wakeup::create(&task)?.into(), Some(future), context)
+}
+
+/// How a task that waits for a future stands in that future's list of callbacks.
+pub(crate) fn as_callback(task: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+    let context = try_state::<Task>(task).map(|state| state.context_of(task.py()).unbind());
+    Ok((Wakeup::create(task)?.unbind(), context.unwrap_or_else(|| task.py().None())))
+}
+
+/// A queued step: in the task's context. Only what leaves the loop is an error here.
+pub(crate) fn run(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = this.py();
+    let event_loop = task.outcome.alive(py)?;
+    let state = try_state::<BaseLoop>(&event_loop);
+    let last = state.map(|state| &state.last_task);
+    let began = Cell::new(false);
+    let result = in_context(&task.context_of(py), || {
+        began.set(true);
+        resume(task, this, last)
+    });
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let forgotten = last.map_or(Ok(()), |last| last.forget(&event_loop));
+            step_failed(task, this, error, began.get()).and(forgotten)
+        }
+    }
+}
+
+/// Reports what a step failed with; one that was not begun ends the task.
+#[cold]
+fn step_failed(task: &Task, this: &Bound<'_, PyAny>, error: PyErr, began: bool) -> PyResult<()> {
+    let py = this.py();
+    let result = if began { Err(error) } else { end_with(task, this, error) };
+    match result {
+        Err(error) if !leaves_the_loop(py, &error) => support::helper(py, intern!(py, "step_failed"))?
+            .call1((this, raised::value(py, &error)))
+            .map(drop),
+        result => result,
+    }
+}
+
+/// A step with what became of what the task waited for.
+fn resume(task: &Task, this: &Bound<'_, PyAny>, last: Option<&Last>) -> PyResult<()> {
+    let py = this.py();
+    if let Some(error) = task.error.take() {
+        return step(task, this, Some(error.into_bound(py)), last);
+    }
+    let Some(waited) = task.waits_for.bind(py) else { return step(task, this, None, last) };
+    let error = error_of(&waited);
+    drop(waited);
+    step(task, this, error, last)
+}
+
+/// What a future that is done has to throw; also what kept it from saying so.
+#[inline]
+fn error_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    match exact_outcome(future) {
+        Some(outcome) => {
+            outcome.error(future.py()).unwrap_or_else(|error| Some(value_of(future.py(), error)))
+        }
+        None => foreign_error(future),
+    }
+}
+
+fn value_of(py: Python<'_>, error: PyErr) -> Bound<'_, PyAny> {
+    error.into_value(py).into_bound(py).into_any()
+}
+
+/// What a future that is not exactly ours has to throw.
+fn foreign_error<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let py = future.py();
+    future.call_method0(intern!(py, "result")).err().map(|error| value_of(py, error))
+}
+
+/// One step, as the current task.
+fn step(
+    task: &Task,
+    this: &Bound<'_, PyAny>,
+    error: Option<Bound<'_, PyAny>>,
+    last: Option<&Last>,
+) -> PyResult<()> {
+    let py = this.py();
+    if !task.outcome.is_pending() {
+        let error = error.unwrap_or_else(|| py.None().into_bound(py));
+        let text = format!("__step(): already done: {} {}", this.repr()?, error.repr()?);
+        return Err(asyncio_error(py, intern!(py, "InvalidStateError"), &text));
+    }
+    let event_loop = task.outcome.alive(py)?;
+    if let Err(error) = current::enter(&event_loop, this, last) {
+        return end_with(task, this, error);
+    }
+    let result = run_and_handle(task, this, error);
+    let left = current::leave(&event_loop, this, last);
+    result.and(left)
+}
+
+/// Ends the task with `error`, which kept its step from being made: nobody would make it ever again. Says the error, too.
+#[cold]
+fn end_with(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+    drop(task.error.take());
+    drop(task.waits_for.take());
+    task.leave(this);
+    let value = raised::value(this.py(), &error);
+    task.outcome.fail(this, &value).and(Err(error))
+}
+
+/// The step itself: sends or throws, and does what the answer asks for.
+pub(crate) fn run_and_handle(
+    task: &Task,
+    this: &Bound<'_, PyAny>,
+    error: Option<Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let py = this.py();
+    let error = if task.must_cancel.get() { Some(cancellation(task, this, error)) } else { error };
+    drop(task.waits_for.take());
+    let Some(coroutine) = task.coroutine.bind(py) else {
+        return end_with(task, this, PyRuntimeError::new_err("uninitialized Task object"));
+    };
+    let sent = match &error {
+        None => send_none(&coroutine),
+        Some(error) => throw_into(&coroutine, error),
+    };
+    let result = match sent {
+        Ok(Sent::Yielded(yielded)) => return wait_for(task, this, yielded),
+        Ok(Sent::Returned(value)) => returned(task, this, &value),
+        Err(error) => raised(task, this, error),
+    };
+    task.leave(this);
+    result
+}
+
+/// What a step throws because the task is to be cancelled.
+fn cancellation<'py>(
+    task: &Task,
+    this: &Bound<'py, PyAny>,
+    error: Option<Bound<'py, PyAny>>,
+) -> Bound<'py, PyAny> {
+    let py = this.py();
+    task.must_cancel.set(false);
+    match error {
+        Some(error) if is_cancelled(py, &PyErr::from_value(error.clone())) => error,
+        _ => task.outcome.cancelled_error(py).unwrap_or_else(|error| value_of(py, error)),
+    }
+}
+
+fn returned(task: &Task, this: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    if task.must_cancel.replace(false) {
+        // Cancelled right before its coroutine came to its end.
+        let message = task.outcome.cancel_message(this.py());
+        let message = message.as_ref().map(|message| message.bind(this.py()));
+        return task.outcome.cancel(this, message).map(drop);
+    }
+    task.outcome.finish(this, value)
+}
+
+fn raised(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+    let py = this.py();
+    if is_cancelled(py, &error) {
+        task.outcome.keep_cancelled_error(error.into_value(py).into_bound(py).into_any());
+        return task.outcome.cancel(this, None).map(drop);
+    }
+    let leaves = leaves_the_loop(py, &error);
+    // Before Python 3.12 an exception has its traceback only once it is a value.
+    let error = error.into_value(py).into_bound(py).into_any();
+    task.outcome.fail(this, &error)?;
+    if leaves { Err(PyErr::from_value(error)) } else { Ok(()) }
+}
+
+/// The coroutine yielded: a future to wait for, or None to be run again soon. All else is a mistake, which it is told.
+fn wait_for(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
+    if yielded.is_none() {
+        return match queue(task, this) {
+            Ok(interrupted) => interrupted,
+            Err(error) => throw_soon(task, this, error),
+        };
+    }
+    match listen(task, this, &yielded) {
+        Ok(true) => {
+            task.waits_for.set(yielded);
+            cancel_what_it_waits_for(task, this.py())
+        }
+        Ok(false) => go_on(task, this, yielded),
+        Err(error) => throw_soon(task, this, error),
+    }
+}
+
+/// The coroutine yielded a future that is done. What interrupts the queueing is not for the coroutine, which would be run
+/// twice.
+fn go_on(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
+    let event_loop = task.outcome.alive(this.py())?;
+    match queue_wakeup(this.clone().into(), &yielded, &event_loop) {
+        Ok(interrupted) => {
+            task.waits_for.set(yielded);
+            both(this.py(), interrupted, cancel_what_it_waits_for(task, this.py()))
+        }
+        Err(error) => throw_soon(task, this, error),
+    }
+}
+
+/// Whether the task will be told of what it yielded; else that is done already. An error is for the coroutine: neither is
+/// so.
+fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if yielded.is(this) {
+        return mistake(format!("Task cannot await on itself: {}", this.repr()?));
+    }
+    let Some(outcome) = exact_outcome(yielded) else { return listen_to_foreign(task, this, yielded) };
+    let event_loop = task.outcome.alive(this.py())?;
+    if !outcome.has_loop(&event_loop) {
+        return other_loop(this, yielded);
+    }
+    if !outcome.blocking.replace(false) {
+        return not_awaited(this, yielded);
+    }
+    if outcome.is_done() {
+        return Ok(false);
+    }
+    if yielded.get_type_ptr() == Task::place().object() {
+        task_struct::add_awaiter(yielded, this)?;
+    }
+    outcome.add_task(this);
+    note_since(task, &event_loop);
+    Ok(true)
+}
+
+/// It waits from now on.
+#[inline]
+fn note_since(task: &Task, event_loop: &Bound<'_, PyAny>) {
+    if let Some(now) = try_state::<BaseLoop>(event_loop).and_then(BaseLoop::turn_time) {
+        task.since.set(now);
+    }
+}
+
+/// The next step throws `error` into the coroutine. One that leaves the loop does that, too.
+#[cold]
+fn throw_soon(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+    let py = this.py();
+    task.error.set(raised::value(py, &error));
+    match queue(task, this) {
+        Ok(interrupted) if leaves_the_loop(py, &error) => both(py, Err(error), interrupted),
+        Ok(interrupted) => interrupted,
+        Err(error) => end_with(task, this, error),
+    }
+}
+
+fn cancel_what_it_waits_for(task: &Task, py: Python<'_>) -> PyResult<()> {
+    if task.must_cancel.get()
+        && let Some(waited) = task.waits_for.bind(py)
+    {
+        let message = task.outcome.cancel_message(py);
+        if cancel_any(&waited, message.as_ref().map(|message| message.bind(py)))? {
+            task.must_cancel.set(false);
+        }
+    }
+    Ok(())
+}
+
+/// As `listen`, to anything else that may be a future: it says so by an attribute.
+fn listen_to_foreign(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = this.py();
+    let flag = intern!(py, "_asyncio_future_blocking");
+    let blocking = yielded.getattr_opt(flag)?;
+    let Some(blocking) = blocking.filter(|blocking| !blocking.is_none()) else {
+        return mistake(if is_generator(yielded) {
+            let (this, yielded) = (this.repr()?, yielded.repr()?);
+            format!("yield was used instead of yield from for generator in task {this} with {yielded}")
+        } else {
+            format!("Task got bad yield: {}", yielded.repr()?)
+        });
+    };
+    let event_loop = task.outcome.alive(py)?;
+    let theirs = match yielded.getattr_opt(intern!(py, "get_loop"))? {
+        Some(get_loop) => get_loop.call0()?,
+        None => yielded.getattr(intern!(py, "_loop"))?,
+    };
+    if !theirs.is(&event_loop) {
+        return other_loop(this, yielded);
+    }
+    if !blocking.is_truthy()? {
+        return not_awaited(this, yielded);
+    }
+    yielded.setattr(flag, false)?;
+    let names = pyo3::types::PyDict::new(py);
+    names.set_item(intern!(py, "context"), task.context_of(py))?;
+    awaited_by::note(yielded, this)?;
+    yielded.call_method(intern!(py, "add_done_callback"), (Wakeup::create(this)?,), Some(&names))?;
+    note_since(task, &event_loop);
+    Ok(true)
+}
+
+fn other_loop(this: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let (this, future) = (this.repr()?, future.repr()?);
+    mistake(format!("Task {this} got Future {future} attached to a different loop"))
+}
+
+fn not_awaited(this: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let (this, future) = (this.repr()?, future.repr()?);
+    mistake(format!("yield was used instead of yield from in task {this} with {future}"))
+}
+
+/// The coroutine did something that no coroutine may.
+fn mistake(text: String) -> PyResult<bool> {
+    Err(PyRuntimeError::new_err(text))
+}
+
+/// A callback has failed with `error`: a step that was not even begun, since its context could not be entered, ends its
+/// task.
+pub(crate) fn never_made(callback: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
+    let py = callback.py();
+    let Some(wakeup) = try_state::<Wakeup>(callback).filter(|wakeup| !wakeup.called.get()) else {
+        return Ok(());
+    };
+    let Some(this) = wakeup.task.bind(py) else { return Ok(()) };
+    match try_state::<Task>(&this).filter(|task| task.outcome.is_pending()) {
+        Some(task) => end_with(task, &this, error.clone_ref(py)).or(Ok(())),
+        None => Ok(()),
+    }
+}
+
+/// The next step of a task as a Python callable: `wakeup()`, or `wakeup(future)` when that is done.
+pub(crate) struct Wakeup {
+    task: Slot,
+    called: Cell<bool>,
+}
+
+impl Wakeup {
+    fn create<'py>(task: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let state = Wakeup { task: Slot::new(task.clone().into()), called: Cell::new(false) };
+        alloc(&type_object::<Wakeup>(task.py())?, state)
+    }
+
+    /// The task.
+    pub(crate) fn of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.task.bind(py)
+    }
+
+    /// By which reports and asyncio's helpers find the task.
+    fn task(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.task.object(this.py()))
+    }
+
+    fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(pyo3::types::PyString::intern(this.py(), "Task.task_wakeup").into_any().unbind())
+    }
+}
+
+impl Called for Wakeup {
+    /// Called by the loop, in the task's context.
+    fn call(&self, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let py = arguments.py();
+        self.called.set(true);
+        let Some(this) = self.task.bind(py) else { return Ok(()) };
+        let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
+        let Ok(future) = arguments.get_item(0) else { return resume(task, &this, None) };
+        let forgotten = match exact_outcome(&future) {
+            Some(_) => Ok(()),
+            None => awaited_by::forget(&future, &this),
+        };
+        step(task, &this, error_of(&future), None).and(forgotten)
+    }
+}
+
+impl Native for Wakeup {
+    const NAME: &'static CStr = c"ferrio._ferrio.TaskWakeup";
+    const DOC: &'static CStr = c"The next step of a task.";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { Wakeup;
+            methods {}
+            attributes {
+                c"__self__" => task;
+                c"__name__" => name;
+                c"__qualname__" => name;
+            }
+        };
+        own.and(called_slots::<Wakeup>())
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.raw(self.task.as_ptr());
+    }
+
+    fn clear(&self) {
+        drop(self.task.take());
+    }
+}

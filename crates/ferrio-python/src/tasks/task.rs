@@ -1,0 +1,525 @@
+//! `Task`: asyncio's, with a native state. A true subclass of asyncio's own, whose struct has what tools read in it, and
+//! nothing else.
+//!
+//! This file owns what a task is: its members, how one begins, how it is cancelled. How it runs is in `step`, what it
+//! has in common with futures in `outcome` and `futures`, which tasks there are in `registry`,
+//! what tools read in `task_struct`.
+//!
+//! Over 500 lines because the members of a task, each of a few lines, belong together.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use ferrio_engine::Time;
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::ffi as raw;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use crate::compat;
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::support;
+use crate::ffi::args::{Args, missing};
+use crate::ffi::awaitable::Awaitable;
+use crate::ffi::call::{copy_context, in_context, is_context, is_native_coroutine};
+use crate::ffi::current;
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::instances::alloc_tracked;
+use crate::ffi::members::{Members, members};
+use crate::ffi::number::Number;
+use crate::ffi::object::{self, Constructed, Finalized, Shown};
+use crate::ffi::recursion::nested;
+use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::registry::{self, Entry};
+use crate::ffi::task_struct;
+use crate::tasks::cancelling;
+use crate::tasks::futures::{Shared, keywords, loop_or_current, never_retrieved, shared_members};
+use crate::tasks::outcome::{Outcome, last_words};
+use crate::tasks::step;
+use crate::tasks::task_factory::{running_loop, spawn_as_told};
+use crate::waiting::sleep::Sleep;
+use crate::waiting::wait_for::WaitFor;
+
+/// The state of a task.
+#[derive(Default)]
+pub(crate) struct Task {
+    pub(crate) outcome: Outcome,
+    pub(crate) coroutine: Slot,
+    pub(crate) context: Slot,
+    /// Empty as long as the name is made of the number.
+    name: Slot,
+    number: Number,
+    /// What it waits for; also while its next step is queued.
+    pub(crate) waits_for: Slot,
+    /// Since which turn of its loop, while it waits.
+    pub(crate) since: Cell<Time>,
+    /// What the next step throws into the coroutine, though nothing it waited for has raised it.
+    pub(crate) error: Slot,
+    cancels: Cell<u32>,
+    pub(crate) must_cancel: Cell<bool>,
+    log_destroy_pending: Cell<bool>,
+    entry: Entry,
+    /// Itself, as long as its loop keeps it. The collector is shown this reference by the loop (`registry::show_kept`): such
+    /// a task is garbage only together with its loop. Emptied before the task leaves the registry.
+    kept: Slot,
+}
+
+/// How a task is to be.
+pub(crate) struct Options<'a, 'py> {
+    pub(crate) name: Option<Bound<'py, PyAny>>,
+    pub(crate) context: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) eager: bool,
+}
+
+impl Task {
+    /// A task of `event_loop` that runs `coroutine`: what `create_task()` does.
+    pub(crate) fn create<'py>(
+        event_loop: &Bound<'py, PyAny>,
+        coroutine: &Bound<'py, PyAny>,
+        options: Options<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let outcome = Outcome::pending(Ref::from(event_loop.clone()));
+        outcome.note_source(event_loop)?;
+        let this = alloc_tracked(event_loop.py(), Task { outcome, ..Task::default() })?;
+        if let Some(task) = try_state::<Task>(&this) {
+            task.begin(&this, event_loop, coroutine, options)?;
+        }
+        Ok(this)
+    }
+
+    /// What `__init__` does once there is an outcome.
+    fn begin(
+        &self,
+        this: &Bound<'_, PyAny>,
+        event_loop: &Bound<'_, PyAny>,
+        coroutine: &Bound<'_, PyAny>,
+        options: Options<'_, '_>,
+    ) -> PyResult<()> {
+        let py = this.py();
+        self.log_destroy_pending.set(false);
+        let judged = is_coroutine(coroutine);
+        if !matches!(judged, Ok(true)) {
+            // One that is initialised again, and wrongly, has nothing to run.
+            task_struct::forget_coroutine(this);
+            drop(self.coroutine.take());
+            judged?;
+            return Err(PyTypeError::new_err(format!("a coroutine was expected, got {}", coroutine.repr()?)));
+        }
+        self.context.set(match options.context.filter(|context| !context.is_none()) {
+            Some(context) if compat::CHECKS_CONTEXT && !is_context(context) => {
+                let kind = context.get_type().fully_qualified_name()?;
+                return Err(PyTypeError::new_err(format!("a contextvars.Context was expected, got {kind}")));
+            }
+            Some(context) => Ref::from(context.clone()),
+            None => copy_context(py)?,
+        });
+        drop(self.waits_for.take());
+        drop(self.error.take());
+        self.must_cancel.set(false);
+        self.cancels.set(0);
+        self.log_destroy_pending.set(true);
+        self.coroutine.set(coroutine.clone());
+        self.number.set(registry::next_number());
+        drop(self.name.take());
+        if let Some(name) = options.name.filter(|name| !name.is_none()) {
+            self.name.set(support::task_name(&name)?);
+        }
+        self.show(this, coroutine)?;
+        if options.eager && is_running(event_loop)? {
+            return self.start_at_once(this, event_loop);
+        }
+        self.enlist(this, event_loop);
+        step::soon(self, this)
+    }
+
+    /// The first step here and now, in the middle of whatever runs.
+    fn start_at_once(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let context = self.context_of(py);
+        let before = current::swap(event_loop, Some(this))?;
+        self.list(this);
+        let result = nested(c" while starting a task", || {
+            in_context(&context, || step::run_and_handle(self, this, None))
+        });
+        current::swap(event_loop, before.as_ref())?;
+        if self.outcome.is_pending() {
+            self.enlist(this, event_loop);
+            if compat::CHECKS_CONTEXT && result.is_err() {
+                // Whoever made it gets the error, and not the task.
+                self.die_in_silence();
+            }
+        } else {
+            self.entry.delist();
+            drop(self.coroutine.take());
+            task_struct::forget_coroutine(this);
+        }
+        result
+    }
+
+    /// Tells tools what they may read.
+    fn show(&self, this: &Bound<'_, PyAny>, coroutine: &Bound<'_, PyAny>) -> PyResult<()> {
+        let native = Some(coroutine).filter(|coroutine| !is_native_coroutine(coroutine));
+        let inner = native.and_then(|native| try_state::<WaitFor>(native)?.given(this.py()));
+        task_struct::fill(this, inner.as_ref().unwrap_or(coroutine), self.name.bind(this.py()), &self.number)
+    }
+
+    /// It is one of the tasks from now on: in our table and, where asyncio has one, on its list.
+    fn list(&self, this: &Bound<'_, PyAny>) {
+        task_struct::link(this);
+        self.entry.enlist(this);
+    }
+
+    /// As `list`; it is kept, too, where its loop does that.
+    fn enlist(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
+        self.list(this);
+        if try_state::<BaseLoop>(event_loop).is_some_and(|state| state.keeps_tasks.get()) {
+            self.kept.set(this.clone());
+        }
+    }
+
+    /// It is done: its loop keeps it no longer, and tools do not show it.
+    pub(crate) fn leave(&self, this: &Bound<'_, PyAny>) {
+        self.let_go();
+        task_struct::end(this);
+    }
+
+    /// Its loop keeps it no longer.
+    pub(crate) fn let_go(&self) {
+        drop(self.kept.take());
+    }
+
+    /// Whether it is kept, and by the loop at `event_loop`.
+    pub(crate) fn is_kept_by(&self, event_loop: *mut raw::PyObject) -> bool {
+        !self.kept.is_empty() && self.outcome.is_of_loop(event_loop)
+    }
+
+    pub(crate) fn context_of<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.context.bind(py).unwrap_or_else(|| py.None().into_bound(py))
+    }
+
+    fn name_of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        if self.name.is_empty() && self.number.get() != 0 {
+            self.name.set(PyString::new(py, &format!("Task-{}", self.number.get())).into_any());
+        }
+        self.name.bind(py)
+    }
+
+    fn cancel(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        let [message] = args.bind("cancel", ["msg"], 0)?;
+        cancelling::cancel(this, message.as_deref())
+    }
+
+    /// One request to cancel it more. The answer, where that is known by itself: it is done, or waits for nothing and is
+    /// thrown the cancellation; else what it waits for, whose answer decides.
+    pub(crate) fn note_cancel<'py>(
+        &self,
+        py: Python<'py>,
+        message: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Result<bool, Bound<'py, PyAny>>> {
+        self.outcome.alive(py)?;
+        self.outcome.forget_traceback();
+        if self.outcome.is_done() {
+            return Ok(Ok(false));
+        }
+        self.cancels.set(self.cancels.get().saturating_add(1));
+        if let Some(waited) = self.waits_for.bind(py) {
+            return Ok(Err(waited));
+        }
+        self.cancel_next_step(message);
+        Ok(Ok(true))
+    }
+
+    /// What it waits for cannot be cancelled: its next step throws the cancellation.
+    pub(crate) fn cancel_next_step(&self, message: Option<&Bound<'_, PyAny>>) {
+        self.must_cancel.set(true);
+        self.outcome.set_cancel_message(message);
+    }
+
+    /// How many requests to cancel it are open.
+    pub(crate) fn open_requests(&self) -> usize {
+        self.cancels.get() as usize
+    }
+
+    fn cancelling(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.open_requests())
+    }
+
+    fn uncancel(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.take_back())
+    }
+
+    /// Takes one request to cancel it back, and says how many are left.
+    pub(crate) fn take_back(&self) -> usize {
+        let left = self.cancels.get().saturating_sub(1);
+        if compat::UNCANCEL_FORGETS && left == 0 && self.cancels.get() > 0 {
+            self.must_cancel.set(false);
+        }
+        self.cancels.set(left);
+        left as usize
+    }
+
+    fn set_result(&self, _: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(PyRuntimeError::new_err("Task does not support set_result operation"))
+    }
+
+    fn set_exception(&self, _: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(PyRuntimeError::new_err("Task does not support set_exception operation"))
+    }
+
+    fn get_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.name_of(this.py()).map(Bound::unbind))
+    }
+
+    fn set_name(&self, this: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        let name = support::task_name(name)?;
+        task_struct::rename(this, &name);
+        self.name.set(name);
+        Ok(())
+    }
+
+    fn get_coro(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.coroutine.object(this.py()))
+    }
+
+    fn get_context(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.context.object(this.py()))
+    }
+
+    fn get_stack(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [limit] = args.bind_keywords("get_stack", ["limit"])?;
+        let helper = support::helper(this.py(), intern!(this.py(), "task_get_stack"))?;
+        Ok(helper.call1((this, limit))?.unbind())
+    }
+
+    fn print_stack(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [limit, file] = args.bind_keywords("print_stack", ["limit", "file"])?;
+        let helper = support::helper(this.py(), intern!(this.py(), "task_print_stack"))?;
+        Ok(helper.call1((this, limit, file))?.unbind())
+    }
+
+    fn is_lost(&self) -> bool {
+        self.outcome.is_pending() && self.log_destroy_pending.get()
+    }
+
+    /// Whoever made it can do nothing about it if it is destroyed.
+    pub(crate) fn die_in_silence(&self) {
+        self.log_destroy_pending.set(false);
+    }
+
+    fn waits_for_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.waits_for.object(this.py()))
+    }
+
+    /// On its loop's clock; None where it does not wait.
+    fn waits_since_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let since = (!self.waits_for.is_empty()).then(|| self.since.get().as_secs_f64());
+        since.into_py_any(this.py())
+    }
+
+    fn must_cancel_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.must_cancel.get())
+    }
+
+    fn log_destroy_pending_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.log_destroy_pending.get())
+    }
+
+    fn set_log_destroy_pending_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.log_destroy_pending.set(value.is_truthy()?);
+        Ok(())
+    }
+}
+
+impl Shared for Task {}
+
+impl Awaitable for Task {
+    fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+}
+
+impl Constructed for Task {
+    fn init(
+        &self,
+        this: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        names: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        if args.len() > 1 {
+            let text = format!("Task() takes exactly 1 positional argument ({} given)", args.len());
+            return Err(PyTypeError::new_err(text));
+        }
+        let known = if compat::EAGER_TASKS {
+            KEYWORDS
+        } else {
+            [KEYWORDS[0], KEYWORDS[1], KEYWORDS[2], KEYWORDS[3], ""]
+        };
+        let [coroutine, event_loop, name, context, eager] = keywords("Task", names, known)?;
+        let Some(coroutine) = args.get_item(0).ok().or(coroutine) else {
+            return Err(PyTypeError::new_err("Task() missing required argument 'coro' (pos 1)"));
+        };
+        self.outcome.refuse_again(this)?;
+        let event_loop = loop_or_current(this.py(), event_loop)?;
+        self.outcome.init(&event_loop)?;
+        let eager = eager.is_some_and(|eager| eager.is_truthy().unwrap_or(false));
+        self.begin(this, &event_loop, &coroutine, Options { name, context: context.as_ref(), eager })
+    }
+}
+
+impl Shown for Task {
+    fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.outcome.alive(this.py())?;
+        support::helper(this.py(), intern!(this.py(), "task_repr"))?.call1((this,))
+    }
+}
+
+impl Finalized for Task {
+    fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        // A report may keep it alive; that does not make it one of the tasks again.
+        self.let_go();
+        self.entry.delist();
+        task_struct::unlink(this);
+        if self.is_lost() {
+            let message = "Task was destroyed but it is pending!";
+            last_words(this, &self.outcome, message, &[("task", Some(this.clone()))])?;
+        }
+        never_retrieved(this, &self.outcome)
+    }
+}
+
+impl Native for Task {
+    const NAME: &'static CStr = c"ferrio.Task";
+    const DOC: &'static CStr = TASK_DOC;
+    const KEPT: usize = 256;
+    const BASE_OWNS: bool = true;
+    const BASE_LISTS: bool = compat::TASKS_ARE_LINKED;
+    const HIDES: bool = compat::TASKS_ARE_LINKED;
+    const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
+    const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        let own = members! { Task;
+            bare {
+                c"cancelling" c"How many requests to cancel it are open." => cancelling,
+                c"uncancel" c"Take one request to cancel it back, and return how many are left." => uncancel,
+                c"get_name" c"Its name." => get_name,
+                c"get_coro" c"The coroutine it runs." => get_coro,
+            }
+            one {
+                c"set_name" c"Give it a name." => set_name,
+                c"set_result" c"Not for tasks: raises RuntimeError." => set_result,
+                c"set_exception" c"Not for tasks: raises RuntimeError." => set_exception,
+            }
+            methods {
+                c"cancel" c"Ask it to end: CancelledError is raised in its coroutine at the next opportunity. Returns \
+                    False if it was done already." => cancel,
+                c"get_stack" c"The frames of its coroutine, or of its traceback." => get_stack,
+                c"print_stack" c"Print its stack or traceback." => print_stack,
+            }
+            attributes {
+                c"_coro" => get_coro;
+                c"_fut_waiter" => waits_for_attribute;
+                c"_waits_since" => waits_since_attribute;
+                c"_must_cancel" => must_cancel_attribute;
+                c"_log_destroy_pending" => log_destroy_pending_attribute, set_log_destroy_pending_attribute;
+            }
+        };
+        let own = if compat::EAGER_TASKS {
+            own.and(members! { Task;
+                bare {
+                    c"get_context" c"The context it runs in." => get_context,
+                }
+                methods {}
+                attributes {}
+            })
+        } else {
+            own
+        };
+        own.and(shared_members!(Task))
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.outcome.traverse(visitor);
+        for slot in [&self.coroutine, &self.context, &self.name, &self.waits_for, &self.error] {
+            visitor.raw(slot.as_ptr());
+        }
+    }
+
+    fn clear(&self) {
+        task_struct::unlink_owner(self);
+        self.let_go();
+        self.outcome.clear();
+        for slot in [&self.coroutine, &self.context, &self.name, &self.waits_for, &self.error] {
+            drop(slot.take());
+        }
+    }
+
+    fn hidden(&self) -> *mut raw::PyObject {
+        self.number.as_object()
+    }
+
+    fn has_last_words(&self) -> bool {
+        self.outcome.logs_traceback() || self.is_lost()
+    }
+}
+
+/// As asyncio judges what is none of the interpreter's own coroutines, nor of ours.
+pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static JUDGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if is_native_coroutine(object)
+        || try_state::<Sleep>(object).is_some()
+        || try_state::<WaitFor>(object).is_some()
+    {
+        return Ok(true);
+    }
+    let py = object.py();
+    let judge = JUDGE
+        .get_or_try_init(py, || py.import("asyncio.coroutines")?.getattr("iscoroutine").map(Bound::unbind))?;
+    judge.bind(py).call1((object,))?.is_truthy()
+}
+
+/// `eager_task_factory(loop, coro, *, name=None, context=None)`, from Python 3.14 on with `eager_start=True`. A loop of
+/// ours that has it calls it not even once.
+pub(crate) fn eager_task_factory<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let names = ["loop", "coro", "name", "context", compat::EAGER_START];
+    let [Some(event_loop), Some(coroutine), name, context, eager] =
+        args.bind("eager_task_factory", names, 2)?
+    else {
+        return Err(missing("eager_task_factory", "coro"));
+    };
+    let event_loop = loop_or_current(py, Some(event_loop.to_owned()))?;
+    let name = name.map(pyo3::Borrowed::to_owned);
+    let eager = eager.is_none_or(|eager| eager.is_truthy().unwrap_or(false));
+    Task::create(&event_loop, &coroutine, Options { name, context: context.as_deref(), eager })
+}
+
+fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match try_state::<BaseLoop>(event_loop) {
+        Some(state) => Ok(state.runs()),
+        None => event_loop.call_method0(intern!(event_loop.py(), "is_running"))?.is_truthy(),
+    }
+}
+
+/// What `Task()` takes; the last from Python 3.12 on.
+const KEYWORDS: [&str; 5] = ["coro", "loop", "name", "context", "eager_start"];
+
+const TASK_DOC: &CStr = if compat::EAGER_TASKS {
+    c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\n\
+        A coroutine that runs by itself. Made by create_task()."
+} else {
+    c"Task(coro, *, loop=None, name=None, context=None)\n--\n\n\
+        A coroutine that runs by itself. Made by create_task()."
+};
+
+/// `create_task(coro, *, name=None, context=None)`, and from Python 3.14 on whatever the loop's method takes.
+pub(crate) fn create_task<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    spawn_as_told(&running_loop(py)?, args)
+}

@@ -1,0 +1,190 @@
+//! `loop.create_future()` and `loop.create_task()`: what of a loop makes futures and tasks, and who asks which loop.
+//!
+//! A task factory that was set makes tasks instead, called by asyncio's own method, which knows how the running release
+//! does that; but for our own factory of eager tasks, which nobody has to ask.
+
+use pyo3::Borrowed;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
+
+use crate::compat;
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::support;
+use crate::ffi::args::{Args, missing};
+use crate::ffi::function::Function;
+use crate::ffi::heap_type::{try_state, type_object};
+use crate::ffi::members::{Members, members};
+use crate::ffi::reference::Ref;
+use crate::ffi::registry;
+use crate::tasks::futures::Future;
+use crate::tasks::task::{Options, Task};
+
+impl BaseLoop {
+    /// The methods of this file.
+    pub(crate) fn task_members() -> Members {
+        members! { BaseLoop;
+            light {
+                c"create_task" c"Run a coroutine as a task." => create_task,
+            }
+            light_bare {
+                c"create_future" c"A new Future of this loop." => create_future,
+                c"_let_tasks_go" c"Keep tasks no longer, also those that are not done." => let_tasks_go,
+            }
+            methods {}
+            attributes {
+                c"_keeps_tasks" => keeps_tasks_attribute, set_keeps_tasks_attribute;
+                c"_task_factory" => task_factory, set_task_factory_attribute;
+            }
+        }
+    }
+
+    /// Whether tasks are ours, and made by us.
+    fn makes_tasks(&self, this: &Bound<'_, PyAny>) -> bool {
+        self.notice_class(this);
+        !self.foreign_create_task.get() && (self.task_factory.is_empty() || self.eager.get())
+    }
+
+    fn create_future(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Future::create(this).map(Bound::unbind)
+    }
+
+    fn create_task(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        if !self.task_factory.is_empty() && !self.eager.get() {
+            return self.create_task_by_factory(this, args);
+        }
+        let (coroutine, wanted) = Wanted::of(&args)?;
+        self.engine()?;
+        let options = Options {
+            name: wanted.name.map(Borrowed::to_owned),
+            context: wanted.context.as_deref(),
+            eager: is_eager(wanted.eager_start, self),
+        };
+        Ok(Task::create(this, &coroutine, options)?.unbind())
+    }
+
+    /// asyncio's own method knows how the running release calls a factory.
+    fn create_task_by_factory(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let create = support::helper(this.py(), intern!(this.py(), "create_task"))?;
+        let task = args.pass_on(&create, Some(this))?;
+        if self.keeps_tasks.get() && try_state::<Task>(&task).is_none() {
+            support::helper(this.py(), intern!(this.py(), "keep_task"))?.call1((this, &task))?;
+        }
+        Ok(task.unbind())
+    }
+
+    fn let_tasks_go(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.keeps_tasks.set(false);
+        for task in registry::all(this.py()) {
+            if let Some(state) = try_state::<Task>(&task).filter(|state| state.outcome.has_loop(this)) {
+                state.let_go();
+            }
+        }
+        Ok(())
+    }
+
+    fn keeps_tasks_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.keeps_tasks.get())
+    }
+
+    fn set_keeps_tasks_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.keeps_tasks.set(value.is_truthy()?);
+        Ok(())
+    }
+
+    fn task_factory(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.task_factory.object(this.py()))
+    }
+
+    fn set_task_factory_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let factory = (!value.is_none()).then(|| Ref::from(value.clone()));
+        self.eager
+            .set(try_state::<Function>(value).is_some_and(|function| function.is("eager_task_factory")));
+        drop(self.task_factory.replace(factory));
+        Ok(())
+    }
+}
+
+/// A task of `event_loop` that runs `coroutine`, by the loop's own `create_task` where that may matter to somebody.
+pub(crate) fn spawn<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    coroutine: &Bound<'py, PyAny>,
+    wanted: Wanted<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(state) = try_state::<BaseLoop>(event_loop)
+        && state.makes_tasks(event_loop)
+    {
+        state.engine()?;
+        let name = wanted.name.map(Borrowed::to_owned);
+        let eager = is_eager(wanted.eager_start, state);
+        return Task::create(
+            event_loop,
+            coroutine,
+            Options { name, context: wanted.context.as_deref(), eager },
+        );
+    }
+    let py = event_loop.py();
+    let helper = support::helper(py, intern!(py, "spawn"))?;
+    helper.call1((event_loop, coroutine, wanted.name, wanted.context))
+}
+
+/// As `spawn`, of the arguments of `create_task(coro, **names)`, which from Python 3.14 on are the loop's to understand.
+pub(crate) fn spawn_as_told<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    args: Args<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if compat::PASSES_NAMES_ON
+        && !try_state::<BaseLoop>(event_loop).is_some_and(|state| state.makes_tasks(event_loop))
+    {
+        return args.pass_on(&event_loop.getattr(intern!(event_loop.py(), "create_task"))?, None);
+    }
+    let (coroutine, wanted) = Wanted::of(&args)?;
+    spawn(event_loop, &coroutine, wanted.without_none())
+}
+
+/// What `create_task()` is given by keyword.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wanted<'a, 'py> {
+    name: Option<Borrowed<'a, 'py, PyAny>>,
+    context: Option<Borrowed<'a, 'py, PyAny>>,
+    eager_start: Option<Borrowed<'a, 'py, PyAny>>,
+}
+
+impl<'a, 'py> Wanted<'a, 'py> {
+    /// The coroutine, and the rest of the arguments of `create_task(coro, **names)`.
+    pub(crate) fn of(args: &Args<'a, 'py>) -> PyResult<(Borrowed<'a, 'py, PyAny>, Self)> {
+        let parameters = ["coro", "name", "context", compat::EAGER_START];
+        let [Some(coroutine), name, context, eager_start] = args.bind_first("create_task", parameters)?
+        else {
+            return Err(missing("create_task", "coro"));
+        };
+        Ok((coroutine, Wanted { name, context, eager_start }))
+    }
+
+    /// Without what was given as None.
+    fn without_none(self) -> Self {
+        let some = |given: Option<Borrowed<'a, 'py, PyAny>>| given.filter(|given| !given.is_none());
+        Wanted { name: some(self.name), context: some(self.context), eager_start: self.eager_start }
+    }
+}
+
+fn is_eager(wanted: Option<Borrowed<'_, '_, PyAny>>, state: &BaseLoop) -> bool {
+    wanted.map_or(state.eager.get(), |wanted| wanted.is_truthy().unwrap_or(false))
+}
+
+/// The loop that runs on this thread.
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let running = RUNNING.get_or_try_init(py, || {
+        py.import("asyncio.events")?.getattr("get_running_loop").map(Bound::unbind)
+    })?;
+    running.bind(py).call0()
+}
+
+/// Whether a subclass or the instance has a method of its own of that name.
+pub(crate) fn is_replaced(this: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
+    let same = this.get_type().getattr(name)?.is(&native);
+    Ok(!same || this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?)
+}

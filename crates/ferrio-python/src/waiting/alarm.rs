@@ -1,0 +1,107 @@
+//! `Alarm`: a timeout's place among the loop's timers.
+//!
+//! One for each time that is set: a timeout that gets another time leaves the old alarm to the heap, cancelled. It knows its
+//! timeout only as long as it may ring.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use pyo3::prelude::*;
+
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::exceptions::leaves_the_loop;
+use crate::event_loop::support;
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::instances::alloc_tracked;
+use crate::ffi::members::Members;
+use crate::ffi::reference::Slot;
+use crate::ffi::word::{Head, Io, Turn};
+use crate::waiting::timeouts::Timeout;
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct Alarm {
+    head: Head,
+    timeout: Slot,
+    event_loop: Slot,
+    /// Whether it is a timer, and not queued.
+    timer: bool,
+    cancelled: Cell<bool>,
+}
+
+impl Alarm {
+    /// Ends `timeout` when its word runs, as a timer or queued.
+    pub(crate) fn create<'py>(
+        timeout: &Bound<'py, PyAny>,
+        event_loop: &Bound<'py, PyAny>,
+        timer: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let state = Alarm {
+            head: Head::new::<Self>(),
+            timeout: Slot::new(timeout.clone().into()),
+            event_loop: Slot::new(event_loop.clone().into()),
+            timer,
+            cancelled: Cell::new(false),
+        };
+        let this = alloc_tracked(timeout.py(), state)?;
+        Ok(this)
+    }
+
+    /// It is not wanted any more.
+    pub(crate) fn cancel(&self, py: Python<'_>) {
+        drop(self.timeout.take());
+        if !self.cancelled.replace(true)
+            && self.timer
+            && let Some(event_loop) = self.event_loop.bind(py)
+            && let Some(state) = try_state::<BaseLoop>(&event_loop)
+        {
+            state.timer_cancelled();
+        }
+    }
+}
+
+impl Io for Alarm {
+    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        let py = this.py();
+        self.cancelled.set(true);
+        let Some(timeout) = self.timeout.take() else { return Ok(()) };
+        let timeout = timeout.into_bound(py);
+        let Some(state) = try_state::<Timeout>(&timeout) else { return Ok(()) };
+        match state.ring(&timeout) {
+            Err(error) if !leaves_the_loop(py, &error) => {
+                let Some(event_loop) = self.event_loop.bind(py) else { return Ok(()) };
+                support::report(&event_loop, "Exception in a timeout", &error, &[("timeout", &timeout)])
+            }
+            result => result,
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+}
+
+impl Native for Alarm {
+    const NAME: &'static CStr = c"ferrio._ferrio.Alarm";
+    const DOC: &'static CStr = c"When a timeout ends.";
+    const KEPT: usize = 64;
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        Members::default()
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        visitor.raw(self.timeout.as_ptr());
+        visitor.raw(self.event_loop.as_ptr());
+    }
+
+    fn clear(&self) {
+        drop(self.timeout.take());
+        drop(self.event_loop.take());
+    }
+}

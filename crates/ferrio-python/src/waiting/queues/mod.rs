@@ -1,0 +1,486 @@
+//! `Queue`, `PriorityQueue` and `LifoQueue`: asyncio's, with `shutdown` in every release, on the engine's `Ledger`.
+//!
+//! The classes that programs see are in `ferrio.queues`; they derive from this one and from asyncio's own, which still have
+//! `__repr__` and the generic alias. Where a subclass overrides one of the methods below, native code calls that one; an
+//! instance of which nothing is overridden (`plain`) never leaves native code.
+
+mod items;
+mod limit;
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use ferrio_engine::sync::Ledger;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::ffi as raw;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use pyo3::{IntoPyObjectExt, intern};
+
+use crate::ffi::args::{Args, missing};
+use crate::ffi::call::call_method1;
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::members::{Members, members};
+use crate::ffi::object;
+use crate::ffi::reference::{Ref, Slot};
+use crate::waiting::locks::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
+use crate::waiting::locks::{Event, none};
+use items::{Items, Order};
+
+static FULL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static EMPTY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static EVENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// The state of a queue.
+#[derive(Default)]
+pub(crate) struct Queue {
+    common: Common,
+    items: Items,
+    ledger: Ledger<Waiting>,
+    /// How many items fit; all do when it is not above 0.
+    limit: Cell<i64>,
+    /// The same as it was given.
+    maxsize: Slot,
+    /// The event that `join()` waits for, made when it first has to.
+    finished: Slot,
+}
+
+impl Queue {
+    fn start(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(maxsize), Some(order), Some(plain)] =
+            args.bind("_start", ["maxsize", "order", "plain"], 3)?
+        else {
+            return Ok(());
+        };
+        let py = this.py();
+        self.set_maxsize(&maxsize)?;
+        self.items.order.set(match order.extract::<u8>()? {
+            0 => Order::First,
+            1 => Order::Least,
+            _ => Order::Last,
+        });
+        self.common.plain.set(plain.is_truthy()?);
+        self.items.reset(py);
+        self.ledger.set_unfinished(0);
+        self.ledger.set_shut_down(false);
+        drop(self.finished.take());
+        if !self.common.plain.get() {
+            call_method1(this, intern!(py, "_init"), &maxsize)?;
+        }
+        Ok(())
+    }
+
+    fn put_nowait(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [Some(item)] = args.bind("put_nowait", ["item"], 1)? else {
+            return Err(missing("put_nowait", "item"));
+        };
+        self.put_now(this, &item)
+    }
+
+    fn get_nowait(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("get_nowait", [], 0)?;
+        self.get_now(this).map(Bound::unbind)
+    }
+
+    fn put(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(item)] = args.bind("put", ["item"], 1)? else { return Err(missing("put", "item")) };
+        Wait::create(this, &PUT, Some(Ref::from(item.to_owned())))
+    }
+
+    fn get(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("get", [], 0)?;
+        Wait::create(this, &GET, None)
+    }
+
+    fn qsize(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<usize> {
+        args.bind("qsize", [], 0)?;
+        self.items.len(this.py())
+    }
+
+    fn empty(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        args.bind("empty", [], 0)?;
+        self.items.is_empty(this.py())
+    }
+
+    fn full(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
+        args.bind("full", [], 0)?;
+        self.reaches_limit(this.py(), || {
+            if self.common.plain.get() {
+                self.items.len(this.py())
+            } else {
+                this.call_method0(intern!(this.py(), "qsize"))?.extract()
+            }
+        })
+    }
+
+    /// Whether there are as many items as may be.
+    fn reaches_limit(&self, py: Python<'_>, size: impl FnOnce() -> PyResult<usize>) -> PyResult<bool> {
+        limit::is_reached(self.limit.get(), || self.maxsize.bind(py), size)
+    }
+
+    fn task_done(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        args.bind("task_done", [], 0)?;
+        match self.ledger.finish_one() {
+            None => Err(PyValueError::new_err("task_done() called too many times")),
+            Some(true) => self.all_finished(this.py()),
+            Some(false) => Ok(()),
+        }
+    }
+
+    fn join(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.bind("join", [], 0)?;
+        Wait::create(this, &JOIN, None)
+    }
+
+    fn shutdown(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [immediate] = args.bind("shutdown", ["immediate"], 0)?;
+        self.ledger.set_shut_down(true);
+        if immediate.map_or(Ok(false), |immediate| immediate.is_truthy())? {
+            while !self.is_empty(this)? {
+                drop(self.take(this)?);
+                if self.ledger.unfinished() > 0 {
+                    self.ledger.set_unfinished(self.ledger.unfinished() - 1);
+                }
+            }
+            if self.ledger.unfinished() == 0 {
+                self.all_finished(this.py())?;
+            }
+        }
+        self.ledger.tell_all()
+    }
+
+    /// `_init(maxsize)`, for subclasses that extend it.
+    fn init_items(&self, this: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.items.reset(this.py());
+        Ok(())
+    }
+
+    fn put_item(&self, _: &Bound<'_, PyAny>, item: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.items.push(item)
+    }
+
+    fn get_item(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.items.pop(this.py()).map(Bound::unbind)
+    }
+
+    fn put_now(&self, this: &Bound<'_, PyAny>, item: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        if self.ledger.is_shut_down() {
+            return Err(shut_down(py));
+        }
+        if self.is_full(this)? {
+            return Err(PyErr::from_type(FULL.import(py, "asyncio.queues", "QueueFull")?.clone(), ()));
+        }
+        if self.common.plain.get() {
+            self.items.push(item)?;
+        } else {
+            call_method1(this, intern!(py, "_put"), item)?;
+        }
+        if let Some(event) = self.finished.bind(py)
+            && let Some(event) = try_state::<Event>(&event)
+        {
+            event.inner.clear();
+        }
+        self.ledger.added()
+    }
+
+    fn get_now<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if self.is_empty(this)? {
+            let py = this.py();
+            if self.ledger.is_shut_down() {
+                return Err(shut_down(py));
+            }
+            return Err(PyErr::from_type(EMPTY.import(py, "asyncio.queues", "QueueEmpty")?.clone(), ()));
+        }
+        let item = self.take(this)?;
+        self.ledger.removed()?;
+        Ok(item)
+    }
+
+    fn take<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if self.common.plain.get() {
+            self.items.pop(this.py())
+        } else {
+            this.call_method0(intern!(this.py(), "_get"))
+        }
+    }
+
+    fn is_empty(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if self.common.plain.get() {
+            return self.items.is_empty(this.py());
+        }
+        this.call_method0(intern!(this.py(), "empty"))?.is_truthy()
+    }
+
+    fn is_full(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if !self.common.plain.get() {
+            return this.call_method0(intern!(this.py(), "full"))?.is_truthy();
+        }
+        self.reaches_limit(this.py(), || self.items.len(this.py()))
+    }
+
+    fn all_finished(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(event) = self.finished.bind(py) else { return Ok(()) };
+        try_state::<Event>(&event).map_or(Ok(()), |event| event.inner.set())
+    }
+
+    /// The event that is set while nothing is unfinished.
+    fn finished<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(event) = self.finished.bind(py) {
+            return Ok(event);
+        }
+        let event = EVENT.import(py, "ferrio.locks", "Event")?.call0()?;
+        if let Some(state) = try_state::<Event>(&event) {
+            state.inner.put(self.ledger.unfinished() == 0);
+        }
+        self.finished.set(event.clone());
+        Ok(event)
+    }
+
+    fn maxsize_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match self.maxsize.object(this.py()) {
+            Some(maxsize) => Ok(maxsize),
+            None => 0.into_py_any(this.py()),
+        }
+    }
+
+    fn set_maxsize(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.limit.set(limit::of(value));
+        self.maxsize.set(value.clone());
+        Ok(())
+    }
+
+    fn queue_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.items.object(this.py()).map(Bound::unbind)
+    }
+
+    fn set_queue_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.items.set_object(value);
+        Ok(())
+    }
+
+    fn getters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        futures_of(this.py(), self.ledger.getters())
+    }
+
+    fn putters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        futures_of(this.py(), self.ledger.putters())
+    }
+
+    fn unfinished_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.ledger.unfinished().into_py_any(this.py())
+    }
+
+    fn set_unfinished_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.ledger.set_unfinished(value.extract()?);
+        Ok(())
+    }
+
+    fn finished_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.finished(this.py()).map(Bound::unbind)
+    }
+
+    fn shutdown_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.ledger.is_shut_down())
+    }
+
+    fn set_shutdown_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.ledger.set_shut_down(value.is_truthy()?);
+        Ok(())
+    }
+}
+
+static GET: Steps = Steps {
+    name: c"Queue.get",
+    begin: |_, target| get(target),
+    resume: |wait, target| {
+        drop(queue(target)?.ledger.getters().remove(wait.ticket()));
+        get(target)
+    },
+    leave: |wait, target, waiting| {
+        let queue = queue(target)?;
+        cancel(waiting, target.py())?;
+        let useful = !queue.is_empty(target)?;
+        queue.ledger.getters().pass_on(wait.ticket(), waiting, useful)
+    },
+    thrown: None,
+};
+
+static PUT: Steps = Steps {
+    name: c"Queue.put",
+    begin: put,
+    resume: |wait, target| {
+        drop(queue(target)?.ledger.putters().remove(wait.ticket()));
+        put(wait, target)
+    },
+    leave: |wait, target, waiting| {
+        let queue = queue(target)?;
+        cancel(waiting, target.py())?;
+        let useful = !queue.is_full(target)?;
+        queue.ledger.putters().pass_on(wait.ticket(), waiting, useful)
+    },
+    thrown: None,
+};
+
+static JOIN: Steps = Steps {
+    name: c"Queue.join",
+    begin: |wait, target| {
+        let queue = queue(target)?;
+        if queue.ledger.unfinished() <= 0 {
+            return none(target);
+        }
+        let event = queue.finished(target.py())?;
+        wait.value.set(event.clone());
+        match try_state::<Event>(&event) {
+            Some(state) => match state.join(&event)? {
+                Went::Done(_) => none(target),
+                waits @ Went::Waits(..) => Ok(waits),
+            },
+            None => none(target),
+        }
+    },
+    resume: |wait, target| {
+        leave_event(wait, target.py());
+        none(target)
+    },
+    leave: |wait, target, _| {
+        leave_event(wait, target.py());
+        Ok(())
+    },
+    thrown: None,
+};
+
+fn get<'py>(target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+    let queue = queue(target)?;
+    if queue.is_empty(target)? {
+        if queue.ledger.is_shut_down() {
+            return Err(shut_down(target.py()));
+        }
+        let future = queue.common.create_future(target)?;
+        let ticket = queue.ledger.getters().push(Waiting::new(&future));
+        return Ok(Went::Waits(future, ticket));
+    }
+    if queue.common.plain.get() {
+        return queue.get_now(target).map(Went::Done);
+    }
+    target.call_method0(intern!(target.py(), "get_nowait")).map(Went::Done)
+}
+
+fn put<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+    let (queue, py) = (queue(target)?, target.py());
+    if queue.is_full(target)? {
+        if queue.ledger.is_shut_down() {
+            return Err(shut_down(py));
+        }
+        let future = queue.common.create_future(target)?;
+        let ticket = queue.ledger.putters().push(Waiting::new(&future));
+        return Ok(Went::Waits(future, ticket));
+    }
+    let item = wait.value.bind(py).unwrap_or_else(|| py.None().into_bound(py));
+    if queue.common.plain.get() {
+        queue.put_now(target, &item)?;
+        return none(target);
+    }
+    call_method1(target, intern!(py, "put_nowait"), &item).map(Went::Done)
+}
+
+fn leave_event(wait: &Wait, py: Python<'_>) {
+    if let Some(event) = wait.value.bind(py)
+        && let Some(event) = try_state::<Event>(&event)
+    {
+        drop(event.inner.waiters().remove(wait.ticket()));
+    }
+}
+
+/// A future that nobody told: it does not stay pending.
+fn cancel(waiting: &Waiting, py: Python<'_>) -> PyResult<()> {
+    waiting.future().bind(py).call_method0(intern!(py, "cancel")).map(drop)
+}
+
+fn queue<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Queue> {
+    try_state::<Queue>(target).ok_or_else(|| PyTypeError::new_err("not a queue"))
+}
+
+fn shut_down(py: Python<'_>) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    match CLASS.import(py, "ferrio.queues", "QueueShutDown") {
+        Ok(class) => PyErr::from_type(class.clone(), ()),
+        Err(error) => error,
+    }
+}
+
+impl HasCommon for Queue {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Native for Queue {
+    const NAME: &'static CStr = c"ferrio._ferrio.Queue";
+    const DOC: &'static CStr = c"A queue for tasks: the native part.";
+    const NEW: Option<raw::newfunc> = Some(object::new::<Queue>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        members! { Queue;
+            light {
+                c"put_nowait" c"Put an item, or raise QueueFull." => put_nowait,
+                c"get_nowait" c"Take an item, or raise QueueEmpty." => get_nowait,
+                c"put" c"Put an item, once there is room. A coroutine." => put,
+                c"get" c"Take an item, once there is one. A coroutine; gives the item." => get,
+                c"qsize" c"How many items there are." => qsize,
+                c"empty" c"Whether there is none." => empty,
+                c"full" c"Whether there is no room." => full,
+                c"task_done" c"The work for one item that was taken is done." => task_done,
+                c"join" c"Wait until the work for all items is done. A coroutine." => join,
+            }
+            bare {
+                c"_get" c"Take an item out of the store. May be overridden." => get_item,
+            }
+            one {
+                c"_init" c"Make the store. May be overridden." => init_items,
+                c"_put" c"Put an item into the store. May be overridden." => put_item,
+            }
+            methods {
+                c"shutdown" c"Have put() raise QueueShutDown, and get() once it is empty; if immediate, empty it." => shutdown,
+                c"_start" c"Sets it up: maxsize, order, and whether no method that native code would call is \
+                    overridden." => start,
+            }
+            attributes {
+                c"maxsize" => maxsize_attribute;
+                c"_maxsize" => maxsize_attribute, set_maxsize;
+                c"_loop" => loop_attribute, set_loop_attribute;
+                c"_queue" => queue_attribute, set_queue_attribute;
+                c"_getters" => getters_attribute;
+                c"_putters" => putters_attribute;
+                c"_unfinished_tasks" => unfinished_attribute, set_unfinished_attribute;
+                c"_finished" => finished_attribute;
+                c"_is_shutdown" => shutdown_attribute, set_shutdown_attribute;
+            }
+        }
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        for slot in [&self.common.event_loop, &self.maxsize, &self.finished] {
+            visitor.raw(slot.as_ptr());
+        }
+        self.items.traverse(visitor);
+        for waiters in [self.ledger.getters(), self.ledger.putters()] {
+            waiters.for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
+        }
+    }
+
+    fn clear(&self) {
+        drop(self.common.event_loop.take());
+        drop(self.maxsize.take());
+        drop(self.finished.take());
+        self.items.clear();
+        self.ledger.getters().clear();
+        self.ledger.putters().clear();
+    }
+}

@@ -1,0 +1,345 @@
+//! `WorkQueue`: what the loop's own threads take their work from, and how they give it back.
+//!
+//! ```text
+//! loop: put ──▶ jobs ──▶ work (a thread, attached) ──▶ the loop's ring ──▶ the future is done
+//!                          └─ nothing to do: waits, detached
+//! ```
+//!
+//! A job's way back is one word. Threads are Python's own (`ferrio.threads` starts and joins them), so they have names,
+//! and `threading` knows them. Invariant: nobody asks for the interpreter's lock while holding the queue's.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::ffi::CStr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi as raw;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::support;
+use crate::ffi::args::{Args, missing};
+use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::instances::alloc;
+use crate::ffi::members::{Members, members};
+use crate::ffi::object;
+use crate::ffi::raised;
+use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::word::{Head, Io, Turn, Word};
+use crate::tasks::futures::{Future, exact_outcome};
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct WorkQueue {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Py<PyAny>>,
+    /// How many threads wait.
+    idle: usize,
+    closed: bool,
+}
+
+/// What a thread is to do next.
+enum Next {
+    Run(Py<PyAny>),
+    Wait,
+    End,
+}
+
+impl Shared {
+    /// A poisoned lock is taken all the same: no code of ours panics between two steps of an update.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Next {
+        let mut queue = self.lock();
+        match queue.jobs.pop_front() {
+            Some(job) => Next::Run(job),
+            None if queue.closed => Next::End,
+            None => {
+                // Counted before it lets go of the interpreter: whoever puts something next sees it.
+                queue.idle += 1;
+                Next::Wait
+            }
+        }
+    }
+
+    /// Until there is something to do, or nothing will ever be. After `Next::Wait`.
+    fn wait(&self) {
+        let mut queue = self.lock();
+        while queue.jobs.is_empty() && !queue.closed {
+            queue = self.bell.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.idle -= 1;
+    }
+}
+
+impl WorkQueue {
+    /// `put(loop, function, arguments)`: a future of what a thread will get by calling it, and whether a thread more would
+    /// help.
+    fn put(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(event_loop), Some(function), Some(arguments)] =
+            args.bind("put", ["loop", "function", "arguments"], 3)?
+        else {
+            return Err(missing("put", "loop"));
+        };
+        let future = Future::create(&event_loop)?;
+        let job = Job::create(&event_loop, &function, &arguments, &future)?;
+        let crowded = self.push(job)?;
+        Ok(PyTuple::new(this.py(), [future, crowded_object(this.py(), crowded)])?.into_any().unbind())
+    }
+
+    /// `put_plain(function)`: the same for a call that reports to nobody.
+    fn put_plain(&self, _: &Bound<'_, PyAny>, function: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.push(function.clone().unbind())
+    }
+
+    fn push(&self, job: Py<PyAny>) -> PyResult<bool> {
+        let mut queue = self.shared.lock();
+        if queue.closed {
+            drop(queue);
+            return Err(PyRuntimeError::new_err("cannot schedule new futures after shutdown"));
+        }
+        queue.jobs.push_back(job);
+        let crowded = queue.jobs.len() > queue.idle;
+        drop(queue);
+        self.shared.bell.notify_one();
+        Ok(crowded)
+    }
+
+    /// What a thread does all its life.
+    fn work(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        loop {
+            match self.shared.next() {
+                Next::Run(job) => run(job.bind(py)),
+                Next::Wait => {
+                    let shared = self.shared.clone();
+                    py.detach(move || shared.wait());
+                }
+                Next::End => return Ok(()),
+            }
+        }
+    }
+
+    /// Threads end when they have done what is queued.
+    fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.shared.lock().closed = true;
+        self.shared.bell.notify_all();
+        Ok(())
+    }
+
+    /// Drops what no thread has begun; whoever waits for it is told that it is cancelled. Returns the functions that report
+    /// to nobody.
+    fn cancel_all(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = this.py();
+        let jobs = std::mem::take(&mut self.shared.lock().jobs);
+        let plain = PyList::empty(py);
+        for job in jobs {
+            if let Some(state) = try_state::<Job>(job.bind(py)) {
+                state.cancelled.set(true);
+                state.give_back(job.bind(py));
+            } else {
+                plain.append(job)?;
+            }
+        }
+        Ok(plain.into_any().unbind())
+    }
+}
+
+fn run(job: &Bound<'_, PyAny>) {
+    if let Some(state) = try_state::<Job>(job) {
+        state.run(job);
+    } else if let Err(error) = job.call0() {
+        error.write_unraisable(job.py(), Some(job));
+    }
+}
+
+fn crowded_object(py: Python<'_>, crowded: bool) -> Bound<'_, PyAny> {
+    pyo3::types::PyBool::new(py, crowded).to_owned().into_any()
+}
+
+impl Native for WorkQueue {
+    const NAME: &'static CStr = c"ferrio._ferrio.WorkQueue";
+    const DOC: &'static CStr = c"What the loop's own threads take their work from.";
+    const NEW: Option<raw::newfunc> = Some(object::new::<WorkQueue>);
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        members! { WorkQueue;
+            bare {
+                c"work" c"Do what is put into the queue until it is closed and empty: what a thread runs." => work,
+                c"close" c"Let threads end once the queue is empty." => close,
+                c"cancel_all" c"Cancel what no thread has begun. Returns what put_plain() was given." => cancel_all,
+            }
+            one {
+                c"put_plain" c"Have a thread call function(), which returns nothing and raises nothing. Returns whether \
+                    all threads are busy." => put_plain,
+            }
+            methods {
+                c"put" c"Have a thread call function(*arguments). Returns a future of loop, and whether all threads are \
+                    busy." => put,
+            }
+            attributes {}
+        }
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        if let Ok(queue) = self.shared.queue.try_lock() {
+            queue.jobs.iter().for_each(|job| visitor.raw(job.as_ptr()));
+        }
+    }
+
+    fn clear(&self) {
+        let jobs = std::mem::take(&mut self.shared.lock().jobs);
+        drop(jobs);
+    }
+}
+
+/// A call that a thread makes, and its way back.
+#[repr(C)]
+pub(crate) struct Job {
+    head: Head,
+    event_loop: Slot,
+    future: Slot,
+    function: Slot,
+    arguments: Slot,
+    /// The result, or the exception.
+    result: Slot,
+    failed: Cell<bool>,
+    cancelled: Cell<bool>,
+}
+
+impl Job {
+    fn create(
+        event_loop: &Bound<'_, PyAny>,
+        function: &Bound<'_, PyAny>,
+        arguments: &Bound<'_, PyAny>,
+        future: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<PyAny>> {
+        let slot = |object: &Bound<'_, PyAny>| Slot::new(Ref::from(object.clone()));
+        let job = Job {
+            head: Head::new::<Self>(),
+            event_loop: slot(event_loop),
+            future: slot(future),
+            function: slot(function),
+            arguments: slot(arguments),
+            result: Slot::default(),
+            failed: Cell::new(false),
+            cancelled: Cell::new(false),
+        };
+        Ok(alloc(&type_object::<Job>(event_loop.py())?, job)?.unbind())
+    }
+
+    /// On a thread: the call, unless nobody wants it any more.
+    fn run(&self, this: &Bound<'_, PyAny>) {
+        let py = this.py();
+        let wanted = self
+            .future
+            .bind(py)
+            .is_some_and(|future| exact_outcome(&future).is_some_and(|outcome| !outcome.is_done()));
+        let (function, arguments) = (self.function.take(), self.arguments.take());
+        if !wanted {
+            return;
+        }
+        let (Some(function), Some(arguments)) = (function, arguments) else { return };
+        let arguments = arguments.into_bound(py);
+        let result = arguments
+            .cast::<PyTuple>()
+            .map_err(PyErr::from)
+            .and_then(|arguments| function.bind(py).call1(arguments));
+        match result {
+            Ok(value) => self.result.set(value),
+            Err(error) => {
+                self.failed.set(true);
+                self.result.set(error.into_value(py).into_bound(py).into_any());
+            }
+        }
+        // What it was called with may be large, and its end may take time: not the loop's.
+        drop(arguments);
+        drop(function);
+        self.give_back(this);
+    }
+
+    /// Queues its word. A loop that is closed by now is not interested.
+    fn give_back(&self, this: &Bound<'_, PyAny>) {
+        if let Some(event_loop) = self.event_loop.bind(this.py())
+            && let Some(state) = try_state::<BaseLoop>(&event_loop)
+            && let Ok(engine) = state.engine()
+        {
+            engine.call_soon(Word::io::<Job>(this, Turn::Deferred));
+            engine.ring();
+        }
+    }
+}
+
+impl Io for Job {
+    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        let py = this.py();
+        let Some(future) = self.future.take() else { return Ok(()) };
+        let future = future.into_bound(py);
+        let Some(outcome) = exact_outcome(&future) else { return Ok(()) };
+        drop(self.event_loop.take());
+        if outcome.is_done() {
+            return Ok(());
+        }
+        if self.cancelled.get() {
+            return outcome.cancel(&future, None).map(drop);
+        }
+        let result =
+            self.result.take().map_or_else(|| py.None().into_bound(py), |result| result.into_bound(py));
+        if !self.failed.get() {
+            return outcome.finish(&future, &result);
+        }
+        // concurrent.futures has errors of its own for what asyncio calls the same.
+        let error = support::helper(py, intern!(py, "convert_exception"))?.call1((result,))?;
+        match outcome.fail(&future, &error) {
+            // A StopIteration, where the running release has no way to hand it on.
+            Err(error) => outcome.fail(&future, &raised::value(py, &error)),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+impl Native for Job {
+    const NAME: &'static CStr = c"ferrio._ferrio.Job";
+    const DOC: &'static CStr = c"A call that a thread makes for the loop.";
+
+    fn place() -> &'static Place {
+        static PLACE: Place = Place::new();
+        &PLACE
+    }
+
+    fn members() -> Members {
+        Members::default()
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        for slot in [&self.event_loop, &self.future, &self.function, &self.arguments, &self.result] {
+            visitor.raw(slot.as_ptr());
+        }
+    }
+
+    fn clear(&self) {
+        for slot in [&self.event_loop, &self.future, &self.function, &self.arguments, &self.result] {
+            drop(slot.take());
+        }
+    }
+}
