@@ -37,12 +37,12 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     types::add_all(module)?;
     event_loop::support::prepare(module.py())?;
-    event_loop::support::find_task_struct(module.py())?;
+    tasks::task::prepare(module.py())?;
     event_loop::run::prepare(module.py())?;
     module.add_class::<event_loop::announcing::Announcing>()?;
     module.add_class::<net::clients::Clients>()?;
     module.add_function(wrap_pyfunction!(ffi::registry::all, module)?)?;
-    module.add_function(wrap_pyfunction!(tasks::awaited_by::ask, module)?)?;
+    module.add_function(wrap_pyfunction!(tasks::call_graph::ask, module)?)?;
     module.add_function(wrap_pyfunction!(waiting::holders::record, module)?)?;
     module.add_function(wrap_pyfunction!(event_loop::arrivals::count, module)?)?;
     module.add_function(wrap_pyfunction!(event_loop::arrivals::counted, module)?)?;

@@ -7,13 +7,15 @@ use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::events::{Handle, TimerHandle};
+use crate::event_loop::hooks::{self, Hooks};
+use crate::event_loop::state::BaseLoop;
 use crate::ffi::bound_method::BoundMethod;
 use crate::ffi::coroutine::Coroutine;
 use crate::ffi::coroutine_method::CoroutineMethod;
 use crate::ffi::function::{Body, Function};
-use crate::ffi::heap_type::{Native, create, set_metaclass, type_object};
+use crate::ffi::heap_type::{Native, create, create_with, set_metaclass, type_object};
+use crate::ffi::word;
 use crate::net::datagrams::DatagramTransport;
 use crate::net::operations::Operation;
 use crate::net::server::Listener;
@@ -24,10 +26,14 @@ use crate::net::streams::reader::StreamReader;
 use crate::net::streams::reading::Reading;
 use crate::net::streams::writer::StreamWriter;
 use crate::net::transports::Stream;
-use crate::tasks::children::ChildDone;
+use crate::tasks::audit;
+use crate::tasks::callback::WaiterCallback;
+use crate::tasks::cancelling::OUTERS;
 use crate::tasks::futures::{Future, FutureIterator};
-use crate::tasks::step::Wakeup;
-use crate::tasks::task::{Task, create_task, eager_task_factory};
+use crate::tasks::outcome::OUTCOMES;
+use crate::tasks::step;
+use crate::tasks::task::Task;
+use crate::tasks::task_factory::{create_task, eager_task_factory};
 use crate::waiting::alarm::Alarm;
 use crate::waiting::completions::Completions;
 use crate::waiting::gather::{Gathering, ensure_future, gather};
@@ -39,7 +45,7 @@ use crate::waiting::taskgroups::TaskGroup;
 use crate::waiting::threads::{Job, WorkQueue};
 use crate::waiting::timeouts::{Timeout, TimeoutStep, timeout, timeout_at};
 use crate::waiting::wait::{Shield, Waiting, shield, wait};
-use crate::waiting::wait_for::{WaitFor, wait_for};
+use crate::waiting::wait_for::{self, WaitFor, wait_for};
 
 /// Adds them to the module.
 pub(crate) fn add_all(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -57,7 +63,26 @@ pub(crate) fn add_all(module: &Bound<'_, PyModule>) -> PyResult<()> {
     workshop.make_streams()?;
     workshop.make_transports()?;
     workshop.make_functions()?;
-    workshop.mark_coroutine_methods()
+    workshop.mark_coroutine_methods()?;
+    fill_tables();
+    Ok(())
+}
+
+/// What lower rooms find by a table.
+fn fill_tables() {
+    word::own::<Handle>();
+    word::own::<TimerHandle>();
+    word::own::<Task>();
+    word::own::<Future>();
+    OUTCOMES.add::<Future>();
+    OUTCOMES.add::<Task>();
+    OUTCOMES.add::<Gathering>();
+    OUTERS.add::<Gathering>();
+    hooks::fill(Hooks {
+        callback_failed: step::callback_failed,
+        inner_coroutine: wait_for::inner_coroutine,
+        batch_ended: audit::check,
+    });
 }
 
 struct Workshop<'a, 'py> {
@@ -70,7 +95,19 @@ struct Workshop<'a, 'py> {
 
 impl<'py> Workshop<'_, 'py> {
     fn make_loop(&self) -> PyResult<()> {
-        self.named::<BaseLoop>(&self.object, &[])?;
+        let members = || {
+            BaseLoop::base_members()
+                .and(BaseLoop::queue_members())
+                .and(BaseLoop::time_members())
+                .and(BaseLoop::task_members())
+                .and(BaseLoop::selector_members())
+                .and(BaseLoop::server_members())
+                .and(BaseLoop::tls_members())
+                .and(BaseLoop::datagram_members())
+                .and(BaseLoop::operation_members())
+        };
+        create_with::<BaseLoop>(&self.object, &[], members)?;
+        self.publish::<BaseLoop>()?;
         self.named::<Handle>(&self.base("Handle")?, &[])?;
         self.named::<TimerHandle>(&self.base("TimerHandle")?, &[])?;
         self.nameless::<Listener>()?;
@@ -89,8 +126,7 @@ impl<'py> Workshop<'_, 'py> {
         set_metaclass::<Task>(&abstract_class);
         create::<Gathering>(&future, &[])?;
         self.nameless::<FutureIterator>()?;
-        self.nameless::<Wakeup>()?;
-        self.nameless::<ChildDone>()
+        self.nameless::<WaiterCallback>()
     }
 
     /// What waits for tasks, and for time.
@@ -183,6 +219,10 @@ impl<'py> Workshop<'_, 'py> {
     /// A type that Python code derives from or calls: the module has it under the last part of its name.
     fn named<T: Native>(&self, base: &Bound<'py, PyType>, more: &[&Bound<'py, PyType>]) -> PyResult<()> {
         create::<T>(base, more)?;
+        self.publish::<T>()
+    }
+
+    fn publish<T: Native>(&self) -> PyResult<()> {
         let class = type_object::<T>(self.module.py())?;
         self.module.add(class.name()?, class)
     }

@@ -13,15 +13,16 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{Borrowed, IntoPyObjectExt};
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::leaves_the_loop;
+use crate::event_loop::hooks;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::{Call, in_context};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::{alloc_tracked, alloc_untracked};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
-use crate::tasks::step;
+use crate::ffi::word::{Queued, Tag};
 
 /// A queued callback.
 pub(crate) struct Handle {
@@ -66,26 +67,9 @@ impl Handle {
         alloc_untracked(event_loop.py(), Handle::new(event_loop.clone().into(), call, context))
     }
 
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.cancelled.get()
-    }
-
     /// What it will call, if it was not cancelled.
     pub(crate) fn calls<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.call.borrow().as_ref().map(|call| call.callback.bind(py).to_owned())
-    }
-
-    /// Runs the callback; what it raises goes to the loop's exception handler, unless it has to leave the loop.
-    pub(crate) fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = this.py();
-        let Some(call) = self.call.borrow().as_ref().map(|call| call.hold(py)) else { return Ok(()) };
-        match in_context(&self.context.bind(py), || call.call(py)) {
-            Ok(()) => Ok(()),
-            Err(error) if leaves_the_loop(py, &error) => Err(error),
-            Err(error) => {
-                step::never_made(&call.callback.bind(py), &error).and(support::callback_failed(this, &error))
-            }
-        }
     }
 
     /// Drops the callback; says whether it was still there.
@@ -153,6 +137,26 @@ impl Handle {
             visitor.object(extra.source_traceback.as_ref());
             visitor.object(extra.file.as_ref());
         }
+    }
+}
+
+impl Queued for Handle {
+    const TAG: Tag = Tag::Handle;
+
+    /// Runs the callback; what it raises goes to the loop's exception handler, unless it has to leave the loop.
+    fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let Some(call) = self.call.borrow().as_ref().map(|call| call.hold(py)) else { return Ok(()) };
+        match in_context(&self.context.bind(py), || call.call(py)) {
+            Ok(()) => Ok(()),
+            Err(error) if leaves_the_loop(py, &error) => Err(error),
+            Err(error) => hooks::callback_failed(&call.callback.bind(py), &error)
+                .and(support::callback_failed(this, &error)),
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
     }
 }
 
@@ -278,15 +282,6 @@ impl TimerHandle {
         Ok(timer)
     }
 
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.handle.is_cancelled()
-    }
-
-    pub(crate) fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.scheduled.set(false);
-        self.handle.run(this)
-    }
-
     fn cancel(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.handle.forget(this)?
             && self.scheduled.get()
@@ -306,6 +301,19 @@ impl TimerHandle {
 
     fn scheduled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.scheduled.get())
+    }
+}
+
+impl Queued for TimerHandle {
+    const TAG: Tag = Tag::Timer;
+
+    fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.scheduled.set(false);
+        self.handle.run(this)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.handle.is_cancelled()
     }
 }
 

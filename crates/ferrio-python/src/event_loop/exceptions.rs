@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 
-use crate::event_loop::names::Names;
+use crate::ffi::names::Names;
 use crate::ffi::raised;
 
 pub(crate) static EXCEPTIONS: Names = Names::of("asyncio.exceptions");

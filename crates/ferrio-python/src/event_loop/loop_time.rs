@@ -7,7 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyFloat;
 
-use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::state::BaseLoop;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::Word;

@@ -12,11 +12,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyFloat, PyTuple};
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::events::{AnyHandle, Handle, TimerHandle};
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::loop_time::moment;
 use crate::event_loop::run;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context, plain_number};
@@ -64,13 +64,13 @@ impl BaseLoop {
         if !self.runs() {
             track(&handle);
         }
-        engine.call_soon(Word::handle(handle.clone()));
+        engine.call_soon(Word::of::<Handle>(handle.clone()));
         Ok((handle, engine))
     }
 
     /// Queues what was waiting for something that has happened: nobody would call it a second time. In debug mode, a signal's
     /// handler may raise in the checks: that is not their judgement.
-    fn soon_at_any_rate(&self, this: &Bound<'_, PyAny>, call: Call, context: Ref) -> Queued {
+    fn soon_at_any_rate(&self, this: &Bound<'_, PyAny>, call: Call, context: Ref) -> QueueResult {
         let py = this.py();
         let engine = self.engine()?;
         let checked = if self.is_debug() { self.check(this, "call_soon", &call) } else { Ok(()) };
@@ -82,10 +82,10 @@ impl BaseLoop {
             track(&handle);
         }
         if !self.is_debug() {
-            engine.call_soon(Word::handle(handle));
+            engine.call_soon(Word::of::<Handle>(handle));
             return Ok(Ok(()));
         }
-        engine.call_soon(Word::handle(handle.clone()));
+        engine.call_soon(Word::of::<Handle>(handle.clone()));
         Ok(run::both(py, checked, note_caller(&handle)))
     }
 
@@ -109,7 +109,7 @@ impl BaseLoop {
         {
             state.base().set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
         }
-        engine.call_at(Time::from_secs_f64(when), Word::timer(timer.clone()));
+        engine.call_at(Time::from_secs_f64(when), Word::of::<TimerHandle>(timer.clone()));
         Ok(timer.unbind())
     }
 
@@ -208,7 +208,7 @@ pub(crate) fn call_of<'a, 'py: 'a>(
 }
 
 /// What came of queueing a callback. Where it is queued: what a signal's handler raised meanwhile.
-pub(crate) type Queued = PyResult<PyResult<()>>;
+pub(crate) type QueueResult = PyResult<PyResult<()>>;
 
 /// Schedules `callback` in `context` on any loop, by its own `call_soon` where that may matter to somebody.
 pub(crate) fn call_soon(
@@ -226,7 +226,7 @@ pub(crate) fn queue(
     callback: Ref,
     argument: Option<&Bound<'_, PyAny>>,
     context: Ref,
-) -> Queued {
+) -> QueueResult {
     let py = event_loop.py();
     if let Some(state) = try_state::<BaseLoop>(event_loop)
         && state.queues_natively(event_loop)

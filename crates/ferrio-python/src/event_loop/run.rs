@@ -17,15 +17,15 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::IntoPyDict;
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::os_error;
-use crate::event_loop::names::Names;
+use crate::event_loop::hooks;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::event_loop::virtual_time;
 use crate::ffi::call::{check_signals, wait_detached};
+use crate::ffi::names::Names;
 use crate::ffi::nesting;
 use crate::ffi::word::Word;
-use crate::tasks::audit;
 
 /// A run that is not inside another: the thread has a running loop from here on, and none afterwards, whatever comes.
 pub(crate) fn outermost(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -187,7 +187,7 @@ fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
         result
     };
     if cfg!(debug_assertions) && result.is_ok() {
-        audit::check(state, this, engine);
+        hooks::batch_ended(this, engine);
     }
     result
 }
@@ -206,7 +206,7 @@ fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
         if debug {
             watched(state, this, engine, word)?;
         } else {
-            word.run(py)?;
+            word.run(py, support::turn_failed)?;
         }
         if engine.callback().is_overdue() {
             run_left_words(py, engine)?;
@@ -221,7 +221,7 @@ fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
 pub(crate) fn run_left_words(py: Python<'_>, engine: &Loop<Word>) -> PyResult<()> {
     let mut result = Ok(());
     for word in engine.callback().take_words() {
-        result = both(py, result, word.run(py));
+        result = both(py, result, word.run(py, support::turn_failed));
     }
     result
 }
@@ -246,7 +246,7 @@ fn watched(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>, word:
             return Err(error);
         }
     };
-    let result = word.run(py);
+    let result = word.run(py, support::turn_failed);
     let forgotten = state.last_task.forget(this);
     let end = state.now(this, engine);
     let cleared = this.setattr(intern!(py, "_current_handle"), py.None());

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use ferrio_engine::{Loop, Time};
 use pyo3::prelude::*;
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::run::poll;
+use crate::event_loop::state::BaseLoop;
 use crate::ffi::word::Word;
 
 /// How long the kernel is given to deliver what was sent, where somebody waits for a descriptor. Loopback delivers while

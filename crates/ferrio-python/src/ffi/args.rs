@@ -221,3 +221,20 @@ pub(crate) fn missing(method: &str, parameter: &str) -> PyErr {
 fn unexpected(method: &str, name: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("{method}() got an unexpected keyword argument '{name}'"))
 }
+
+/// Keyword arguments of a constructor, by name.
+pub(crate) fn keywords<'py, const N: usize>(
+    method: &str,
+    given: Option<&Bound<'py, PyDict>>,
+    names: [&str; N],
+) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
+    let mut bound = [const { None }; N];
+    for (name, value) in given.into_iter().flat_map(PyDictMethods::iter) {
+        let Some(place) = names.iter().position(|candidate| name.eq(candidate).unwrap_or(false)) else {
+            let text = format!("{method}() got an unexpected keyword argument '{name}'");
+            return Err(PyTypeError::new_err(text));
+        };
+        bound[place] = Some(value);
+    }
+    Ok(bound)
+}

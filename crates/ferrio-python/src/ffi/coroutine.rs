@@ -9,12 +9,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::args::Args;
-use super::awaitable::{stop_with, stopped};
 use super::call::with_python;
 use super::heap_type::{Native, state};
 use super::members::{Members, entry, getter, light_entry, method, one_method};
 use super::raised::{self, COROUTINE, ITERATOR, Wording, thrown};
-use super::stop::Stop;
+use super::stop::{Stop, stop_with, stopped};
 use crate::compat;
 
 /// What one step did.
@@ -89,6 +88,16 @@ pub(crate) fn coroutine_slots<T: Coroutine>() -> Members {
         .method(c"throw", c"Raise an exception where it waits.", throw::<T>)
         .bare_method(c"close", c"End it where it waits.", close::<T>)
         .attribute(c"cr_frame", no_frame, None)
+}
+
+/// Whether `object` is a native coroutine of ours: all of them are their own awaitables.
+pub(crate) fn is_ours(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: ATTACHED, a live type.
+    unsafe {
+        let methods = (*object.get_type_ptr()).tp_as_async;
+        !methods.is_null()
+            && (*methods).am_await.is_some_and(|function| ptr::fn_addr_eq(function, itself as ffi::unaryfunc))
+    }
 }
 
 /// Those who follow what a task awaits look for a frame in whatever has a `cr_await`.

@@ -20,9 +20,9 @@ use super::bound_method::BoundMethod;
 use super::heap_type::{Native, Place, Visitor, state, type_object};
 use super::instances::alloc;
 use super::members::{Fast, Members, members};
+use super::names::SUPPORT;
 use super::object::{self, Shown};
 use super::reference::{Ref, Slot};
-use crate::event_loop::support;
 
 /// See the module.
 #[repr(C)]
@@ -127,7 +127,7 @@ fn function(method: &Bound<'_, PyAny>) -> Option<(Fast, *mut ffi::PyTypeObject)>
 }
 
 fn mark(py: Python<'_>, attribute: &str) -> PyResult<Py<PyAny>> {
-    let helper = support::helper(py, intern!(py, "of_original"))?;
+    let helper = SUPPORT.helper(py, intern!(py, "of_original"))?;
     Ok(helper.call1(("", attribute))?.unbind())
 }
 

@@ -17,8 +17,8 @@ use super::args::Args;
 use super::heap_type::{Native, Place, Visitor, state, type_object};
 use super::instances::alloc;
 use super::members::{Members, light_entry, members};
+use super::names::SUPPORT;
 use super::object::{self, Shown};
-use crate::event_loop::support;
 
 /// What a function does.
 pub(crate) type Body = for<'a, 'py> fn(Python<'py>, Args<'a, 'py>) -> PyResult<Bound<'py, PyAny>>;
@@ -62,7 +62,7 @@ impl Function {
     }
 
     fn of_original(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<Py<PyAny>> {
-        let helper = support::helper(this.py(), intern!(this.py(), "of_original"))?;
+        let helper = SUPPORT.helper(this.py(), intern!(this.py(), "of_original"))?;
         Ok(helper.call1((self.name, what))?.unbind())
     }
 

@@ -13,7 +13,6 @@
 //! in `dealloc`, after nobody else does. `instances` does both.
 
 use std::ffi::{CStr, c_int, c_void};
-use std::marker::PhantomData;
 use std::mem::{align_of, size_of};
 use std::ptr;
 use std::sync::OnceLock;
@@ -24,9 +23,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use super::inherited;
 use super::instances::{FreeList, dealloc};
 use super::members::{Members, entry};
+pub(crate) use super::visitor::Visitor;
+use super::{inherited, task_struct};
 
 /// The state of a native type.
 pub(crate) trait Native: Sized + 'static {
@@ -120,6 +120,15 @@ impl Place {
 
 /// Makes the type as a subclass of `base`, and of `more` classes that add nothing to an instance.
 pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyType>]) -> PyResult<()> {
+    create_with::<T>(base, more, T::members)
+}
+
+/// As `create`, with these methods and attributes: asked for once it is known where the state lies.
+pub(crate) fn create_with<T: Native>(
+    base: &Bound<'_, PyType>,
+    more: &[&Bound<'_, PyType>],
+    members: impl FnOnce() -> Members,
+) -> PyResult<()> {
     let py = base.py();
     // SAFETY: `base` is a type object.
     let base_size = unsafe { (*base.as_type_ptr()).tp_basicsize };
@@ -132,7 +141,7 @@ pub(crate) fn create<T: Native>(base: &Bound<'_, PyType>, more: &[&Bound<'_, PyT
         T::place().inherited.get_or_init(|| offsets);
     }
 
-    let mut members = T::members();
+    let mut members = members();
     members.methods.push(ffi::PyMethodDef::zeroed());
     members.attributes.push(ffi::PyGetSetDef::default());
     members.fields.push(ffi::PyMemberDef::default());
@@ -233,30 +242,6 @@ fn slot(slot: c_int, pfunc: *mut c_void) -> ffi::PyType_Slot {
     ffi::PyType_Slot { slot, pfunc }
 }
 
-/// Shows objects to the garbage collector.
-pub(crate) struct Visitor<'a> {
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-    /// What the collector answered; once it is not 0 nothing more is shown.
-    result: c_int,
-    scope: PhantomData<&'a ()>,
-}
-
-impl Visitor<'_> {
-    pub(crate) fn object<T>(&mut self, object: Option<&Py<T>>) {
-        if let Some(object) = object {
-            self.raw(object.as_ptr());
-        }
-    }
-
-    pub(crate) fn raw(&mut self, object: *mut ffi::PyObject) {
-        if self.result == 0 && !object.is_null() {
-            // SAFETY: the collector's own callback on a live object.
-            self.result = unsafe { (self.visit)(object, self.arg) };
-        }
-    }
-}
-
 /// What a collector's callback is called by where one reference is hidden from it.
 struct AllBut {
     visit: ffi::visitproc,
@@ -279,7 +264,7 @@ unsafe extern "C" fn traverse<T: Native>(
     visit: ffi::visitproc,
     arg: *mut c_void,
 ) -> c_int {
-    let mut visitor = Visitor { visit, arg, result: 0, scope: PhantomData };
+    let mut visitor = Visitor::new(visit, arg);
     // SAFETY: STATE. A heap type's instances keep their type alive, which the collector has to know: once, so where the
     // base's slot is called, a heap type's shows it. Only borrowed pointers are shown: no reference count changes during
     // a traversal.
@@ -334,6 +319,9 @@ unsafe extern "C" fn clear<T: Native>(this: *mut ffi::PyObject) -> c_int {
         |_| {
             // SAFETY: STATE.
             unsafe {
+                if T::BASE_LISTS {
+                    task_struct::take_off(this);
+                }
                 state::<T>(this).clear();
                 clear_base::<T>(this);
             }

@@ -14,7 +14,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use super::heap_type::Visitor;
+use super::visitor::Visitor;
 
 /// Where the places are that `base` gives to its instances.
 pub(super) fn offsets(base: &Bound<'_, PyType>) -> PyResult<Vec<isize>> {

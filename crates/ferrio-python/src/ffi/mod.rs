@@ -6,6 +6,7 @@
 //! * `awaitable`: what native futures have as types
 //! * `buffers`: memory that Rust and Python share for a moment
 //! * `call`: calling a callable in a context, methods, signals
+//! * `common`: what several native types have in common
 //! * `coroutine`: native coroutines
 //! * `coroutine_method`: native methods that say that what they return is to be awaited
 //! * `current`: which task is the current one
@@ -14,7 +15,7 @@
 //! * `instances`: how instances of native types come to be and end, and those that are kept
 //! * `interpreter`: which interpreter of the process this is
 //! * `lent`: memory of ours that a method of C reads or fills
-//! * `loop_slots`: making a loop
+//! * `names`: what a module of Python's has
 //! * `nesting`: how many loops run on this thread, one within the other
 //! * `number`: the number in the name of a task
 //! * `object`: native types that Python code makes and derives from
@@ -27,6 +28,7 @@
 //! * `socket`: the number that a Python socket has now
 //! * `stop`: how a native coroutine returns a value
 //! * `task_struct`: the part of a task that is asyncio's own struct, which tools read from outside
+//! * `visitor`: how a state shows the collector what it holds
 //! * `weak`: which transport has which descriptor
 //! * `word`: the tagged pointer that the loop queues
 //!
@@ -41,6 +43,7 @@ pub(crate) mod awaitable;
 pub(crate) mod bound_method;
 pub(crate) mod buffers;
 pub(crate) mod call;
+pub(crate) mod common;
 pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
 pub(crate) mod current;
@@ -50,8 +53,8 @@ mod inherited;
 pub(crate) mod instances;
 pub(crate) mod interpreter;
 pub(crate) mod lent;
-pub(crate) mod loop_slots;
 pub(crate) mod members;
+pub(crate) mod names;
 pub(crate) mod nesting;
 pub(crate) mod number;
 pub(crate) mod object;
@@ -64,5 +67,6 @@ pub(crate) mod registry;
 pub(crate) mod socket;
 pub(crate) mod stop;
 pub(crate) mod task_struct;
+mod visitor;
 pub(crate) mod weak;
 pub(crate) mod word;

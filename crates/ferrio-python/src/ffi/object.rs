@@ -85,6 +85,30 @@ pub(crate) fn async_iterator_slots<T: AsyncIterator>() -> Members {
         .slot(ffi::Py_am_anext, next::<T> as ffi::unaryfunc as *mut c_void)
 }
 
+/// The state of a type whose new objects may fail to be made, or differ by class.
+pub(crate) trait Made: Native {
+    /// The state of a new object of `class`.
+    fn made(class: &Bound<'_, PyAny>) -> PyResult<Self>;
+}
+
+/// `__new__`, also for subclasses, whatever their `__init__` takes.
+// SAFETY: called by CPython only, as its slot promises.
+pub(crate) unsafe extern "C" fn new_made<T: Made>(
+    class: *mut ffi::PyTypeObject,
+    _: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    entry(
+        |py| {
+            // SAFETY: CPython calls this with a class derived from ours, which lives.
+            let state = T::made(&*unsafe { Borrowed::from_ptr(py, class.cast()) })?;
+            // SAFETY: as above.
+            unsafe { alloc_raw(py, class, state) }.map(Bound::into_ptr)
+        },
+        ptr::null_mut(),
+    )
+}
+
 /// `__new__`: an object that was not initialised yet, whatever its `__init__` takes.
 // SAFETY: called by CPython only, as its slot promises.
 pub(crate) unsafe extern "C" fn new<T: Native + Default>(
@@ -198,4 +222,16 @@ unsafe extern "C" fn next<T: AsyncIterator>(this: *mut ffi::PyObject) -> *mut ff
         },
         ptr::null_mut(),
     )
+}
+
+/// Sets an attribute as `object` does, or deletes the attribute.
+pub(crate) fn set_attribute(
+    this: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let value = value.map_or(ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: all of them live for the call; no value means to delete.
+    let result = unsafe { ffi::PyObject_GenericSetAttr(this.as_ptr(), name.as_ptr(), value) };
+    if result < 0 { Err(PyErr::fetch(this.py())) } else { Ok(()) }
 }

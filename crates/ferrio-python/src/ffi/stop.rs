@@ -5,8 +5,18 @@
 //! it dies itself, right after the `await`, and then puts it by for the next. Invariant SPARE: a spare exception has one
 //! reference, an empty `args`, and nothing else: whoever got hold of one by calling `next()` keeps it.
 
-use super::reference::Slot;
+#[cfg(Py_3_12)]
+use std::ptr;
+
+#[cfg(not(Py_3_12))]
+use pyo3::exceptions::PyBaseException;
+use pyo3::exceptions::PyStopIteration;
+use pyo3::ffi;
 use pyo3::prelude::*;
+
+use super::raised;
+use super::reference::Slot;
+use crate::compat;
 
 /// What a coroutine has raised. Its methods are marked as inline, as is `Wait::end`: otherwise it is chance whether they
 /// are, and when not, a lock that nobody else wants takes 4.6 % more instructions.
@@ -34,6 +44,57 @@ impl Drop for Stop {
         if let Some(error) = self.0.take() {
             imp::put_by(error);
         }
+    }
+}
+
+/// Leaves `value` for the interpreter as what an iterator that ends now returns: a `StopIteration` is set, and none for
+/// None, which is what an iterator that just ends has returned.
+pub(crate) fn stop_with(value: &Bound<'_, PyAny>) {
+    if value.is_none() {
+        return;
+    }
+    #[cfg(Py_3_12)]
+    raise_stop(value);
+    #[cfg(not(Py_3_12))]
+    if value.is_instance_of::<pyo3::types::PyTuple>() || value.is_instance_of::<PyBaseException>() {
+        // It would be taken for the arguments, or for the exception itself.
+        PyStopIteration::new_err((value.clone().unbind(),)).restore(value.py());
+    } else {
+        // SAFETY: ATTACHED, live objects.
+        unsafe { ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr()) };
+    }
+}
+
+/// Raises `StopIteration(value)`, made by hand: half of what calling the class costs.
+#[cfg(Py_3_12)]
+fn raise_stop(value: &Bound<'_, PyAny>) {
+    // SAFETY: ATTACHED, live objects. `StopIteration` has a `tp_new`, inherited from BaseException, which keeps the
+    // arguments; its `__init__`, which would set `value` from them, is not called: the fresh object has none yet.
+    unsafe {
+        let class = ffi::PyExc_StopIteration.cast::<ffi::PyTypeObject>();
+        let arguments = ffi::PyTuple_Pack(1, value.as_ptr());
+        let error = match (*class).tp_new {
+            Some(new) if !arguments.is_null() => new(class, arguments, ptr::null_mut()),
+            _ => ptr::null_mut(),
+        };
+        ffi::Py_XDECREF(arguments);
+        if !error.is_null() {
+            (*error.cast::<ffi::PyStopIterationObject>()).value = ffi::Py_NewRef(value.as_ptr());
+            ffi::PyErr_SetRaisedException(error);
+        }
+    }
+}
+
+/// The `StopIteration` that `stop_with` left, or an empty one, raised as `send()` of a coroutine does, or of a future.
+pub(crate) fn stopped(py: Python<'_>, of_future: bool) -> PyErr {
+    let left = PyErr::take(py);
+    let bare = compat::VALUES_STOP_BARE && (of_future || left.is_some());
+    let stop = left.unwrap_or_else(|| PyStopIteration::new_err(()));
+    // With what is handled just now as its context, unless it is bare.
+    if bare {
+        PyErr::from_value(stop.into_value(py).into_bound(py).into_any())
+    } else {
+        raised::raise(stop.value(py))
     }
 }
 
@@ -116,7 +177,7 @@ mod imp {
     use pyo3::prelude::*;
 
     use super::Stop;
-    use crate::ffi::awaitable::stop_with;
+    use super::stop_with;
     use crate::ffi::reference::Ref;
 
     /// Before Python 3.12 the interpreter takes the bare value: no exception is made.

@@ -24,10 +24,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
-use super::heap_type::owner;
 use super::number::Number;
 use crate::compat;
-use crate::tasks::task::Task;
 
 /// Offsets in bytes, from the object's beginning but for `head`.
 #[derive(Debug)]
@@ -144,12 +142,6 @@ pub(crate) fn link(task: &Bound<'_, PyAny>) {
 pub(crate) fn unlink(task: &Bound<'_, PyAny>) {
     // SAFETY: ATTACHED, it is one of ours.
     unsafe { take_off(task.as_ptr()) }
-}
-
-/// As `unlink`, of the task whose state this is.
-pub(crate) fn unlink_owner(state: &Task) {
-    // SAFETY: ATTACHED; a state lies in a task.
-    unsafe { take_off(owner(state)) }
 }
 
 /// # Safety

@@ -9,24 +9,24 @@
 //! | 6 `Step` | a `Task` object | runs its coroutine up to the next wait |
 //! | 7 `Future` | a `Future` object whose time comes | completes it, if it still waits |
 //!
+//! What the objects of a tag do is known to their type alone, which enters it in a table (`Queued`, `own`): this file knows
+//! none of them.
+//!
 //! A word owns a reference to what it points to. Invariant ALIGNED: Python objects and their states are aligned to 8
 //! bytes at least, async-task's headers as well, so three bits are free. Words move between threads, but their counts
 //! change only attached (ATTACHED), and engine tasks count atomically.
 
+use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
 
-use ferrio_engine::{Handle as Queued, Runnable, Timed};
+use ferrio_engine::{Handle, Runnable, Timed};
 use pyo3::Borrowed;
+use pyo3::exceptions::PySystemError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::heap_type::{Native, Visitor, state};
+use super::heap_type::{Native, Visitor, state, try_state};
 use super::instances::track;
-use crate::event_loop::events::{Handle, TimerHandle};
-use crate::event_loop::support;
-use crate::tasks::futures::Future;
-use crate::tasks::step;
-use crate::tasks::task::Task;
 
 const TAGS: usize = 0b111;
 const HANDLE: usize = 0;
@@ -44,6 +44,69 @@ pub(crate) struct Word(NonNull<()>);
 
 // SAFETY: see the module: counts of Python objects change only with the interpreter's lock.
 unsafe impl Send for Word {}
+
+/// A native type that has a tag of its own.
+pub(crate) trait Queued: Native {
+    const TAG: Tag;
+
+    /// Runs it. An error leaves the loop: all others were given to the exception handler, which may have raised this one.
+    fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
+
+    /// For one that waits for a time: whether it does not any more.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// The tags that are one type's each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tag {
+    Handle = HANDLE.cast_signed(),
+    Timer = TIMER.cast_signed(),
+    Step = STEP.cast_signed(),
+    Future = FUTURE.cast_signed(),
+}
+
+/// What the objects of one tag do.
+#[derive(Clone, Copy)]
+struct Owner {
+    run: unsafe fn(Python<'_>, *mut ffi::PyObject) -> PyResult<()>,
+    is_cancelled: unsafe fn(*mut ffi::PyObject) -> bool,
+    show: unsafe fn(*mut ffi::PyObject, &mut Visitor<'_>),
+}
+
+impl Owner {
+    const NONE: Owner = Owner {
+        run: |_, _| Err(PySystemError::new_err("a word that nobody owns")),
+        is_cancelled: |_| false,
+        show: |_, _| {},
+    };
+
+    const fn of<T: Queued>() -> Owner {
+        Owner {
+            // SAFETY: called with an object of the type of `T`, which a word keeps alive.
+            run: |py, object| unsafe { state::<T>(object).run(&Borrowed::from_ptr(py, object)) },
+            // SAFETY: as above.
+            is_cancelled: |object| unsafe { state::<T>(object).is_cancelled() },
+            // SAFETY: as above.
+            show: |object, visitor| unsafe { state::<T>(object).traverse(visitor) },
+        }
+    }
+}
+
+/// By tag. Filled when the extension is imported, before there is any word.
+struct Owners(UnsafeCell<[Owner; TAGS + 1]>);
+
+// SAFETY: ATTACHED; written before it is read.
+unsafe impl Sync for Owners {}
+
+static OWNERS: Owners = Owners(UnsafeCell::new([Owner::NONE; TAGS + 1]));
+
+/// Has words of the tag of `T` run as its objects do.
+pub(crate) fn own<T: Queued>() {
+    // SAFETY: see `Sync`; no borrow lives on.
+    unsafe { (*OWNERS.0.get())[T::TAG as usize] = Owner::of::<T>() };
+}
 
 /// What an I/O object does when its turn comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,33 +161,15 @@ impl Head {
 }
 
 impl Word {
-    /// Runs the callback of `handle`.
-    pub(crate) fn handle(handle: Bound<'_, PyAny>) -> Word {
-        debug_assert!(super::heap_type::try_state::<Handle>(&handle).is_some());
-        Word::tagged(handle.into_ptr().cast(), HANDLE)
-    }
-
-    /// Runs the callback of `timer`.
-    pub(crate) fn timer(timer: Bound<'_, PyAny>) -> Word {
-        debug_assert!(super::heap_type::try_state::<TimerHandle>(&timer).is_some());
-        Word::tagged(timer.into_ptr().cast(), TIMER)
-    }
-
-    /// Runs the next step of `task`.
-    pub(crate) fn step(task: Bound<'_, PyAny>) -> Word {
-        debug_assert!(super::heap_type::try_state::<Task>(&task).is_some());
-        Word::tagged(task.into_ptr().cast(), STEP)
-    }
-
-    /// Completes `future`, which was told that it waits for a time.
-    pub(crate) fn future(future: Bound<'_, PyAny>) -> Word {
-        debug_assert!(super::heap_type::try_state::<Future>(&future).is_some());
-        Word::tagged(future.into_ptr().cast(), FUTURE)
+    /// Runs `object` as its type does.
+    pub(crate) fn of<T: Queued>(object: Bound<'_, PyAny>) -> Word {
+        debug_assert!(try_state::<T>(&object).is_some());
+        Word::tagged(object.into_ptr().cast(), T::TAG as usize)
     }
 
     /// Gives `object` its `turn`.
     pub(crate) fn io<T: Io>(object: &Bound<'_, PyAny>, turn: Turn) -> Word {
-        debug_assert!(super::heap_type::try_state::<T>(object).is_some());
+        debug_assert!(try_state::<T>(object).is_some());
         let object = object.clone().into_ptr();
         let head = object.wrapping_byte_offset(T::place().offset());
         let tag = match turn {
@@ -135,42 +180,28 @@ impl Word {
         Word::tagged(head.cast(), tag)
     }
 
-    /// Runs it. An error leaves the loop: all others were given to the exception handler, which may have raised this one.
-    pub(crate) fn run(self, py: Python<'_>) -> PyResult<()> {
-        match self.tag() {
+    /// Runs it. An error leaves the loop: all others were given to the exception handler, which may have raised this one. What
+    /// the turn of an I/O object fails with is given to `failed`.
+    pub(crate) fn run(
+        self,
+        py: Python<'_>,
+        failed: fn(&Bound<'_, PyAny>, &PyErr) -> PyResult<()>,
+    ) -> PyResult<()> {
+        let turn = match self.tag() {
             TASK => {
                 Word::into_task(self).run();
-                Ok(())
+                return Ok(());
             }
-            // SAFETY: the tag says what the word points to, and the word keeps it alive.
-            HANDLE => unsafe { state::<Handle>(self.object()).run(&Borrowed::from_ptr(py, self.object())) },
-            // SAFETY: as above.
-            STEP => unsafe {
-                step::run(state::<Task>(self.object()), &Borrowed::from_ptr(py, self.object()))
-            },
-            // SAFETY: as above.
-            FUTURE => unsafe {
-                let this = Borrowed::from_ptr(py, self.object());
-                state::<Future>(self.object())
-                    .time_is_up(&this)
-                    .or_else(|error| support::turn_failed(&this, &error))
-            },
-            // SAFETY: as above.
-            TIMER => unsafe {
-                state::<TimerHandle>(self.object()).run(&Borrowed::from_ptr(py, self.object()))
-            },
-            tag => {
-                let turn = match tag {
-                    READABLE => Turn::Readable,
-                    WRITABLE => Turn::Writable,
-                    _ => Turn::Deferred,
-                };
-                // SAFETY: as above.
-                unsafe {
-                    (self.head().turn)(py, self.object(), turn)
-                        .or_else(|error| support::turn_failed(&Borrowed::from_ptr(py, self.object()), &error))
-                }
-            }
+            READABLE => Turn::Readable,
+            WRITABLE => Turn::Writable,
+            DEFERRED => Turn::Deferred,
+            // SAFETY: the tag says whose the word is, which keeps the object alive.
+            _ => return unsafe { (self.owner().run)(py, self.object()) },
+        };
+        // SAFETY: as above.
+        unsafe {
+            (self.head().turn)(py, self.object(), turn)
+                .or_else(|error| failed(&Borrowed::from_ptr(py, self.object()), &error))
         }
     }
 
@@ -203,7 +234,7 @@ impl Word {
         unsafe {
             match self.tag() {
                 TASK => {}
-                HANDLE if self.is_unknown() => state::<Handle>(self.object()).show(visitor),
+                HANDLE if self.is_unknown() => (self.owner().show)(self.object(), visitor),
                 _ => visitor.raw(self.object()),
             }
         }
@@ -257,6 +288,11 @@ impl Word {
         }
     }
 
+    fn owner(&self) -> &'static Owner {
+        // SAFETY: see `Sync` of the table.
+        unsafe { &(*OWNERS.0.get())[self.tag()] }
+    }
+
     fn into_task(self) -> Runnable {
         let pointer = self.untagged();
         std::mem::forget(self);
@@ -271,7 +307,7 @@ impl From<Runnable> for Word {
     }
 }
 
-impl Queued for Word {
+impl Handle for Word {
     fn again(&self) -> Option<Self> {
         if self.tag() == TASK {
             return None;
@@ -286,11 +322,7 @@ impl Timed for Word {
     fn is_cancelled(&self) -> bool {
         match self.tag() {
             // SAFETY: the tag says what it is.
-            HANDLE => unsafe { state::<Handle>(self.object()).is_cancelled() },
-            // SAFETY: as above.
-            TIMER => unsafe { state::<TimerHandle>(self.object()).is_cancelled() },
-            // SAFETY: as above.
-            FUTURE => unsafe { !state::<Future>(self.object()).waits_for_time() },
+            HANDLE | TIMER | FUTURE => unsafe { (self.owner().is_cancelled)(self.object()) },
             // SAFETY: as above.
             DEFERRED => unsafe { (self.head().is_cancelled)(self.object()) },
             _ => false,

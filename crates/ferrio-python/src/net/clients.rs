@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyType, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyList, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::compat;
 
@@ -106,5 +106,42 @@ impl Clients {
     fn tidy(&mut self, py: Python<'_>) {
         self.by_address.retain(|_, weak| !is_dead(weak, py));
         self.alive = self.by_address.len();
+    }
+}
+
+/// Counts a connection in at its server. Since Python 3.13 a server knows its connections, before that their number.
+pub(crate) fn attach(server: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some(clients) = Clients::of(server)?
+        && !is_closed(server)?
+    {
+        return Clients::count_in(&clients, transport);
+    }
+    count(server, intern!(server.py(), "_attach"), transport)
+}
+
+/// Counts a connection out.
+pub(crate) fn detach(server: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some(clients) = Clients::of(server)?
+        && !is_closed(server)?
+    {
+        return Clients::count_out(&clients, transport);
+    }
+    count(server, intern!(server.py(), "_detach"), transport)
+}
+
+/// Whether it accepts no more: a late connection is an error then, and the end of the last one wakes who waits for it.
+fn is_closed(server: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(server.getattr(intern!(server.py(), "_sockets"))?.is_none())
+}
+
+fn count(
+    server: &Bound<'_, PyAny>,
+    method: &Bound<'_, PyString>,
+    transport: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    if compat::SERVERS_KNOW_CLIENTS {
+        server.call_method1(method, (transport,)).map(drop)
+    } else {
+        server.call_method0(method).map(drop)
     }
 }

@@ -12,9 +12,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::compat;
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::run::both;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
@@ -317,14 +317,14 @@ impl BaseLoop {
         this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
         if !is_plain(&socket)? {
             static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            let class = support::transport_class(py, &ASKING, "AskingDatagramTransport")?;
+            let class = ASKING.import(py, "ferrio.selector_events", "AskingDatagramTransport")?;
             let made = class.call1((this, socket, protocol, some(address), some(waiter), some(extra)))?;
             return Ok(made.unbind());
         }
         let descriptor = lent(&socket)?;
         let number = descriptor.number();
         let packets = PyPackets::new(this, &socket, &protocol, &descriptor, (some(address), some(waiter)))?;
-        let class = support::transport_class(py, &CLASS, "DatagramTransport")?;
+        let class = CLASS.import(py, "ferrio.selector_events", "DatagramTransport")?;
         let transport = Datagrams::new(descriptor, packets);
         let transport =
             alloc(class, DatagramTransport { head: Head::new::<DatagramTransport>(), transport })?;

@@ -24,8 +24,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyo3::{Borrowed, IntoPyObjectExt, intern};
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::os_error;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::{Exported, bytes_filled_by};

@@ -16,9 +16,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use rustix::net::RecvFlags;
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::{leaves_the_loop, os_error};
 use crate::event_loop::run::both;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::{call_method1, call_method2, copy_context, in_shared_context, with_python};
 use crate::ffi::heap_type::{Visitor, try_state};
@@ -29,6 +29,7 @@ use crate::net::datagrams::{DatagramTransport, failed};
 use crate::net::protocols::{defer, engine_of, watch};
 use crate::net::scratch::with_scratch;
 use crate::net::sockets::{ip, tuple};
+use crate::tasks::futures::complete;
 
 /// Packets received in one turn, so that a flood of them keeps nobody else waiting.
 const PACKETS_PER_TURN: usize = 16;
@@ -128,7 +129,7 @@ impl PyPackets {
 
     /// Tells whoever waits for the transport that it is ready, unless they went away.
     pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
-        self.waiter.take().map_or(Ok(()), |waiter| support::tell_ready(waiter.bind(py)))
+        self.waiter.take().map_or(Ok(()), |waiter| complete(waiter.bind(py)))
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {

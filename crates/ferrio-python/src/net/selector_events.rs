@@ -10,11 +10,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyInt;
 use rustix::io::Errno;
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::events::Handle;
 use crate::event_loop::exceptions::os_error;
 use crate::event_loop::queueing::call_of;
 use crate::event_loop::run::run_left_words;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::try_state;
@@ -111,7 +111,7 @@ impl BaseLoop {
         {
             state.set_file(fd);
         }
-        let word = Word::handle(handle.clone());
+        let word = Word::of::<Handle>(handle.clone());
         let old = match number {
             Ok(number) => engine.watch(number, direction, word, false).map_err(|error| os_error(&error))?,
             Err(error) => Some(watch_closed(&engine, fd, direction, word, error)?),

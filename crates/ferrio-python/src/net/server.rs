@@ -18,8 +18,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 use crate::compat;
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::{leaves_the_loop, os_error};
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::call::{copy_context, copy_of, in_context, in_shared_context};
@@ -31,6 +31,7 @@ use crate::ffi::reference::Ref;
 use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::net::channels::Kept;
+use crate::net::clients;
 use crate::net::doors::Door;
 use crate::net::protocols::{Around, PyProtocol};
 use crate::net::selector_events::displace;
@@ -225,7 +226,7 @@ impl BaseLoop {
         this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
         if !is_plain(&socket)? {
             static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            let class = support::transport_class(py, &ASKING, "AskingSocketTransport")?;
+            let class = ASKING.import(py, "ferrio.selector_events", "AskingSocketTransport")?;
             let told = (this, socket, protocol, some(waiter), some(extra), some(server));
             let made = if compat::SERVER_CONTEXTS {
                 class.call1((told.0, told.1, told.2, told.3, told.4, told.5, some(context)))?
@@ -306,12 +307,12 @@ fn stream<'py>(
     let py = event_loop.py();
     // Small writes are not held back for the peer's acknowledgement; a Unix socket knows no such thing.
     descriptor.set_no_delay();
-    let class = support::transport_class(py, &CLASS, "SocketTransport")?;
+    let class = CLASS.import(py, "ferrio.selector_events", "SocketTransport")?;
     let attach = around.server.as_ref().map(|server| server.clone_ref(py));
     let protocol = PyProtocol::new(event_loop, protocol, around)?;
     protocol.ends().replace(ends);
     let transport = Stream::create(class, Kept::new(Socket(descriptor), owner), protocol)?;
-    let attached = attach.map_or(Ok(()), |server| support::attach(server.bind(py), &transport));
+    let attached = attach.map_or(Ok(()), |server| clients::attach(server.bind(py), &transport));
     if attached.is_err()
         && let Some(state) = try_state::<Stream<Socket>>(&transport)
     {

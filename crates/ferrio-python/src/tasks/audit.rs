@@ -9,21 +9,22 @@ use std::collections::HashSet;
 use ferrio_engine::Loop;
 use pyo3::prelude::*;
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::events::Handle;
+use crate::event_loop::state::BaseLoop;
 use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::is_finalized;
 use crate::ffi::nesting;
 use crate::ffi::registry;
 use crate::ffi::word::Word;
-use crate::tasks::futures::exact_outcome;
+use crate::tasks::callback::WaiterCallback;
 use crate::tasks::outcome::Outcome;
-use crate::tasks::step::Wakeup;
+use crate::tasks::outcome::exact_outcome;
 use crate::tasks::task::Task;
 
 /// Panics, naming the task, if the loop has lost one.
-pub(crate) fn check(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) {
-    if nesting::is_nested() || !state.queues_directly(this) {
+pub(crate) fn check(this: &Bound<'_, PyAny>, engine: &Loop<Word>) {
+    let direct = try_state::<BaseLoop>(this).is_some_and(|state| state.queues_directly(this));
+    if nesting::is_nested() || !direct {
         return;
     }
     let mut queued = HashSet::new();
@@ -32,9 +33,9 @@ pub(crate) fn check(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Wor
         if word.is_step() {
             queued.insert(object.as_ptr());
         } else if let Some(callback) = try_state::<Handle>(&object).and_then(|handle| handle.calls(this.py()))
-            && let Some(wakeup) = try_state::<Wakeup>(&callback)
+            && let Some(wakeup) = try_state::<WaiterCallback>(&callback)
         {
-            queued.extend(wakeup.of(this.py()).map(|task| task.as_ptr()));
+            queued.extend(wakeup.of(this.py()).map(|(task, _)| task.as_ptr()));
         }
     });
     for object in registry::all(this.py()) {

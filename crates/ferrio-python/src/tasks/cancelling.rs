@@ -7,22 +7,42 @@
 //! The way is walked in a loop, not in calls: a chain of tasks may be longer than a stack is deep. Each link counts as a
 //! call all the same, so that a chain which leads back into itself ends by `RecursionError`, as it does in asyncio.
 
+use std::cell::{Cell, RefCell};
 use std::vec::IntoIter;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::ffi::common::Common;
 use crate::ffi::heap_type::try_state;
 use crate::ffi::recursion::{Chain, nested};
-use crate::tasks::futures::{exact_outcome, outcome_of};
+use crate::ffi::reference::Ref;
+use crate::tasks::outcome::{exact_outcome, outcome_of};
 use crate::tasks::task::Task;
-use crate::waiting::gather::Gathering;
+
+/// What a future has that stands for others, as the one that `gather()` returns: who cancels it cancels those.
+#[derive(Default)]
+pub(crate) struct Outer {
+    /// In the order in which they are cancelled; the same one may be there several times.
+    pub(crate) children: RefCell<Vec<Ref>>,
+    /// Whether one could be cancelled.
+    pub(crate) cancel_requested: Cell<bool>,
+}
+
+impl Outer {
+    pub(crate) fn all<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+        self.children.borrow().iter().map(|child| child.bind(py).to_owned()).collect()
+    }
+}
+
+/// Those futures.
+pub(crate) static OUTERS: Common<Outer, 1> = Common::new();
 
 /// Who waits for an answer.
 enum Asking<'py> {
     Task(Bound<'py, PyAny>),
-    Gathering { this: Bound<'py, PyAny>, others: IntoIter<Bound<'py, PyAny>>, any: bool },
+    Outer { this: Bound<'py, PyAny>, others: IntoIter<Bound<'py, PyAny>>, any: bool },
 }
 
 /// What somebody answers who is asked to be cancelled.
@@ -74,13 +94,13 @@ fn hear<'py>(who: Asking<'py>, given: bool, message: Option<&Bound<'py, PyAny>>)
             }
             Answer::Given(true)
         }
-        Asking::Gathering { this, mut others, any } => {
+        Asking::Outer { this, mut others, any } => {
             let any = any || given;
             if let Some(next) = others.next() {
-                return Answer::Depends(Asking::Gathering { this, others, any }, next);
+                return Answer::Depends(Asking::Outer { this, others, any }, next);
             }
-            if let Some(gathering) = try_state::<Gathering>(&this).filter(|_| any) {
-                gathering.note_cancel();
+            if let Some(outer) = OUTERS.any(&this).filter(|_| any) {
+                outer.cancel_requested.set(true);
             }
             Answer::Given(any)
         }
@@ -110,15 +130,15 @@ fn ask<'py>(future: &Bound<'py, PyAny>, message: Option<&Bound<'py, PyAny>>) -> 
         });
     }
     let Some(outcome) = outcome_of(future) else { return Ok(Answer::Given(false)) };
-    let Some(gathering) = try_state::<Gathering>(future) else {
+    let Some(outer) = OUTERS.any(future) else {
         return Ok(Answer::Given(outcome.cancel(future, message)?));
     };
     if outcome.is_done() {
         return Ok(Answer::Given(false));
     }
-    let mut others = gathering.all(py).into_iter();
+    let mut others = outer.all(py).into_iter();
     Ok(match others.next() {
-        Some(first) => Answer::Depends(Asking::Gathering { this: future.clone(), others, any: false }, first),
+        Some(first) => Answer::Depends(Asking::Outer { this: future.clone(), others, any: false }, first),
         None => Answer::Given(false),
     })
 }

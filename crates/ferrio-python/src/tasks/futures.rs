@@ -9,22 +9,20 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyDictMethods, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::compat;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
-use crate::ffi::awaitable::{Awaitable, step, stopped};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::awaitable::Awaitable;
+use crate::ffi::heap_type::{Native, Place, Visitor, type_object};
 use crate::ffi::instances::{alloc, alloc_tracked};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized, Iterates, Shown};
 use crate::ffi::raised::{ITERATOR, thrown};
 use crate::ffi::reference::{Ref, Slot};
-use crate::tasks::outcome::{Outcome, last_words};
-use crate::tasks::task::Task;
-use crate::waiting::gather::Gathering;
+use crate::ffi::word::{Queued, Tag};
+use crate::tasks::outcome::{Outcome, last_words, outcome_of, step};
 
 /// The state of a future.
 #[derive(Default)]
@@ -41,15 +39,6 @@ impl Future {
         Ok(future)
     }
 
-    /// Completes it, unless it is: what a timer does.
-    pub(crate) fn time_is_up(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.outcome.time_is_up(this)
-    }
-
-    pub(crate) fn waits_for_time(&self) -> bool {
-        self.outcome.waits_for_time()
-    }
-
     fn set_result(&self, this: &Bound<'_, PyAny>, result: &Bound<'_, PyAny>) -> PyResult<()> {
         self.outcome.finish(this, result)
     }
@@ -64,8 +53,24 @@ impl Future {
     }
 }
 
+impl Queued for Future {
+    const TAG: Tag = Tag::Future;
+
+    /// Completes it, unless it is: its time has come.
+    fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.outcome.time_is_up(this).or_else(|error| support::turn_failed(this, &error))
+    }
+
+    fn is_cancelled(&self) -> bool {
+        !self.outcome.waits_for_time()
+    }
+}
+
 /// What the attributes and methods of both types of futures do.
-pub(crate) trait Shared: Awaitable {
+pub(crate) trait Shared: Constructed + Shown + Finalized {
+    /// What it is about.
+    fn outcome(&self) -> &Outcome;
+
     fn done(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.outcome().is_done())
     }
@@ -129,8 +134,7 @@ pub(crate) trait Shared: Awaitable {
 
     /// For who drives it by hand: an iterator that can be sent to, thrown into and closed.
     fn await_by_hand(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.outcome().alive(this.py())?;
-        FutureIterator::create(this).map(Bound::unbind)
+        self.iterator(this).map(Bound::unbind)
     }
 
     fn loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -177,7 +181,7 @@ pub(crate) trait Shared: Awaitable {
     }
 
     fn awaited_by_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        crate::tasks::awaited_by::attribute(this)
+        call_graph::awaited_by(this)
     }
 
     fn set_cancel_message_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -186,7 +190,20 @@ pub(crate) trait Shared: Awaitable {
     }
 }
 
-impl Shared for Future {}
+impl<T: Shared> Awaitable for T {
+    fn alive(&self, py: Python<'_>) -> PyResult<()> {
+        self.outcome().alive(py).map(drop)
+    }
+
+    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        step(self.outcome(), this)
+    }
+
+    fn iterator<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.outcome().alive(this.py())?;
+        FutureIterator::create(this)
+    }
+}
 
 /// The methods and attributes of both types.
 macro_rules! shared_members {
@@ -240,9 +257,16 @@ macro_rules! shared_members {
     }};
 }
 
+use crate::event_loop::which::loop_or_current;
+use crate::ffi::args::keywords;
+use crate::ffi::common::has;
+use crate::ffi::stop::stopped;
+use crate::tasks::call_graph;
 pub(crate) use shared_members;
 
-impl Awaitable for Future {
+has!(Future, outcome: Outcome);
+
+impl Shared for Future {
     fn outcome(&self) -> &Outcome {
         &self.outcome
     }
@@ -320,34 +344,6 @@ impl Native for Future {
     }
 }
 
-/// The outcome of a future or a task of ours, of any class.
-pub(crate) fn outcome_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
-    match try_state::<Future>(object) {
-        Some(future) => Some(future.outcome()),
-        None => match try_state::<Task>(object) {
-            Some(task) => Some(task.outcome()),
-            None => try_state::<Gathering>(object).map(Gathering::outcome),
-        },
-    }
-}
-
-/// The outcome of an object of exactly one of our types, whose methods are then ours.
-#[inline]
-pub(crate) fn exact_outcome<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
-    let class = object.get_type_ptr();
-    if class == Future::place().object() {
-        return try_state::<Future>(object).map(Future::outcome);
-    }
-    if class == Task::place().object() {
-        return try_state::<Task>(object).map(Task::outcome);
-    }
-    if class == Gathering::place().object() {
-        try_state::<Gathering>(object).map(Gathering::outcome)
-    } else {
-        None
-    }
-}
-
 /// The exception was never asked for.
 pub(crate) fn never_retrieved(this: &Bound<'_, PyAny>, outcome: &Outcome) -> PyResult<()> {
     if !outcome.logs_traceback() {
@@ -360,38 +356,13 @@ pub(crate) fn never_retrieved(this: &Bound<'_, PyAny>, outcome: &Outcome) -> PyR
     last_words(this, outcome, &message, &[("exception", exception), ("future", Some(this.clone()))])
 }
 
-/// The loop that was given, or else asyncio's idea of the current one.
-pub(crate) fn loop_or_current<'py>(
-    py: Python<'py>,
-    event_loop: Option<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    match event_loop.filter(|event_loop| !event_loop.is_none()) {
-        Some(event_loop) => Ok(event_loop),
-        None => CURRENT
-            .get_or_try_init(py, || {
-                py.import("asyncio.events")?.getattr("get_event_loop").map(Bound::unbind)
-            })?
-            .bind(py)
-            .call0(),
+/// Completes a future of any kind with None, unless it is done.
+pub(crate) fn complete(future: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = future.py();
+    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        return Ok(());
     }
-}
-
-/// Keyword arguments of a constructor, by name.
-pub(crate) fn keywords<'py, const N: usize>(
-    method: &str,
-    given: Option<&Bound<'py, PyDict>>,
-    names: [&str; N],
-) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
-    let mut bound = [const { None }; N];
-    for (name, value) in given.into_iter().flat_map(PyDictMethods::iter) {
-        let Some(place) = names.iter().position(|candidate| name.eq(candidate).unwrap_or(false)) else {
-            let text = format!("{method}() got an unexpected keyword argument '{name}'");
-            return Err(PyTypeError::new_err(text));
-        };
-        bound[place] = Some(value);
-    }
-    Ok(bound)
+    future.call_method1(intern!(py, "set_result"), (py.None(),)).map(drop)
 }
 
 /// `iter(future)`: what drives an await by hand.

@@ -2,6 +2,8 @@
 
 pub(crate) mod audit;
 pub(crate) mod awaited_by;
+pub(crate) mod call_graph;
+pub(crate) mod callback;
 pub(crate) mod cancelling;
 pub(crate) mod children;
 pub(crate) mod futures;

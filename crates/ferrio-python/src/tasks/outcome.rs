@@ -17,18 +17,19 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
 use crate::compat;
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::{asyncio_error, cancelled_error};
 use crate::event_loop::queueing;
 use crate::event_loop::run::both;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::copy_context;
+use crate::ffi::common::Common;
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
-use crate::tasks::children::ChildDone;
-use crate::tasks::step;
-use crate::tasks::waiters::{Waiter, Waiters};
+use crate::ffi::stop::stop_with;
+use crate::tasks::callback::WaiterCallback;
+use crate::tasks::waiters::{Table, Waiter, Waiters};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -162,11 +163,7 @@ impl Outcome {
     }
 
     pub(crate) fn has_loop(&self, event_loop: &Bound<'_, PyAny>) -> bool {
-        self.is_of_loop(event_loop.as_ptr())
-    }
-
-    pub(crate) fn is_of_loop(&self, event_loop: *mut pyo3::ffi::PyObject) -> bool {
-        self.event_loop.as_ptr() == event_loop
+        self.event_loop.as_ptr() == event_loop.as_ptr()
     }
 
     /// The loop; an error where `__init__` was never called.
@@ -370,30 +367,17 @@ impl Outcome {
         queueing::call_soon(&event_loop, callback, Some(this), context)
     }
 
-    /// Queues `task` when it is done. It must be pending.
+    /// Tells `object`, whose type has this table, when it is done. It must be pending.
     #[inline]
-    pub(crate) fn add_task(&self, task: &Bound<'_, PyAny>) {
-        self.waiters.borrow_mut().push(Waiter::Task(task.clone().into()));
+    pub(crate) fn add_waiter(&self, object: &Bound<'_, PyAny>, table: &'static Table) {
+        self.waiters.borrow_mut().push(Waiter::Native { object: object.clone().into(), table });
     }
 
-    /// Tells `parent` when it is done. It must be pending.
-    pub(crate) fn add_parent(&self, parent: &Bound<'_, PyAny>) {
-        self.waiters.borrow_mut().push(Waiter::Parent(parent.clone().into()));
-    }
-
-    /// Does not tell `parent` any more; whether it would have.
-    pub(crate) fn remove_parent(&self, parent: &Bound<'_, PyAny>) -> bool {
-        let mut waiters = self.waiters.borrow_mut();
-        let (mut kept, mut removed) = (Waiters::None, Vec::new());
-        for waiter in waiters.drain() {
-            if matches!(&waiter, Waiter::Parent(other) if other.as_ptr() == parent.as_ptr()) {
-                removed.push(waiter);
-            } else {
-                kept.push(waiter);
-            }
-        }
-        *waiters = kept;
-        drop(waiters);
+    /// Does not tell `object` any more; whether it would have.
+    pub(crate) fn remove_waiter(&self, object: &Bound<'_, PyAny>) -> bool {
+        let is_it = |waiter: &Waiter| matches!(waiter, Waiter::Native { object: other, .. } if other.as_ptr() == object.as_ptr());
+        // Dropped after the borrow, since that may run any code.
+        let removed = self.waiters.borrow_mut().take_out(is_it);
         !removed.is_empty()
     }
 
@@ -407,33 +391,20 @@ impl Outcome {
         let py = callback.py();
         self.alive(py)?;
         // Comparing runs any code, which may add, remove and complete.
-        let seen: Vec<(Py<PyAny>, Py<PyAny>)> = self.pairs(py)?;
         let mut equal = Vec::new();
-        for (candidate, context) in &seen {
+        for (candidate, context) in self.pairs(py)? {
             if candidate.bind(py).eq(callback)? {
-                equal.push((candidate.as_ptr(), context.as_ptr()));
+                equal.push((candidate, context));
             }
         }
-        let mut removed = Vec::new();
-        let mut waiters = self.waiters.borrow_mut();
-        let mut kept = Waiters::None;
-        for waiter in waiters.drain() {
-            let place = match &waiter {
-                Waiter::Callback { callback, context } => {
-                    equal.iter().position(|pair| *pair == (callback.as_ptr(), context.as_ptr()))
-                }
-                Waiter::Task(_) | Waiter::Parent(_) => None,
-            };
-            match place {
-                Some(place) => {
-                    equal.swap_remove(place);
-                    removed.push(waiter);
-                }
-                None => kept.push(waiter),
-            }
-        }
-        *waiters = kept;
-        drop(waiters);
+        let is_equal = |waiter: &Waiter| {
+            let Waiter::Callback { callback, context } = waiter else { return false };
+            let place = equal.iter().position(|(candidate, theirs)| {
+                (candidate.as_ptr(), theirs.as_ptr()) == (callback.as_ptr(), context.as_ptr())
+            });
+            place.map(|place| equal.swap_remove(place)).is_some()
+        };
+        let removed = self.waiters.borrow_mut().take_out(is_equal);
         Ok(removed.len())
     }
 
@@ -463,7 +434,7 @@ impl Outcome {
                         visitor.raw(callback.as_ptr());
                         visitor.raw(context.as_ptr());
                     }
-                    Waiter::Task(waiter) | Waiter::Parent(waiter) => visitor.raw(waiter.as_ptr()),
+                    Waiter::Native { object, .. } => visitor.raw(object.as_ptr()),
                 }
             }
         }
@@ -510,33 +481,50 @@ impl Outcome {
     }
 
     fn pairs(&self, py: Python<'_>) -> PyResult<Vec<(Py<PyAny>, Py<PyAny>)>> {
-        let (mut pairs, mut tasks, mut parents) = (Vec::new(), Vec::new(), Vec::new());
-        for waiter in self.waiters.borrow().as_slice() {
-            match waiter {
-                Waiter::Callback { callback, context } => {
-                    pairs.push((callback.object(py), context.object(py)));
-                }
-                Waiter::Task(task) => {
-                    tasks.push(pairs.len());
-                    pairs.push((task.object(py), task.object(py)));
-                }
-                Waiter::Parent(parent) => {
-                    parents.push(pairs.len());
-                    pairs.push((parent.object(py), parent.object(py)));
-                }
+        // What stands for a native one is made without a borrow.
+        let see = |waiter: &Waiter| {
+            Some(match waiter {
+                Waiter::Callback { callback, context } => (callback.object(py), Ok(context.object(py))),
+                Waiter::Native { object, table } => (object.object(py), Err(*table)),
+            })
+        };
+        let pair = |(object, rest): (Py<PyAny>, Result<Py<PyAny>, &'static Table>)| match rest {
+            Ok(context) => Ok((object, context)),
+            Err(table) => {
+                let callback = WaiterCallback::create(object.bind(py), table)?.unbind();
+                Ok((callback, (table.context)(object.bind(py))?.object(py)))
             }
-        }
-        for place in parents {
-            let parent = pairs[place].0.bind(py).clone();
-            pairs[place] = (ChildDone::create(&parent)?.unbind(), copy_context(py)?.object(py));
-        }
-        // asyncio's tasks are in this list by their wake-up method.
-        for place in tasks {
-            let task = pairs[place].0.bind(py).clone();
-            pairs[place] = step::as_callback(&task)?;
-        }
-        Ok(pairs)
+        };
+        self.map_waiters(see).into_iter().map(pair).collect()
     }
+}
+
+/// The outcomes of the types of futures: `Future`, `Task`, and what `gather()` returns.
+pub(crate) static OUTCOMES: Common<Outcome, 3> = Common::new();
+
+/// The outcome of a future or a task of ours, of any class.
+pub(crate) fn outcome_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
+    OUTCOMES.any(object)
+}
+
+/// The outcome of an object of exactly one of our types, whose methods are then ours.
+#[inline]
+pub(crate) fn exact_outcome<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
+    OUTCOMES.exact(object)
+}
+
+/// One step of awaiting: the future itself while it is pending, then nothing, which ends the iterator with its result.
+pub(crate) fn step<'py>(outcome: &Outcome, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = this.py();
+    if outcome.is_done() {
+        stop_with(&outcome.result(py)?);
+        return Ok(None);
+    }
+    outcome.alive(py)?;
+    if outcome.blocking.replace(true) {
+        return Err(PyRuntimeError::new_err("await wasn't used with future"));
+    }
+    Ok(Some(this.clone()))
 }
 
 /// The native state of a loop, where what is queued may go to its ring directly: nobody has replaced `call_soon`, and debug

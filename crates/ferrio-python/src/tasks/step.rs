@@ -13,37 +13,34 @@
 //! (`end_with`). asyncio only reports it, and the task waits for ever. `audit` checks the rule in debug builds.
 //!
 //! A queued step is one word of the loop's ring: no handle, no bound method, no `call_soon`. Where the loop is not ours,
-//! or wants to know (debug mode, a replaced `call_soon`), a `Wakeup` object is scheduled as a callback instead. asyncio's
+//! or wants to know (debug mode, a replaced `call_soon`), a `WaiterCallback` is scheduled as a callback instead. asyncio's
 //! rules for what a coroutine may yield, and their texts, are kept.
 
 use std::cell::Cell;
-use std::ffi::CStr;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
-use crate::event_loop::queueing::{self, Queued};
+use crate::event_loop::queueing::{self, QueueResult};
 use crate::event_loop::run::both;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
 use crate::ffi::current::{self, Last};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
-use crate::ffi::instances::alloc;
-use crate::ffi::members::{Members, members};
-use crate::ffi::object::{Called, called_slots};
+use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::raised;
-use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::reference::Ref;
 use crate::ffi::task_struct;
-use crate::ffi::word::Word;
+use crate::ffi::word::{Queued, Tag, Word};
 use crate::tasks::awaited_by;
+use crate::tasks::callback::WaiterCallback;
 use crate::tasks::cancelling::cancel_any;
-use crate::tasks::futures::exact_outcome;
-use crate::tasks::outcome::direct;
+use crate::tasks::outcome::{direct, exact_outcome};
 use crate::tasks::task::Task;
+use crate::tasks::waiters::Table;
 
 /// Queues the next step of a task.
 pub(crate) fn soon(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -52,58 +49,78 @@ pub(crate) fn soon(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// As `soon`, with what interrupted the queueing apart: the step is queued then.
 #[inline]
-fn queue(task: &Task, this: &Bound<'_, PyAny>) -> Queued {
+fn queue(task: &Task, this: &Bound<'_, PyAny>) -> QueueResult {
     let event_loop = task.outcome.alive(this.py())?;
     if let Some(state) = direct(&event_loop) {
-        state.engine()?.call_soon(Word::step(this.clone()));
+        state.engine()?.call_soon(Word::of::<Task>(this.clone()));
         return Ok(Ok(()));
     }
-    let wakeup = Wakeup::create(this)?;
-    let context = Ref::from(task.context_of(this.py()));
-    queueing::queue(&event_loop, wakeup.into(), None, context)
+    let wakeup = WaiterCallback::create(this, &WAITING)?;
+    queueing::queue(&event_loop, wakeup.into(), None, task.context_of(this.py()).into())
 }
 
 /// Queues the next step of the task that waited for `future`, which is done.
-pub(crate) fn wake_soon(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+fn wake_soon(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
     queue_wakeup(task, future, event_loop)?
 }
 
 /// As `wake_soon`, with what interrupted the queueing apart: the step is queued then.
 #[inline]
-fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> Queued {
+fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> QueueResult {
     let py = future.py();
     if let Some(state) = direct(event_loop) {
-        state.engine()?.call_soon(Word::step(task.into_bound(py)));
+        state.engine()?.call_soon(Word::of::<Task>(task.into_bound(py)));
         return Ok(Ok(()));
     }
     let task = task.bind(py);
-    let context = try_state::<Task>(&task).map(|state| Ref::from(state.context_of(py)));
-    let Some(context) = context else { return Ok(Ok(())) };
-    queueing::queue(event_loop, Wakeup::create(&task)?.into(), Some(future), context)
+    let wakeup = WaiterCallback::create(&task, &WAITING)?;
+    queueing::queue(event_loop, wakeup.into(), Some(future), (WAITING.context)(&task)?)
 }
 
-/// How a task that waits for a future stands in that future's list of callbacks.
-pub(crate) fn as_callback(task: &Bound<'_, PyAny>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
-    let context = try_state::<Task>(task).map(|state| state.context_of(task.py()).unbind());
-    Ok((Wakeup::create(task)?.unbind(), context.unwrap_or_else(|| task.py().None())))
+/// A task as a waiter: of the future that it awaits, or of the loop, which is to run it.
+pub(crate) static WAITING: Table = Table {
+    wake: wake_soon,
+    call: called_back,
+    callback_name: |_| "Task.task_wakeup",
+    context: |task| {
+        let context = try_state::<Task>(task).map(|state| state.context_of(task.py()));
+        Ok(context.unwrap_or_else(|| task.py().None().into_bound(task.py())).into())
+    },
+    awaiter: |task, _| Some(task.clone()),
+    outer: |_| None,
+};
+
+/// `wakeup()`, or `wakeup(future)` when that is done. Called by the loop, in the task's context.
+fn called_back(this: &Bound<'_, PyAny>, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+    let Some(task) = try_state::<Task>(this) else { return Ok(()) };
+    let Ok(future) = arguments.get_item(0) else { return resume(task, this, None) };
+    let forgotten = match exact_outcome(&future) {
+        Some(_) => Ok(()),
+        None => awaited_by::forget(&future, this),
+    };
+    step(task, this, error_of(&future), None).and(forgotten)
 }
 
-/// A queued step: in the task's context. Only what leaves the loop is an error here.
-pub(crate) fn run(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = this.py();
-    let event_loop = task.outcome.alive(py)?;
-    let state = try_state::<BaseLoop>(&event_loop);
-    let last = state.map(|state| &state.last_task);
-    let began = Cell::new(false);
-    let result = in_context(&task.context_of(py), || {
-        began.set(true);
-        resume(task, this, last)
-    });
-    match result {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            let forgotten = last.map_or(Ok(()), |last| last.forget(&event_loop));
-            step_failed(task, this, error, began.get()).and(forgotten)
+impl Queued for Task {
+    const TAG: Tag = Tag::Step;
+
+    /// A step in the task's context. Only what leaves the loop is an error here.
+    fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let event_loop = self.outcome.alive(py)?;
+        let state = try_state::<BaseLoop>(&event_loop);
+        let last = state.map(|state| &state.last_task);
+        let began = Cell::new(false);
+        let result = in_context(&self.context_of(py), || {
+            began.set(true);
+            resume(self, this, last)
+        });
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let forgotten = last.map_or(Ok(()), |last| last.forget(&event_loop));
+                step_failed(self, this, error, began.get()).and(forgotten)
+            }
         }
     }
 }
@@ -299,7 +316,7 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
     if yielded.get_type_ptr() == Task::place().object() {
         task_struct::add_awaiter(yielded, this)?;
     }
-    outcome.add_task(this);
+    outcome.add_waiter(this, &WAITING);
     note_since(task, &event_loop);
     Ok(true)
 }
@@ -364,7 +381,11 @@ fn listen_to_foreign(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, P
     let names = pyo3::types::PyDict::new(py);
     names.set_item(intern!(py, "context"), task.context_of(py))?;
     awaited_by::note(yielded, this)?;
-    yielded.call_method(intern!(py, "add_done_callback"), (Wakeup::create(this)?,), Some(&names))?;
+    yielded.call_method(
+        intern!(py, "add_done_callback"),
+        (WaiterCallback::create(this, &WAITING)?,),
+        Some(&names),
+    )?;
     note_since(task, &event_loop);
     Ok(true)
 }
@@ -386,87 +407,15 @@ fn mistake(text: String) -> PyResult<bool> {
 
 /// A callback has failed with `error`: a step that was not even begun, since its context could not be entered, ends its
 /// task.
-pub(crate) fn never_made(callback: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
+pub(crate) fn callback_failed(callback: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
     let py = callback.py();
-    let Some(wakeup) = try_state::<Wakeup>(callback).filter(|wakeup| !wakeup.called.get()) else {
+    let Some(callback) = try_state::<WaiterCallback>(callback).filter(|callback| !callback.was_called())
+    else {
         return Ok(());
     };
-    let Some(this) = wakeup.task.bind(py) else { return Ok(()) };
+    let Some((this, _)) = callback.of(py) else { return Ok(()) };
     match try_state::<Task>(&this).filter(|task| task.outcome.is_pending()) {
         Some(task) => end_with(task, &this, error.clone_ref(py)).or(Ok(())),
         None => Ok(()),
-    }
-}
-
-/// The next step of a task as a Python callable: `wakeup()`, or `wakeup(future)` when that is done.
-pub(crate) struct Wakeup {
-    task: Slot,
-    called: Cell<bool>,
-}
-
-impl Wakeup {
-    fn create<'py>(task: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let state = Wakeup { task: Slot::new(task.clone().into()), called: Cell::new(false) };
-        alloc(&type_object::<Wakeup>(task.py())?, state)
-    }
-
-    /// The task.
-    pub(crate) fn of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.task.bind(py)
-    }
-
-    /// By which reports and asyncio's helpers find the task.
-    fn task(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.task.object(this.py()))
-    }
-
-    fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(pyo3::types::PyString::intern(this.py(), "Task.task_wakeup").into_any().unbind())
-    }
-}
-
-impl Called for Wakeup {
-    /// Called by the loop, in the task's context.
-    fn call(&self, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
-        let py = arguments.py();
-        self.called.set(true);
-        let Some(this) = self.task.bind(py) else { return Ok(()) };
-        let Some(task) = try_state::<Task>(&this) else { return Ok(()) };
-        let Ok(future) = arguments.get_item(0) else { return resume(task, &this, None) };
-        let forgotten = match exact_outcome(&future) {
-            Some(_) => Ok(()),
-            None => awaited_by::forget(&future, &this),
-        };
-        step(task, &this, error_of(&future), None).and(forgotten)
-    }
-}
-
-impl Native for Wakeup {
-    const NAME: &'static CStr = c"ferrio._ferrio.TaskWakeup";
-    const DOC: &'static CStr = c"The next step of a task.";
-
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
-
-    fn members() -> Members {
-        let own = members! { Wakeup;
-            methods {}
-            attributes {
-                c"__self__" => task;
-                c"__name__" => name;
-                c"__qualname__" => name;
-            }
-        };
-        own.and(called_slots::<Wakeup>())
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.task.as_ptr());
-    }
-
-    fn clear(&self) {
-        drop(self.task.take());
     }
 }

@@ -20,28 +20,32 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::compat;
-use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::hooks;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::ffi::args::{Args, missing};
-use crate::ffi::awaitable::Awaitable;
+use crate::event_loop::which::loop_or_current;
+use crate::ffi::args::Args;
+use crate::ffi::args::keywords;
 use crate::ffi::call::{copy_context, in_context, is_context, is_native_coroutine};
+use crate::ffi::common::has;
+use crate::ffi::coroutine::is_ours;
 use crate::ffi::current;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::number;
 use crate::ffi::number::Number;
 use crate::ffi::object::{self, Constructed, Finalized, Shown};
 use crate::ffi::recursion::nested;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::registry::{self, Entry};
 use crate::ffi::task_struct;
+use crate::ffi::task_struct::Specimens;
 use crate::tasks::cancelling;
-use crate::tasks::futures::{Shared, keywords, loop_or_current, never_retrieved, shared_members};
+use crate::tasks::futures::{Shared, never_retrieved, shared_members};
 use crate::tasks::outcome::{Outcome, last_words};
 use crate::tasks::step;
-use crate::tasks::task_factory::{running_loop, spawn_as_told};
-use crate::waiting::sleep::Sleep;
-use crate::waiting::wait_for::WaitFor;
+use pyo3::exceptions::PyException;
 
 /// The state of a task.
 #[derive(Default)]
@@ -62,9 +66,6 @@ pub(crate) struct Task {
     pub(crate) must_cancel: Cell<bool>,
     log_destroy_pending: Cell<bool>,
     entry: Entry,
-    /// Itself, as long as its loop keeps it. The collector is shown this reference by the loop (`registry::show_kept`): such
-    /// a task is garbage only together with its loop. Emptied before the task leaves the registry.
-    kept: Slot,
 }
 
 /// How a task is to be.
@@ -125,7 +126,7 @@ impl Task {
         self.number.set(registry::next_number());
         drop(self.name.take());
         if let Some(name) = options.name.filter(|name| !name.is_none()) {
-            self.name.set(support::task_name(&name)?);
+            self.name.set(task_name(&name)?);
         }
         self.show(this, coroutine)?;
         if options.eager && is_running(event_loop)? {
@@ -161,8 +162,7 @@ impl Task {
 
     /// Tells tools what they may read.
     fn show(&self, this: &Bound<'_, PyAny>, coroutine: &Bound<'_, PyAny>) -> PyResult<()> {
-        let native = Some(coroutine).filter(|coroutine| !is_native_coroutine(coroutine));
-        let inner = native.and_then(|native| try_state::<WaitFor>(native)?.given(this.py()));
+        let inner = if is_ours(coroutine) { hooks::inner_coroutine(coroutine) } else { None };
         task_struct::fill(this, inner.as_ref().unwrap_or(coroutine), self.name.bind(this.py()), &self.number)
     }
 
@@ -176,24 +176,19 @@ impl Task {
     fn enlist(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
         self.list(this);
         if try_state::<BaseLoop>(event_loop).is_some_and(|state| state.keeps_tasks.get()) {
-            self.kept.set(this.clone());
+            self.entry.keep(this, event_loop);
         }
     }
 
     /// It is done: its loop keeps it no longer, and tools do not show it.
     pub(crate) fn leave(&self, this: &Bound<'_, PyAny>) {
-        self.let_go();
+        self.entry.let_go();
         task_struct::end(this);
     }
 
     /// Its loop keeps it no longer.
     pub(crate) fn let_go(&self) {
-        drop(self.kept.take());
-    }
-
-    /// Whether it is kept, and by the loop at `event_loop`.
-    pub(crate) fn is_kept_by(&self, event_loop: *mut raw::PyObject) -> bool {
-        !self.kept.is_empty() && self.outcome.is_of_loop(event_loop)
+        self.entry.let_go();
     }
 
     pub(crate) fn context_of<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
@@ -274,7 +269,7 @@ impl Task {
     }
 
     fn set_name(&self, this: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        let name = support::task_name(name)?;
+        let name = task_name(name)?;
         task_struct::rename(this, &name);
         self.name.set(name);
         Ok(())
@@ -333,9 +328,9 @@ impl Task {
     }
 }
 
-impl Shared for Task {}
+has!(Task, outcome: Outcome);
 
-impl Awaitable for Task {
+impl Shared for Task {
     fn outcome(&self) -> &Outcome {
         &self.outcome
     }
@@ -379,7 +374,6 @@ impl Shown for Task {
 impl Finalized for Task {
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         // A report may keep it alive; that does not make it one of the tasks again.
-        self.let_go();
         self.entry.delist();
         task_struct::unlink(this);
         if self.is_lost() {
@@ -454,7 +448,6 @@ impl Native for Task {
     }
 
     fn clear(&self) {
-        task_struct::unlink_owner(self);
         self.let_go();
         self.outcome.clear();
         for slot in [&self.coroutine, &self.context, &self.name, &self.waits_for, &self.error] {
@@ -474,31 +467,13 @@ impl Native for Task {
 /// As asyncio judges what is none of the interpreter's own coroutines, nor of ours.
 pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     static JUDGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    if is_native_coroutine(object)
-        || try_state::<Sleep>(object).is_some()
-        || try_state::<WaitFor>(object).is_some()
-    {
+    if is_native_coroutine(object) || is_ours(object) {
         return Ok(true);
     }
     let py = object.py();
     let judge = JUDGE
         .get_or_try_init(py, || py.import("asyncio.coroutines")?.getattr("iscoroutine").map(Bound::unbind))?;
     judge.bind(py).call1((object,))?.is_truthy()
-}
-
-/// `eager_task_factory(loop, coro, *, name=None, context=None)`, from Python 3.14 on with `eager_start=True`. A loop of
-/// ours that has it calls it not even once.
-pub(crate) fn eager_task_factory<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let names = ["loop", "coro", "name", "context", compat::EAGER_START];
-    let [Some(event_loop), Some(coroutine), name, context, eager] =
-        args.bind("eager_task_factory", names, 2)?
-    else {
-        return Err(missing("eager_task_factory", "coro"));
-    };
-    let event_loop = loop_or_current(py, Some(event_loop.to_owned()))?;
-    let name = name.map(pyo3::Borrowed::to_owned);
-    let eager = eager.is_none_or(|eager| eager.is_truthy().unwrap_or(false));
-    Task::create(&event_loop, &coroutine, Options { name, context: context.as_deref(), eager })
 }
 
 fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -519,7 +494,22 @@ const TASK_DOC: &CStr = if compat::EAGER_TASKS {
         A coroutine that runs by itself. Made by create_task()."
 };
 
-/// `create_task(coro, *, name=None, context=None)`, and from Python 3.14 on whatever the loop's method takes.
-pub(crate) fn create_task<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    spawn_as_told(&running_loop(py)?, args)
+/// A task's name is a string, whatever it was given.
+fn task_name<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if name.is_exact_instance_of::<PyString>() { Ok(name.clone()) } else { Ok(name.str()?.into_any()) }
+}
+
+/// Sees how asyncio's own tasks lie in memory, so that tools find in ours what they look for. Where that cannot be told, they
+/// do not see our tasks, and `all_tasks()` is shown them another way (`ferrio.tasks`).
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    number::prepare(py);
+    if !compat::TASKS_ARE_LINKED {
+        return Ok(());
+    }
+    let specimens = support::helper(py, intern!(py, "specimens"))?.call0()?;
+    let (first, second, future, coroutine, name) = specimens.extract()?;
+    match (Specimens { first, second, future, coroutine, name }).examine() {
+        Err(error) if error.is_instance_of::<PyException>(py) => Ok(()),
+        result => result,
+    }
 }

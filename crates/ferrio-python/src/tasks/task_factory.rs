@@ -6,15 +6,14 @@
 use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
 
 use crate::compat;
-use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
+use crate::event_loop::which::{loop_or_current, running_loop};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::function::Function;
-use crate::ffi::heap_type::{try_state, type_object};
+use crate::ffi::heap_type::try_state;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
 use crate::ffi::registry;
@@ -173,18 +172,22 @@ fn is_eager(wanted: Option<Borrowed<'_, '_, PyAny>>, state: &BaseLoop) -> bool {
     wanted.map_or(state.eager.get(), |wanted| wanted.is_truthy().unwrap_or(false))
 }
 
-/// The loop that runs on this thread.
-pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let running = RUNNING.get_or_try_init(py, || {
-        py.import("asyncio.events")?.getattr("get_running_loop").map(Bound::unbind)
-    })?;
-    running.bind(py).call0()
+/// `eager_task_factory(loop, coro, *, name=None, context=None)`, from Python 3.14 on with `eager_start=True`. A loop of
+/// ours that has it calls it not even once.
+pub(crate) fn eager_task_factory<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let names = ["loop", "coro", "name", "context", compat::EAGER_START];
+    let [Some(event_loop), Some(coroutine), name, context, eager] =
+        args.bind("eager_task_factory", names, 2)?
+    else {
+        return Err(missing("eager_task_factory", "coro"));
+    };
+    let event_loop = loop_or_current(py, Some(event_loop.to_owned()))?;
+    let name = name.map(pyo3::Borrowed::to_owned);
+    let eager = eager.is_none_or(|eager| eager.is_truthy().unwrap_or(false));
+    Task::create(&event_loop, &coroutine, Options { name, context: context.as_deref(), eager })
 }
 
-/// Whether a subclass or the instance has a method of its own of that name.
-pub(crate) fn is_replaced(this: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
-    let native = type_object::<BaseLoop>(this.py())?.getattr(name)?;
-    let same = this.get_type().getattr(name)?.is(&native);
-    Ok(!same || this.getattr(intern!(this.py(), "__dict__"))?.contains(name)?)
+/// `create_task(coro, *, name=None, context=None)`, and from Python 3.14 on whatever the loop's method takes.
+pub(crate) fn create_task<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    spawn_as_told(&running_loop(py)?, args)
 }

@@ -1,24 +1,36 @@
 //! `Waiters`: who is told when a future is done, in the order in which they came.
 //!
-//! A waiter is a Python callable with its context, or a native task: that one costs no callback object and is queued as
-//! one word. Something that waits for several futures is no callback of each either. Most futures have one.
+//! A waiter is a Python callable with its context, or a native object: that one costs no callback object. What it does when it
+//! is told is in the `Table` of its type. Tasks are such, and what waits for several futures (`children`). Most futures have
+//! one waiter.
 
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::event_loop::queueing;
 use crate::ffi::reference::Ref;
-use crate::tasks::children;
-use crate::tasks::step;
+
+/// What the native waiters of one type do.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// The future that it waited for, of that loop, is done.
+    pub(crate) wake: fn(Ref, &Bound<'_, PyAny>, &Bound<'_, PyAny>) -> PyResult<()>,
+    /// The same, where it is called back (`callback`).
+    pub(crate) call: fn(&Bound<'_, PyAny>, &Bound<'_, PyTuple>) -> PyResult<()>,
+    /// What asyncio calls that callback.
+    pub(crate) callback_name: fn(&Bound<'_, PyAny>) -> &'static str,
+    /// In which context it is called back.
+    pub(crate) context: fn(&Bound<'_, PyAny>) -> PyResult<Ref>,
+    /// The task that awaits this future by it.
+    pub(crate) awaiter: for<'py> fn(&Bound<'py, PyAny>, &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>>,
+    /// The future that it completes when it is told enough, if it does.
+    pub(crate) outer: for<'py> fn(&Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>>,
+}
 
 /// Who is told when it is done.
 pub(crate) enum Waiter {
-    Callback {
-        callback: Ref,
-        context: Ref,
-    },
-    Task(Ref),
-    /// Something that waits for several: see `children`.
-    Parent(Ref),
+    Callback { callback: Ref, context: Ref },
+    Native { object: Ref, table: &'static Table },
 }
 
 #[derive(Default)]
@@ -49,25 +61,34 @@ impl Waiters {
         }
     }
 
-    /// Takes all of them.
-    pub(crate) fn drain(&mut self) -> Vec<Waiter> {
-        match std::mem::take(self) {
+    /// Takes away those that `leaves` says so of.
+    pub(crate) fn take_out(&mut self, mut leaves: impl FnMut(&Waiter) -> bool) -> Vec<Waiter> {
+        let all = match std::mem::take(self) {
             Waiters::None => Vec::new(),
             Waiters::One(one) => vec![one],
             Waiters::Many(all) => all,
+        };
+        let mut taken = Vec::new();
+        for waiter in all {
+            if leaves(&waiter) {
+                taken.push(waiter);
+            } else {
+                self.push(waiter);
+            }
         }
+        taken
     }
 }
 
 impl Waiter {
     /// Schedules it: `this` is done.
+    #[inline]
     pub(crate) fn wake(self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         match self {
             Waiter::Callback { callback, context } => {
                 queueing::call_soon(event_loop, callback, Some(this), context)
             }
-            Waiter::Task(task) => step::wake_soon(task, this, event_loop),
-            Waiter::Parent(parent) => children::done(&parent.into_bound(this.py()), this, event_loop),
+            Waiter::Native { object, table } => (table.wake)(object, this, event_loop),
         }
     }
 }

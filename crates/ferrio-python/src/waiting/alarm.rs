@@ -8,8 +8,8 @@ use std::ffi::CStr;
 
 use pyo3::prelude::*;
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::leaves_the_loop;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;

@@ -28,8 +28,8 @@ use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::weak::WeakReferences;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::tasks::children::{Due, Parent, turn, unwatch, watch_by};
-use crate::tasks::futures::exact_outcome;
 use crate::tasks::outcome::Outcome;
+use crate::tasks::outcome::exact_outcome;
 use crate::waiting::locks::wait::{Common, HasCommon, Steps, Wait, Waiting, Went};
 
 /// `Completions(futures, task)`, of a set, and of the task that asks, or None.
@@ -84,7 +84,7 @@ impl Completions {
         let Some(todo) = self.todo.take() else { return Ok(()) };
         let callback = self.callback.take().map(|callback| callback.into_bound(py));
         for future in todo.into_bound(py).cast::<PySet>()? {
-            unwatch(this, &future, callback.as_ref())?;
+            unwatch(self, this, &future, callback.as_ref())?;
             self.put(None)?;
         }
         Ok(())
@@ -200,7 +200,7 @@ impl Constructed for Completions {
         self.todo.set(todo.clone());
         // A copy: what is watched may be done at once, and then leaves the set.
         let all: Vec<_> = todo.iter().collect();
-        all.iter().try_for_each(|future| watch_by(this, future, &self.callback))
+        all.iter().try_for_each(|future| watch_by(self, this, future, &self.callback))
     }
 }
 

@@ -4,7 +4,7 @@
 //! first that does not, and for the last. Cancelling it cancels the children, as asyncio's does. What is not a future or a
 //! coroutine of a kind known here goes through asyncio's own `ensure_future`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -15,20 +15,19 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::compat;
 use crate::event_loop::exceptions::cancelled_error;
 use crate::event_loop::support;
+use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::{Args, missing};
-use crate::ffi::awaitable::Awaitable;
+use crate::ffi::common::has;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Constructed, Finalized, Shown};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::tasks::cancelling;
+use crate::tasks::cancelling::{self, Outer};
 use crate::tasks::children::{Due, Parent, forgotten, turn, watch};
-use crate::tasks::futures::{
-    Shared, exact_outcome, loop_or_current, never_retrieved, outcome_of, shared_members,
-};
-use crate::tasks::outcome::{Outcome, State};
+use crate::tasks::futures::{Shared, never_retrieved, shared_members};
+use crate::tasks::outcome::{Outcome, State, exact_outcome, outcome_of};
 use crate::tasks::task::{Task, is_coroutine};
 use crate::tasks::task_factory::{Wanted, spawn};
 
@@ -37,15 +36,13 @@ use crate::tasks::task_factory::{Wanted, spawn};
 pub(crate) struct Gathering {
     head: Head,
     outcome: Outcome,
-    /// In the order of the arguments; the same one may be there several times.
-    children: RefCell<Vec<Ref>>,
+    outer: Outer,
     /// How many different ones there are.
     different: Cell<usize>,
     /// How many have been counted.
     finished: Cell<usize>,
     due: Due,
     return_exceptions: bool,
-    cancel_requested: Cell<bool>,
 }
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
@@ -105,16 +102,19 @@ fn gather_all<'py>(
             let first = event_loop.insert(loop_of(&child)?);
             gathering.insert(Gathering::create(first, return_exceptions)?)
         };
-        if let Some(state) = try_state::<Gathering>(this) {
-            state.different.set(known.len());
+        let Some(state) = try_state::<Gathering>(this) else { continue };
+        state.different.set(known.len());
+        if compat::GATHER_SEES_DONE && is_done(&child)? {
+            done.push(child);
+        } else {
+            watch(state, this, &child)?;
         }
-        if compat::GATHER_SEES_DONE && is_done(&child)? { done.push(child) } else { watch(this, &child)? }
     }
     let Some((this, state)) = gathering.as_ref().and_then(|this| Some((this, try_state::<Gathering>(this)?)))
     else {
         return Ok(());
     };
-    state.children.replace(children);
+    state.outer.children.replace(children);
     done.iter().try_for_each(|child| state.told(this, child))
 }
 
@@ -173,12 +173,11 @@ impl Gathering {
         let state = Gathering {
             head: Head::new::<Self>(),
             outcome,
-            children: RefCell::default(),
+            outer: Outer::default(),
             different: Cell::new(0),
             finished: Cell::new(0),
             due: Due::default(),
             return_exceptions,
-            cancel_requested: Cell::new(false),
         };
         state.due.await_by_current(event_loop)?;
         alloc_tracked(event_loop.py(), state)
@@ -189,22 +188,12 @@ impl Gathering {
         cancelling::cancel(this, message.as_deref())
     }
 
-    /// A child could be cancelled: whatever becomes of the children, this is cancelled when they are done.
-    pub(crate) fn note_cancel(&self) {
-        self.cancel_requested.set(true);
-    }
-
-    /// The children, in order.
-    pub(crate) fn all<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
-        self.children.borrow().iter().map(|child| child.bind(py).to_owned()).collect()
-    }
-
     /// All are done.
     fn finish(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
-        let children = self.all(py);
+        let children = self.outer.all(py);
         let results = children.iter().map(result_of).collect::<PyResult<Vec<_>>>()?;
-        if self.cancel_requested.get()
+        if self.outer.cancel_requested.get()
             && let Some(last) = children.last()
         {
             return self.fail(this, &cancellation_of(last)?);
@@ -220,7 +209,7 @@ impl Gathering {
     /// Nobody awaits the children by this any more, of which some may go on.
     fn is_over(&self, py: Python<'_>) -> PyResult<()> {
         if !self.due.awaiter.is_empty() && self.finished.get() < self.different.get() {
-            self.all(py).iter().try_for_each(|child| forgotten(self, child))?;
+            self.outer.all(py).iter().try_for_each(|child| forgotten(self, child))?;
         }
         drop(self.due.awaiter.take());
         Ok(())
@@ -236,11 +225,11 @@ impl Gathering {
     }
 
     fn children_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(PyList::new(this.py(), self.all(this.py()))?.into_any().unbind())
+        Ok(PyList::new(this.py(), self.outer.all(this.py()))?.into_any().unbind())
     }
 
     fn cancel_requested_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.cancel_requested.get())
+        Ok(self.outer.cancel_requested.get())
     }
 }
 
@@ -348,9 +337,10 @@ fn result_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     }
 }
 
-impl Shared for Gathering {}
+has!(Gathering, outcome: Outcome);
+has!(Gathering, outer: Outer);
 
-impl Awaitable for Gathering {
+impl Shared for Gathering {
     fn outcome(&self) -> &Outcome {
         &self.outcome
     }
@@ -411,7 +401,7 @@ impl Native for Gathering {
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         self.outcome.traverse(visitor);
         self.due.traverse(visitor);
-        if let Ok(children) = self.children.try_borrow() {
+        if let Ok(children) = self.outer.children.try_borrow() {
             children.iter().for_each(|child| visitor.raw(child.as_ptr()));
         }
     }
@@ -419,7 +409,7 @@ impl Native for Gathering {
     fn clear(&self) {
         self.outcome.clear();
         self.due.clear();
-        drop(self.children.take());
+        drop(self.outer.children.take());
     }
 
     fn has_last_words(&self) -> bool {

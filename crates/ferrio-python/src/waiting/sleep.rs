@@ -19,8 +19,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::event_loop::support;
+use crate::event_loop::which::running_loop;
 use crate::ffi::args::{Args, missing};
-use crate::ffi::awaitable::step;
 use crate::ffi::call::{Sent, plain_number, send_none, throw_into, with_python};
 use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
 use crate::ffi::heap_type::{Native, Place, Visitor};
@@ -29,9 +29,10 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::raised::{self, COROUTINE, ITERATOR, Wording};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::Word;
-use crate::tasks::futures::{Future, outcome_of};
+use crate::tasks::futures::Future;
+use crate::tasks::outcome::outcome_of;
+use crate::tasks::outcome::step;
 use crate::tasks::outcome::timers_of;
-use crate::tasks::task_factory::running_loop;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
@@ -110,7 +111,7 @@ impl Sleep {
             let future = Future::create(&event_loop)?;
             let Some(outcome) = outcome_of(&future) else { return Ok(Step::Return(future)) };
             outcome.wait_for_time();
-            engine.call_at(Time::from_secs_f64(now + seconds), Word::future(future.clone()));
+            engine.call_at(Time::from_secs_f64(now + seconds), Word::of::<Future>(future.clone()));
             outcome.blocking.set(true);
             self.waits_for.set(future.clone());
             self.stage.set(Stage::Waiting);

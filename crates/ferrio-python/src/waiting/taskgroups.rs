@@ -20,8 +20,8 @@ use crate::ffi::object;
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::tasks::children::{Due, Parent, turn, watch};
-use crate::tasks::futures::exact_outcome;
 use crate::tasks::outcome::Outcome;
+use crate::tasks::outcome::exact_outcome;
 use crate::tasks::task_factory::{Wanted, spawn_as_told};
 use crate::waiting::gather::verdict;
 
@@ -84,7 +84,7 @@ impl TaskGroup {
             return Ok(task.unbind());
         }
         tasks.add(&task)?;
-        watch(this, &task)?;
+        watch(self, this, &task)?;
         if compat::GROUP_CANCELS_EAGER && !done && !self.open.get() {
             task.call_method0(intern!(py, "cancel"))?;
         }

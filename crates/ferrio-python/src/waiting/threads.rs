@@ -19,7 +19,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
@@ -29,7 +29,8 @@ use crate::ffi::object;
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Head, Io, Turn, Word};
-use crate::tasks::futures::{Future, exact_outcome};
+use crate::tasks::futures::Future;
+use crate::tasks::outcome::exact_outcome;
 
 /// See the module.
 #[derive(Default)]

@@ -21,9 +21,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyTuple};
 
 use crate::compat;
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::cancelled_class;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
+use crate::event_loop::which::running_loop;
+use crate::ffi::args::keywords;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::plain_number;
 use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused};
@@ -37,10 +39,8 @@ use crate::ffi::reference::Slot;
 use crate::ffi::weak::WeakReferences;
 use crate::ffi::word::{Turn, Word};
 use crate::tasks::cancelling;
-use crate::tasks::futures::keywords;
 use crate::tasks::outcome::timers_of;
 use crate::tasks::task::Task;
-use crate::tasks::task_factory::running_loop;
 use crate::waiting::alarm::Alarm;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use pyo3::types::{PySet, PyString, PyTuple};
 
 use crate::compat;
 use crate::event_loop::support;
+use crate::event_loop::which::running_loop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc_tracked;
@@ -23,10 +24,10 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::tasks::children::{Due, Parent, turn, unwatch, watch, watch_by};
-use crate::tasks::futures::{Future, exact_outcome};
+use crate::tasks::futures::Future;
+use crate::tasks::outcome::exact_outcome;
 use crate::tasks::outcome::{Outcome, direct};
 use crate::tasks::task::is_coroutine;
-use crate::tasks::task_factory::running_loop;
 use crate::waiting::gather::{future_for, is_done, loop_of, verdict};
 use crate::waiting::locks::wait::{Steps, Wait, Went};
 
@@ -115,7 +116,7 @@ impl Waiting {
             self.limit.set(event_loop.call_method1(intern!(py, "call_later"), (limit, release))?);
         }
         self.due.await_by_current(&event_loop)?;
-        futures.iter().try_for_each(|future| watch_by(this, &future, &self.callback))?;
+        futures.iter().try_for_each(|future| watch_by(self, this, &future, &self.callback))?;
         Ok(Went::Waits(waiter, Ticket::default()))
     }
 
@@ -173,7 +174,7 @@ impl Waiting {
         let callback = self.callback.take().map(|callback| callback.into_bound(py));
         let futures = self.futures.take().map(|futures| futures.into_bound(py).cast_into::<PySet>());
         for future in futures.transpose()?.iter().flatten() {
-            unwatch(this, &future, callback.as_ref())?;
+            unwatch(self, this, &future, callback.as_ref())?;
             if is_done(&future)? { done.add(future)? } else { pending.add(future)? }
         }
         Ok(PyTuple::new(py, [done, pending])?.into_any())
@@ -312,9 +313,9 @@ pub(crate) fn shield<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
     let this = alloc_tracked(py, state)?;
     if let Some(state) = try_state::<Shield>(&this) {
         state.due.await_by_current(&event_loop)?;
-        watch_by(&this, &inner, &state.callback)?;
+        watch_by(state, &this, &inner, &state.callback)?;
+        watch(state, &this, &outer)?;
     }
-    watch(&this, &outer)?;
     Ok(outer)
 }
 
@@ -347,7 +348,7 @@ impl Shield {
         if is_done(&inner)? {
             return Ok(());
         }
-        unwatch(this, &inner, self.callback.take().map(|callback| callback.into_bound(py)).as_ref())?;
+        unwatch(self, this, &inner, self.callback.take().map(|callback| callback.into_bound(py)).as_ref())?;
         if compat::SHIELD_REPORTS {
             support::helper(py, intern!(py, "log_shielded"))?.call1((inner,))?;
         }

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::event_loop::support;
+use crate::event_loop::which::running_loop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Sent, is_native_coroutine, send_none, throw_into};
 use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
@@ -20,8 +21,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::raised;
 use crate::ffi::recursion::nested;
 use crate::ffi::reference::Slot;
-use crate::tasks::futures::exact_outcome;
-use crate::tasks::task_factory::running_loop;
+use crate::tasks::outcome::exact_outcome;
 use crate::waiting::sleep::Sleep;
 use crate::waiting::timeouts::Timeout;
 
@@ -58,6 +58,11 @@ pub(crate) fn wait_for<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bo
     };
     let this = alloc_tracked(py, state)?;
     Ok(this)
+}
+
+/// What a `wait_for()` was given, or drives.
+pub(crate) fn inner_coroutine<'py>(coroutine: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    try_state::<WaitFor>(coroutine)?.awaited.bind(coroutine.py())
 }
 
 impl WaitFor {
@@ -111,11 +116,6 @@ impl WaitFor {
             Some(state) => state.exit(py, error),
             None => Ok(()),
         }
-    }
-
-    /// What it was given, or drives.
-    pub(crate) fn given<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.awaited.bind(py)
     }
 
     fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {

@@ -20,9 +20,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::{leaves_the_loop, os_error};
 use crate::event_loop::run::both;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::buffers::{Exported, KeptBytes};
 use crate::ffi::call::{call_method1, copy_context, in_shared_context};
@@ -37,6 +37,8 @@ use crate::net::sockets::Ends;
 use crate::net::sslproto::SslTransport;
 use crate::net::transports::Stream;
 
+use crate::net::clients;
+use crate::tasks::futures::complete;
 pub(crate) use receiving::Takes;
 
 /// Data that waits to be written.
@@ -170,7 +172,7 @@ impl<C: Channel> PyProtocol<C> {
 
     /// Tells whoever waits for the transport that it is ready, unless they went away.
     pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
-        self.rare.take(Item::Waiter).map_or(Ok(()), |waiter| support::tell_ready(waiter.bind(py)))
+        self.rare.take(Item::Waiter).map_or(Ok(()), |waiter| complete(waiter.bind(py)))
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
@@ -411,7 +413,7 @@ impl<C: Door> PyProtocol<C> {
             support::helper(py, intern!(py, "closed_by_peer"))?.call1((waiter,)).map(drop)
         });
         let server = self.server.take();
-        let detached = server.map_or(Ok(()), |server| support::detach(server.bind(py), this));
+        let detached = server.map_or(Ok(()), |server| clients::detach(server.bind(py), this));
         both(py, both(py, closed, told), detached)
     }
 

@@ -5,7 +5,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::state::BaseLoop;
 use crate::ffi::args::Args;
 use crate::ffi::members::{Members, members};
 use crate::net::server::some;

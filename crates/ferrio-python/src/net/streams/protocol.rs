@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::compat;
 use crate::event_loop::support;
+use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::Args;
 use crate::ffi::call::{call_method1, is_native_coroutine};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
@@ -25,8 +26,8 @@ use crate::net::sslproto::SslTransport;
 use crate::net::streams::reader::{StreamReader, pending};
 use crate::net::streams::{Class, arguments, attributes, put, writer};
 use crate::net::transports::Stream;
-use crate::tasks::futures::{exact_outcome, loop_or_current};
 use crate::tasks::outcome::State;
+use crate::tasks::outcome::exact_outcome;
 
 /// `ferrio.StreamReaderProtocol`.
 pub(crate) static CLASS: Class = Class::new("StreamReaderProtocol");

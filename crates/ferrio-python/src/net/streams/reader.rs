@@ -24,8 +24,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyTuple, PyType};
 
 use crate::compat;
-use crate::event_loop::base_events::BaseLoop;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
+use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
@@ -35,8 +36,9 @@ use crate::ffi::reference::Slot;
 use crate::net::streams::buffer::Buffer;
 use crate::net::streams::reading::{Reading, Request};
 use crate::net::streams::{Class, arguments, attributes};
-use crate::tasks::futures::{Future, exact_outcome, loop_or_current};
+use crate::tasks::futures::Future;
 use crate::tasks::outcome::State;
+use crate::tasks::outcome::exact_outcome;
 
 /// `ferrio.StreamReader`.
 pub(crate) static CLASS: Class = Class::new("StreamReader");

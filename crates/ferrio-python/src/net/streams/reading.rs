@@ -29,7 +29,7 @@ use crate::ffi::stop::Stop;
 use crate::net::streams::reader::StreamReader;
 use crate::net::streams::separators::{Found, Separators};
 use crate::net::streams::short;
-use crate::tasks::futures::exact_outcome;
+use crate::tasks::outcome::exact_outcome;
 
 /// What is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

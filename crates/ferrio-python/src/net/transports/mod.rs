@@ -13,9 +13,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyType};
 
-use crate::event_loop::base_events::BaseLoop;
 use crate::event_loop::exceptions::os_error;
 use crate::event_loop::run::both;
+use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};

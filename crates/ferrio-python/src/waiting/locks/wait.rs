@@ -28,7 +28,8 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::Stop;
-use crate::tasks::futures::{Future, exact_outcome};
+use crate::tasks::futures::Future;
+use crate::tasks::outcome::exact_outcome;
 use crate::tasks::outcome::{State, direct};
 use crate::waiting::gather::is_done;
 

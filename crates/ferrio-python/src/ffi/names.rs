@@ -4,10 +4,16 @@
 //! the import of the extension on (`support::prepare`). The names are kept, not the module: the interpreter clears what
 //! modules it still finds then.
 
+use pyo3::BoundObject;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::call::call_tuple;
+
+/// ferrio's own, for native code.
+pub(crate) static SUPPORT: Names = Names::of("ferrio._support");
 
 /// The names of one module.
 pub(crate) struct Names {
@@ -30,9 +36,43 @@ impl Names {
         found.ok_or_else(|| PyAttributeError::new_err(format!("module '{}' has no '{name}'", self.module)))
     }
 
+    /// The function `name` of a module that is ferrio's own.
+    pub(crate) fn helper<'py>(
+        &'static self,
+        py: Python<'py>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Helper<'py>> {
+        self.find(py, name).map(Helper)
+    }
+
     /// Sees to KNOWN.
     pub(crate) fn known<'py>(&'static self, py: Python<'py>) -> PyResult<&'py Bound<'py, PyDict>> {
         let find = || Ok::<_, PyErr>(py.import(self.module)?.dict().unbind());
         Ok(self.names.get_or_try_init(py, find)?.bind(py))
+    }
+}
+
+/// A function of Python code, in which a daemon thread may end: called as users' code is (`call`).
+pub(crate) struct Helper<'py>(Bound<'py, PyAny>);
+
+impl<'py> Helper<'py> {
+    pub(crate) fn call0(&self) -> PyResult<Bound<'py, PyAny>> {
+        self.call1(())
+    }
+
+    pub(crate) fn call1(
+        &self,
+        arguments: impl IntoPyObject<'py, Target = PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let tuple = arguments.into_pyobject(self.0.py()).map_err(Into::into)?;
+        call_tuple(&self.0, tuple.into_bound().as_any())
+    }
+}
+
+impl<'py> std::ops::Deref for Helper<'py> {
+    type Target = Bound<'py, PyAny>;
+
+    fn deref(&self) -> &Bound<'py, PyAny> {
+        &self.0
     }
 }

@@ -1,0 +1,30 @@
+//! Which loop: the one that runs, the current one, and whether a method of one was replaced.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// The loop that runs on this thread.
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let running = RUNNING.get_or_try_init(py, || {
+        py.import("asyncio.events")?.getattr("get_running_loop").map(Bound::unbind)
+    })?;
+    running.bind(py).call0()
+}
+
+/// The loop that was given, or else asyncio's idea of the current one.
+pub(crate) fn loop_or_current<'py>(
+    py: Python<'py>,
+    event_loop: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    match event_loop.filter(|event_loop| !event_loop.is_none()) {
+        Some(event_loop) => Ok(event_loop),
+        None => CURRENT
+            .get_or_try_init(py, || {
+                py.import("asyncio.events")?.getattr("get_event_loop").map(Bound::unbind)
+            })?
+            .bind(py)
+            .call0(),
+    }
+}

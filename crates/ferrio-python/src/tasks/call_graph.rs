@@ -1,0 +1,51 @@
+//! Who awaits a future, for `asyncio.capture_call_graph()` and its like, and for ferrio's own reports: read off its waiters.
+//!
+//! Who awaits something that waits for several futures, such as what `gather()` returns, awaits those: the task that was the
+//! current one then; in releases where asyncio does not say so, whoever awaits what is returned. What asyncio's own code has
+//! written into a future of ours counts, too.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::compat;
+use crate::event_loop::support;
+use crate::ffi::heap_type::try_state;
+use crate::tasks::callback::WaiterCallback;
+use crate::tasks::outcome::outcome_of;
+use crate::tasks::waiters::{Table, Waiter};
+
+/// The tasks that await `future`, whatever release of Python runs: for `ferrio.waiting`.
+#[pyfunction]
+#[pyo3(name = "_awaited_by")]
+pub(crate) fn ask(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    awaited_by(future)
+}
+
+/// The tasks that await `future`, as a frozenset; None if there are none.
+pub(crate) fn awaited_by(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    let py = future.py();
+    let (mut futures, mut tasks) = (vec![future.clone()], Vec::new());
+    let mut seen = 0;
+    while let Some(next) = futures.get(seen).cloned() {
+        seen += 1;
+        for (waiter, table) in native_waiters(&next) {
+            tasks.extend((table.awaiter)(&waiter, &next));
+            if !compat::CALL_GRAPHS {
+                // One that stands between two futures is a waiter of both.
+                let outer = (table.outer)(&waiter);
+                futures.extend(outer.filter(|outer| !futures.iter().any(|known| known.is(outer))));
+            }
+        }
+    }
+    support::helper(py, intern!(py, "awaited_by"))?.call1((future, tasks)).map(Bound::unbind)
+}
+
+/// The waiters of a future that are native, also those that are so by way of a callback.
+fn native_waiters<'py>(future: &Bound<'py, PyAny>) -> Vec<(Bound<'py, PyAny>, &'static Table)> {
+    let py = future.py();
+    let see = |waiter: &Waiter| match waiter {
+        Waiter::Native { object, table } => Some((object.bind(py).to_owned(), *table)),
+        Waiter::Callback { callback, .. } => try_state::<WaiterCallback>(&callback.bind(py))?.of(py),
+    };
+    outcome_of(future).map_or_else(Vec::new, |outcome| outcome.map_waiters(see))
+}
