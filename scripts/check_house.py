@@ -7,6 +7,8 @@ import re
 import sys
 from pathlib import Path
 
+from check_rooms import check_rooms
+
 ROOTS = ("crates", "python", "tests", "scripts", "examples")
 LIMIT, LONG, REASON = 750, 500, "Over 500 lines because"
 UNSAFE_HOMES = (
@@ -41,6 +43,11 @@ def blank(text):
     return re.sub(r"[^\n]", " ", text)
 
 
+def code_of(text):
+    """Rust without comments and literals."""
+    return re.sub(LITERAL, lambda found: blank(found[0]), text, flags=re.S)
+
+
 def without_tests(code):
     """Blanks out what follows #[cfg(test)], to its closing brace or semicolon; #![cfg(test)]: the rest."""
     for found in list(re.finditer(TEST_ITEM, code)):
@@ -72,7 +79,7 @@ def check_any(path, text, lines):
 
 def check_rust(path, text, lines):
     yield from check_any(path, text, lines)
-    code = re.sub(LITERAL, lambda found: blank(found[0]), text, flags=re.S)
+    code = code_of(text)
     if not path.startswith(UNSAFE_HOMES):
         yield from ((n, "unsafe belongs in the engine or the door's ffi") for n, _ in each(r"\bunsafe\b", code))
     for number, name in each(FORBIDDEN.get(path.split("/")[1], "(?!)"), code):
@@ -110,6 +117,9 @@ def main(root):
         for number, message in kinds[file.suffix](path, text, text.splitlines()):
             print(f"{path}:{number}: {message}")
             breaches += 1
+    for crate, message in check_rooms(root, lambda file: without_tests(code_of(file.read_text(encoding="utf-8")))):
+        print(f"crates/{crate}: {message}")
+        breaches += 1
     return breaches > 0
 
 

@@ -150,3 +150,55 @@ KEPT = {
 def test_kept(tmp_path: Path, name: str) -> None:
     path, text = KEPT[name]
     assert check(tmp_path, path, text) == []
+
+
+def crate(root: Path, files: dict[str, str]) -> list[str]:
+    """What is said of a crate with these files, in which everything else is in order."""
+    said: list[str] = []
+    for path, code in files.items():
+        said = check(root, f"crates/ferrio-python/src/{path}", HEAD + code)
+    return said
+
+
+def test_a_room_imports_those_below_it(tmp_path: Path) -> None:
+    files = {"ffi/a.rs": "", "tasks/a.rs": "use crate::ffi::{a::{B, C}, d};\n", "types.rs": "use crate::tasks::a::T;\n"}
+    assert crate(tmp_path, files) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("ffi/b.rs", "use crate::tasks::a::T;"),
+        ("ffi/b/c.rs", "use crate::{ffi::a, tasks::a::{self, T}};"),
+        ("ffi/b.rs", "fn f() { super::super::tasks::a::g() }"),
+        ("waiting/a.rs", "use crate::once;"),
+    ],
+)
+def test_nothing_crosses_upward(tmp_path: Path, path: str, line: str) -> None:
+    (said,) = crate(tmp_path, {"ffi/a.rs": "", "once.rs": "", "tasks/a.rs": "", path: line + "\n"})
+    assert "which is above it" in said
+
+
+def test_a_test_may_import_anything(tmp_path: Path) -> None:
+    tests = "#[cfg(test)]\nmod tests {\n    use crate::tasks::a::T;\n}\n"
+    assert crate(tmp_path, {"tasks/a.rs": "", "ffi/a.rs": tests}) == []
+
+
+@pytest.mark.parametrize(("count", "fine"), [(4, True), (5, False)])
+def test_a_circle_of_files_is_small(tmp_path: Path, count: int, fine: bool) -> None:
+    files = {f"net/m{n}.rs": f"use crate::net::m{(n + 1) % count}::T;\n" for n in range(count)}
+    said = crate(tmp_path, files)
+    assert (said == []) == fine
+    assert fine or "5 files import each other" in said[0]
+
+
+def test_what_the_root_passes_on_is_its_owners(tmp_path: Path) -> None:
+    files = {f"net/m{n}.rs": f"use crate::T{(n + 1) % 5};\n" for n in range(5)}
+    lines = "".join(f"pub use crate::net::m{n}::T{n};\n" for n in range(5))
+    root = tmp_path / "crates" / "ferrio-engine" / "src"
+    for path, code in (files | {"lib.rs": lines}).items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(HEAD + code)
+    (said,) = check(tmp_path, "tests/a.py", '"""Head."""\n')
+    assert "5 files import each other" in said
