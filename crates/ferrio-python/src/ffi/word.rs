@@ -162,6 +162,7 @@ impl Head {
 
 impl Word {
     /// Runs `object` as its type does.
+    #[inline]
     pub(crate) fn of<T: Queued>(object: Bound<'_, PyAny>) -> Word {
         debug_assert!(try_state::<T>(&object).is_some());
         Word::tagged(object.into_ptr().cast(), T::TAG as usize)
@@ -182,6 +183,7 @@ impl Word {
 
     /// Runs it. An error leaves the loop: all others were given to the exception handler, which may have raised this one. What
     /// the turn of an I/O object fails with is given to `failed`.
+    #[inline]
     pub(crate) fn run(
         self,
         py: Python<'_>,
@@ -261,6 +263,7 @@ impl Word {
         unsafe { ffi::Py_REFCNT(self.object()) == 1 }
     }
 
+    #[inline]
     fn tagged(pointer: *mut (), tag: usize) -> Word {
         debug_assert_eq!(pointer.addr() & TAGS, 0, "ALIGNED");
         // SAFETY: CPython and async-task never give a null pointer here; adding a tag to it gives none either.
@@ -288,6 +291,7 @@ impl Word {
         }
     }
 
+    #[inline]
     fn owner(&self) -> &'static Owner {
         // SAFETY: see `Sync` of the table.
         unsafe { &(*OWNERS.0.get())[self.tag()] }
