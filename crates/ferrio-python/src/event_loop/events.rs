@@ -18,7 +18,8 @@ use crate::event_loop::hooks;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::{Call, in_context};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::{held, holds};
 use crate::ffi::instances::{alloc_tracked, alloc_untracked};
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Ref;
@@ -45,6 +46,8 @@ struct Extra {
     /// The file object that it watches; a watched number has none. Empty once cancelled.
     file: Option<Py<PyAny>>,
 }
+
+held!(Extra: source_traceback, file);
 
 impl Handle {
     fn new(event_loop: Ref, call: Call, context: Ref) -> Self {
@@ -120,23 +123,6 @@ impl Handle {
     pub(crate) fn watches(&self, file: Borrowed<'_, '_, PyAny>) -> bool {
         let extra = self.extra.borrow();
         extra.as_ref().and_then(|extra| extra.file.as_ref()).is_some_and(|mine| mine.is(file))
-    }
-
-    /// Shows the collector what it holds.
-    pub(crate) fn show(&self, visitor: &mut Visitor<'_>) {
-        if let Ok(call) = self.call.try_borrow()
-            && let Some(call) = &*call
-        {
-            call.traverse(visitor);
-        }
-        visitor.raw(self.context.as_ptr());
-        visitor.raw(self.event_loop.as_ptr());
-        if let Ok(extra) = self.extra.try_borrow()
-            && let Some(extra) = &*extra
-        {
-            visitor.object(extra.source_traceback.as_ref());
-            visitor.object(extra.file.as_ref());
-        }
     }
 }
 
@@ -228,6 +214,8 @@ macro_rules! shared_members {
     };
 }
 
+held!(Handle: call, context, event_loop, extra);
+
 impl AnyHandle for Handle {
     fn base(&self) -> &Handle {
         self
@@ -239,22 +227,10 @@ impl Native for Handle {
     const KEPT: usize = 1024;
     const DOC: &'static CStr = c"A callback that runs at the loop's next turn. Made by loop.call_soon().";
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(call, context, event_loop, extra);
 
     fn members() -> Members {
         shared_members!(Handle)
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.show(visitor);
-    }
-
-    fn clear(&self) {
-        drop(self.call.take());
-        drop(self.extra.take());
     }
 }
 
@@ -329,10 +305,7 @@ impl Native for TimerHandle {
     const DOC: &'static CStr =
         c"A callback that runs at a time. Made by loop.call_later() and loop.call_at().";
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(handle);
 
     fn members() -> Members {
         let own = members! { TimerHandle;
@@ -346,14 +319,6 @@ impl Native for TimerHandle {
             }
         };
         own.and(shared_members!(TimerHandle))
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.handle.show(visitor);
-    }
-
-    fn clear(&self) {
-        self.handle.clear();
     }
 }
 

@@ -15,7 +15,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::heap_type::{Native, Place, Visitor, state, try_state};
+use super::heap_type::{Native, state, try_state};
+use super::held::holds;
 use super::instances::alloc_tracked;
 use super::members::{Fast, Members, light_entry, members};
 use super::object::{self, Shown};
@@ -170,10 +171,7 @@ impl Native for BoundMethod {
     const VECTORCALL: bool = true;
     const KEPT: usize = 64;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(method, instance);
 
     fn members() -> Members {
         let own = members! { BoundMethod;
@@ -194,13 +192,6 @@ impl Native for BoundMethod {
             .slot(ffi::Py_tp_richcompare, compare as ffi::richcmpfunc as *mut c_void)
             .slot(ffi::Py_tp_hash, hash as ffi::hashfunc as *mut c_void)
     }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.method.as_ptr());
-        visitor.raw(self.instance.as_ptr());
-    }
-
-    fn clear(&self) {}
 
     fn is_quiet(&self) -> bool {
         true

@@ -10,7 +10,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use super::held::Held;
 use super::reference::Ref;
+use super::visitor::Visitor;
 use super::word::Word;
 use crate::ffi::nesting;
 
@@ -69,12 +71,14 @@ impl Call {
         };
         result.map(drop)
     }
+}
 
-    pub(crate) fn traverse(&self, visitor: &mut super::heap_type::Visitor<'_>) {
-        visitor.raw(self.callback.as_ptr());
+impl Held for Call {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        self.callback.show(visitor);
         match &self.arguments {
-            Arguments::Few(few) => few.iter().flatten().for_each(|value| visitor.raw(value.as_ptr())),
-            Arguments::Many(tuple) => visitor.raw(tuple.as_ptr()),
+            Arguments::Few(few) => few.iter().for_each(|value| value.show(visitor)),
+            Arguments::Many(tuple) => tuple.show(visitor),
         }
     }
 }
@@ -314,16 +318,16 @@ pub(crate) fn is_generator(object: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyGen_CheckExact(object.as_ptr()) != 0 }
 }
 
-/// What a coroutine answered.
-pub(crate) enum Sent<'py> {
-    /// It waits for this.
-    Yielded(Bound<'py, PyAny>),
+/// What one step of a coroutine came to.
+pub(crate) enum Step<'py> {
+    /// It waits for this future, or with None for one turn of the loop.
+    Yield(Bound<'py, PyAny>),
     /// It has returned this.
-    Returned(Bound<'py, PyAny>),
+    Return(Bound<'py, PyAny>),
 }
 
 /// `coroutine.send(None)`.
-pub(crate) fn send_none<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Sent<'py>> {
+pub(crate) fn send_none<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
     let py = coroutine.py();
     let mut answer = ptr::null_mut();
     let guard = Hang;
@@ -333,8 +337,8 @@ pub(crate) fn send_none<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Sent<'py
             opaque(unwinding::PyIter_Send as IterSend)(coroutine.as_ptr(), ffi::Py_None(), &raw mut answer);
         std::mem::forget(guard);
         match status {
-            ffi::PySendResult::PYGEN_NEXT => Ok(Sent::Yielded(Bound::from_owned_ptr(py, answer))),
-            ffi::PySendResult::PYGEN_RETURN => Ok(Sent::Returned(Bound::from_owned_ptr(py, answer))),
+            ffi::PySendResult::PYGEN_NEXT => Ok(Step::Yield(Bound::from_owned_ptr(py, answer))),
+            ffi::PySendResult::PYGEN_RETURN => Ok(Step::Return(Bound::from_owned_ptr(py, answer))),
             ffi::PySendResult::PYGEN_ERROR => Err(PyErr::fetch(py)),
         }
     }
@@ -344,12 +348,12 @@ pub(crate) fn send_none<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Sent<'py
 pub(crate) fn throw_into<'py>(
     coroutine: &Bound<'py, PyAny>,
     error: &Bound<'py, PyAny>,
-) -> PyResult<Sent<'py>> {
+) -> PyResult<Step<'py>> {
     let py = coroutine.py();
     match call_method1(coroutine, pyo3::intern!(py, "throw"), error) {
-        Ok(answer) => Ok(Sent::Yielded(answer)),
+        Ok(answer) => Ok(Step::Yield(answer)),
         Err(end) if end.is_instance_of::<PyStopIteration>(py) => {
-            Ok(Sent::Returned(end.value(py).getattr(pyo3::intern!(py, "value"))?))
+            Ok(Step::Return(end.value(py).getattr(pyo3::intern!(py, "value"))?))
         }
         Err(error) => Err(error),
     }

@@ -1,52 +1,84 @@
-//! Native coroutines: what `await`, a Task and `collections.abc.Coroutine` ask of an object.
+//! `Coroutine`: what every native coroutine is. `Steps`: what a kind of them does.
+//!
+//! ```text
+//! New ── begin ──▶ Running ── yields ──▶ Waiting ── go_on, thrown ──▶ Running
+//!  │                  └─ returns, raises ─▶ Ended ◀── closed, dropped: leave ── Waiting
+//!  └── closed, thrown ──▶ Ended         (New and dropped: a warning that nobody awaited it)
+//! ```
+//!
+//! A coroutine that runs, or has ended, refuses to go on as the interpreter's own does; `Steps` are not asked. One that has
+//! ended holds nothing any more.
 
-use std::ffi::{CString, c_void};
+use std::cell::Cell;
+use std::ffi::{CStr, CString, c_void};
 use std::ptr;
 
 use pyo3::Borrowed;
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::args::Args;
+pub(crate) use super::call::Step;
 use super::call::with_python;
-use super::heap_type::{Native, state};
+use super::heap_type::{Native, Place, Visitor, state};
+use super::held::Held;
 use super::members::{Members, entry, getter, light_entry, method, one_method};
 use super::raised::{self, COROUTINE, ITERATOR, Wording, thrown};
 use super::stop::{Stop, stop_with, stopped};
 use crate::compat;
 
-/// What one step did.
-pub(crate) enum Step<'py> {
-    /// It waits for this future.
-    Yield(Bound<'py, PyAny>),
-    /// It is done.
-    Return(Bound<'py, PyAny>),
-}
-
 /// How far a coroutine has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     New,
-    Begun,
+    Running,
+    Waiting,
     Ended,
 }
 
-/// The state of a native coroutine.
-pub(crate) trait Coroutine: Native {
-    /// How far it has come.
-    fn life(&self) -> Life;
+/// What a kind of native coroutines does.
+pub(crate) trait Steps: Held + 'static {
+    /// The full name of the type.
+    const TYPE: &'static CStr;
+    const DOC: &'static CStr;
+    /// How many dead ones are kept for reuse.
+    const KEPT: usize = 0;
+    /// Whether its steps drop no `Py`, so that they need not be counted in (`light_entry`).
+    const LIGHT: bool = true;
+    /// Whether one object serves all: it is always new.
+    const SHARED: bool = false;
 
-    /// Goes on until it has to wait, or is done.
-    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>>;
+    /// Where the type is kept once made.
+    fn place() -> &'static Place;
 
-    /// Ends it where it is. Harmless when it has ended.
-    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
+    /// How asyncio calls the coroutine, with its class.
+    fn name(&self) -> &'static str;
+
+    /// The first step.
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>>;
+
+    /// The next one. What never waits needs none.
+    fn go_on<'py>(&self, _: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        Err(reused())
+    }
 
     /// `error` is raised where it waits: it ends with that, unless it passes it on to something that thinks otherwise.
-    fn throw<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
-        self.close(this)?;
+    fn thrown<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        self.leave(this.py())?;
         Err(error)
+    }
+
+    /// It waits, and will not go on.
+    fn leave(&self, _: Python<'_>) -> PyResult<()> {
+        Ok(())
+    }
+
+    /// It has ended.
+    #[inline]
+    fn end(&self, _: Python<'_>) {
+        self.empty();
     }
 
     /// How what it waits for words the mistakes of a call of `throw()`: mostly a future's iterator.
@@ -59,12 +91,174 @@ pub(crate) trait Coroutine: Native {
         None
     }
 
-    /// Whether its steps drop no `Py`, so that they need not be counted in (`light_entry`).
-    const LIGHT: bool = false;
+    /// Attributes of its own.
+    fn members() -> Members {
+        Members::default()
+    }
+}
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct Coroutine<S: Steps> {
+    /// First, so that an I/O object's `Head` can be the first of all.
+    pub(crate) steps: S,
+    life: Cell<Life>,
+}
+
+impl<S: Steps> Coroutine<S> {
+    pub(crate) fn new(steps: S) -> Self {
+        Coroutine { steps, life: Cell::new(Life::New) }
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        self.life.get()
+    }
+
+    /// Goes on until it has to wait, or is done.
+    #[inline]
+    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        if S::SHARED {
+            return self.steps.begin(this);
+        }
+        match self.life.replace(Life::Running) {
+            Life::New => self.settle(this, self.steps.begin(this)),
+            Life::Waiting => self.settle(this, self.steps.go_on(this)),
+            other => {
+                self.life.set(other);
+                Err(if other == Life::Ended { reused() } else { running() })
+            }
+        }
+    }
+
+    #[inline]
+    fn settle<'py>(&self, this: &Bound<'py, PyAny>, step: PyResult<Step<'py>>) -> PyResult<Step<'py>> {
+        if let Ok(Step::Yield(_)) = &step {
+            self.life.set(Life::Waiting);
+        } else {
+            self.end(this.py());
+        }
+        step
+    }
+
+    #[inline]
+    fn end(&self, py: Python<'_>) {
+        self.life.set(Life::Ended);
+        self.steps.end(py);
+    }
+
+    fn throw<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        match self.life.get() {
+            Life::Waiting => {
+                self.life.set(Life::Running);
+                return self.settle(this, self.steps.thrown(this, error));
+            }
+            Life::Running => return Err(running()),
+            Life::New if !S::SHARED => self.end(this.py()),
+            Life::New | Life::Ended => {}
+        }
+        Err(error)
+    }
+
+    /// Ends it where it is. Harmless when it has ended.
+    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.life.get() == Life::Running { Err(running()) } else { self.give_up(this.py()) }
+    }
+
+    fn give_up(&self, py: Python<'_>) -> PyResult<()> {
+        if S::SHARED || self.life.get() == Life::Ended {
+            return Ok(());
+        }
+        let left = match self.life.replace(Life::Running) {
+            Life::Waiting => self.steps.leave(py),
+            _ => Ok(()),
+        };
+        self.end(py);
+        left
+    }
+
+    /// As `close`, where nobody can be told what went wrong.
+    fn die(&self) {
+        with_python(|py| {
+            if let Err(error) = self.give_up(py) {
+                error.write_unraisable(py, None);
+            }
+        });
+    }
+
+    fn qualified_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(PyString::new(this.py(), self.steps.name()).into_any().unbind())
+    }
+
+    fn short_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let short = self.steps.name().rsplit('.').next().unwrap_or_default();
+        Ok(PyString::new(this.py(), short).into_any().unbind())
+    }
+
+    fn is_running(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.life() == Life::Running)
+    }
+}
+
+impl<S: Steps> Native for Coroutine<S> {
+    const NAME: &'static CStr = S::TYPE;
+    const DOC: &'static CStr = S::DOC;
+    const KEPT: usize = S::KEPT;
+
+    fn place() -> &'static Place {
+        S::place()
+    }
+
+    fn members() -> Members {
+        Members::default()
+            .slot(ffi::Py_am_await, itself as ffi::unaryfunc as *mut c_void)
+            .slot(ffi::Py_tp_iter, itself as ffi::unaryfunc as *mut c_void)
+            .slot(ffi::Py_tp_iternext, next::<S> as ffi::iternextfunc as *mut c_void)
+            .slot(ffi::Py_am_send, send_slot::<S> as ffi::sendfunc as *mut c_void)
+            .one_method(c"send", c"Go on.", send::<S>)
+            .method(c"throw", c"Raise an exception where it waits.", throw::<S>)
+            .bare_method(c"close", c"End it where it waits.", close::<S>)
+            .attribute(c"cr_frame", no_frame, None)
+            .attribute(c"cr_running", is_running::<S>, None)
+            .attribute(c"__qualname__", qualified_name::<S>, None)
+            .attribute(c"__name__", short_name::<S>, None)
+            .and(S::members())
+    }
+
+    fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.steps.show(visitor);
+        if let Some(stop) = self.steps.stop() {
+            stop.slot().show(visitor);
+        }
+    }
+
+    /// One that was never begun remembers that nobody awaited it.
+    fn clear(&self) {
+        if self.life.get() == Life::New {
+            self.steps.empty();
+        } else {
+            self.die();
+        }
+    }
+
+    /// When it has ended it holds nothing but its `Stop`.
+    fn is_quiet(&self) -> bool {
+        self.life.get() == Life::Ended
+    }
+}
+
+impl<S: Steps> Drop for Coroutine<S> {
+    #[inline]
+    fn drop(&mut self) {
+        match self.life.get() {
+            Life::Ended => {}
+            Life::New if !S::SHARED => warn_never_awaited(self.steps.name()),
+            _ => self.die(),
+        }
+    }
 }
 
 /// Warns of a coroutine that died before anybody had awaited it, as the interpreter does of its own.
-pub(crate) fn warn_never_awaited(name: &str) {
+fn warn_never_awaited(name: &str) {
     with_python(|py| {
         let text = CString::new(format!("coroutine '{name}' was never awaited")).unwrap_or_default();
         let pending = PyErr::take(py);
@@ -75,19 +269,6 @@ pub(crate) fn warn_never_awaited(name: &str) {
             error.restore(py);
         }
     });
-}
-
-/// Everything a coroutine type needs.
-pub(crate) fn coroutine_slots<T: Coroutine>() -> Members {
-    Members::default()
-        .slot(ffi::Py_am_await, itself as ffi::unaryfunc as *mut c_void)
-        .slot(ffi::Py_tp_iter, itself as ffi::unaryfunc as *mut c_void)
-        .slot(ffi::Py_tp_iternext, next::<T> as ffi::iternextfunc as *mut c_void)
-        .slot(ffi::Py_am_send, send_slot::<T> as ffi::sendfunc as *mut c_void)
-        .one_method(c"send", c"Go on.", send::<T>)
-        .method(c"throw", c"Raise an exception where it waits.", throw::<T>)
-        .bare_method(c"close", c"End it where it waits.", close::<T>)
-        .attribute(c"cr_frame", no_frame, None)
 }
 
 /// Whether `object` is a native coroutine of ours: all of them are their own awaitables.
@@ -113,21 +294,21 @@ unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     unsafe { ffi::Py_NewRef(this) }
 }
 
-unsafe extern "C" fn send_slot<T: Coroutine>(
+unsafe extern "C" fn send_slot<S: Steps>(
     this: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> ffi::PySendResult {
     let body = |py: Python<'_>| {
         // SAFETY: CPython calls this slot with an object of our type.
-        let step = unsafe { state::<T>(this).step(&Borrowed::from_ptr(py, this)) }?;
+        let step = unsafe { state::<Coroutine<S>>(this).step(&Borrowed::from_ptr(py, this)) }?;
         Ok(match step {
             Step::Yield(value) => (ffi::PySendResult::PYGEN_NEXT, value.into_ptr()),
             Step::Return(value) => (ffi::PySendResult::PYGEN_RETURN, value.into_ptr()),
         })
     };
     let failed = (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut());
-    let (status, value) = if T::LIGHT { light_entry(body, failed) } else { entry(body, failed) };
+    let (status, value) = if S::LIGHT { light_entry(body, failed) } else { entry(body, failed) };
     // SAFETY: CPython's place for the result.
     unsafe { result.write(value) };
     status
@@ -135,14 +316,14 @@ unsafe extern "C" fn send_slot<T: Coroutine>(
 
 /// What the interpreter calls for `await`.
 // SAFETY: called by CPython only, as its slot or table promises.
-unsafe extern "C" fn next<T: Coroutine>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+unsafe extern "C" fn next<S: Steps>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     let body = |py: Python<'_>| {
         // SAFETY: CPython calls this slot with an object of our type.
-        let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+        let (state, this) = unsafe { (state::<Coroutine<S>>(this), Borrowed::from_ptr(py, this)) };
         Ok(match state.step(&this)? {
             Step::Yield(value) => value.into_ptr(),
             Step::Return(value) => {
-                match state.stop() {
+                match state.steps.stop() {
                     Some(stop) => stop.raise(&value),
                     None => stop_with(&value),
                 }
@@ -150,39 +331,41 @@ unsafe extern "C" fn next<T: Coroutine>(this: *mut ffi::PyObject) -> *mut ffi::P
             }
         })
     };
-    if T::LIGHT { light_entry(body, ptr::null_mut()) } else { entry(body, ptr::null_mut()) }
+    if S::LIGHT { light_entry(body, ptr::null_mut()) } else { entry(body, ptr::null_mut()) }
 }
 
 // SAFETY: as above.
-unsafe extern "C" fn send<T: Coroutine>(
+unsafe extern "C" fn send<S: Steps>(
     this: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let body = |state: &T, this: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>| {
+    let body = |state: &Coroutine<S>, this: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>| {
         if state.life() == Life::New && !value.is_none() {
             let text = "can't send non-None value to a just-started coroutine";
             return Err(PyTypeError::new_err(text));
         }
         resume(state, this).map(Bound::unbind)
     };
-    // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { one_method::<false, T, Py<PyAny>>(this, value, body) }
+    // SAFETY: CPython calls this for a method of the type of `S`.
+    unsafe { one_method::<false, Coroutine<S>, Py<PyAny>>(this, value, body) }
 }
 
-unsafe extern "C" fn throw<T: Coroutine>(
+unsafe extern "C" fn throw<S: Steps>(
     this: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let body = |state: &T, this: &Bound<'_, PyAny>, args: Args<'_, '_>| {
+    let body = |state: &Coroutine<S>, this: &Bound<'_, PyAny>, args: Args<'_, '_>| {
         let error = match state.life() {
             Life::New => thrown(this.py(), &args, &COROUTINE)?,
             // What it waits for refuses the call, and that is raised where it waits.
-            Life::Begun => thrown(this.py(), &args, state.wording()).unwrap_or_else(|mistake| mistake),
+            Life::Running | Life::Waiting => {
+                thrown(this.py(), &args, state.steps.wording()).unwrap_or_else(|mistake| mistake)
+            }
             Life::Ended => return thrown(this.py(), &args, &COROUTINE).and(Err(reused())),
         };
-        let begun = state.life() == Life::Begun;
+        let begun = state.life() != Life::New;
         let step = state.throw(this, error).map_err(|error| {
             let stops =
                 (begun || !compat::NEW_ONES_RAISE_STOP) && error.is_instance_of::<PyStopIteration>(this.py());
@@ -190,16 +373,34 @@ unsafe extern "C" fn throw<T: Coroutine>(
         });
         answer(step).map(Bound::unbind)
     };
-    // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { method::<false, T, Py<PyAny>>(this, values, positional, names, body) }
+    // SAFETY: CPython calls this for a method of the type of `S`.
+    unsafe { method::<false, Coroutine<S>, Py<PyAny>>(this, values, positional, names, body) }
 }
 
-unsafe extern "C" fn close<T: Coroutine>(
+unsafe extern "C" fn close<S: Steps>(this: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: CPython calls this for a method of the type of `S`.
+    unsafe { getter::<false, Coroutine<S>, ()>(this, Coroutine::close) }
+}
+
+// SAFETY: called by CPython only, as its table promises.
+unsafe extern "C" fn qualified_name<S: Steps>(
     this: *mut ffi::PyObject,
-    _: *mut ffi::PyObject,
+    _: *mut c_void,
 ) -> *mut ffi::PyObject {
-    // SAFETY: CPython calls this for a method of the type of `T`.
-    unsafe { getter::<false, T, ()>(this, T::close) }
+    // SAFETY: CPython calls this for an attribute of the type of `S`.
+    unsafe { getter::<false, Coroutine<S>, _>(this, Coroutine::qualified_name) }
+}
+
+// SAFETY: as above.
+unsafe extern "C" fn short_name<S: Steps>(this: *mut ffi::PyObject, _: *mut c_void) -> *mut ffi::PyObject {
+    // SAFETY: as above.
+    unsafe { getter::<false, Coroutine<S>, _>(this, Coroutine::short_name) }
+}
+
+// SAFETY: as above.
+unsafe extern "C" fn is_running<S: Steps>(this: *mut ffi::PyObject, _: *mut c_void) -> *mut ffi::PyObject {
+    // SAFETY: as above.
+    unsafe { getter::<false, Coroutine<S>, _>(this, Coroutine::is_running) }
 }
 
 /// What a coroutine raises in the place of a `StopIteration`, which would say that it has returned.
@@ -211,13 +412,18 @@ fn raised_stop(py: Python<'_>, stop: &PyErr) -> PyErr {
     error
 }
 
+/// What a coroutine says that runs.
+fn running() -> PyErr {
+    PyValueError::new_err("coroutine already executing")
+}
+
 /// What a coroutine says that has ended.
-pub(crate) fn reused() -> PyErr {
+fn reused() -> PyErr {
     PyRuntimeError::new_err("cannot reuse already awaited coroutine")
 }
 
 /// One step for callers that want `StopIteration`.
-fn resume<'py, T: Coroutine>(state: &T, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+fn resume<'py, S: Steps>(state: &Coroutine<S>, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     answer(state.step(this))
 }
 

@@ -17,7 +17,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::bound_method::BoundMethod;
-use super::heap_type::{Native, Place, Visitor, state, type_object};
+use super::heap_type::{Native, state, type_object};
+use super::held::holds;
 use super::instances::alloc;
 use super::members::{Fast, Members, members};
 use super::names::SUPPORT;
@@ -187,10 +188,7 @@ impl Native for CoroutineMethod {
     const VECTORCALL: bool = true;
     const METHOD_DESCRIPTOR: bool = true;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(method, subclass);
 
     fn members() -> Members {
         let own = members! { CoroutineMethod;
@@ -210,14 +208,5 @@ impl Native for CoroutineMethod {
         own.vectorcall::<CoroutineMethod>()
             .and(object::shown_slots::<CoroutineMethod>())
             .slot(ffi::Py_tp_descr_get, bind as ffi::descrgetfunc as *mut c_void)
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.method.as_ptr());
-        visitor.raw(self.subclass.as_ptr());
-    }
-
-    fn clear(&self) {
-        drop(self.subclass.take());
     }
 }

@@ -14,7 +14,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::args::Args;
-use super::heap_type::{Native, Place, Visitor, state, type_object};
+use super::heap_type::{Native, state, type_object};
+use super::held::holds;
 use super::instances::alloc;
 use super::members::{Members, light_entry, members};
 use super::names::SUPPORT;
@@ -129,10 +130,7 @@ impl Native for Function {
     const DOC: &'static CStr = c"";
     const VECTORCALL: bool = true;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!();
 
     fn members() -> Members {
         let own = members! { Function;
@@ -154,8 +152,4 @@ impl Native for Function {
         };
         own.vectorcall::<Function>().and(object::shown_slots::<Function>())
     }
-
-    fn traverse(&self, _: &mut Visitor<'_>) {}
-
-    fn clear(&self) {}
 }

@@ -11,6 +11,7 @@
 //! * `coroutine_method`: native methods that say that what they return is to be awaited
 //! * `current`: which task is the current one
 //! * `function`: native functions that pass for coroutine functions
+//! * `held`: what a state may hold that the collector has to know
 //! * `inherited`: what a program sets of the `__slots__` of asyncio's classes
 //! * `instances`: how instances of native types come to be and end, and those that are kept
 //! * `interpreter`: which interpreter of the process this is
@@ -49,6 +50,7 @@ pub(crate) mod coroutine_method;
 pub(crate) mod current;
 pub(crate) mod function;
 pub(crate) mod heap_type;
+pub(crate) mod held;
 mod inherited;
 pub(crate) mod instances;
 pub(crate) mod interpreter;

@@ -19,8 +19,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use slab::Slab;
 
-use super::heap_type::Visitor;
+use super::held::Held;
 use super::reference::try_new_ref;
+use super::visitor::Visitor;
 
 struct Table {
     /// Borrowed while no other code runs.
@@ -91,6 +92,15 @@ impl Entry {
     fn task(&self) -> Option<*mut ffi::PyObject> {
         // SAFETY: see `Sync`.
         Some(unsafe { &*TABLE.tasks.get() }.get(self.0.get()?)?.task)
+    }
+}
+
+/// What keeps a task is shown by the loop.
+impl Held for Entry {
+    fn show(&self, _: &mut Visitor<'_>) {}
+
+    fn empty(&self) {
+        self.let_go();
     }
 }
 

@@ -29,9 +29,9 @@ use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::{Exported, bytes_filled_by};
-use crate::ffi::call::with_python;
-use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::coroutine::{Coroutine, Life, Step, Steps};
+use crate::ffi::heap_type::{Visitor, try_state, type_object};
+use crate::ffi::held::{Held, kept};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::raised;
@@ -64,18 +64,10 @@ impl Action {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    New,
-    Waiting,
-    Done,
-}
-
 /// See the module.
 #[repr(C)]
 pub(crate) struct Operation {
     head: Head,
-    stage: Cell<Stage>,
     name: &'static str,
     action: RefCell<Option<Action>>,
     /// The number that is watched, once one is.
@@ -92,8 +84,7 @@ impl Operation {
     fn create(this: &Bound<'_, PyAny>, owner: &Bound<'_, PyAny>, action: Action) -> PyResult<Py<PyAny>> {
         let py = this.py();
         let operation = Operation {
-            head: Head::new::<Self>(),
-            stage: Cell::new(Stage::New),
+            head: Head::new::<Coroutine<Self>>(),
             name: action.name(),
             action: RefCell::new(Some(action)),
             watched: Cell::new(-1),
@@ -103,20 +94,7 @@ impl Operation {
             future: RefCell::default(),
             result: RefCell::default(),
         };
-        Ok(alloc(&type_object::<Operation>(py)?, operation)?.unbind())
-    }
-
-    /// How a Task's repr calls it.
-    fn qualified_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.name.into_py_any(this.py())
-    }
-
-    fn short_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.name.rsplit('.').next().into_py_any(this.py())
-    }
-
-    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.owner.clone_ref(this.py()))
+        Ok(alloc(&type_object::<Coroutine<Operation>>(py)?, Coroutine::new(operation))?.unbind())
     }
 
     /// What asyncio checks before the first attempt.
@@ -180,13 +158,12 @@ impl Operation {
         self.watch(this, state)?;
         future.setattr(intern!(py, "_asyncio_future_blocking"), true)?;
         self.future.replace(Some(future.clone().unbind()));
-        self.stage.set(Stage::Waiting);
         Ok(future)
     }
 
     fn watch(&self, this: &Bound<'_, PyAny>, state: &BaseLoop) -> PyResult<()> {
         let Some(direction) = self.action.borrow().as_ref().map(Action::direction) else { return Ok(()) };
-        let word = Word::io::<Operation>(this, Turn::Readable);
+        let word = Word::io::<Coroutine<Operation>>(this, Turn::Readable);
         let watched = state.engine()?.watch(self.watched.get(), direction, word, true);
         let old = watched.map_err(|error| os_error(&error))?;
         displace(this.py(), old.filter(|old| !self.is_mine(old)))
@@ -203,91 +180,101 @@ impl Operation {
     fn is_mine(&self, word: &Word) -> bool {
         word.is_of(self.head.object())
     }
+}
 
-    /// Nobody waits any more.
-    fn finish(&self) {
-        if self.stage.replace(Stage::Done) == Stage::Waiting && self.result.borrow().is_none() {
-            with_python(|py| {
-                let direction = self.action.borrow().as_ref().map(Action::direction);
-                if let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py))
-                    && let (Ok(engine), Some(direction)) = (state.engine(), direction)
-                {
-                    // Another operation may have taken the place meanwhile.
-                    drop(engine.unwatch_mine(self.watched.get(), direction, |word| self.is_mine(word)));
-                }
-            });
-        }
+impl Coroutine<Operation> {
+    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(self.steps.owner.clone_ref(this.py()))
+    }
+}
+
+/// Its socket and its loop it keeps until it dies.
+impl Held for Operation {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        self.owner.show(visitor);
+        self.event_loop.show(visitor);
+        self.future.show(visitor);
+        self.result.show(visitor);
+    }
+
+    fn empty(&self) {
         drop(self.action.take());
         drop(self.future.take());
         drop(self.result.take());
     }
 }
 
-impl Coroutine for Operation {
-    fn life(&self) -> Life {
-        match self.stage.get() {
-            Stage::New => Life::New,
-            Stage::Done => Life::Ended,
-            Stage::Waiting => Life::Begun,
-        }
+impl Steps for Operation {
+    const TYPE: &'static CStr = c"ferrio._ferrio.SocketOperation";
+    const DOC: &'static CStr = c"A socket operation, to be awaited.";
+    const LIGHT: bool = false;
+
+    kept!();
+
+    fn name(&self) -> &'static str {
+        self.name
     }
 
-    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
         let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else {
             return Ok(Step::Return(py.None().into_bound(py)));
         };
-        match self.stage.get() {
-            Stage::New => {
-                let first = self.check(py, state).and_then(|()| self.attempt(py, state));
-                match first {
-                    Ok(None) => self.wait(this, state).map(Step::Yield).inspect_err(|_| self.finish()),
-                    Ok(Some(value)) => {
-                        self.finish();
-                        Ok(Step::Return(value.into_bound(py)))
-                    }
-                    Err(error) => {
-                        self.finish();
-                        Err(error)
-                    }
-                }
-            }
-            Stage::Waiting => {
-                let result = self.result.take();
-                let future = self.future.take();
-                if result.is_none()
-                    && let Some(future) = future
-                {
-                    // Raises what the attempt raised, or that nothing came yet.
-                    let outcome = future.call_method0(py, intern!(py, "result"));
-                    self.finish();
-                    return outcome.map(|value| Step::Return(value.into_bound(py)));
-                }
-                self.stage.set(Stage::Done);
-                drop(self.action.take());
-                Ok(Step::Return(result.unwrap_or_else(|| py.None()).into_bound(py)))
-            }
-            Stage::Done => Err(reused()),
+        self.check(py, state)?;
+        match self.attempt(py, state)? {
+            Some(value) => Ok(Step::Return(value.into_bound(py))),
+            None => self.wait(this, state).map(Step::Yield),
         }
     }
 
-    fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.finish();
+    fn go_on<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        if let Some(result) = self.result.take() {
+            return Ok(Step::Return(result.into_bound(py)));
+        }
+        let Some(future) = self.future.take() else { return Ok(Step::Return(py.None().into_bound(py))) };
+        // Raises what the attempt raised, or that nothing came yet.
+        let outcome = future.call_method0(py, intern!(py, "result"));
+        self.leave(py)?;
+        outcome.map(|value| Step::Return(value.into_bound(py)))
+    }
+
+    /// Watches the descriptor no more, unless another operation has taken the place meanwhile.
+    fn leave(&self, py: Python<'_>) -> PyResult<()> {
+        let direction = self.action.borrow().as_ref().map(Action::direction);
+        if self.result.borrow().is_none()
+            && let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py))
+            && let (Ok(engine), Some(direction)) = (state.engine(), direction)
+        {
+            drop(engine.unwatch_mine(self.watched.get(), direction, |word| self.is_mine(word)));
+        }
         Ok(())
+    }
+
+    fn members() -> Members {
+        members! { Coroutine<Operation>;
+            methods {}
+            attributes {
+                c"_target" => target_attribute;
+            }
+        }
     }
 }
 
-impl Io for Operation {
-    /// The descriptor is ready: the bytes move now, if somebody still wants them.
+impl Io for Coroutine<Operation> {
     fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        if self.life() == Life::Waiting { self.steps.ready(this) } else { Ok(()) }
+    }
+}
+
+impl Operation {
+    /// The descriptor is ready: the bytes move now, if somebody still wants them.
+    fn ready(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let Some(future) = self.future.borrow().as_ref().map(|future| future.bind(py).clone()) else {
             return Ok(());
         };
-        if self.displaced.get()
-            || self.stage.get() != Stage::Waiting
-            || future.call_method0(intern!(py, "done"))?.is_truthy()?
-        {
+        if self.displaced.get() || future.call_method0(intern!(py, "done"))?.is_truthy()? {
             return Ok(());
         }
         let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py)) else { return Ok(()) };
@@ -302,51 +289,6 @@ impl Io for Operation {
                 future.call_method1(intern!(py, "set_exception"), (raised::value(py, &error),)).map(drop)
             }
         }
-    }
-}
-
-impl Native for Operation {
-    const NAME: &'static CStr = c"ferrio._ferrio.SocketOperation";
-    const DOC: &'static CStr = c"A socket operation, to be awaited.";
-
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
-
-    fn members() -> Members {
-        coroutine_slots::<Operation>().and(members! { Operation;
-            methods {}
-            attributes {
-                c"__qualname__" => qualified_name;
-                c"__name__" => short_name;
-                c"_target" => target_attribute;
-            }
-        })
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.object(Some(&self.owner));
-        visitor.object(Some(&self.event_loop));
-        for cell in [&self.future, &self.result] {
-            if let Ok(object) = cell.try_borrow() {
-                visitor.object(object.as_ref());
-            }
-        }
-    }
-
-    fn clear(&self) {
-        drop(self.future.take());
-        drop(self.result.take());
-    }
-}
-
-impl Drop for Operation {
-    fn drop(&mut self) {
-        if self.stage.get() == Stage::New {
-            warn_never_awaited(self.name);
-        }
-        self.finish();
     }
 }
 
@@ -428,7 +370,7 @@ fn recv(py: Python<'_>, socket: &Socket, size: usize) -> PyResult<io::Result<Py<
 
 /// Whether `object` is an operation, which then waits for its descriptor no more.
 pub(crate) fn stop_operation(object: &Bound<'_, PyAny>) -> bool {
-    try_state::<Operation>(object).map(|operation| operation.displaced.set(true)).is_some()
+    try_state::<Coroutine<Operation>>(object).map(|operation| operation.steps.displaced.set(true)).is_some()
 }
 
 /// asyncio's own coroutine of that name.

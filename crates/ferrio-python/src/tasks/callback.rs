@@ -9,7 +9,8 @@ use std::ffi::CStr;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-use crate::ffi::heap_type::{Native, Place, Visitor, type_object};
+use crate::ffi::heap_type::{Native, type_object};
+use crate::ffi::held::holds;
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Called, called_slots};
@@ -66,10 +67,7 @@ impl Native for WaiterCallback {
     const NAME: &'static CStr = c"ferrio._ferrio.WaiterCallback";
     const DOC: &'static CStr = c"Tells a task, or what waits for several futures, that one of them is done.";
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(waiter);
 
     fn members() -> Members {
         let own = members! { WaiterCallback;
@@ -81,13 +79,5 @@ impl Native for WaiterCallback {
             }
         };
         own.and(called_slots::<WaiterCallback>())
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.waiter.as_ptr());
-    }
-
-    fn clear(&self) {
-        drop(self.waiter.take());
     }
 }

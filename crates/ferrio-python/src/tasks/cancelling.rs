@@ -16,6 +16,7 @@ use pyo3::types::PyDict;
 
 use crate::ffi::common::Common;
 use crate::ffi::heap_type::try_state;
+use crate::ffi::held::held;
 use crate::ffi::recursion::{Chain, nested};
 use crate::ffi::reference::Ref;
 use crate::tasks::outcome::{exact_outcome, outcome_of};
@@ -29,6 +30,8 @@ pub(crate) struct Outer {
     /// Whether one could be cancelled.
     pub(crate) cancel_requested: Cell<bool>,
 }
+
+held!(Outer: children);
 
 impl Outer {
     pub(crate) fn all<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {

@@ -23,7 +23,8 @@ use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::copy_context;
 use crate::ffi::current;
-use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::heap_type::try_state;
+use crate::ffi::held::held;
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Io, Turn, Word};
@@ -69,6 +70,8 @@ pub(crate) struct Due {
     pending: Cell<usize>,
 }
 
+held!(Due: awaiter, children);
+
 impl Due {
     /// Whether children of ours are left that are not done.
     pub(crate) fn waits(&self) -> bool {
@@ -85,18 +88,6 @@ impl Due {
             drop(self.awaiter.replace(current::running(event_loop)?.map(Ref::from)));
         }
         Ok(())
-    }
-
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.awaiter.as_ptr());
-        if let Ok(due) = self.children.try_borrow() {
-            due.iter().for_each(|child| visitor.raw(child.as_ptr()));
-        }
-    }
-
-    pub(crate) fn clear(&self) {
-        drop(self.awaiter.take());
-        drop(self.children.take());
     }
 }
 

@@ -15,7 +15,8 @@ use crate::compat;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
-use crate::ffi::heap_type::{Native, Place, Visitor, type_object};
+use crate::ffi::heap_type::{Native, type_object};
+use crate::ffi::held::holds;
 use crate::ffi::instances::{alloc, alloc_tracked};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized, Iterates, Shown};
@@ -310,10 +311,7 @@ impl Native for Future {
     const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
     const NEW: Option<raw::newfunc> = Some(object::new::<Future>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(outcome);
 
     fn members() -> Members {
         let own = members! { Future;
@@ -329,14 +327,6 @@ impl Native for Future {
             attributes {}
         };
         own.and(shared_members!(Future))
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.outcome.traverse(visitor);
-    }
-
-    fn clear(&self) {
-        self.outcome.clear();
     }
 
     fn has_last_words(&self) -> bool {
@@ -412,10 +402,7 @@ impl Native for FutureIterator {
     const NAME: &'static CStr = c"ferrio._ferrio.FutureIterator";
     const DOC: &'static CStr = c"Awaits a future, step by step.";
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(future);
 
     fn members() -> Members {
         let own = members! { FutureIterator;
@@ -431,13 +418,5 @@ impl Native for FutureIterator {
             attributes {}
         };
         own.and(object::iterator_slots::<FutureIterator>())
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.future.as_ptr());
-    }
-
-    fn clear(&self) {
-        drop(self.future.take());
     }
 }

@@ -24,7 +24,8 @@ use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::copy_context;
 use crate::ffi::common::Common;
-use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::heap_type::try_state;
+use crate::ffi::held::held;
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::stop_with;
@@ -58,6 +59,8 @@ struct Extra {
     cancelled_error: Option<Py<PyAny>>,
 }
 
+held!(Extra: traceback, source_traceback, cancel_message, cancelled_error);
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Outcome {
@@ -75,6 +78,8 @@ pub(crate) struct Outcome {
     /// Set while it is being yielded to a task, which takes it back.
     pub(crate) blocking: Cell<bool>,
 }
+
+held!(Outcome: waiters, value, extra, event_loop);
 
 impl Outcome {
     /// One that is pending, for `event_loop`.
@@ -421,38 +426,6 @@ impl Outcome {
             return Ok(None);
         }
         Ok(Some(PyList::new(py, pairs)?.into_any().unbind()))
-    }
-
-    /// Shows the collector what it holds.
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.event_loop.as_ptr());
-        visitor.raw(self.value.as_ptr());
-        if let Ok(waiters) = self.waiters.try_borrow() {
-            for waiter in waiters.as_slice() {
-                match waiter {
-                    Waiter::Callback { callback, context } => {
-                        visitor.raw(callback.as_ptr());
-                        visitor.raw(context.as_ptr());
-                    }
-                    Waiter::Native { object, .. } => visitor.raw(object.as_ptr()),
-                }
-            }
-        }
-        if let Ok(extra) = self.extra.try_borrow()
-            && let Some(extra) = &*extra
-        {
-            visitor.object(extra.traceback.as_ref());
-            visitor.object(extra.source_traceback.as_ref());
-            visitor.object(extra.cancel_message.as_ref());
-            visitor.object(extra.cancelled_error.as_ref());
-        }
-    }
-
-    pub(crate) fn clear(&self) {
-        drop(self.waiters.take());
-        drop(self.value.take());
-        drop(self.extra.take());
-        drop(self.event_loop.take());
     }
 
     fn still_pending<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

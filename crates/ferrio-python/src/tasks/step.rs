@@ -28,7 +28,7 @@ use crate::event_loop::queueing::{self, QueueResult};
 use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::ffi::call::{Sent, in_context, is_generator, send_none, throw_into};
+use crate::ffi::call::{Step, in_context, is_generator, send_none, throw_into};
 use crate::ffi::current::{self, Last};
 use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::raised;
@@ -220,8 +220,8 @@ pub(crate) fn run_and_handle(
         Some(error) => throw_into(&coroutine, error),
     };
     let result = match sent {
-        Ok(Sent::Yielded(yielded)) => return wait_for(task, this, yielded),
-        Ok(Sent::Returned(value)) => returned(task, this, &value),
+        Ok(Step::Yield(yielded)) => return wait_for(task, this, yielded),
+        Ok(Step::Return(value)) => returned(task, this, &value),
         Err(error) => raised(task, this, error),
     };
     task.leave(this);

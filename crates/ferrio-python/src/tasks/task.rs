@@ -30,7 +30,8 @@ use crate::ffi::call::{copy_context, in_context, is_context, is_native_coroutine
 use crate::ffi::common::has;
 use crate::ffi::coroutine::is_ours;
 use crate::ffi::current;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::number;
@@ -394,10 +395,7 @@ impl Native for Task {
     const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
     const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(entry, outcome, coroutine, context, name, waits_for, error);
 
     fn members() -> Members {
         let own = members! { Task;
@@ -438,21 +436,6 @@ impl Native for Task {
             own
         };
         own.and(shared_members!(Task))
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.outcome.traverse(visitor);
-        for slot in [&self.coroutine, &self.context, &self.name, &self.waits_for, &self.error] {
-            visitor.raw(slot.as_ptr());
-        }
-    }
-
-    fn clear(&self) {
-        self.let_go();
-        self.outcome.clear();
-        for slot in [&self.coroutine, &self.context, &self.name, &self.waits_for, &self.error] {
-            drop(slot.take());
-        }
     }
 
     fn hidden(&self) -> *mut raw::PyObject {

@@ -8,6 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::event_loop::queueing;
+use crate::ffi::heap_type::Visitor;
+use crate::ffi::held::Held;
 use crate::ffi::reference::Ref;
 
 /// What the native waiters of one type do.
@@ -89,6 +91,20 @@ impl Waiter {
                 queueing::call_soon(event_loop, callback, Some(this), context)
             }
             Waiter::Native { object, table } => (table.wake)(object, this, event_loop),
+        }
+    }
+}
+
+impl Held for Waiters {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        for waiter in self.as_slice() {
+            match waiter {
+                Waiter::Callback { callback, context } => {
+                    callback.show(visitor);
+                    context.show(visitor);
+                }
+                Waiter::Native { object, .. } => object.show(visitor),
+            }
         }
     }
 }

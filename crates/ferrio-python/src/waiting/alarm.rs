@@ -11,7 +11,8 @@ use pyo3::prelude::*;
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::Members;
 use crate::ffi::reference::Slot;
@@ -86,22 +87,9 @@ impl Native for Alarm {
     const DOC: &'static CStr = c"When a timeout ends.";
     const KEPT: usize = 64;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(timeout, event_loop);
 
     fn members() -> Members {
         Members::default()
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.timeout.as_ptr());
-        visitor.raw(self.event_loop.as_ptr());
-    }
-
-    fn clear(&self) {
-        drop(self.timeout.take());
-        drop(self.event_loop.take());
     }
 }

@@ -21,7 +21,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
 use crate::compat;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, AsyncIterator, Constructed, Iterates};
 use crate::ffi::reference::{Ref, Slot};
@@ -30,7 +31,7 @@ use crate::ffi::word::{Head, Io, Turn};
 use crate::tasks::children::{Due, Parent, turn, unwatch, watch_by};
 use crate::tasks::outcome::Outcome;
 use crate::tasks::outcome::exact_outcome;
-use crate::waiting::locks::wait::{Common, HasCommon, Steps, Wait, Waiting, Went};
+use crate::waiting::locks::wait::{Common, HasCommon, Wait, WaitKind, Waiting, Went};
 
 /// `Completions(futures, task)`, of a set, and of the task that asks, or None.
 #[repr(C)]
@@ -125,11 +126,11 @@ impl Completions {
 }
 
 /// What awaiting an item of the plain iterator does: the answer of the next one that is done.
-static ANSWER: Steps = Steps {
+static ANSWER: WaitKind = WaitKind {
     name: if compat::COMPLETIONS_ARE_OBJECTS {
-        c"_AsCompletedIterator._wait_for_one"
+        "_AsCompletedIterator._wait_for_one"
     } else {
-        c"as_completed.<locals>._wait_for_one"
+        "as_completed.<locals>._wait_for_one"
     },
     begin: |_, target| completions(target)?.take(target).and_then(answer),
     resume: |wait, target| resume(wait, target).and_then(answer),
@@ -138,8 +139,8 @@ static ANSWER: Steps = Steps {
 };
 
 /// A step of the asynchronous iterator: the next one that is done.
-static NEXT: Steps = Steps {
-    name: c"_AsCompletedIterator.__anext__",
+static NEXT: WaitKind = WaitKind {
+    name: "_AsCompletedIterator.__anext__",
     begin: |_, target| {
         let completions = completions(target)?;
         if completions.count_down() {
@@ -263,10 +264,7 @@ impl Native for Completions {
     const DOC: &'static CStr = c"Gives what becomes of futures, in the order in which they are done.";
     const NEW: Option<raw::newfunc> = Some(object::new::<Completions>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(common.event_loop, todo, timer, callback, ready, ledger.getters(), due);
 
     fn members() -> Members {
         object::constructed_slots::<Completions>()
@@ -283,25 +281,5 @@ impl Native for Completions {
                 attributes {}
             })
             .weak_references::<Completions>(offset_of!(Completions, weak))
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback] {
-            visitor.raw(slot.as_ptr());
-        }
-        if let Ok(ready) = self.ready.try_borrow() {
-            ready.iter().flatten().for_each(|done| visitor.raw(done.as_ptr()));
-        }
-        self.ledger.getters().for_each(|waiting| visitor.raw(waiting.future().as_ptr()));
-        self.due.traverse(visitor);
-    }
-
-    fn clear(&self) {
-        for slot in [&self.common.event_loop, &self.todo, &self.timer, &self.callback] {
-            drop(slot.take());
-        }
-        drop(self.ready.take());
-        self.ledger.getters().clear();
-        self.due.clear();
     }
 }

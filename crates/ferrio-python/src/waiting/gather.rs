@@ -18,7 +18,8 @@ use crate::event_loop::support;
 use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::common::has;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Constructed, Finalized, Shown};
@@ -376,10 +377,7 @@ impl Native for Gathering {
     const BASE_OWNS: bool = true;
     const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(outcome, due, outer);
 
     fn members() -> Members {
         let own = members! { Gathering;
@@ -396,20 +394,6 @@ impl Native for Gathering {
             }
         };
         own.and(shared_members!(Gathering))
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.outcome.traverse(visitor);
-        self.due.traverse(visitor);
-        if let Ok(children) = self.outer.children.try_borrow() {
-            children.iter().for_each(|child| visitor.raw(child.as_ptr()));
-        }
-    }
-
-    fn clear(&self) {
-        self.outcome.clear();
-        self.due.clear();
-        drop(self.outer.children.take());
     }
 
     fn has_last_words(&self) -> bool {

@@ -12,6 +12,7 @@ use pyo3::types::PyList;
 
 use crate::ffi::call::with_python;
 use crate::ffi::heap_type::Visitor;
+use crate::ffi::held::Held;
 use crate::ffi::reference::Slot;
 
 static RECORDED: AtomicBool = AtomicBool::new(false);
@@ -49,14 +50,6 @@ impl Holders {
         self.0.object(py).unwrap_or_else(|| PyList::empty(py).into_any().unbind())
     }
 
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.0.as_ptr());
-    }
-
-    pub(crate) fn clear(&self) {
-        drop(self.0.take());
-    }
-
     #[cold]
     fn note(&self, py: Python<'_>) {
         let Some(task) = current_task(py) else { return };
@@ -75,12 +68,22 @@ impl Holders {
         let mine = current_task(py).and_then(|task| list.iter().position(|holder| holder.is(&task)));
         drop(list.del_item(mine.unwrap_or(0)));
         if list.is_empty() {
-            self.clear();
+            self.empty();
         }
     }
 
     fn list<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyList>> {
         self.0.bind(py)?.cast_into().ok()
+    }
+}
+
+impl Held for Holders {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        self.0.show(visitor);
+    }
+
+    fn empty(&self) {
+        self.0.empty();
     }
 }
 

@@ -14,7 +14,8 @@ use pyo3::types::{PyBool, PySet};
 use crate::compat;
 use crate::event_loop::support;
 use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Native, Place, Visitor};
+use crate::ffi::heap_type::Native;
+use crate::ffi::held::holds;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::Slot;
@@ -195,10 +196,7 @@ impl Native for TaskGroup {
     const DOC: &'static CStr = c"The native part of a task group.";
     const NEW: Option<raw::newfunc> = Some(object::new::<TaskGroup>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(tasks, event_loop, completed, due);
 
     fn members() -> Members {
         members! { TaskGroup;
@@ -217,19 +215,5 @@ impl Native for TaskGroup {
                 c"_parent_task" => parent_attribute, set_parent_attribute;
             }
         }
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.tasks, &self.event_loop, &self.completed] {
-            visitor.raw(slot.as_ptr());
-        }
-        self.due.traverse(visitor);
-    }
-
-    fn clear(&self) {
-        for slot in [&self.tasks, &self.event_loop, &self.completed] {
-            drop(slot.take());
-        }
-        self.due.clear();
     }
 }

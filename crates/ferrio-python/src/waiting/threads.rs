@@ -23,6 +23,7 @@ use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::held::holds;
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
@@ -323,24 +324,9 @@ impl Native for Job {
     const NAME: &'static CStr = c"ferrio._ferrio.Job";
     const DOC: &'static CStr = c"A call that a thread makes for the loop.";
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(event_loop, future, function, arguments, result);
 
     fn members() -> Members {
         Members::default()
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.event_loop, &self.future, &self.function, &self.arguments, &self.result] {
-            visitor.raw(slot.as_ptr());
-        }
-    }
-
-    fn clear(&self) {
-        for slot in [&self.event_loop, &self.future, &self.function, &self.arguments, &self.result] {
-            drop(slot.take());
-        }
     }
 }

@@ -28,9 +28,10 @@ use crate::event_loop::which::running_loop;
 use crate::ffi::args::keywords;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::plain_number;
-use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused};
+use crate::ffi::coroutine::{Coroutine, Step, Steps};
 use crate::ffi::current;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::{held, holds, kept};
 use crate::ffi::instances::{alloc_tracked, alloc_untracked, track};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Shown};
@@ -314,10 +315,7 @@ impl Native for Timeout {
     const KEPT: usize = 64;
     const NEW: Option<raw::newfunc> = Some(object::new::<Timeout>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(when, task, alarm);
 
     fn members() -> Members {
         object::constructed_slots::<Timeout>()
@@ -343,32 +341,19 @@ impl Native for Timeout {
             })
             .weak_references::<Timeout>(offset_of!(Timeout, weak))
     }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.when, &self.task, &self.alarm] {
-            visitor.raw(slot.as_ptr());
-        }
-    }
-
-    fn clear(&self) {
-        for slot in [&self.when, &self.task, &self.alarm] {
-            drop(slot.take());
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Border {
     Enter,
     Exit,
-    Done,
 }
 
 /// What `__aenter__` and `__aexit__` return: it does its work when it is awaited, and never waits.
 pub(crate) struct TimeoutStep {
     timeout: Slot,
     error: Slot,
-    border: Cell<Border>,
+    border: Border,
 }
 
 impl TimeoutStep {
@@ -377,87 +362,41 @@ impl TimeoutStep {
         border: Border,
         error: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        let state = TimeoutStep {
-            timeout: Slot::new(timeout.clone().into()),
-            error: Slot::default(),
-            border: Cell::new(border),
-        };
+        let state =
+            TimeoutStep { timeout: Slot::new(timeout.clone().into()), error: Slot::default(), border };
         if let Some(error) = error {
             state.error.set(error.clone());
         }
-        let this = alloc_untracked(timeout.py(), state)?;
+        let this = alloc_untracked(timeout.py(), Coroutine::new(state))?;
         if error.is_some() {
             track(&this);
         }
         Ok(this.unbind())
     }
-
-    fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let name =
-            if self.border.get() == Border::Enter { "Timeout.__aenter__" } else { "Timeout.__aexit__" };
-        Ok(pyo3::types::PyString::intern(this.py(), name).into_any().unbind())
-    }
 }
 
-impl Coroutine for TimeoutStep {
-    const LIGHT: bool = true;
+held!(TimeoutStep: timeout, error);
 
-    fn life(&self) -> Life {
-        if self.border.get() == Border::Done { Life::Ended } else { Life::New }
-    }
-
-    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
-        let py = this.py();
-        let border = self.border.replace(Border::Done);
-        let timeout = self.timeout.take().filter(|_| border != Border::Done);
-        let Some(timeout) = timeout.map(|timeout| timeout.into_bound(py)) else {
-            return Err(reused());
-        };
-        let Some(state) = try_state::<Timeout>(&timeout) else { return Ok(Step::Return(timeout)) };
-        if border == Border::Enter {
-            state.enter(&timeout, &running_loop(py)?)?;
-            return Ok(Step::Return(timeout));
-        }
-        let error = self.error.take().map(|error| error.into_bound(py));
-        state.exit(py, error.as_ref())?;
-        Ok(Step::Return(py.None().into_bound(py)))
-    }
-
-    fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.border.set(Border::Done);
-        drop(self.timeout.take());
-        drop(self.error.take());
-        Ok(())
-    }
-}
-
-impl Native for TimeoutStep {
-    const NAME: &'static CStr = c"ferrio._ferrio.TimeoutStep";
+impl Steps for TimeoutStep {
+    const TYPE: &'static CStr = c"ferrio._ferrio.TimeoutStep";
     const DOC: &'static CStr = c"Begins or ends a timeout, when awaited.";
     const KEPT: usize = 64;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
+    kept!();
+
+    fn name(&self) -> &'static str {
+        if self.border == Border::Enter { "Timeout.__aenter__" } else { "Timeout.__aexit__" }
     }
 
-    fn members() -> Members {
-        coroutine_slots::<TimeoutStep>().and(members! { TimeoutStep;
-            methods {}
-            attributes {
-                c"__qualname__" => name;
-                c"__name__" => name;
-            }
-        })
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.timeout.as_ptr());
-        visitor.raw(self.error.as_ptr());
-    }
-
-    fn clear(&self) {
-        drop(self.timeout.take());
-        drop(self.error.take());
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        let timeout = self.timeout.bind(py).unwrap_or_else(|| py.None().into_bound(py));
+        let Some(state) = try_state::<Timeout>(&timeout) else { return Ok(Step::Return(timeout)) };
+        if self.border == Border::Enter {
+            state.enter(&timeout, &running_loop(py)?)?;
+            return Ok(Step::Return(timeout));
+        }
+        state.exit(py, self.error.bind(py).as_ref())?;
+        Ok(Step::Return(py.None().into_bound(py)))
     }
 }

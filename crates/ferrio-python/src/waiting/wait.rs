@@ -18,7 +18,8 @@ use crate::compat;
 use crate::event_loop::support;
 use crate::event_loop::which::running_loop;
 use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Slot;
@@ -29,7 +30,7 @@ use crate::tasks::outcome::exact_outcome;
 use crate::tasks::outcome::{Outcome, direct};
 use crate::tasks::task::is_coroutine;
 use crate::waiting::gather::{future_for, is_done, loop_of, verdict};
-use crate::waiting::locks::wait::{Steps, Wait, Went};
+use crate::waiting::locks::wait::{Wait, WaitKind, Went};
 
 /// When a `Waiting` has seen enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,8 +87,8 @@ pub(crate) fn wait<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<
     Ok(Wait::create(&this, &STEPS, None)?.into_bound(py))
 }
 
-static STEPS: Steps = Steps {
-    name: c"wait",
+static STEPS: WaitKind = WaitKind {
+    name: "wait",
     begin: |_, target| waiting(target)?.begin(target),
     resume: |_, target| waiting(target)?.end(target).map(Went::Done),
     leave: |_, target, _| waiting(target)?.end(target).map(drop),
@@ -147,10 +148,6 @@ impl Waiting {
             }
         }
         Ok(futures)
-    }
-
-    fn slots(&self) -> [&Slot; 5] {
-        [&self.futures, &self.limit, &self.return_when, &self.waiter, &self.callback]
     }
 
     /// Enough, or too late.
@@ -253,10 +250,7 @@ impl Native for Waiting {
     const DOC: &'static CStr = c"What wait() keeps.";
     const KEPT: usize = 64;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(futures, limit, return_when, waiter, callback, due);
 
     fn members() -> Members {
         members! { Waiting;
@@ -266,20 +260,6 @@ impl Native for Waiting {
             methods {}
             attributes {}
         }
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in self.slots() {
-            visitor.raw(slot.as_ptr());
-        }
-        self.due.traverse(visitor);
-    }
-
-    fn clear(&self) {
-        for slot in self.slots() {
-            drop(slot.take());
-        }
-        self.due.clear();
     }
 }
 
@@ -398,26 +378,9 @@ impl Native for Shield {
     const DOC: &'static CStr = c"Stands between a future and who waits for it.";
     const KEPT: usize = 64;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(inner, outer, callback, due);
 
     fn members() -> Members {
         Members::default()
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.inner.as_ptr());
-        visitor.raw(self.outer.as_ptr());
-        visitor.raw(self.callback.as_ptr());
-        self.due.traverse(visitor);
-    }
-
-    fn clear(&self) {
-        drop(self.inner.take());
-        drop(self.outer.take());
-        drop(self.callback.take());
-        self.due.clear();
     }
 }

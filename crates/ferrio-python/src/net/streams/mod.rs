@@ -113,11 +113,6 @@ pub(crate) fn put(slot: &Slot, value: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
-/// The last part of a qualified name.
-pub(crate) fn short(name: &str) -> &str {
-    name.rsplit('.').next().unwrap_or(name)
-}
-
 /// Attributes as asyncio's classes have them: `getter, setter => field;` for an object or None, and for a truth value.
 macro_rules! attributes {
     (

@@ -1,9 +1,9 @@
 //! `Reading`: the coroutines of `read()`, `readline()`, `readuntil()`, `readexactly()` and of asynchronous iteration.
 //!
 //! ```text
-//! New ── step: enough is there ─────────────────────▶ Done(bytes)
-//!  └──── not yet: yields the reader's future ──▶ Waiting ── step: look again ──▶ Waiting, Done
-//!                                                   └────── throw, close ──────▶ Done, nothing was taken
+//! begin ── enough is there ───────────────▶ the bytes
+//!   └───── not yet: waits for the reader's future ── go_on: looks again ──▶ waits, the bytes
+//!                              └──────────────────── thrown, closed ──────▶ nothing was taken
 //! ```
 //!
 //! Nothing happens before the first step, as in any coroutine: what is wrong with the arguments is raised there, too. Numbers
@@ -13,14 +13,14 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CStr;
 
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt};
-use pyo3::{IntoPyObjectExt, intern};
 
 use crate::event_loop::exceptions::{is_asyncio_error, make_asyncio_error};
-use crate::ffi::call::with_python;
-use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::coroutine::{Coroutine, Step, Steps};
+use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::held::{Held, kept};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::raised;
@@ -28,7 +28,6 @@ use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::Stop;
 use crate::net::streams::reader::StreamReader;
 use crate::net::streams::separators::{Found, Separators};
-use crate::net::streams::short;
 use crate::tasks::outcome::exact_outcome;
 
 /// What is to be read.
@@ -94,17 +93,8 @@ enum Attempt<'py> {
     Wait,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    New,
-    Running,
-    Waiting,
-    Done,
-}
-
 /// See the module.
 pub(crate) struct Reading {
-    stage: Cell<Stage>,
     kind: Kind,
     count: isize,
     /// Where to look for a separator: there is none before.
@@ -122,7 +112,6 @@ pub(crate) struct Reading {
 impl Reading {
     pub(crate) fn create<'py>(reader: &Bound<'py, PyAny>, request: Request) -> PyResult<Bound<'py, PyAny>> {
         let state = Reading {
-            stage: Cell::new(Stage::New),
             kind: request.kind,
             count: request.count,
             offset: Cell::new(0),
@@ -134,43 +123,12 @@ impl Reading {
             stop: Stop::default(),
         };
         drop(state.separator.replace(request.separator));
-        let this = alloc_tracked(reader.py(), state)?;
+        let this = alloc_tracked(reader.py(), Coroutine::new(state))?;
         Ok(this)
     }
 
-    fn name(&self) -> &'static str {
-        match self.kind {
-            Kind::Some | Kind::All => "StreamReader.read",
-            Kind::Exactly => "StreamReader.readexactly",
-            Kind::Until => "StreamReader.readuntil",
-            Kind::Line => "StreamReader.readline",
-            Kind::Next => "StreamReader.__anext__",
-        }
-    }
-
-    fn qualified_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.name().into_py_any(this.py())
-    }
-
-    fn short_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        short(self.name()).into_py_any(this.py())
-    }
-
-    /// What tools ask a coroutine: what it waits for.
-    fn awaited(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.future.object(this.py()))
-    }
-
-    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.reader.object(this.py()))
-    }
-
-    fn is_running(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.stage.get() == Stage::Running)
-    }
-
     /// The first step's checks. `Some` is a result that needs no data.
-    fn begin<'py>(&self, py: Python<'py>, reader: &StreamReader) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    fn check<'py>(&self, py: Python<'py>, reader: &StreamReader) -> PyResult<Option<Bound<'py, PyBytes>>> {
         if let Some(separator) = self.separator.take() {
             // Set once: this is the first step.
             drop(self.separators.set(Separators::new(&separator.bind(py))?));
@@ -249,16 +207,6 @@ impl Reading {
         if reader.is_ended() { Err(incomplete(py, reader, None)) } else { Ok(Attempt::Wait) }
     }
 
-    /// One step, without the stage.
-    fn go<'py>(&self, py: Python<'py>, reader: &StreamReader, stage: Stage) -> PyResult<Attempt<'py>> {
-        if stage == Stage::Waiting {
-            self.waited(py, reader)?;
-        } else if let Some(result) = self.begin(py, reader)? {
-            return Ok(Attempt::Done(result));
-        }
-        self.attempt(py, reader, stage == Stage::Waiting)
-    }
-
     /// The future it waited for is done, and nobody waits any more.
     fn waited(&self, py: Python<'_>, reader: &StreamReader) -> PyResult<()> {
         reader.forget_waiter();
@@ -309,17 +257,28 @@ impl Reading {
         Err(error)
     }
 
-    fn finish(&self, py: Python<'_>) {
-        self.stage.set(Stage::Done);
-        if self.future.take().is_some()
-            && let Some(reader) = self.reader.bind(py)
-            && let Some(reader) = try_state::<StreamReader>(&reader)
-        {
+    /// What an attempt means.
+    fn settle<'py>(
+        &self,
+        py: Python<'py>,
+        reader: &StreamReader,
+        attempt: PyResult<Attempt<'py>>,
+    ) -> PyResult<Step<'py>> {
+        match attempt {
+            Ok(Attempt::Done(bytes)) => Ok(Step::Return(bytes.into_any())),
+            Ok(Attempt::Wait) => match self.wait(py, reader) {
+                Ok(future) => Ok(Step::Yield(future)),
+                Err(error) => self.failed(py, reader, error).map(Step::Return),
+            },
+            Err(error) => self.failed(py, reader, error).map(Step::Return),
+        }
+    }
+
+    /// Waits no more.
+    fn let_go(&self, reader: &StreamReader) {
+        if self.future.take().is_some() {
             reader.forget_waiter();
         }
-        drop(self.pieces.take());
-        drop(self.separator.take());
-        drop(self.reader.take());
     }
 }
 
@@ -349,46 +308,85 @@ fn go_on(line: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     if line.len()? == 0 { Err(PyStopAsyncIteration::new_err(())) } else { Ok(line) }
 }
 
-impl Coroutine for Reading {
-    const LIGHT: bool = true;
+impl Coroutine<Reading> {
+    /// What tools ask a coroutine: what it waits for.
+    fn awaited(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.steps.future.object(this.py()))
+    }
 
-    fn life(&self) -> Life {
-        match self.stage.get() {
-            Stage::New => Life::New,
-            Stage::Done => Life::Ended,
-            _ => Life::Begun,
+    fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.steps.reader.object(this.py()))
+    }
+}
+
+impl Held for Reading {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        for slot in [&self.reader, &self.future, &self.separator] {
+            slot.show(visitor);
         }
     }
 
-    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
-        let py = this.py();
-        let stage = match self.stage.get() {
-            Stage::Done => return Err(reused()),
-            Stage::Running => return Err(PyValueError::new_err("coroutine already executing")),
-            stage => stage,
-        };
-        let object = self.reader.bind(py);
-        let Some(reader) = object.as_ref().and_then(try_state::<StreamReader>) else {
-            return Err(reused());
-        };
-        self.stage.set(Stage::Running);
-        let result = match self.go(py, reader, stage) {
-            Ok(Attempt::Done(bytes)) => Ok(bytes.into_any()),
-            Ok(Attempt::Wait) => match self.wait(py, reader) {
-                Ok(future) => {
-                    self.stage.set(Stage::Waiting);
-                    return Ok(Step::Yield(future));
-                }
-                Err(error) => self.failed(py, reader, error),
-            },
-            Err(error) => self.failed(py, reader, error),
-        };
-        self.finish(py);
-        result.map(Step::Return)
+    fn empty(&self) {
+        drop(self.pieces.take());
+        for slot in [&self.reader, &self.future, &self.separator] {
+            slot.empty();
+        }
+    }
+}
+
+impl Steps for Reading {
+    const TYPE: &'static CStr = c"ferrio._ferrio.StreamReading";
+    const DOC: &'static CStr = c"A read operation of a stream, to be awaited.";
+    const KEPT: usize = 256;
+
+    kept!();
+
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Some | Kind::All => "StreamReader.read",
+            Kind::Exactly => "StreamReader.readexactly",
+            Kind::Until => "StreamReader.readuntil",
+            Kind::Line => "StreamReader.readline",
+            Kind::Next => "StreamReader.__anext__",
+        }
     }
 
-    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.finish(this.py());
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        let object = self.reader.bind(py);
+        let Some(reader) = object.as_ref().and_then(try_state::<StreamReader>) else {
+            return Ok(nothing(py));
+        };
+        let attempt = match self.check(py, reader) {
+            Ok(Some(result)) => Ok(Attempt::Done(result)),
+            Ok(None) => self.attempt(py, reader, false),
+            Err(error) => Err(error),
+        };
+        self.settle(py, reader, attempt)
+    }
+
+    fn go_on<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        let object = self.reader.bind(py);
+        let Some(reader) = object.as_ref().and_then(try_state::<StreamReader>) else {
+            return Ok(nothing(py));
+        };
+        let attempt = self.waited(py, reader).and_then(|()| self.attempt(py, reader, true));
+        self.settle(py, reader, attempt)
+    }
+
+    fn thrown<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        let py = this.py();
+        let object = self.reader.bind(py);
+        let Some(reader) = object.as_ref().and_then(try_state::<StreamReader>) else { return Err(error) };
+        self.let_go(reader);
+        self.failed(py, reader, error).map(Step::Return)
+    }
+
+    fn leave(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(reader) = self.reader.bind(py).as_ref().and_then(try_state::<StreamReader>) {
+            self.let_go(reader);
+        }
         Ok(())
     }
 
@@ -396,60 +394,18 @@ impl Coroutine for Reading {
         Some(&self.stop)
     }
 
-    fn throw<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
-        let py = this.py();
-        let object = self.reader.bind(py);
-        let waited = self.stage.get() == Stage::Waiting;
-        self.finish(py);
-        match object.as_ref().and_then(try_state::<StreamReader>) {
-            Some(reader) if waited => self.failed(py, reader, error).map(Step::Return),
-            _ => Err(error),
-        }
-    }
-}
-
-impl Native for Reading {
-    const NAME: &'static CStr = c"ferrio._ferrio.StreamReading";
-    const DOC: &'static CStr = c"A read operation of a stream, to be awaited.";
-    const KEPT: usize = 256;
-
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
-
     fn members() -> Members {
-        coroutine_slots::<Reading>().and(members! { Reading;
+        members! { Coroutine<Reading>;
             methods {}
             attributes {
-                c"__qualname__" => qualified_name;
-                c"__name__" => short_name;
                 c"cr_await" => awaited;
                 c"_target" => target_attribute;
-                c"cr_running" => is_running;
             }
-        })
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.reader, &self.future, &self.separator, self.stop.slot()] {
-            visitor.raw(slot.as_ptr());
-        }
-    }
-
-    fn clear(&self) {
-        for slot in [&self.reader, &self.future, &self.separator] {
-            drop(slot.take());
         }
     }
 }
 
-impl Drop for Reading {
-    fn drop(&mut self) {
-        match self.stage.get() {
-            Stage::New => warn_never_awaited(self.name()),
-            Stage::Done => {}
-            Stage::Running | Stage::Waiting => with_python(|py| self.finish(py)),
-        }
-    }
+/// For one that the collector has emptied.
+fn nothing(py: Python<'_>) -> Step<'_> {
+    Step::Return(py.None().into_bound(py))
 }

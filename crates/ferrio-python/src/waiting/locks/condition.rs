@@ -19,11 +19,12 @@ use pyo3::types::PyInt;
 use pyo3::{IntoPyObjectExt, intern};
 
 use super::lock::Lock;
-use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
+use super::wait::{Common, HasCommon, Wait, WaitKind, Waiting, Went, futures_of};
 use super::{Acquired, yes};
 use crate::event_loop::exceptions::is_cancelled;
 use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::Slot;
@@ -138,8 +139,8 @@ impl Condition {
     }
 }
 
-static WAIT: Steps = Steps {
-    name: c"Condition.wait",
+static WAIT: WaitKind = WaitKind {
+    name: "Condition.wait",
     begin: |wait, target| {
         let (condition, py) = (condition(target)?, target.py());
         if !condition.is_locked(py) {
@@ -247,10 +248,7 @@ impl Native for Condition {
     const DOC: &'static CStr = c"A condition for tasks: the native part.";
     const NEW: Option<raw::newfunc> = Some(object::new::<Condition>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(common.event_loop, lock, theirs, waiters);
 
     fn members() -> Members {
         members! { Condition;
@@ -265,19 +263,5 @@ impl Native for Condition {
                 c"_waiters" => waiters_attribute, set_waiters_attribute;
             }
         }
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.common.event_loop, &self.lock, &self.theirs] {
-            visitor.raw(slot.as_ptr());
-        }
-        self.waiters.for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
-    }
-
-    fn clear(&self) {
-        drop(self.common.event_loop.take());
-        drop(self.lock.take());
-        drop(self.theirs.take());
-        self.waiters.clear();
     }
 }

@@ -7,10 +7,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::prelude::*;
 
-use super::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
+use super::wait::{Common, HasCommon, Wait, WaitKind, Waiting, Went, futures_of};
 use super::yes;
 use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 
@@ -72,8 +73,8 @@ impl Event {
     }
 }
 
-static WAIT: Steps = Steps {
-    name: c"Event.wait",
+static WAIT: WaitKind = WaitKind {
+    name: "Event.wait",
     begin: |_, target| event(target)?.join(target),
     resume: |wait, target| {
         drop(event(target)?.inner.waiters().remove(wait.ticket()));
@@ -101,10 +102,7 @@ impl Native for Event {
     const DOC: &'static CStr = c"A flag that tasks wait for: the native part.";
     const NEW: Option<raw::newfunc> = Some(object::new::<Event>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(common.event_loop, inner.waiters());
 
     fn members() -> Members {
         members! { Event;
@@ -124,15 +122,5 @@ impl Native for Event {
                 c"_waiters" => waiters_attribute;
             }
         }
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.common.event_loop.as_ptr());
-        self.inner.waiters().for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
-    }
-
-    fn clear(&self) {
-        drop(self.common.event_loop.take());
-        self.inner.waiters().clear();
     }
 }

@@ -7,10 +7,11 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi as raw;
 use pyo3::prelude::*;
 
-use super::wait::{Common, HasCommon, Steps, Waiting, Went, futures_of};
+use super::wait::{Common, HasCommon, WaitKind, Waiting, Went, futures_of};
 use super::{Acquired, none, yes};
 use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::waiting::holders::Holders;
@@ -72,8 +73,8 @@ impl Lock {
     }
 }
 
-static ACQUIRE: Steps = Steps {
-    name: c"Lock.acquire",
+static ACQUIRE: WaitKind = WaitKind {
+    name: "Lock.acquire",
     begin: |_, target| begin_lock(target, true),
     resume: |wait, target| {
         lock(target)?.claim(target.py(), wait.ticket());
@@ -83,8 +84,8 @@ static ACQUIRE: Steps = Steps {
     thrown: None,
 };
 
-static ENTER: Steps = Steps {
-    name: c"_ContextManagerMixin.__aenter__",
+static ENTER: WaitKind = WaitKind {
+    name: "_ContextManagerMixin.__aenter__",
     begin: |_, target| begin_lock(target, false),
     resume: |wait, target| {
         lock(target)?.claim(target.py(), wait.ticket());
@@ -107,8 +108,8 @@ fn lock<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Lock> {
 }
 
 impl Acquired for Lock {
-    const ACQUIRE: &'static Steps = &ACQUIRE;
-    const ENTER: &'static Steps = &ENTER;
+    const ACQUIRE: &'static WaitKind = &ACQUIRE;
+    const ENTER: &'static WaitKind = &ENTER;
 
     fn free(&self) -> PyResult<()> {
         self.holders.gave();
@@ -127,10 +128,7 @@ impl Native for Lock {
     const DOC: &'static CStr = c"A lock for tasks: the native part.";
     const NEW: Option<raw::newfunc> = Some(object::new::<Lock>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(common.event_loop, holders, inner.waiters());
 
     fn members() -> Members {
         members! { Lock;
@@ -152,17 +150,5 @@ impl Native for Lock {
                 c"_waiters" => waiters_attribute;
             }
         }
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.common.event_loop.as_ptr());
-        self.holders.traverse(visitor);
-        self.inner.waiters().for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
-    }
-
-    fn clear(&self) {
-        drop(self.common.event_loop.take());
-        self.holders.clear();
-        self.inner.waiters().clear();
     }
 }

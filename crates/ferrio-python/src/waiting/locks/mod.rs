@@ -24,12 +24,12 @@ pub(crate) use lock::Lock;
 pub(crate) use semaphore::Semaphore;
 
 use crate::ffi::args::Args;
-use wait::{HasCommon, Steps, Wait, Went};
+use wait::{HasCommon, Wait, WaitKind, Went};
 
 /// What is acquired and released, by method or by `async with`.
 pub(super) trait Acquired: HasCommon {
-    const ACQUIRE: &'static Steps;
-    const ENTER: &'static Steps;
+    const ACQUIRE: &'static WaitKind;
+    const ENTER: &'static WaitKind;
 
     /// Gives it back.
     fn free(&self) -> PyResult<()>;
@@ -65,8 +65,8 @@ pub(super) trait Acquired: HasCommon {
 }
 
 /// `__aexit__`, where awaiting it fails, as that wait's value says, or calls a method of the program's own.
-static EXIT: Steps = Steps {
-    name: c"_ContextManagerMixin.__aexit__",
+static EXIT: WaitKind = WaitKind {
+    name: "_ContextManagerMixin.__aexit__",
     begin: |wait, target| {
         if let Some(error) = wait.value.take() {
             return Err(PyErr::from_value(error.into_bound(target.py())));

@@ -11,10 +11,11 @@ use pyo3::ffi as raw;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use super::wait::{Common, HasCommon, Steps, Waiting, Went, futures_of};
+use super::wait::{Common, HasCommon, WaitKind, Waiting, Went, futures_of};
 use super::{Acquired, none, truth, yes};
 use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::Ref;
@@ -115,8 +116,8 @@ impl Semaphore {
     }
 }
 
-static ACQUIRE: Steps = Steps {
-    name: c"Semaphore.acquire",
+static ACQUIRE: WaitKind = WaitKind {
+    name: "Semaphore.acquire",
     begin: |_, target| begin_semaphore(target, true),
     resume: |wait, target| {
         semaphore(target)?.claim(target.py(), wait.ticket())?;
@@ -129,8 +130,8 @@ static ACQUIRE: Steps = Steps {
     thrown: None,
 };
 
-static ENTER: Steps = Steps {
-    name: c"_ContextManagerMixin.__aenter__",
+static ENTER: WaitKind = WaitKind {
+    name: "_ContextManagerMixin.__aenter__",
     begin: |_, target| begin_semaphore(target, false),
     resume: |wait, target| {
         semaphore(target)?.claim(target.py(), wait.ticket())?;
@@ -174,8 +175,8 @@ fn count(value: &Bound<'_, PyAny>) -> PyResult<(i64, bool)> {
 const ENDLESS: i64 = i64::MAX / 2;
 
 impl Acquired for Semaphore {
-    const ACQUIRE: &'static Steps = &ACQUIRE;
-    const ENTER: &'static Steps = &ENTER;
+    const ACQUIRE: &'static WaitKind = &ACQUIRE;
+    const ENTER: &'static WaitKind = &ENTER;
 
     fn free(&self) -> PyResult<()> {
         if self.bound.get().is_some_and(|bound| self.inner.value() >= bound) {
@@ -197,10 +198,7 @@ impl Native for Semaphore {
     const DOC: &'static CStr = c"A semaphore for tasks: the native part.";
     const NEW: Option<raw::newfunc> = Some(object::new::<Semaphore>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(common.event_loop, holders, odd, inner.waiters());
 
     fn members() -> Members {
         members! { Semaphore;
@@ -223,21 +221,5 @@ impl Native for Semaphore {
                 c"_holders" => holders_attribute;
             }
         }
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.common.event_loop.as_ptr());
-        self.holders.traverse(visitor);
-        if let Ok(odd) = self.odd.try_borrow() {
-            odd.iter().for_each(|(began, _)| visitor.raw(began.as_ptr()));
-        }
-        self.inner.waiters().for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
-    }
-
-    fn clear(&self) {
-        drop(self.common.event_loop.take());
-        self.holders.clear();
-        drop(self.odd.take());
-        self.inner.waiters().clear();
     }
 }

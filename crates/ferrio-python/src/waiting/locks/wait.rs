@@ -1,12 +1,12 @@
 //! `Wait`: the native coroutine that every lock, event and queue hands out, and `Waiting`: a future in a wait queue.
 //!
 //! ```text
-//! New ── begin ──▶ Done(value)                                        no future was made
-//!  └─────────────▶ Waiting ── woken: resume ──▶ Done(value), or Waiting once more
-//!                     └────── throw, close, dropped: leave ──▶ Done
+//! begin ──▶ Done(value)                                        no future was made
+//!   └────▶ Waits ── woken: resume ──▶ Done(value), or Waits once more
+//!             └──── thrown, closed, dropped: leave
 //! ```
 //!
-//! What is waited for is known by its `Steps` only, three functions of the file that owns it. Dead coroutines are kept for
+//! What is waited for is known by its `WaitKind` only, three functions of the file that owns it. Dead coroutines are kept for
 //! reuse, so a wait that need not wait allocates nothing.
 
 use std::cell::Cell;
@@ -18,11 +18,12 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyString};
+use pyo3::types::PyBool;
 
 use crate::ffi::call::{call_method1, with_python};
-use crate::ffi::coroutine::{Coroutine, Life, Step, coroutine_slots, reused, warn_never_awaited};
-use crate::ffi::heap_type::{Native, Place, Visitor};
+use crate::ffi::coroutine::{Coroutine, Step, Steps};
+use crate::ffi::heap_type::{Native, Visitor};
+use crate::ffi::held::{Held, held, kept};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::raised;
@@ -32,6 +33,7 @@ use crate::tasks::futures::Future;
 use crate::tasks::outcome::exact_outcome;
 use crate::tasks::outcome::{State, direct};
 use crate::waiting::gather::is_done;
+use ferrio_engine::sync::WaitQueue;
 
 /// A future in a wait queue.
 pub(crate) struct Waiting(Ref);
@@ -43,6 +45,16 @@ impl Waiting {
 
     pub(crate) fn future(&self) -> &Ref {
         &self.0
+    }
+}
+
+impl Held for WaitQueue<Waiting> {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        self.for_each(|waiting| waiting.0.show(visitor));
+    }
+
+    fn empty(&self) {
+        self.clear();
     }
 }
 
@@ -151,9 +163,9 @@ pub(crate) enum Went<'py> {
 }
 
 /// An operation that may have to wait.
-pub(crate) struct Steps {
+pub(crate) struct WaitKind {
     /// As asyncio's coroutine is called.
-    pub(crate) name: &'static CStr,
+    pub(crate) name: &'static str,
     pub(crate) begin: for<'py> fn(&Wait, &Bound<'py, PyAny>) -> PyResult<Went<'py>>,
     /// Its future has a result.
     pub(crate) resume: for<'py> fn(&Wait, &Bound<'py, PyAny>) -> PyResult<Went<'py>>,
@@ -165,17 +177,9 @@ pub(crate) struct Steps {
 
 type Thrown = for<'py> fn(&Wait, &Bound<'py, PyAny>, &Waiting, PyErr) -> PyResult<Went<'py>>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    New,
-    Waiting,
-    Done,
-}
-
 /// See the module.
 pub(crate) struct Wait {
-    steps: &'static Steps,
-    stage: Cell<Stage>,
+    kind: &'static WaitKind,
     ticket: Cell<Ticket>,
     /// What it belongs to; empty once it has ended, as are the others.
     target: Slot,
@@ -190,12 +194,11 @@ pub(crate) struct Wait {
 impl Wait {
     pub(crate) fn create(
         target: &Bound<'_, PyAny>,
-        steps: &'static Steps,
+        kind: &'static WaitKind,
         value: Option<Ref>,
     ) -> PyResult<Py<PyAny>> {
         let wait = Wait {
-            steps,
-            stage: Cell::new(Stage::New),
+            kind,
             ticket: Cell::default(),
             target: Slot::new(target.clone().into()),
             future: Slot::default(),
@@ -203,203 +206,109 @@ impl Wait {
             phase: Cell::new(0),
             stop: Stop::default(),
         };
-        alloc_tracked(target.py(), wait).map(Bound::unbind)
+        alloc_tracked(target.py(), Coroutine::new(wait)).map(Bound::unbind)
     }
 
     pub(crate) fn ticket(&self) -> Ticket {
         self.ticket.get()
     }
 
-    fn settle<'py>(&self, went: PyResult<Went<'py>>) -> PyResult<Step<'py>> {
-        match went {
-            Ok(Went::Waits(future, ticket)) => {
-                self.ticket.set(ticket);
-                self.future.set(future.clone());
-                self.stage.set(Stage::Waiting);
-                match exact_outcome(&future) {
-                    Some(outcome) => outcome.blocking.set(true),
-                    None => future.setattr(intern!(future.py(), "_asyncio_future_blocking"), true)?,
-                }
-                Ok(Step::Yield(future))
-            }
-            Ok(Went::Done(value)) => {
-                self.end();
-                Ok(Step::Return(value))
-            }
-            Err(error) => {
-                self.end();
-                Err(error)
-            }
-        }
-    }
-
-    // `Stop` says why.
-    #[inline]
-    fn end(&self) {
-        self.stage.set(Stage::Done);
-        drop(self.future.take());
-        drop(self.value.take());
-        drop(self.target.take());
-    }
-
-    /// Takes it out of the queue in which it waits.
-    fn leave(&self, py: Python<'_>) -> PyResult<()> {
-        let (target, future) = (self.target.bind(py), self.future.take());
-        let left = match (target, future) {
-            (Some(target), Some(future)) => (self.steps.leave)(self, &target, &Waiting(future)),
-            _ => Ok(()),
+    fn settle<'py>(&self, went: Went<'py>) -> PyResult<Step<'py>> {
+        let (future, ticket) = match went {
+            Went::Done(value) => return Ok(Step::Return(value)),
+            Went::Waits(future, ticket) => (future, ticket),
         };
-        self.end();
-        left
+        self.ticket.set(ticket);
+        self.future.set(future.clone());
+        match exact_outcome(&future) {
+            Some(outcome) => outcome.blocking.set(true),
+            None => future.setattr(intern!(future.py(), "_asyncio_future_blocking"), true)?,
+        }
+        Ok(Step::Yield(future))
     }
+}
 
-    fn qualified_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(PyString::new(this.py(), &self.steps.name.to_string_lossy()).into_any().unbind())
-    }
-
-    fn short_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let name = self.steps.name.to_string_lossy();
-        let short = name.rsplit('.').next().unwrap_or_default();
-        Ok(PyString::new(this.py(), short).into_any().unbind())
-    }
-
+impl Coroutine<Wait> {
     fn awaited(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.future.object(this.py()))
+        Ok(self.steps.future.object(this.py()))
     }
 
     fn target_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.target.object(this.py()))
+        Ok(self.steps.target.object(this.py()))
     }
 
     fn phase_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.phase.get().into_py_any(this.py())
+        self.steps.phase.get().into_py_any(this.py())
     }
 }
 
-impl Wait {
-    /// Ends it where it waits, and leaves the queue.
-    fn give_up(&self) {
-        let waiting = self.stage.replace(Stage::Done) == Stage::Waiting;
-        with_python(|py| {
-            if waiting && let Err(error) = self.leave(py) {
-                error.write_unraisable(py, None);
-            }
-            self.end();
-        });
-    }
-}
+held!(Wait: future, value, target);
 
-impl Coroutine for Wait {
-    const LIGHT: bool = true;
+impl Steps for Wait {
+    const TYPE: &'static CStr = c"ferrio._ferrio.Wait";
+    const DOC: &'static CStr = c"An operation of a lock, an event or a queue, to be awaited.";
+    const KEPT: usize = 256;
 
-    fn life(&self) -> Life {
-        match self.stage.get() {
-            Stage::New => Life::New,
-            Stage::Done => Life::Ended,
-            Stage::Waiting => Life::Begun,
-        }
+    kept!();
+
+    fn name(&self) -> &'static str {
+        self.kind.name
     }
 
     fn stop(&self) -> Option<&Stop> {
         Some(&self.stop)
     }
 
-    fn step<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let Some(target) = self.target.bind(this.py()) else { return Ok(nothing(this.py())) };
+        self.settle((self.kind.begin)(self, &target)?)
+    }
+
+    fn go_on<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
-        let Some(target) = self.target.bind(py) else { return Err(reused()) };
-        match self.stage.get() {
-            Stage::New => {
-                self.stage.set(Stage::Done);
-                self.settle((self.steps.begin)(self, &target))
-            }
-            Stage::Waiting => {
-                if let Some(future) = self.future.bind(py)
-                    && let Some(error) = failure(&future)?
-                {
-                    return self.throw(this, error);
-                }
-                self.stage.set(Stage::Done);
-                self.settle((self.steps.resume)(self, &target))
-            }
-            Stage::Done => Err(reused()),
+        let Some(target) = self.target.bind(py) else { return Ok(nothing(py)) };
+        if let Some(future) = self.future.bind(py)
+            && let Some(error) = failure(&future)?
+        {
+            return self.thrown(this, error);
         }
+        self.settle((self.kind.resume)(self, &target)?)
     }
 
-    fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.give_up();
-        Ok(())
-    }
-
-    fn throw<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
-        match self.stage.replace(Stage::Done) {
-            Stage::New => self.end(),
-            Stage::Waiting => {
-                if let Some(thrown) = self.steps.thrown
-                    && let (Some(target), Some(future)) = (self.target.bind(this.py()), self.future.take())
-                {
-                    return self.settle(thrown(self, &target, &Waiting(future), error));
-                }
-                self.leave(this.py())?;
-            }
-            Stage::Done => return Err(reused()),
+    fn thrown<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        let py = this.py();
+        if let Some(thrown) = self.kind.thrown
+            && let (Some(target), Some(future)) = (self.target.bind(py), self.future.take())
+        {
+            return self.settle(thrown(self, &target, &Waiting(future), error)?);
         }
+        self.leave(py)?;
         Err(error)
     }
-}
 
-impl Native for Wait {
-    const NAME: &'static CStr = c"ferrio._ferrio.Wait";
-    const DOC: &'static CStr = c"An operation of a lock, an event or a queue, to be awaited.";
-    const KEPT: usize = 256;
-
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
+    /// Takes it out of the queue in which it waits.
+    fn leave(&self, py: Python<'_>) -> PyResult<()> {
+        match (self.target.bind(py), self.future.take()) {
+            (Some(target), Some(future)) => (self.kind.leave)(self, &target, &Waiting(future)),
+            _ => Ok(()),
+        }
     }
 
     fn members() -> Members {
-        coroutine_slots::<Wait>().and(members! { Wait;
+        members! { Coroutine<Wait>;
             methods {}
             attributes {
-                c"__qualname__" => qualified_name;
-                c"__name__" => short_name;
                 c"cr_await" => awaited;
                 c"_target" => target_attribute;
                 c"_phase" => phase_attribute;
             }
-        })
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.target, &self.future, &self.value, self.stop.slot()] {
-            visitor.raw(slot.as_ptr());
         }
-    }
-
-    fn clear(&self) {
-        if self.stage.get() == Stage::New {
-            // It remembers that nobody awaited it.
-            drop(self.value.take());
-            drop(self.target.take());
-        } else {
-            self.give_up();
-        }
-    }
-
-    /// Done, it owns nothing but its `Stop`.
-    fn is_quiet(&self) -> bool {
-        self.stage.get() == Stage::Done
     }
 }
 
-impl Drop for Wait {
-    fn drop(&mut self) {
-        match self.stage.get() {
-            Stage::New => warn_never_awaited(&self.steps.name.to_string_lossy()),
-            Stage::Waiting => self.give_up(),
-            Stage::Done => {}
-        }
-    }
+/// For one that the collector has emptied.
+fn nothing(py: Python<'_>) -> Step<'_> {
+    Step::Return(py.None().into_bound(py))
 }
 
 /// What awaiting a future raises that was yielded before: nothing when it has a result.

@@ -15,6 +15,7 @@ use pyo3::types::PyList;
 
 use crate::ffi::call::call_method1;
 use crate::ffi::heap_type::Visitor;
+use crate::ffi::held::Held;
 use crate::ffi::reference::Ref;
 
 /// Which item comes out.
@@ -122,7 +123,16 @@ impl Items {
         drop(self.store.replace(Store::Object(object.clone().into())));
     }
 
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+    fn native_len(&self) -> Option<usize> {
+        match &*self.store.borrow() {
+            Store::Native(items) => Some(items.len()),
+            Store::Object(_) => None,
+        }
+    }
+}
+
+impl Held for Items {
+    fn show(&self, visitor: &mut Visitor<'_>) {
         match self.store.try_borrow().as_deref() {
             Ok(Store::Native(items)) => items.iter().for_each(|item| visitor.raw(item.as_ptr())),
             Ok(Store::Object(object)) => visitor.raw(object.as_ptr()),
@@ -130,14 +140,7 @@ impl Items {
         }
     }
 
-    pub(crate) fn clear(&self) {
+    fn empty(&self) {
         drop(self.store.replace(Store::Native(VecDeque::new())));
-    }
-
-    fn native_len(&self) -> Option<usize> {
-        match &*self.store.borrow() {
-            Store::Native(items) => Some(items.len()),
-            Store::Object(_) => None,
-        }
     }
 }

@@ -20,11 +20,12 @@ use pyo3::{IntoPyObjectExt, intern};
 
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::call_method1;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::{Ref, Slot};
-use crate::waiting::locks::wait::{Common, HasCommon, Steps, Wait, Waiting, Went, futures_of};
+use crate::waiting::locks::wait::{Common, HasCommon, Wait, WaitKind, Waiting, Went, futures_of};
 use crate::waiting::locks::{Event, none};
 use items::{Items, Order};
 
@@ -291,8 +292,8 @@ impl Queue {
     }
 }
 
-static GET: Steps = Steps {
-    name: c"Queue.get",
+static GET: WaitKind = WaitKind {
+    name: "Queue.get",
     begin: |_, target| get(target),
     resume: |wait, target| {
         drop(queue(target)?.ledger.getters().remove(wait.ticket()));
@@ -307,8 +308,8 @@ static GET: Steps = Steps {
     thrown: None,
 };
 
-static PUT: Steps = Steps {
-    name: c"Queue.put",
+static PUT: WaitKind = WaitKind {
+    name: "Queue.put",
     begin: put,
     resume: |wait, target| {
         drop(queue(target)?.ledger.putters().remove(wait.ticket()));
@@ -323,8 +324,8 @@ static PUT: Steps = Steps {
     thrown: None,
 };
 
-static JOIN: Steps = Steps {
-    name: c"Queue.join",
+static JOIN: WaitKind = WaitKind {
+    name: "Queue.join",
     begin: |wait, target| {
         let queue = queue(target)?;
         if queue.ledger.unfinished() <= 0 {
@@ -421,10 +422,7 @@ impl Native for Queue {
     const DOC: &'static CStr = c"A queue for tasks: the native part.";
     const NEW: Option<raw::newfunc> = Some(object::new::<Queue>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(common.event_loop, maxsize, finished, items, ledger.getters(), ledger.putters());
 
     fn members() -> Members {
         members! { Queue;
@@ -463,24 +461,5 @@ impl Native for Queue {
                 c"_is_shutdown" => shutdown_attribute, set_shutdown_attribute;
             }
         }
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.common.event_loop, &self.maxsize, &self.finished] {
-            visitor.raw(slot.as_ptr());
-        }
-        self.items.traverse(visitor);
-        for waiters in [self.ledger.getters(), self.ledger.putters()] {
-            waiters.for_each(|waiter| visitor.raw(waiter.future().as_ptr()));
-        }
-    }
-
-    fn clear(&self) {
-        drop(self.common.event_loop.take());
-        drop(self.maxsize.take());
-        drop(self.finished.take());
-        self.items.clear();
-        self.ledger.getters().clear();
-        self.ledger.putters().clear();
     }
 }
