@@ -636,13 +636,13 @@ class _Flow:
         """Close at once."""
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """The marks of flow control: low, high."""
+        """The limits of the write buffer: low, high."""
 
     def get_write_buffer_size(self) -> int:
         """How many bytes wait to be written."""
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the marks of flow control."""
+        """Set the limits of the write buffer."""
 
 class _Stream(_Transport):
     """What the native stream transports share."""
@@ -701,9 +701,9 @@ class SocketTransport(_Reading, _Writing, _Stream, _FlowControlMixin):
     @property
     def _server(self) -> Any: ...
     @property
-    def _own_end(self) -> tuple[Any, ...] | None: ...
+    def _sockname(self) -> tuple[Any, ...] | None: ...
     @property
-    def _peer_end(self) -> tuple[Any, ...] | None: ...
+    def _peername(self) -> tuple[Any, ...] | None: ...
     @property
     def _sock_fd(self) -> int: ...
     @property
@@ -770,13 +770,13 @@ class SSLTransport(_Reading, _Flow):
         """The socket has room again."""
 
     def get_read_buffer_limits(self) -> tuple[int, int]:
-        """The marks of flow control: low, high."""
+        """The limits of the write buffer: low, high."""
 
     def get_read_buffer_size(self) -> int:
         """How many bytes wait to be decrypted."""
 
     def set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the marks of flow control."""
+        """Set the limits of the write buffer."""
 
     def _check_handshake_timeout(self) -> None:
         """The handshake takes too long."""

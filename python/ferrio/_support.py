@@ -245,8 +245,8 @@ def is_plain_socket(sock: Any) -> bool:
     )
 
 
-def write_marks(high: Any, low: Any, kib: int) -> tuple[tuple[Any, Any], int, int]:
-    """The marks of flow control as asyncio works them out of whatever compares with a number, and as whole bytes."""
+def buffer_limits(high: Any, low: Any, kib: int) -> tuple[tuple[Any, Any], int, int]:
+    """The limits of a buffer as asyncio works them out of whatever compares with a number, and as whole bytes."""
     if high is None:
         high = kib * 1024 if low is None else 4 * low
     if low is None:

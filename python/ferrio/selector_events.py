@@ -42,9 +42,9 @@ class _Extra:
         transport: Any = self  # a class below, which has the rest
         sock: socket.socket | None = transport._last_sock()
         extra["socket"] = transport._shown(sock) if sock is not None else None
-        extra["sockname"] = transport._own_end or _ask(sock, "getsockname")
+        extra["sockname"] = transport._sockname or _ask(sock, "getsockname")
         if "peername" not in extra:
-            extra["peername"] = transport._peer_end or _ask(sock, "getpeername")
+            extra["peername"] = transport._peername or _ask(sock, "getpeername")
         return extra
 
 
@@ -91,7 +91,7 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
         """What is left of the socket: its kind. Its number is somebody else's by now."""
         owner: socket.socket | None = self._quiet_owner
         if owner is None:
-            own = self._own_end
+            own = self._sockname
             inet = socket.AF_INET6 if own is not None and len(own) == 4 else socket.AF_INET
             owner = socket.socket(socket.AF_UNIX if own is None else inet, socket.SOCK_STREAM)
             owner.close()
@@ -117,8 +117,8 @@ class SocketTransport(_Extra, _ferrio.SocketTransport):
 class DatagramTransport(_Extra, _ferrio.DatagramTransport):
     """A datagram socket."""
 
-    _own_end: Any = None
-    _peer_end: Any = None
+    _sockname: Any = None
+    _peername: Any = None
 
     @property
     def _quiet_sock(self) -> socket.socket | None:

@@ -18,10 +18,11 @@ use crate::ffi::heap_type::{Native, create, create_with, set_metaclass, type_obj
 use crate::ffi::word;
 use crate::net::datagrams::DatagramTransport;
 use crate::net::operations::Operation;
-use crate::net::server::Listener;
-use crate::net::sslproto::SslTransport;
+use crate::net::protocols::delivery;
+use crate::net::server::ListeningSocket;
+use crate::net::sslproto::{self, SslTransport};
 use crate::net::streams::draining::Draining;
-use crate::net::streams::protocol::StreamReaderProtocol;
+use crate::net::streams::protocol::{self, StreamReaderProtocol};
 use crate::net::streams::reader::StreamReader;
 use crate::net::streams::reading::Reading;
 use crate::net::streams::writer::StreamWriter;
@@ -83,6 +84,7 @@ fn fill_tables() {
         inner_coroutine: wait_for::inner_coroutine,
         batch_ended: audit::check,
     });
+    delivery::enter([protocol::delivery_to, sslproto::delivery_to]);
 }
 
 struct Workshop<'a, 'py> {
@@ -110,7 +112,7 @@ impl<'py> Workshop<'_, 'py> {
         self.publish::<BaseLoop>()?;
         self.named::<Handle>(&self.base("Handle")?, &[])?;
         self.named::<TimerHandle>(&self.base("TimerHandle")?, &[])?;
-        self.nameless::<Listener>()?;
+        self.nameless::<ListeningSocket>()?;
         self.coroutine::<Operation>()?;
         self.named::<WorkQueue>(&self.object, &[])?;
         self.nameless::<Job>()

@@ -238,3 +238,8 @@ pub(crate) fn keywords<'py, const N: usize>(
     }
     Ok(bound)
 }
+
+/// An argument that was given and is not None.
+pub(crate) fn given<'py>(argument: Option<Borrowed<'_, 'py, PyAny>>) -> Option<Bound<'py, PyAny>> {
+    argument.filter(|argument| !argument.is_none()).map(Borrowed::to_owned)
+}

@@ -27,6 +27,7 @@
 //! * `reference`: owned references that cost nothing to drop
 //! * `registry`: which tasks there are
 //! * `socket`: the number that a Python socket has now
+//! * `sparse`: references that few objects have
 //! * `stop`: how a native coroutine returns a value
 //! * `task_struct`: the part of a task that is asyncio's own struct, which tools read from outside
 //! * `visitor`: how a state shows the collector what it holds
@@ -67,6 +68,7 @@ pub(crate) mod recursion;
 pub(crate) mod reference;
 pub(crate) mod registry;
 pub(crate) mod socket;
+pub(crate) mod sparse;
 pub(crate) mod stop;
 pub(crate) mod task_struct;
 mod visitor;

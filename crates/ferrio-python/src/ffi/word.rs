@@ -128,30 +128,45 @@ pub(crate) trait Io: Native {
     fn is_cancelled(&self) -> bool {
         false
     }
+
+    /// Somebody else watches the descriptor from now on: a turn that is queued already must do nothing.
+    fn displaced(&self) {}
 }
 
 /// The first field of an I/O object's state, which must be `repr(C)`.
 #[derive(Debug)]
 pub(crate) struct Head {
+    calls: &'static Calls,
+    offset: isize,
+}
+
+/// What words call of an I/O object.
+#[derive(Debug)]
+struct Calls {
     turn: unsafe fn(Python<'_>, *mut ffi::PyObject, Turn) -> PyResult<()>,
     is_cancelled: unsafe fn(*mut ffi::PyObject) -> bool,
-    offset: isize,
+    displaced: unsafe fn(*mut ffi::PyObject),
+}
+
+impl Calls {
+    const fn of<T: Io>() -> Self {
+        Calls {
+            // SAFETY: called with the object that a head of the type of `T` lies in, alive since a word holds it.
+            turn: |py, object, turn| unsafe {
+                state::<T>(object).turn(&Borrowed::from_ptr(py, object), turn)
+            },
+            // SAFETY: as above.
+            is_cancelled: |object| unsafe { state::<T>(object).is_cancelled() },
+            // SAFETY: as above.
+            displaced: |object| unsafe { state::<T>(object).displaced() },
+        }
+    }
 }
 
 impl Head {
     /// The head of an object of the type of `T`.
     pub(crate) fn new<T: Io>() -> Self {
-        // SAFETY: called by CPython only, as its slot or table promises.
-        unsafe fn turn<T: Io>(py: Python<'_>, object: *mut ffi::PyObject, turn: Turn) -> PyResult<()> {
-            // SAFETY: `object` is what this head lies in, alive since a word holds it.
-            unsafe { state::<T>(object).turn(&Borrowed::from_ptr(py, object), turn) }
-        }
-        // SAFETY: called for the object this head lies in only.
-        unsafe fn is_cancelled<T: Io>(object: *mut ffi::PyObject) -> bool {
-            // SAFETY: as above.
-            unsafe { state::<T>(object).is_cancelled() }
-        }
-        Head { turn: turn::<T>, is_cancelled: is_cancelled::<T>, offset: T::place().offset() }
+        Head { calls: const { &Calls::of::<T>() }, offset: T::place().offset() }
     }
 
     /// The object this head lies in.
@@ -202,7 +217,7 @@ impl Word {
         };
         // SAFETY: as above.
         unsafe {
-            (self.head().turn)(py, self.object(), turn)
+            (self.head().calls.turn)(py, self.object(), turn)
                 .or_else(|error| failed(&Borrowed::from_ptr(py, self.object()), &error))
         }
     }
@@ -227,6 +242,14 @@ impl Word {
     pub(crate) fn as_object<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         // SAFETY: the word keeps the object alive.
         (self.tag() != TASK).then(|| unsafe { Bound::from_borrowed_ptr(py, self.object()) })
+    }
+
+    /// Tells an I/O object that somebody else watches its descriptor.
+    pub(crate) fn displace(&self) {
+        if matches!(self.tag(), READABLE | WRITABLE | DEFERRED) {
+            // SAFETY: the word keeps the object alive.
+            unsafe { (self.head().calls.displaced)(self.object()) }
+        }
     }
 
     /// Shows the collector what the word holds: of a handle that nobody else has, which the collector does not know,
@@ -328,7 +351,7 @@ impl Timed for Word {
             // SAFETY: the tag says what it is.
             HANDLE | TIMER | FUTURE => unsafe { (self.owner().is_cancelled)(self.object()) },
             // SAFETY: as above.
-            DEFERRED => unsafe { (self.head().is_cancelled)(self.object()) },
+            DEFERRED => unsafe { (self.head().calls.is_cancelled)(self.object()) },
             _ => false,
         }
     }

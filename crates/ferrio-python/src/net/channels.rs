@@ -1,4 +1,4 @@
-//! `Kept<C>`: a channel, and the Python object that its descriptor belongs to, where there is one.
+//! `WithOwner<C>`: a channel, and the Python object that owns its descriptor, where there is one.
 //!
 //! A socket may be closed or detached behind its transport's back, and its number be another connection's by then. asyncio
 //! calls the socket's methods, which know; here the socket is asked for its number before each call. Pipes are used by their
@@ -16,15 +16,15 @@ use crate::ffi::socket::Lender;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Kept<C> {
+pub(crate) struct WithOwner<C> {
     channel: C,
     /// Empty while the descriptor is ours: most accepted connections never need an object.
     owner: Lender,
 }
 
-impl<C: Channel> Kept<C> {
+impl<C: Channel> WithOwner<C> {
     pub(crate) fn new(channel: C, owner: Option<&Bound<'_, PyAny>>) -> Self {
-        Kept { channel, owner: Lender::new(owner) }
+        WithOwner { channel, owner: Lender::new(owner) }
     }
 
     /// The Python object, if there is one.
@@ -73,7 +73,7 @@ impl<C: Channel> Kept<C> {
     }
 }
 
-impl<C: Channel> Channel for Kept<C> {
+impl<C: Channel> Channel for WithOwner<C> {
     const KIND: Kind = C::KIND;
 
     fn descriptor(&self) -> &Descriptor {

@@ -4,7 +4,7 @@
 
 use std::ffi::CStr;
 
-use ferrio_engine::transport::Datagrams;
+use ferrio_engine::transport::{Datagrams, Limits};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -12,20 +12,20 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::compat;
-use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::ffi::args::Args;
+use crate::ffi::args::{Args, given};
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
-use crate::ffi::raised;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::net::marks::{Marks, shown};
-use crate::net::packets::{Packet, PyPackets};
-use crate::net::server::some;
+use crate::net::base_transport::{
+    BaseTransport, PythonTransport, base_members, buffer_members, descriptor_members, read_members,
+    write_members,
+};
+use crate::net::packets::{Packet, PacketTransport, PyPackets, WRITE_FAILED, failed};
 use crate::net::sockets::is_plain;
 use crate::net::transports::{lent, require_bytes_like};
 
@@ -36,22 +36,12 @@ static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 #[repr(C)]
 pub(crate) struct DatagramTransport {
     head: Head,
-    transport: Datagrams<PyPackets>,
+    transport: Datagrams<PyPackets<DatagramTransport>>,
 }
 
 impl DatagramTransport {
-    fn packets(&self) -> &PyPackets {
+    fn packets(&self) -> &PyPackets<Self> {
         self.transport.protocol()
-    }
-
-    /// Whether it receives at this moment.
-    pub(crate) fn is_reading_now(&self) -> bool {
-        self.transport.is_reading()
-    }
-
-    /// Closes at once, for `reason`.
-    pub(crate) fn lose(&self, this: &Bound<'_, PyAny>, reason: Py<PyAny>) {
-        self.transport.lose(this, Some(reason));
     }
 
     fn sendto(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
@@ -61,8 +51,7 @@ impl DatagramTransport {
         if !compat::SENDS_EMPTY && data.len()? == 0 {
             return Ok(());
         }
-        let mut address =
-            address.filter(|address| !address.is_none()).map(|address| address.to_owned().unbind());
+        let mut address = given(address).map(Bound::unbind);
         if let Some(fixed) = self.packets().address() {
             if let Some(other) = &address
                 && !other.bind(py).eq(fixed)?
@@ -84,7 +73,7 @@ impl DatagramTransport {
             Err(_) => match copied(&data, !self.transport.has_queued()) {
                 Ok(data) => data.unbind(),
                 Err(error) if self.transport.has_queued() => return Err(error),
-                Err(error) => return failed(this, &error, "Fatal write error on datagram transport"),
+                Err(error) => return failed::<Self>(this, error, WRITE_FAILED),
             },
         };
         self.transport.send(this, Packet { data, address })
@@ -120,38 +109,21 @@ impl DatagramTransport {
 
     fn set_protocol(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [protocol] = args.bind("set_protocol", ["protocol"], 1)?;
-        self.packets().set_protocol(protocol.map(|protocol| protocol.to_owned().unbind()));
+        if let Some(protocol) = protocol {
+            self.base().set_protocol(&protocol);
+        }
         Ok(())
     }
 
-    fn set_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
-        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 64)?;
-        self.packets().set_marks(marks.odd);
-        self.transport.set_limits(this, marks.limits)
-    }
-
-    fn get_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        shown(this.py(), self.packets().marks(this.py()), self.transport.limits())
-    }
-
-    fn high_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.get_limits(this)?.bind(this.py()).get_item(1).map(Bound::unbind)
-    }
-
-    fn low_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.get_limits(this)?.bind(this.py()).get_item(0).map(Bound::unbind)
-    }
-
-    fn reading_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    fn paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_paused())
     }
 
-    fn writing_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    fn protocol_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_writing_paused())
     }
 
-    fn losses_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+    fn conn_lost_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(self.transport.losses() as usize)
     }
 
@@ -165,7 +137,7 @@ impl DatagramTransport {
         support::helper(py, intern!(py, "packet_buffer"))?.call1((packets,)).map(Bound::unbind)
     }
 
-    fn buffer_size(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+    fn get_write_buffer_size(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(self.transport.size())
     }
 
@@ -175,7 +147,7 @@ impl DatagramTransport {
     }
 
     fn disown(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.packets().leave_table(this);
+        self.base().leave_table(this, self.packets().number());
         self.transport.disown();
         Ok(())
     }
@@ -188,33 +160,40 @@ impl DatagramTransport {
         Ok(self.transport.is_gone())
     }
 
-    fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.packets().loop_of(this.py()).map(Bound::unbind))
-    }
-
-    fn get_protocol(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.packets().protocol_of(this.py()).map(Bound::unbind))
-    }
-
     fn socket_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.packets().socket(this.py()))
+        Ok(self.packets().socket().object(this.py()))
     }
 
     fn address_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.packets().address().map(|address| address.clone_ref(this.py())))
     }
 
-    fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.packets().extra(this.py()))
-    }
-
-    fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.packets().set_extra(value.clone().unbind());
-        Ok(())
-    }
-
-    fn number_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+    fn fileno_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(usize::try_from(self.packets().number()).unwrap_or(0))
+    }
+}
+
+impl PythonTransport for DatagramTransport {
+    fn base(&self) -> &BaseTransport {
+        self.packets().base()
+    }
+
+    fn write_limits(&self) -> Limits {
+        self.transport.limits()
+    }
+
+    fn put_write_limits(&self, this: &Bound<'_, PyAny>, limits: Limits) -> PyResult<()> {
+        self.transport.set_limits(this, limits)
+    }
+}
+
+impl PacketTransport for DatagramTransport {
+    fn is_reading_now(&self) -> bool {
+        self.transport.is_reading()
+    }
+
+    fn lose(&self, this: &Bound<'_, PyAny>, reason: Py<PyAny>) {
+        self.transport.lose(this, Some(reason));
     }
 }
 
@@ -224,11 +203,11 @@ impl Io for DatagramTransport {
             Turn::Readable => self.transport.on_readable(this),
             Turn::Writable => {
                 let result = self.transport.on_writable(this);
-                self.packets().reported(this, "error_received", result)
+                self.base().reported("error_received", this, result)
             }
             Turn::Deferred => {
                 let result = self.transport.on_deferred(this);
-                both(this.py(), result, self.packets().tell_waiter(this.py()))
+                both(this.py(), result, self.base().tell_waiter(this.py()))
             }
         }
     }
@@ -245,44 +224,22 @@ impl Native for DatagramTransport {
     }
 
     fn members() -> Members {
-        members! { DatagramTransport;
-            bare {
-                c"close" c"Close, after what was sent." => close,
-                c"abort" c"Close at once." => abort,
-                c"is_closing" c"Whether it is closing or closed." => is_closing,
-                c"is_reading" c"Whether it receives." => is_reading,
-                c"pause_reading" c"Receive nothing until resume_reading()." => pause_reading,
-                c"resume_reading" c"Receive again." => resume_reading,
-                c"get_protocol" c"The protocol." => get_protocol,
-                c"get_write_buffer_limits" c"The marks of flow control: low, high." => get_limits,
-                c"get_write_buffer_size" c"How many bytes wait to be sent." => buffer_size,
-                c"_abandon" c"Close the descriptor and nothing else, for good." => abandon,
-                c"_disown" c"Close the descriptor and nothing else." => disown,
-            }
-            methods {
-                c"sendto" c"Send one packet." => sendto,
-                c"set_protocol" c"Set the protocol." => set_protocol,
-                c"set_write_buffer_limits" c"Set the marks of flow control." => set_limits,
-            }
-            attributes {
-                c"_gone" => is_gone;
-                c"_abandoned" => is_abandoned;
-                c"_closing" => is_closing;
-                c"_loop" => event_loop_attribute;
-                c"_protocol" => get_protocol;
-                c"_sock" => socket_attribute;
-                c"_address" => address_attribute;
-                c"_stored_extra" => extra_attribute, set_extra_attribute;
-                c"_sock_fd" => number_attribute;
-                c"_paused" => reading_paused_attribute;
-                c"_protocol_paused" => writing_paused_attribute;
-                c"_conn_lost" => losses_attribute;
-                c"_buffer" => buffer_attribute;
-                c"_buffer_size" => buffer_size;
-                c"_high_water" => high_attribute;
-                c"_low_water" => low_attribute;
-            }
-        }
+        base_members!(DatagramTransport)
+            .and(read_members!(DatagramTransport))
+            .and(write_members!(DatagramTransport))
+            .and(buffer_members!(DatagramTransport))
+            .and(descriptor_members!(DatagramTransport))
+            .and(members! { DatagramTransport;
+                methods {
+                    c"sendto" c"Send one packet." => sendto,
+                }
+                attributes {
+                    c"_sock" => socket_attribute;
+                    c"_address" => address_attribute;
+                    c"_sock_fd" => fileno_attribute;
+                    c"_paused" => paused_attribute;
+                }
+            })
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
@@ -318,17 +275,18 @@ impl BaseLoop {
         if !is_plain(&socket)? {
             static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
             let class = ASKING.import(py, "ferrio.selector_events", "AskingDatagramTransport")?;
-            let made = class.call1((this, socket, protocol, some(address), some(waiter), some(extra)))?;
+            let made = class.call1((this, socket, protocol, given(address), given(waiter), given(extra)))?;
             return Ok(made.unbind());
         }
         let descriptor = lent(&socket)?;
         let number = descriptor.number();
-        let packets = PyPackets::new(this, &socket, &protocol, &descriptor, (some(address), some(waiter)))?;
+        let base = BaseTransport::new(this, &protocol, given(waiter), None)?;
+        let packets = PyPackets::new(base, &socket, &descriptor, given(address))?;
         let class = CLASS.import(py, "ferrio.selector_events", "DatagramTransport")?;
         let transport = Datagrams::new(descriptor, packets);
         let transport =
             alloc(class, DatagramTransport { head: Head::new::<DatagramTransport>(), transport })?;
-        if let Some(extra) = some(extra) {
+        if let Some(extra) = given(extra) {
             transport.setattr(intern!(py, "_given_extra"), extra)?;
         }
         // Endpoints are few, and the socket may be closed before anybody asks.
@@ -349,17 +307,4 @@ fn copied<'py>(data: &Bound<'py, PyAny>, at_once: bool) -> PyResult<Bound<'py, P
         Err(error) if at_once => Err(error),
         Err(_) => Ok(py.get_type::<PyBytes>().call1((data,))?.cast_into()?),
     }
-}
-
-/// An error that is none of the system's: it leaves the loop, or is reported and ends the transport.
-pub(crate) fn failed(this: &Bound<'_, PyAny>, error: &PyErr, message: &str) -> PyResult<()> {
-    let py = this.py();
-    if leaves_the_loop(py, error) {
-        return Err(error.clone_ref(py));
-    }
-    support::helper(py, intern!(py, "fatal_error"))?.call1((this, raised::value(py, error), message))?;
-    if let Some(state) = try_state::<DatagramTransport>(this) {
-        state.lose(this, raised::value(py, error).unbind());
-    }
-    Ok(())
 }

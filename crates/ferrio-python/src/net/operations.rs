@@ -38,8 +38,8 @@ use crate::ffi::raised;
 use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::net::scratch::{SCRATCH, with_scratch};
-use crate::net::selector_events::displace;
 use crate::net::sockets::is_plain;
+use crate::net::watching::displace;
 
 enum Action {
     Recv { size: usize },
@@ -265,6 +265,10 @@ impl Io for Coroutine<Operation> {
     fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
         if self.life() == Life::Waiting { self.steps.ready(this) } else { Ok(()) }
     }
+
+    fn displaced(&self) {
+        self.steps.displaced.set(true);
+    }
 }
 
 impl Operation {
@@ -366,11 +370,6 @@ fn recv(py: Python<'_>, socket: &Socket, size: usize) -> PyResult<io::Result<Py<
         })?
     };
     Ok(read.map(|bytes| bytes.into_any().unbind()))
-}
-
-/// Whether `object` is an operation, which then waits for its descriptor no more.
-pub(crate) fn stop_operation(object: &Bound<'_, PyAny>) -> bool {
-    try_state::<Coroutine<Operation>>(object).map(|operation| operation.steps.displaced.set(true)).is_some()
 }
 
 /// asyncio's own coroutine of that name.

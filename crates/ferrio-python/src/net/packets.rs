@@ -4,32 +4,33 @@
 //! of the Python socket. An address that was just received or sent to is recognised by identity: an echo server parses
 //! none.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
+use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use ferrio_engine::Direction;
-use ferrio_engine::transport::{Descriptor, PacketProtocol, send, send_to};
-use pyo3::exceptions::PyOSError;
+use ferrio_engine::transport::{Descriptor, Fault, PacketProtocol, send, send_to};
+use ferrio_engine::{Direction, Loop};
+use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use rustix::net::RecvFlags;
 
-use crate::event_loop::exceptions::{leaves_the_loop, os_error};
+use crate::event_loop::exceptions::os_error;
 use crate::event_loop::run::both;
-use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
-use crate::ffi::call::{call_method1, call_method2, copy_context, in_shared_context, with_python};
+use crate::ffi::call::{call_method1, call_method2, with_python};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::raised;
-use crate::ffi::reference::Ref;
+use crate::ffi::reference::Slot;
 use crate::ffi::socket::number;
-use crate::net::datagrams::{DatagramTransport, failed};
-use crate::net::protocols::{defer, engine_of, watch};
-use crate::net::scratch::with_scratch;
+use crate::ffi::word::Io;
+use crate::net::base_transport::{BaseTransport, fatal};
+use crate::net::scratch::{SCRATCH, with_scratch};
 use crate::net::sockets::{ip, tuple};
-use crate::tasks::futures::complete;
+use crate::net::watching::{defer, watch};
+
+pub(crate) const WRITE_FAILED: &str = "Fatal write error on datagram transport";
 
 /// Packets received in one turn, so that a flood of them keeps nobody else waiting.
 const PACKETS_PER_TURN: usize = 16;
@@ -40,23 +41,26 @@ pub(crate) struct Packet {
     pub(crate) address: Option<Py<PyAny>>,
 }
 
-/// What a datagram transport keeps for Python.
-pub(crate) struct PyPackets {
-    event_loop: RefCell<Option<Py<PyAny>>>,
-    protocol: RefCell<Option<Py<PyAny>>>,
-    context: Ref,
-    socket: RefCell<Option<Py<PyAny>>>,
-    waiter: RefCell<Option<Py<PyAny>>>,
-    extra: RefCell<Option<Py<PyAny>>>,
-    /// The marks of flow control, where they are other numbers than the engine's.
-    marks: RefCell<Option<Py<PyAny>>>,
+/// The transport object around a `PyPackets`.
+pub(crate) trait PacketTransport: Io {
+    fn is_reading_now(&self) -> bool;
+
+    /// Closes at once, for `reason`.
+    fn lose(&self, this: &Bound<'_, PyAny>, reason: Py<PyAny>);
+}
+
+/// What a datagram transport of type `T` keeps for Python.
+pub(crate) struct PyPackets<T> {
+    base: BaseTransport,
+    socket: Slot,
     /// Where packets go that name no address.
     address: Option<Py<PyAny>>,
     connected: bool,
     /// IPv4 or IPv6: addresses are native.
     family: Option<Family>,
     recent: RefCell<Option<(Py<PyAny>, SocketAddr)>>,
-    number: Cell<i32>,
+    number: i32,
+    transport: PhantomData<T>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,57 +69,34 @@ enum Family {
     V6,
 }
 
-impl PyPackets {
+impl<T: PacketTransport> PyPackets<T> {
     pub(crate) fn new(
-        event_loop: &Bound<'_, PyAny>,
+        base: BaseTransport,
         socket: &Bound<'_, PyAny>,
-        protocol: &Bound<'_, PyAny>,
         descriptor: &Descriptor,
-        (address, waiter): (Option<Py<PyAny>>, Option<Py<PyAny>>),
+        address: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let own = rustix::net::getsockname(descriptor.borrow())
             .map_err(|error| os_error(&io::Error::from(error)))?;
         let family = ip(&own).map(|own| if own.is_ipv4() { Family::V4 } else { Family::V6 });
         Ok(PyPackets {
-            event_loop: RefCell::new(Some(event_loop.clone().unbind())),
-            protocol: RefCell::new(Some(protocol.clone().unbind())),
-            context: copy_context(event_loop.py())?,
-            socket: RefCell::new(Some(socket.clone().unbind())),
-            waiter: RefCell::new(waiter),
-            extra: RefCell::default(),
-            marks: RefCell::default(),
-            address,
+            base,
+            socket: Slot::new(socket.clone().into()),
+            address: address.map(Bound::unbind),
             connected: matches!(rustix::net::getpeername(descriptor.borrow()), Ok(Some(_))),
             family,
             recent: RefCell::default(),
-            number: Cell::new(descriptor.number()),
+            number: descriptor.number(),
+            transport: PhantomData,
         })
     }
 
-    pub(crate) fn set_protocol(&self, protocol: Option<Py<PyAny>>) {
-        let old = self.protocol.replace(protocol);
-        drop(old);
+    pub(crate) fn base(&self) -> &BaseTransport {
+        &self.base
     }
 
-    pub(crate) fn socket(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.socket.borrow().as_ref().map(|socket| socket.clone_ref(py))
-    }
-
-    pub(crate) fn extra(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.extra.borrow().as_ref().map(|extra| extra.clone_ref(py))
-    }
-
-    pub(crate) fn set_extra(&self, extra: Py<PyAny>) {
-        let old = self.extra.replace(Some(extra));
-        drop(old);
-    }
-
-    pub(crate) fn marks(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.marks.borrow().as_ref().map(|marks| marks.clone_ref(py))
-    }
-
-    pub(crate) fn set_marks(&self, marks: Option<Py<PyAny>>) {
-        drop(self.marks.replace(marks));
+    pub(crate) fn socket(&self) -> &Slot {
+        &self.socket
     }
 
     /// Where packets go that name no address.
@@ -124,83 +105,28 @@ impl PyPackets {
     }
 
     pub(crate) fn number(&self) -> i32 {
-        self.number.get()
-    }
-
-    /// Tells whoever waits for the transport that it is ready, unless they went away.
-    pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
-        self.waiter.take().map_or(Ok(()), |waiter| complete(waiter.bind(py)))
+        self.number
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for cell in self.cells() {
-            if let Ok(object) = cell.try_borrow() {
-                visitor.object(object.as_ref());
-            }
-        }
-        visitor.raw(self.context.as_ptr());
+        self.base.traverse(visitor);
+        visitor.raw(self.socket.as_ptr());
         visitor.object(self.address.as_ref());
     }
 
     pub(crate) fn clear(&self) {
-        for cell in self.cells() {
-            drop(cell.take());
-        }
-    }
-
-    /// Nobody finds the transport by its number any more.
-    pub(crate) fn leave_table(&self, this: &Bound<'_, PyAny>) {
-        if let Some(state) = self.loop_of(this.py()).as_ref().and_then(try_state::<BaseLoop>) {
-            state.transports.remove(self.number.get(), this);
-        }
-    }
-
-    pub(crate) fn loop_of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.event_loop.borrow().as_ref().map(|event_loop| event_loop.bind(py).clone())
-    }
-
-    pub(crate) fn protocol_of<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.protocol.borrow().as_ref().map(|protocol| protocol.bind(py).clone())
-    }
-
-    fn cells(&self) -> [&RefCell<Option<Py<PyAny>>>; 6] {
-        [&self.event_loop, &self.protocol, &self.socket, &self.waiter, &self.extra, &self.marks]
-    }
-
-    fn call<'py>(
-        &self,
-        py: Python<'py>,
-        call: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<()> {
-        let Some(protocol) = self.protocol_of(py) else { return Ok(()) };
-        in_shared_context(&self.context.bind(py), || call(&protocol)).map(drop)
-    }
-
-    /// Reports what a callback raised; datagram transports go on.
-    pub(crate) fn reported(&self, this: &Bound<'_, PyAny>, name: &str, result: PyResult<()>) -> PyResult<()> {
-        let py = this.py();
-        match result {
-            Err(error) if !leaves_the_loop(py, &error) => {
-                let (Some(event_loop), Some(protocol)) = (self.loop_of(py), self.protocol_of(py)) else {
-                    return Ok(());
-                };
-                let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
-                helper
-                    .call1((event_loop, protocol, name, this, raised::value(py, &error), &self.context))
-                    .map(drop)
-            }
-            result => result,
-        }
+        self.base.clear();
+        drop(self.socket.take());
     }
 
     fn error_received(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
         let name = intern!(py, "error_received");
-        self.call(py, |protocol| call_method1(protocol, name, &raised::value(py, error)))
+        self.base.call(py, |protocol| call_method1(protocol, name, &raised::value(py, error))).map(drop)
     }
 
     /// Whether the number is still the socket's: it may have been closed behind the transport's back.
     fn check(&self, py: Python<'_>) -> PyResult<()> {
-        let mine = self.socket.borrow().as_ref().is_some_and(|it| number(it.bind(py)) == self.number.get());
+        let mine = self.socket.bind(py).is_some_and(|socket| number(&socket) == self.number);
         if mine { Ok(()) } else { Err(os_error(&rustix::io::Errno::BADF.into())) }
     }
 
@@ -244,10 +170,8 @@ impl PyPackets {
         &self,
         py: Python<'py>,
     ) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
-        let Some(socket) = self.socket.borrow().as_ref().map(|socket| socket.bind(py).clone()) else {
-            return Ok(None);
-        };
-        match socket.call_method1(intern!(py, "recvfrom"), (256 * 1024,)) {
+        let Some(socket) = self.socket.bind(py) else { return Ok(None) };
+        match socket.call_method1(intern!(py, "recvfrom"), (SCRATCH,)) {
             Ok(pair) => Ok(Some(pair.extract::<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>()?)),
             Err(error) if is_try_again(py, &error) => Ok(None),
             Err(error) => Err(error),
@@ -281,9 +205,7 @@ impl PyPackets {
     /// Sends one packet: false when it has to wait.
     fn send_once(&self, py: Python<'_>, descriptor: &Descriptor, packet: &Packet) -> PyResult<bool> {
         self.check(py)?;
-        if let Some(engine) = engine_of(self.loop_of(py).as_ref()) {
-            engine.note_write();
-        }
+        self.base.on_engine(py, Loop::note_write);
         let data = packet.data.as_bytes(py);
         let sent = if self.connected {
             send(descriptor, data)
@@ -305,10 +227,8 @@ impl PyPackets {
 
     /// Sends with the socket's own method: another family, or a host that has to be looked up.
     fn send_other(&self, py: Python<'_>, packet: &Packet) -> PyResult<bool> {
-        let Some(socket) = self.socket.borrow().as_ref().map(|socket| socket.clone_ref(py)) else {
-            return Ok(true);
-        };
-        match socket.call_method1(py, intern!(py, "sendto"), (&packet.data, &packet.address)) {
+        let Some(socket) = self.socket.bind(py) else { return Ok(true) };
+        match socket.call_method1(intern!(py, "sendto"), (&packet.data, &packet.address)) {
             Ok(_) => Ok(true),
             Err(error) if is_try_again(py, &error) => Ok(false),
             Err(error) => Err(error),
@@ -316,16 +236,16 @@ impl PyPackets {
     }
 }
 
-impl PacketProtocol for PyPackets {
+impl<T: PacketTransport> PacketProtocol for PyPackets<T> {
     type Cx<'a> = &'a Bound<'a, PyAny>;
     type Escape = PyErr;
     type Reason = Py<PyAny>;
     type Packet = Packet;
 
     fn connection_made(&self, this: Self::Cx<'_>) -> PyResult<()> {
-        let name = intern!(this.py(), "connection_made");
-        let result = self.call(this.py(), |protocol| call_method1(protocol, name, this));
-        self.reported(this, "connection_made", result)
+        self.tell(this, "connection_made", |protocol| {
+            call_method1(protocol, intern!(this.py(), "connection_made"), this)
+        })
     }
 
     fn receive(&self, this: Self::Cx<'_>, descriptor: &Descriptor) -> PyResult<()> {
@@ -335,20 +255,16 @@ impl PacketProtocol for PyPackets {
                 if self.family.is_some() { self.receive_ip(py, descriptor) } else { self.receive_other(py) };
             match received {
                 Ok(None) => break,
-                Ok(Some((data, address))) => {
-                    let name = intern!(py, "datagram_received");
-                    let result = self.call(py, |protocol| call_method2(protocol, name, &data, &address));
-                    self.reported(this, "datagram_received", result)?;
-                }
+                Ok(Some((data, address))) => self.tell(this, "datagram_received", |protocol| {
+                    call_method2(protocol, intern!(py, "datagram_received"), &data, &address)
+                })?,
                 Err(error) if error.is_instance_of::<PyOSError>(py) => {
                     let result = self.error_received(py, &error);
-                    self.reported(this, "error_received", result)?;
+                    self.base.reported("error_received", this, result)?;
                 }
-                Err(error) => failed(this, &error, "Fatal read error on datagram transport")?,
+                Err(error) => failed::<T>(this, error, "Fatal read error on datagram transport")?,
             }
-            if !try_state::<DatagramTransport>(this)
-                .is_some_and(super::datagrams::DatagramTransport::is_reading_now)
-            {
+            if !try_state::<T>(this).is_some_and(T::is_reading_now) {
                 break;
             }
         }
@@ -361,7 +277,7 @@ impl PacketProtocol for PyPackets {
             Err(error) if error.is_instance_of::<PyOSError>(py) => {
                 self.error_received(py, &error).map(|()| true)
             }
-            Err(error) => failed(this, &error, "Fatal write error on datagram transport").map(|()| true),
+            Err(error) => failed::<T>(this, error, WRITE_FAILED).map(|()| true),
             result => result,
         }
     }
@@ -371,56 +287,68 @@ impl PacketProtocol for PyPackets {
     }
 
     fn pause_writing(&self, this: Self::Cx<'_>) -> PyResult<()> {
-        self.flow(this, "pause_writing", "protocol.pause_writing() failed")
+        self.base.flow(this, "pause_writing")
     }
 
     fn resume_writing(&self, this: Self::Cx<'_>) -> PyResult<()> {
-        self.flow(this, "resume_writing", "protocol.resume_writing() failed")
+        self.base.flow(this, "resume_writing")
     }
 
     fn connection_lost(&self, this: Self::Cx<'_>, reason: Option<Py<PyAny>>) -> PyResult<()> {
         let py = this.py();
-        let name = intern!(py, "connection_lost");
         let reason = reason.unwrap_or_else(|| py.None());
-        let result = self.call(py, |protocol| call_method1(protocol, name, reason.bind(py)));
-        let result = self.reported(this, "connection_lost", result);
+        let result = self.tell(this, "connection_lost", |protocol| {
+            call_method1(protocol, intern!(py, "connection_lost"), reason.bind(py))
+        });
         // What get_extra_info() answers must not depend on when it is first asked.
         let known = this.getattr(intern!(py, "_extra")).map(drop);
-        self.leave_table(this);
-        let socket = self.socket.take();
-        let closed = socket.map_or(Ok(()), |socket| socket.call_method0(py, intern!(py, "close")).map(drop));
-        for cell in [&self.event_loop, &self.protocol, &self.waiter] {
-            drop(cell.take());
-        }
+        self.base.leave_table(this, self.number);
+        let socket = self.socket.take().map(|socket| socket.into_bound(py));
+        let closed = socket.map_or(Ok(()), |socket| socket.call_method0(intern!(py, "close")).map(drop));
+        self.base.forget();
         drop(self.recent.take());
         both(py, both(py, result, known), closed)
     }
 
     fn watch(&self, this: Self::Cx<'_>, direction: Direction, on: bool) {
-        watch::<DatagramTransport>(this, self.loop_of(this.py()).as_ref(), self.number.get(), direction, on);
+        watch::<T>(this, self.base.event_loop(this.py()).as_ref(), self.number, direction, on);
     }
 
     fn defer(&self, this: Self::Cx<'_>) {
-        defer::<DatagramTransport>(this, self.loop_of(this.py()).as_ref());
+        defer::<T>(this, self.base.event_loop(this.py()).as_ref());
     }
 }
 
-impl PyPackets {
-    fn flow(&self, this: &Bound<'_, PyAny>, method: &str, message: &str) -> PyResult<()> {
-        let py = this.py();
-        match self.call(py, |protocol| protocol.call_method0(method)) {
-            Err(error) if !leaves_the_loop(py, &error) => {
-                let (Some(event_loop), Some(protocol)) = (self.loop_of(py), self.protocol_of(py)) else {
-                    return Ok(());
-                };
-                support::report(&event_loop, message, &error, &[("transport", this), ("protocol", &protocol)])
+impl<T: PacketTransport> PyPackets<T> {
+    /// Calls the protocol; a datagram transport goes on after a report of what that raised.
+    fn tell<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        name: &str,
+        call: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let called = self.base.call(this.py(), call).map(drop);
+        self.base.reported(name, this, called)
+    }
+}
+
+/// An error that is none of the system's: it leaves the loop, or is reported and ends the transport.
+pub(crate) fn failed<T: PacketTransport>(
+    this: &Bound<'_, PyAny>,
+    error: PyErr,
+    message: &str,
+) -> PyResult<()> {
+    match fatal(this, error, message) {
+        Fault::Escape(error) => Err(error),
+        Fault::Lose(reason) => {
+            if let Some(state) = try_state::<T>(this) {
+                state.lose(this, reason);
             }
-            result => result,
+            Ok(())
         }
     }
 }
 
 fn is_try_again(py: Python<'_>, error: &PyErr) -> bool {
-    error.is_instance_of::<pyo3::exceptions::PyBlockingIOError>(py)
-        || error.is_instance_of::<pyo3::exceptions::PyInterruptedError>(py)
+    error.is_instance_of::<PyBlockingIOError>(py) || error.is_instance_of::<PyInterruptedError>(py)
 }

@@ -21,8 +21,7 @@ use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::track;
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::Word;
-use crate::net::operations::stop_operation;
-use crate::net::server::stop_listener;
+use crate::net::watching::displace;
 
 impl BaseLoop {
     pub(crate) fn selector_members() -> Members {
@@ -167,20 +166,8 @@ fn watches(word: &Word, file: Borrowed<'_, '_, PyAny>) -> bool {
     handle.as_ref().and_then(try_state::<Handle>).is_some_and(|state| state.watches(file))
 }
 
-/// A watcher that was replaced must not run even when it is queued already.
-pub(crate) fn displace(py: Python<'_>, word: Option<Word>) -> PyResult<()> {
-    let Some(object) = word.as_ref().and_then(|word| word.as_object(py)) else { return Ok(()) };
-    if stop_operation(&object)
-        || stop_listener(&object)
-        || word.is_some_and(|word| word.as_handle(py).is_none())
-    {
-        return Ok(());
-    }
-    object.call_method0(intern!(py, "cancel")).map(drop)
-}
-
 /// The descriptor that `object` is or has; errors as the selectors module words them.
-pub(crate) fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     // Of other objects than numbers the selectors module asks for `fileno()`, whatever else they can do.
     let number = if object.is_instance_of::<PyInt>() {
         object.extract::<RawFd>()

@@ -1,4 +1,4 @@
-//! `Listener`: accepting connections without a Python frame, a task or a waiter for each.
+//! `ListeningSocket`: accepting connections without a Python frame, a task or a waiter for each.
 //!
 //! Owns nothing of the listening socket, which is the Server's; knows the protocol factory and makes one transport for
 //! each connection, with a TLS layer above it where the server has a context.
@@ -11,7 +11,6 @@ use ferrio_engine::Direction;
 use ferrio_engine::transport::{
     Accepted, Descriptor, ReadPipe, Socket, WritePipe, accept, is_worth_accepting,
 };
-use pyo3::Borrowed;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -21,7 +20,7 @@ use crate::compat;
 use crate::event_loop::exceptions::{leaves_the_loop, os_error};
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::ffi::args::Args;
+use crate::ffi::args::{Args, given};
 use crate::ffi::call::{copy_context, copy_of, in_context, in_shared_context};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
@@ -30,20 +29,20 @@ use crate::ffi::raised;
 use crate::ffi::reference::Ref;
 use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
-use crate::net::channels::Kept;
+use crate::net::channels::WithOwner;
 use crate::net::clients;
-use crate::net::doors::Door;
-use crate::net::protocols::{Around, PyProtocol};
-use crate::net::selector_events::displace;
-use crate::net::sockets::{Ends, is_plain};
+use crate::net::protocols::transport_class::TransportClass;
+use crate::net::protocols::{Options, PyProtocol};
+use crate::net::sockets::{Addresses, is_plain};
 use crate::net::transports::{Stream, lent};
+use crate::net::watching::displace;
 
 /// The Python class of what is made here.
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// See the module.
 #[repr(C)]
-pub(crate) struct Listener {
+pub(crate) struct ListeningSocket {
     head: Head,
     descriptor: Descriptor,
     event_loop: Py<PyAny>,
@@ -62,12 +61,7 @@ pub(crate) struct Listener {
     active: Cell<bool>,
 }
 
-impl Listener {
-    /// Must not accept any more, though an event for it may be queued.
-    pub(crate) fn stop(&self) {
-        self.active.set(false);
-    }
-
+impl ListeningSocket {
     /// One turn's connections: as many as the backlog holds, so that no flood of them keeps the loop.
     fn accept_all(&self, py: Python<'_>) -> PyResult<()> {
         for taken in 0..self.backlog.max(1) {
@@ -82,8 +76,7 @@ impl Listener {
                 Accepted::Nobody => break,
                 Accepted::Exhausted(error) => return self.pause(py, &os_error(&error)),
                 Accepted::Connection(connection, peer) => {
-                    let ends = Ends::accepted(peer.as_ref());
-                    self.connect(py, connection, ends)?;
+                    self.connect(py, connection, Addresses::accepted(peer.as_ref()))?;
                 }
             }
         }
@@ -91,7 +84,7 @@ impl Listener {
     }
 
     /// Makes protocol and transport. What the factory raises costs this connection only; debug mode reports it.
-    fn connect(&self, py: Python<'_>, connection: OwnedFd, ends: Ends) -> PyResult<()> {
+    fn connect(&self, py: Python<'_>, connection: OwnedFd, addresses: Addresses) -> PyResult<()> {
         let event_loop = self.event_loop.bind(py);
         let context = copy_of(&self.offered.as_ref().unwrap_or(&self.context).bind(py))?;
         let made = in_context(&context.bind(py), || {
@@ -99,12 +92,12 @@ impl Listener {
             if let Some(tls) = &self.tls {
                 protocol = tls.bind(py).call1((protocol, &context))?;
             }
-            let around = Around {
+            let options = Options {
                 waiter: None,
-                server: self.server.as_ref().map(|server| server.clone_ref(py)),
+                server: self.server.as_ref().map(|server| server.bind(py).clone()),
                 context: Some(context.clone_ref(py)),
             };
-            stream(event_loop, Descriptor::owned(connection), ends, &protocol, None, around)
+            stream(event_loop, Descriptor::owned(connection), addresses, &protocol, None, options)
         });
         let Err(error) = made else { return Ok(()) };
         if leaves_the_loop(py, &error) {
@@ -124,7 +117,7 @@ impl Listener {
     }
 }
 
-impl Io for Listener {
+impl Io for ListeningSocket {
     fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
         let py = this.py();
         match in_shared_context(&self.context.bind(py), || self.accept_all(py)) {
@@ -134,10 +127,14 @@ impl Io for Listener {
             result => result,
         }
     }
+
+    fn displaced(&self) {
+        self.active.set(false);
+    }
 }
 
-impl Native for Listener {
-    const NAME: &'static CStr = c"ferrio._ferrio.Listener";
+impl Native for ListeningSocket {
+    const NAME: &'static CStr = c"ferrio._ferrio.ListeningSocket";
     const DOC: &'static CStr = c"A listening socket at work.";
 
     fn place() -> &'static Place {
@@ -193,22 +190,22 @@ impl BaseLoop {
         let py = this.py();
         let descriptor = lent(&socket)?;
         let number = descriptor.number();
-        let listener = Listener {
-            head: Head::new::<Listener>(),
+        let listener = ListeningSocket {
+            head: Head::new::<ListeningSocket>(),
             descriptor,
             event_loop: this.clone().unbind(),
             factory: factory.to_owned().unbind(),
             socket: socket.to_owned().unbind(),
-            server: (!server.is_none()).then(|| server.to_owned().unbind()),
+            server: given(Some(server)).map(Bound::unbind),
             context: copy_context(py)?,
-            offered: some(context).map(|context| context.into_bound(py).into()),
+            offered: given(context).map(Into::into),
             arguments: arguments.to_owned().unbind(),
             backlog: backlog.extract::<i64>().map_or(1, |backlog| usize::try_from(backlog).unwrap_or(1)),
-            tls: some(tls),
+            tls: given(tls).map(Bound::unbind),
             active: Cell::new(true),
         };
-        let listener = alloc(&type_object::<Listener>(py)?, listener)?;
-        let word = Word::io::<Listener>(&listener, Turn::Readable);
+        let listener = alloc(&type_object::<ListeningSocket>(py)?, listener)?;
+        let word = Word::io::<ListeningSocket>(&listener, Turn::Readable);
         let engine = self.engine()?;
         let old = engine.watch(number, Direction::Read, word, false).map_err(|error| os_error(&error))?;
         displace(py, old)?;
@@ -227,30 +224,27 @@ impl BaseLoop {
         if !is_plain(&socket)? {
             static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
             let class = ASKING.import(py, "ferrio.selector_events", "AskingSocketTransport")?;
-            let told = (this, socket, protocol, some(waiter), some(extra), some(server));
+            let (waiter, extra, server) = (given(waiter), given(extra), given(server));
             let made = if compat::SERVER_CONTEXTS {
-                class.call1((told.0, told.1, told.2, told.3, told.4, told.5, some(context)))?
+                class.call1((this, socket, protocol, waiter, extra, server, given(context)))
             } else {
-                class.call1(told)?
+                class.call1((this, socket, protocol, waiter, extra, server))
             };
-            return Ok(made.unbind());
+            return made.map(Bound::unbind);
         }
         let descriptor = lent(&socket)?;
-        let mut ends = Ends::default();
+        let mut addresses = Addresses::default();
         // Now, since the socket may be closed behind the transport's back.
-        ends.ask(&descriptor);
+        addresses.learn(&descriptor);
         // The names of a Unix socket are kept where all can be.
-        let nameless = ends.own().is_none();
-        let around = Around {
-            waiter: some(waiter),
-            server: some(server),
-            context: some(context).map(|context| context.into_bound(py).into()),
-        };
-        let transport = stream(this, descriptor, ends, &protocol, Some(&socket), around)?;
-        if let Some(extra) = some(extra) {
+        let is_nameless = addresses.sockname().is_none();
+        let context = given(context).map(Into::into);
+        let options = Options { waiter: given(waiter), server: given(server), context };
+        let transport = stream(this, descriptor, addresses, &protocol, Some(&socket), options)?;
+        if let Some(extra) = given(extra) {
             transport.setattr(intern!(py, "_given_extra"), extra)?;
         }
-        if nameless {
+        if is_nameless {
             transport.getattr(intern!(py, "_extra"))?;
         }
         Ok(transport.unbind())
@@ -268,7 +262,7 @@ impl BaseLoop {
 }
 
 /// A started pipe transport.
-fn pipe<C: Door>(
+fn pipe<C: TransportClass>(
     this: &Bound<'_, PyAny>,
     args: Args<'_, '_>,
     channel: impl FnOnce(Descriptor) -> C,
@@ -277,42 +271,36 @@ fn pipe<C: Door>(
     let [Some(class), Some(pipe), Some(protocol), waiter, extra] = args.bind("_pipe", names, 3)? else {
         return Ok(this.py().None());
     };
-    let around = Around { waiter: some(waiter), ..Around::default() };
-    let protocol = PyProtocol::new(this, &protocol, around)?;
-    let kept = Kept::new(channel(lent(&pipe)?), Some(&pipe));
-    let transport = Stream::create(&*class.cast::<PyType>()?, kept, protocol)?;
+    let options = Options { waiter: given(waiter), ..Options::default() };
+    let protocol = PyProtocol::new(this, &protocol, Addresses::default(), options)?;
+    let channel = WithOwner::new(channel(lent(&pipe)?), Some(&pipe));
+    let transport = Stream::create(&*class.cast::<PyType>()?, channel, protocol)?;
     let known = PyDict::new(this.py());
-    if let Some(extra) = some(extra) {
-        known.update(extra.bind(this.py()).cast()?)?;
+    if let Some(extra) = given(extra) {
+        known.update(extra.cast()?)?;
     }
     known.set_item(intern!(this.py(), "pipe"), pipe)?;
     transport.setattr(intern!(this.py(), "_stored_extra"), known)?;
     Ok(transport.unbind())
 }
 
-/// An argument that was given and is not None.
-pub(crate) fn some(value: Option<Borrowed<'_, '_, PyAny>>) -> Option<Py<PyAny>> {
-    value.filter(|value| !value.is_none()).map(|value| value.to_owned().unbind())
-}
-
 /// A started socket transport. Its server is told, as asyncio's are.
 fn stream<'py>(
     event_loop: &Bound<'py, PyAny>,
     descriptor: Descriptor,
-    ends: Ends,
+    addresses: Addresses,
     protocol: &Bound<'py, PyAny>,
     owner: Option<&Bound<'py, PyAny>>,
-    around: Around,
+    options: Options<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = event_loop.py();
     // Small writes are not held back for the peer's acknowledgement; a Unix socket knows no such thing.
     descriptor.set_no_delay();
     let class = CLASS.import(py, "ferrio.selector_events", "SocketTransport")?;
-    let attach = around.server.as_ref().map(|server| server.clone_ref(py));
-    let protocol = PyProtocol::new(event_loop, protocol, around)?;
-    protocol.ends().replace(ends);
-    let transport = Stream::create(class, Kept::new(Socket(descriptor), owner), protocol)?;
-    let attached = attach.map_or(Ok(()), |server| clients::attach(server.bind(py), &transport));
+    let server = options.server.clone();
+    let protocol = PyProtocol::new(event_loop, protocol, addresses, options)?;
+    let transport = Stream::create(class, WithOwner::new(Socket(descriptor), owner), protocol)?;
+    let attached = server.map_or(Ok(()), |server| clients::attach(&server, &transport));
     if attached.is_err()
         && let Some(state) = try_state::<Stream<Socket>>(&transport)
     {
@@ -320,9 +308,4 @@ fn stream<'py>(
         state.abandon(&transport)?;
     }
     attached.map(|()| transport)
-}
-
-/// Whether `word` is a listener, which then stops.
-pub(crate) fn stop_listener(object: &Bound<'_, PyAny>) -> bool {
-    try_state::<Listener>(object).map(Listener::stop).is_some()
 }

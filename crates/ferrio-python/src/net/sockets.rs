@@ -1,5 +1,4 @@
-//! What of Python's sockets native code stands for: which ones, and their addresses, kept small for connections nobody asks
-//! about.
+//! Which of Python's sockets native code stands for, and the addresses of a connection, kept small since few programs ask.
 
 use std::net::SocketAddr;
 
@@ -11,39 +10,39 @@ use rustix::net::SocketAddrAny;
 use crate::event_loop::support;
 use crate::ffi::socket;
 
-/// The two ends of a connection, as far as they are known as IP addresses. The own one is asked for at the end only.
+/// The IP addresses of a connection, as far as they are known: asyncio's `sockname` and `peername`. The own one is asked for
+/// at the end only.
 #[derive(Debug, Default)]
-pub(crate) struct Ends {
-    own: Option<Box<SocketAddr>>,
-    peer: Option<SocketAddr>,
+pub(crate) struct Addresses {
+    sockname: Option<Box<SocketAddr>>,
+    peername: Option<SocketAddr>,
 }
 
-impl Ends {
+impl Addresses {
     /// Of a connection that was accepted from `peer`.
     pub(crate) fn accepted(peer: Option<&SocketAddrAny>) -> Self {
-        Ends { own: None, peer: peer.and_then(ip) }
+        Addresses { sockname: None, peername: peer.and_then(ip) }
     }
 
-    pub(crate) fn own(&self) -> Option<SocketAddr> {
-        self.own.as_deref().copied()
+    pub(crate) fn sockname(&self) -> Option<SocketAddr> {
+        self.sockname.as_deref().copied()
     }
 
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+    pub(crate) fn peername(&self) -> Option<SocketAddr> {
+        self.peername
     }
 
-    /// What the system says of `descriptor` now; what is known already stays.
-    pub(crate) fn ask(&mut self, descriptor: &Descriptor) {
-        if self.own.is_none() {
+    pub(crate) fn are_unknown(&self) -> bool {
+        self.sockname.is_none() && self.peername.is_none()
+    }
+
+    /// Adds what the system knows of `descriptor` and this does not. Once a connection is reset the system knows no peer.
+    pub(crate) fn learn(&mut self, descriptor: &Descriptor) {
+        if self.sockname.is_none() {
             let own = rustix::net::getsockname(descriptor.borrow()).ok();
-            self.own = own.as_ref().and_then(ip).map(Box::new);
+            self.sockname = own.as_ref().and_then(ip).map(Box::new);
         }
-        self.ask_peer(descriptor);
-    }
-
-    /// As `ask`, of the peer only: it is unknown once the connection is reset.
-    pub(crate) fn ask_peer(&mut self, descriptor: &Descriptor) {
-        self.peer = self.peer.or_else(|| ip(&rustix::net::getpeername(descriptor.borrow()).ok()??));
+        self.peername = self.peername.or_else(|| ip(&rustix::net::getpeername(descriptor.borrow()).ok()??));
     }
 }
 

@@ -1,6 +1,5 @@
-//! How data reaches a protocol: as `bytes`, in a buffer of its own, in a reader's buffer, or as ciphertext in TLS.
-//!
-//! The ways differ in where the read goes; the end of the stream, a read that has to wait and errors are the same in all.
+//! Receiving, by each `Delivery`: they differ in where a read puts its bytes. The end of the stream, a read that has to wait
+//! and errors are the same in all.
 
 use std::io;
 
@@ -9,84 +8,43 @@ use ferrio_engine::transport::{Channel, Fault, Received};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyType};
+use pyo3::types::PyBytes;
 
-use super::{PyProtocol, fatal};
+use super::PyProtocol;
 use crate::event_loop::exceptions::os_error;
 use crate::ffi::buffers::{Exported, bytes_filled_by, filled};
 use crate::ffi::call::call_method1;
-use crate::net::doors::Door;
+use crate::net::base_transport::fatal;
+use crate::net::protocols::delivery::{Delivery, Readers};
+use crate::net::protocols::transport_class::TransportClass;
 use crate::net::scratch::{SCRATCH, with_ciphertext, with_scratch};
-use crate::net::sslproto::SslTransport;
-use crate::net::streams;
-use crate::net::streams::protocol::Destination;
 
-/// How a protocol takes data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Takes {
-    /// As `bytes`.
-    Bytes,
-    /// In a buffer of its own: a `BufferedProtocol`.
-    Buffer,
-    /// In the buffer of its stream's reader, without being called.
-    Stream,
-    /// As ciphertext, without a copy: TLS.
-    Tls,
-}
+type Outcome = Result<Received, Fault<PyErr, Py<PyAny>>>;
 
-impl Takes {
-    /// How `protocol` does.
-    pub(crate) fn of(protocol: &Bound<'_, PyAny>) -> PyResult<Self> {
-        static BUFFERED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        let py = protocol.py();
-        Ok(if streams::protocol::is_plain(protocol) {
-            Takes::Stream
-        } else if SslTransport::of(protocol).is_some() {
-            Takes::Tls
-        } else if protocol.is_instance(BUFFERED.import(py, "asyncio", "BufferedProtocol")?)? {
-            Takes::Buffer
-        } else {
-            Takes::Bytes
-        })
-    }
-}
-
-impl<C: Door> PyProtocol<C> {
+impl<C: TransportClass> PyProtocol<C> {
     /// Reads from the channel once, and hands on what came.
-    pub(super) fn receive_once(
-        &self,
-        this: &Bound<'_, PyAny>,
-        channel: &impl Channel,
-    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
-        match self.takes.get() {
-            Takes::Bytes => self.receive_data(this, channel),
-            Takes::Buffer => self.receive_into(this, channel),
-            Takes::Stream => self.receive_stream(this, channel),
-            Takes::Tls => self.receive_tls(this, channel),
+    pub(super) fn receive_once(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Outcome {
+        match self.delivery.get() {
+            Delivery::DataReceived => self.receive_data(this, channel),
+            Delivery::BufferUpdated => self.receive_into_buffer(this, channel),
+            Delivery::Reader(readers) => self.receive_into_reader(this, channel, readers),
+            Delivery::Layer(_) => self.receive_for_layer(this, channel),
         }
     }
 
     #[inline]
-    fn receive_data(
-        &self,
-        this: &Bound<'_, PyAny>,
-        channel: &impl Channel,
-    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+    fn receive_data(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Outcome {
         let py = this.py();
-        let failed = |error| fatal(this, error, C::READ_FAILED);
-        let data = match self.read(py, channel).map_err(failed)? {
+        let data = match self.read(py, channel).map_err(|error| fatal(this, error, C::READ_FAILED))? {
             Ok(data) => data,
-            Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
+            Err(error) => return not_read::<C>(this, &error),
         };
         if data.as_bytes().is_empty() {
             return Ok(Received::End);
         }
         let name = intern!(py, "data_received");
-        match self.call(py, |protocol| call_method1(protocol, name, &data)) {
-            Ok(_) => Ok(Received::Data),
-            Err(error) => C::callback_failed(this, error, "data_received").map(|()| Received::Data),
-        }
+        let called = self.base.call(py, |protocol| call_method1(protocol, name, &data));
+        self.handed_on(this, called.map(drop), "data_received")
     }
 
     fn read<'py>(
@@ -117,64 +75,51 @@ impl<C: Door> PyProtocol<C> {
         self.last_read.set(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
-    /// Ciphertext, which TLS decrypts while it is there.
-    fn receive_tls(
-        &self,
-        this: &Bound<'_, PyAny>,
-        channel: &impl Channel,
-    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
-        let protocol = self.protocol(this.py());
-        let Some((protocol, tls)) = self.tls(protocol.as_ref()) else { return Ok(Received::Nothing) };
+    /// The layer takes the data while it is in the thread's buffer.
+    fn receive_for_layer(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Outcome {
+        let protocol = self.base.protocol(this.py());
+        let Some((protocol, layer)) = self.layer(protocol.as_ref()) else { return Ok(Received::Nothing) };
         with_ciphertext(|space| {
-            let failed = |error: io::Error| fatal(this, os_error(&error), C::READ_FAILED);
-            let ciphertext = match filled(space, |space| channel.read(space)) {
+            let data = match filled(space, |space| channel.read(space)) {
                 Ok([]) => return Ok(Received::End),
-                Ok(ciphertext) => ciphertext,
-                Err(error) => return refused(error).map_err(failed),
+                Ok(data) => data,
+                Err(error) => return not_read::<C>(this, &error),
             };
-            match tls.received(protocol, ciphertext) {
-                Ok(()) => Ok(Received::Data),
-                Err(error) => C::callback_failed(this, error, "buffer_updated").map(|()| Received::Data),
-            }
+            self.handed_on(this, layer.data_received(protocol, data), "buffer_updated")
         })
     }
 
-    /// Straight into a reader's buffer.
-    fn receive_stream(
+    fn receive_into_reader(
         &self,
         this: &Bound<'_, PyAny>,
         channel: &impl Channel,
-    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+        readers: &Readers,
+    ) -> Outcome {
         let py = this.py();
-        let destination = self.protocol(py).as_ref().and_then(Destination::of);
-        let Some((object, reader)) = destination.as_ref().and_then(Destination::parts) else {
+        let object = self.base.protocol(py).as_ref().and_then(readers.of);
+        let Some((object, reader)) = object.as_ref().and_then(|it| Some((it, (readers.state)(it)?))) else {
             return self.receive_data(this, channel);
         };
         let last = self.last_read.get() as usize;
         let room = (last > LARGE).then(|| room_after(last));
-        let failed = |error| fatal(this, error, C::READ_FAILED);
-        let count = match reader.receive(object, room, |buffer| channel.read(buffer)).map_err(failed)? {
+        let filled = reader.fill(object, room, &mut |buffer| channel.read(buffer));
+        let count = match filled.map_err(|error| fatal(this, error, C::READ_FAILED))? {
             Ok(0) => return Ok(Received::End),
             Ok(count) => count,
-            Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
+            Err(error) => return not_read::<C>(this, &error),
         };
         self.remember(count);
-        match reader.received(object) {
-            Ok(()) => {
-                self.on_engine(py, Loop::note_quiet);
-                Ok(Received::Data)
-            }
-            Err(error) => C::callback_failed(this, error, "data_received").map(|()| Received::Data),
+        let filled = reader.filled(object);
+        if filled.is_ok() {
+            self.base.on_engine(py, Loop::note_quiet);
         }
+        self.handed_on(this, filled, "data_received")
     }
 
-    fn receive_into(
-        &self,
-        this: &Bound<'_, PyAny>,
-        channel: &impl Channel,
-    ) -> Result<Received, Fault<PyErr, Py<PyAny>>> {
+    fn receive_into_buffer(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Outcome {
         let py = this.py();
         let offered = self
+            .base
             .call(py, |protocol| protocol.call_method1(intern!(py, "get_buffer"), (-1,)))
             .and_then(|buffer| {
                 let Some(buffer) = buffer else { return Ok(None) };
@@ -188,23 +133,28 @@ impl<C: Door> PyProtocol<C> {
             Ok(None) => return Ok(Received::Nothing),
             Err(error) => return Err(fatal(this, error, "Fatal error: protocol.get_buffer() call failed.")),
         };
-        let failed = |error| fatal(this, error, C::READ_FAILED);
-        let mut exported = Exported::new(&buffer, true).map_err(|_| failed(no_room(&buffer)))?;
+        let mut exported =
+            Exported::new(&buffer, true).map_err(|_| fatal(this, not_writable(&buffer), C::READ_FAILED))?;
         let count = match channel.read(exported.for_filling()) {
             Ok(0) => return Ok(Received::End),
             Ok(count) => count,
-            Err(error) => return refused(error).map_err(|error| failed(os_error(&error))),
+            Err(error) => return not_read::<C>(this, &error),
         };
         drop(exported);
-        match self.call(py, |protocol| protocol.call_method1(intern!(py, "buffer_updated"), (count,))) {
-            Ok(_) => Ok(Received::Data),
-            Err(error) => C::callback_failed(this, error, "buffer_updated").map(|()| Received::Data),
-        }
+        let name = intern!(py, "buffer_updated");
+        let called = self.base.call(py, |protocol| protocol.call_method1(name, (count,)));
+        self.handed_on(this, called.map(drop), "buffer_updated")
+    }
+
+    /// What handing on data comes to, by what the callback raised.
+    #[inline]
+    fn handed_on(&self, this: &Bound<'_, PyAny>, result: PyResult<()>, callback: &str) -> Outcome {
+        result.or_else(|error| self.delivery_failed(this, error, callback)).map(|()| Received::Data)
     }
 }
 
 /// What `socket.recv_into()` says of what cannot be filled.
-fn no_room(buffer: &Bound<'_, PyAny>) -> PyErr {
+fn not_writable(buffer: &Bound<'_, PyAny>) -> PyErr {
     match buffer.get_type().name() {
         Ok(kind) => PyTypeError::new_err(format!(
             "recv_into() argument 1 must be read-write bytes-like object, not {kind}"
@@ -213,11 +163,11 @@ fn no_room(buffer: &Bound<'_, PyAny>) -> PyErr {
     }
 }
 
-/// An error of a non-blocking read that only means "later" is none.
-fn refused(error: io::Error) -> Result<Received, io::Error> {
+/// What an error of a non-blocking read comes to: "later" is none.
+fn not_read<C: TransportClass>(this: &Bound<'_, PyAny>, error: &io::Error) -> Outcome {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(Received::Nothing),
-        _ => Err(error),
+        _ => Err(fatal(this, os_error(error), C::READ_FAILED)),
     }
 }
 

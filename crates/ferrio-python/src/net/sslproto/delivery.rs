@@ -14,8 +14,8 @@ use pyo3::types::PyBytes;
 
 use crate::ffi::buffers::{Exported, bytes_filled_by};
 use crate::ffi::call::call_method1;
+use crate::net::protocols::delivery::Readers;
 use crate::net::sslproto::session::Cipher;
-use crate::net::streams::protocol::Destination;
 
 /// Less plaintext than this is copied out of a buffer of the thread's; more goes straight into its final place.
 const SMALL: usize = 32 * 1024;
@@ -60,42 +60,38 @@ pub(crate) fn into_buffer(
     Ok(last)
 }
 
-/// Into a stream reader's buffer. `None` when there is none that takes data.
-pub(crate) fn into_stream(
+/// Into a stream reader's buffer, or as `bytes` where there is no reader that takes data.
+pub(crate) fn into_reader(
     this: &Bound<'_, PyAny>,
     session: &Cipher,
     protocol: &Bound<'_, PyAny>,
-) -> PyResult<Option<Plain>> {
-    let destination = Destination::of(protocol);
-    let Some((object, reader)) = destination.as_ref().and_then(Destination::parts) else { return Ok(None) };
+    readers: &Readers,
+) -> PyResult<Plain> {
+    let object = (readers.of)(protocol);
+    let Some((object, reader)) = object.as_ref().and_then(|it| Some((it, (readers.state)(it)?))) else {
+        return as_bytes(this, session, protocol);
+    };
     if !session.reads_directly() {
         let (data, last) = decrypted(this, session)?;
         if !data.as_bytes().is_empty() {
             reader.feed(object, data.as_any())?;
         }
-        return Ok(Some(last));
+        return Ok(last);
     }
-    let answer = Cell::new(Plain::Nothing);
-    let failure = Cell::new(None);
-    let count = reader.receive(object, Some(room(this, session)), |buffer| {
-        match read_all(session, this, buffer) {
-            Ok((count, last)) => {
-                answer.set(last);
-                Ok(count)
-            }
-            Err(error) => {
-                failure.set(Some(error));
-                Ok(0)
-            }
-        }
+    let mut result = Ok(Plain::Nothing);
+    let count = reader.fill(object, Some(room(this, session)), &mut |buffer| {
+        let (count, last) = match read_all(session, this, buffer) {
+            Ok((count, last)) => (count, Ok(last)),
+            Err(error) => (0, Err(error)),
+        };
+        result = last;
+        Ok(count)
     })?;
-    if let Some(error) = failure.take() {
-        return Err(error);
-    }
+    let last = result?;
     if count.is_ok_and(|count| count > 0) {
-        reader.received(object)?;
+        reader.filled(object)?;
     }
-    Ok(Some(answer.get()))
+    Ok(last)
 }
 
 /// All that can be decrypted, and the last answer.

@@ -6,13 +6,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::Args;
+use crate::ffi::args::{Args, given};
 use crate::ffi::members::{Members, members};
-use crate::net::server::some;
 use crate::net::sslproto::bio::{Buffered, Plainly};
 use crate::net::sslproto::direct::Direct;
 use crate::net::sslproto::session::Cipher;
-use crate::net::sslproto::sides::{Around, Parts};
+use crate::net::sslproto::sides::{Parts, TlsSides};
 use crate::net::sslproto::{SslTransport, proof};
 
 impl BaseLoop {
@@ -63,28 +62,26 @@ impl BaseLoop {
         else {
             return Ok(None);
         };
-        let py = this.py();
         let plainly: Plainly = plainly.extract()?;
-        let inner = some(inner).map(|inner| inner.into_bound(py));
-        let session = match (some(incoming), some(outgoing)) {
+        let inner = given(inner);
+        let session = match (given(incoming), given(outgoing)) {
             (Some(incoming), Some(outgoing)) => {
-                let (incoming, outgoing) = (incoming.into_bound(py), outgoing.into_bound(py));
                 Cipher::Buffered(Buffered::new(&object, inner, incoming, outgoing, plainly))
             }
             _ => Cipher::Direct(direct(&object, inner, plainly)?),
         };
-        let around = Around::new(&Parts {
+        let sides = TlsSides::new(&Parts {
             event_loop: this,
             protocol: &protocol,
             ssl_context: &context,
             object: &object,
-            waiter: some(waiter).map(|waiter| waiter.into_bound(py)),
+            waiter: given(waiter),
             handshake_timeout: &handshake,
             shutdown_timeout: &shutdown,
             accepted: accepted.is_truthy()?,
-            context: some(calls_in).map(|context| context.into_bound(py)),
+            context: given(calls_in),
         })?;
-        let layer = Layer::new(session, around, !server_side.is_truthy()?, known.is_truthy()?);
+        let layer = Layer::new(session, sides, !server_side.is_truthy()?, known.is_truthy()?);
         SslTransport::create(&*class.cast::<PyType>()?, layer).map(|this| Some(this.unbind()))
     }
 }

@@ -18,7 +18,7 @@ pub(crate) mod sides;
 
 use std::ffi::CStr;
 
-use ferrio_engine::transport::{Later, Layer, Patience};
+use ferrio_engine::transport::{Later, Layer, Limits, Patience};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyType};
@@ -26,75 +26,87 @@ use pyo3::{IntoPyObjectExt, intern};
 
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::support;
-use crate::ffi::args::{Args, missing};
+use crate::ffi::args::{Args, given, missing};
 use crate::ffi::buffers::Exported;
-use crate::ffi::call::in_shared_context;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::{Head, Io, Turn};
-use crate::net::marks::{Marks, shown};
-use crate::net::protocols::{Chunk, Takes, is_stream};
-use crate::net::server::some;
+use crate::net::base_transport::{
+    BaseTransport, PythonTransport, base_members, is_stream, read_members, write_members,
+};
+use crate::net::chunk::Chunk;
+use crate::net::flow_control::{GivenLimits, shown};
+use crate::net::protocols::delivery::{Delivery, LayerProtocol};
 use crate::net::sslproto::session::Cipher;
-use crate::net::sslproto::sides::{Around, LOST, bit};
+use crate::net::sslproto::sides::{LOST, READ_LIMITS, TlsSides, bit};
 
 /// See the module.
 #[repr(C)]
 pub(crate) struct SslTransport {
     head: Head,
-    layer: Layer<Cipher, Around>,
+    layer: Layer<Cipher, TlsSides<SslTransport>>,
 }
 
-/// What the socket transport below calls.
-impl SslTransport {
-    /// The state of a protocol that is one.
-    pub(crate) fn of<'a>(protocol: &'a Bound<'_, PyAny>) -> Option<&'a Self> {
-        try_state::<Self>(protocol)
-    }
-
-    pub(crate) fn connection_made(&self, this: &Bound<'_, PyAny>, below: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.around().below.set(below.clone());
+impl LayerProtocol for SslTransport {
+    fn connection_made(&self, this: &Bound<'_, PyAny>, below: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.sides().below.set(below.clone());
         self.inside(this, || self.layer.start(this))
     }
 
-    pub(crate) fn received(&self, this: &Bound<'_, PyAny>, ciphertext: &[u8]) -> PyResult<()> {
+    fn data_received(&self, this: &Bound<'_, PyAny>, ciphertext: &[u8]) -> PyResult<()> {
         self.inside(this, || self.layer.received(this, ciphertext))
     }
 
-    pub(crate) fn eof_received(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+    fn eof_received(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = this.py();
-        if self.around().event_loop.bind(py).is_some_and(|it| support::is_debug(&it).unwrap_or(false)) {
+        if self.base().is_debug(py).unwrap_or(false) {
             support::helper(py, intern!(py, "log_eof"))?.call1((this,))?;
         }
         self.inside(this, || self.layer.eof_received(this))
     }
 
-    pub(crate) fn room(&self, this: &Bound<'_, PyAny>, there_is: bool) -> PyResult<()> {
-        if there_is {
-            return self.inside(this, || self.layer.resume_writing(this));
-        }
+    fn pause_writing(&self) {
         self.layer.pause_writing();
-        Ok(())
     }
 
-    pub(crate) fn connection_lost(&self, this: &Bound<'_, PyAny>, reason: Option<Py<PyAny>>) {
+    fn resume_writing(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.inside(this, || self.layer.resume_writing(this))
+    }
+
+    fn connection_lost(&self, this: &Bound<'_, PyAny>, reason: Option<Py<PyAny>>) {
         self.layer.connection_lost(this, reason);
         self.layer.session().clear();
     }
+
+    fn is_below_stream(&self, py: Python<'_>) -> PyResult<bool> {
+        self.base().protocol(py).map_or(Ok(false), |protocol| is_stream(&protocol))
+    }
+}
+
+/// How an `SslTransport` takes data, if `protocol` is one.
+pub(crate) fn delivery_to(protocol: &Bound<'_, PyAny>) -> Option<Delivery> {
+    as_layer(protocol).map(|_| Delivery::Layer(as_layer))
+}
+
+fn as_layer<'a>(protocol: &'a Bound<'_, PyAny>) -> Option<&'a dyn LayerProtocol> {
+    try_state::<SslTransport>(protocol).map(|state| state as &dyn LayerProtocol)
 }
 
 impl SslTransport {
-    fn create<'py>(class: &Bound<'py, PyType>, layer: Layer<Cipher, Around>) -> PyResult<Bound<'py, PyAny>> {
+    fn create<'py>(
+        class: &Bound<'py, PyType>,
+        layer: Layer<Cipher, TlsSides<SslTransport>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         alloc(class, SslTransport { head: Head::new::<SslTransport>(), layer })
     }
 
-    fn around(&self) -> &Around {
+    fn sides(&self) -> &TlsSides<Self> {
         self.layer.sides()
     }
 
     fn inside<R>(&self, this: &Bound<'_, PyAny>, body: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
-        in_shared_context(&self.around().context.bind(this.py()), body)
+        self.base().inside(this.py(), body)
     }
 
     /// `write`, with the argument at hand.
@@ -143,11 +155,6 @@ impl SslTransport {
         self.layer.write_all(this, chunks)
     }
 
-    /// Whether a stream of asyncio's or ours is on top.
-    pub(crate) fn is_stream(&self, py: Python<'_>) -> PyResult<bool> {
-        self.around().protocol.bind(py).map_or(Ok(false), |protocol| is_stream(&protocol))
-    }
-
     /// CPython's own tests queue data so, behind the back of the peer.
     fn append_to_backlog(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [Some(data)] = args.bind("_test__append_write_backlog", ["data"], 1)? else { return Ok(()) };
@@ -158,7 +165,7 @@ impl SslTransport {
     /// As with the transport below, which holds the ciphertext.
     pub(crate) fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
         let mut settled = Ok(());
-        self.around().with_below(this.py(), |state, below| settled = state.settle_stream(below));
+        self.sides().with_below(this.py(), |state, below| settled = state.settle_stream(below));
         settled?;
         Ok(self.layer.is_closing())
     }
@@ -166,7 +173,7 @@ impl SslTransport {
     /// Closing it once more lets go of the context and the object, though the transport may be kept, as with asyncio.
     fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.layer.is_closing() {
-            self.around().let_go();
+            self.sides().let_go();
         }
         self.layer.close(this)
     }
@@ -178,7 +185,7 @@ impl SslTransport {
 
     fn force_close(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [reason] = args.bind("_force_close", ["exc"], 1)?;
-        let reason = some(reason).map(|reason| PyErr::from_value(reason.into_bound(this.py())));
+        let reason = given(reason).map(PyErr::from_value);
         self.layer.abort(this, reason);
         Ok(())
     }
@@ -197,54 +204,39 @@ impl SslTransport {
         Ok(())
     }
 
-    fn pause_writing(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn no_room_below(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.layer.pause_writing();
         Ok(())
     }
 
-    fn resume_writing(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn room_below(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.layer.resume_writing(this)
     }
 
     fn set_protocol(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [Some(protocol)] = args.bind("set_protocol", ["protocol"], 1)? else { return Ok(()) };
-        self.around().takes.set(Takes::of(&protocol)?);
-        self.around().protocol.set(protocol.to_owned());
+        self.sides().delivery.set(Delivery::to(&protocol)?);
+        self.base().set_protocol(&protocol);
         Ok(())
     }
 
-    fn get_protocol(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.around().protocol.object(this.py()))
-    }
-
-    fn set_write_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
-        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 512)?;
-        drop(self.around().write_marks.replace(marks.odd.map(|odd| odd.into_bound(this.py()).into())));
-        self.layer.set_write_limits(this, marks.limits)
-    }
-
-    fn set_read_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+    fn set_read_buffer_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_read_buffer_limits", ["high", "low"], 0)?;
-        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 256)?;
-        drop(self.around().read_marks.replace(marks.odd.map(|odd| odd.into_bound(this.py()).into())));
-        self.layer.set_read_limits(this, marks.limits);
+        let given = GivenLimits::of(this.py(), high.as_deref(), low.as_deref(), 256)?;
+        self.base().few.set(READ_LIMITS, given.as_given);
+        self.layer.set_read_limits(this, given.limits);
         Ok(())
     }
 
-    fn write_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        shown(this.py(), self.around().write_marks.object(this.py()), self.layer.limits().1)
+    fn get_read_buffer_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        shown(this.py(), self.base().few.object(this.py(), READ_LIMITS), self.layer.limits().0)
     }
 
-    fn read_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        shown(this.py(), self.around().read_marks.object(this.py()), self.layer.limits().0)
-    }
-
-    fn write_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
+    fn get_write_buffer_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(self.layer.unsent(this))
     }
 
-    fn read_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
+    fn get_read_buffer_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(self.layer.unread(this))
     }
 
@@ -264,7 +256,7 @@ impl SslTransport {
         self.connection_made(this, &below)?;
         // What came before, and was taken for what the plain connection carries.
         match received {
-            Some(received) => self.received(this, received.cast::<PyBytes>()?.as_bytes()),
+            Some(received) => self.data_received(this, received.cast::<PyBytes>()?.as_bytes()),
             None => Ok(()),
         }
     }
@@ -280,24 +272,20 @@ impl SslTransport {
         Ok(())
     }
 
-    fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.around().event_loop.object(this.py()))
-    }
-
     fn below_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.around().below.object(this.py()))
+        Ok(self.sides().below.object(this.py()))
     }
 
     fn context_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.around().ssl_context.object(this.py()))
+        Ok(self.sides().ssl_context.object(this.py()))
     }
 
     fn object_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.around().object.object(this.py()))
+        Ok(self.sides().object.object(this.py()))
     }
 
     fn established_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.around().established.get())
+        Ok(self.sides().established.get())
     }
 
     /// By which name `FERRIO_TLS` knows what encrypts.
@@ -306,17 +294,8 @@ impl SslTransport {
         name.into_py_any(this.py())
     }
 
-    fn full_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    fn protocol_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.layer.is_full())
-    }
-
-    fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.around().extra.object(this.py()))
-    }
-
-    fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.around().extra.set(value.clone());
-        Ok(())
     }
 
     fn run_jobs(&self, this: &Bound<'_, PyAny>, jobs: u8) -> PyResult<()> {
@@ -329,16 +308,32 @@ impl SslTransport {
     }
 }
 
+impl PythonTransport for SslTransport {
+    const HIGH_KIB: usize = 512;
+
+    fn base(&self) -> &BaseTransport {
+        &self.sides().base
+    }
+
+    fn write_limits(&self) -> Limits {
+        self.layer.limits().1
+    }
+
+    fn put_write_limits(&self, this: &Bound<'_, PyAny>, limits: Limits) -> PyResult<()> {
+        self.layer.set_write_limits(this, limits)
+    }
+}
+
 impl Io for SslTransport {
     fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
         let py = this.py();
-        let jobs = self.around().jobs.take();
+        let jobs = self.sides().jobs.take();
         let done = self.inside(this, || self.run_jobs(this, jobs));
         // The report of its failure enters the context itself.
-        let told = if jobs & LOST == 0 { Ok(()) } else { self.around().tell_lost(this) };
+        let told = if jobs & LOST == 0 { Ok(()) } else { self.sides().tell_lost(this) };
         match done.and(told) {
             Err(error) if !leaves_the_loop(py, &error) => {
-                let Some(event_loop) = self.around().event_loop.bind(py) else { return Ok(()) };
+                let Some(event_loop) = self.base().event_loop(py) else { return Ok(()) };
                 let message = format!("Exception in callback of {}", this.repr()?);
                 support::report(&event_loop, &message, &error, &[("transport", this)])
             }
@@ -358,58 +353,45 @@ impl Native for SslTransport {
     }
 
     fn members() -> Members {
-        members! { SslTransport;
-            light {
-                c"write" c"Write data; what does not fit now is written later." => write,
-            }
-            bare {
-                c"close" c"Close, after what was written." => close,
-                c"abort" c"Close at once." => abort,
-                c"is_closing" c"Whether it is closing or closed." => is_closing,
-                c"get_protocol" c"The protocol." => get_protocol,
-                c"is_reading" c"Whether it hands on data." => is_reading,
-                c"pause_reading" c"Hand on no data until resume_reading()." => pause_reading,
-                c"resume_reading" c"Hand on data again." => resume_reading,
-                c"pause_writing" c"The socket has no room." => pause_writing,
-                c"resume_writing" c"The socket has room again." => resume_writing,
-                c"get_write_buffer_limits" c"The marks of flow control: low, high." => write_limits,
-                c"get_read_buffer_limits" c"The marks of flow control: low, high." => read_limits,
-                c"get_write_buffer_size" c"How many bytes wait to be sent." => write_size,
-                c"get_read_buffer_size" c"How many bytes wait to be decrypted." => read_size,
-                c"_check_handshake_timeout" c"The handshake takes too long." => check_handshake_timeout,
-                c"_check_shutdown_timeout" c"Closing takes too long." => check_shutdown_timeout,
-            }
-            methods {
-                c"writelines" c"Write several pieces of data." => writelines,
-                c"set_protocol" c"Set the protocol." => set_protocol,
-                c"set_write_buffer_limits" c"Set the marks of flow control." => set_write_limits,
-                c"set_read_buffer_limits" c"Set the marks of flow control." => set_read_limits,
-                c"_force_close" c"Close at once, for the reason given." => force_close,
-                c"_begin" c"Begin the handshake over a transport." => begin,
-                c"_test__append_write_backlog" c"Queue data, for tests." => append_to_backlog,
-            }
-            attributes {
-                c"_loop" => event_loop_attribute;
-                c"_protocol" => get_protocol;
-                c"_transport" => below_attribute;
-                c"_sslcontext" => context_attribute;
-                c"_sslobj" => object_attribute;
-                c"_established" => established_attribute;
-                c"_engine" => engine_attribute;
-                c"_protocol_paused" => full_attribute;
-                c"_stored_extra" => extra_attribute, set_extra_attribute;
-                c"_closed" => closed_attribute, set_closed_attribute;
-            }
-        }
+        base_members!(SslTransport).and(read_members!(SslTransport)).and(write_members!(SslTransport)).and(
+            members! { SslTransport;
+                light {
+                    c"write" c"Write data; what does not fit now is written later." => write,
+                }
+                bare {
+                    c"pause_writing" c"The socket has no room." => no_room_below,
+                    c"resume_writing" c"The socket has room again." => room_below,
+                    c"get_read_buffer_limits" c"The limits of the read buffer: low, high." => get_read_buffer_limits,
+                    c"get_read_buffer_size" c"How many bytes wait to be decrypted." => get_read_buffer_size,
+                    c"_check_handshake_timeout" c"The handshake takes too long." => check_handshake_timeout,
+                    c"_check_shutdown_timeout" c"Closing takes too long." => check_shutdown_timeout,
+                }
+                methods {
+                    c"writelines" c"Write several pieces of data." => writelines,
+                    c"set_read_buffer_limits" c"Set the limits of the read buffer." => set_read_buffer_limits,
+                    c"_force_close" c"Close at once, for the reason given." => force_close,
+                    c"_begin" c"Begin the handshake over a transport." => begin,
+                    c"_test__append_write_backlog" c"Queue data, for tests." => append_to_backlog,
+                }
+                attributes {
+                    c"_transport" => below_attribute;
+                    c"_sslcontext" => context_attribute;
+                    c"_sslobj" => object_attribute;
+                    c"_established" => established_attribute;
+                    c"_engine" => engine_attribute;
+                    c"_closed" => closed_attribute, set_closed_attribute;
+                }
+            },
+        )
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.around().traverse(visitor);
+        self.sides().traverse(visitor);
         self.layer.session().traverse(visitor);
     }
 
     fn clear(&self) {
-        self.around().slots().into_iter().for_each(|slot| drop(slot.take()));
+        self.sides().clear();
         self.layer.session().clear();
     }
 }

@@ -6,7 +6,7 @@ use ferrio_engine::transport::{Plain, Progress, Session};
 use pyo3::prelude::*;
 
 use crate::ffi::heap_type::Visitor;
-use crate::net::protocols::Chunk;
+use crate::net::chunk::Chunk;
 use crate::net::sslproto::bio::Buffered;
 use crate::net::sslproto::direct::Direct;
 

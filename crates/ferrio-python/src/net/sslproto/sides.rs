@@ -1,9 +1,10 @@
-//! `Around`: what is on both sides of a TLS layer in Python: the socket transport, the protocol, the loop, whoever waits.
+//! `TlsSides<T>`: what is on both sides of a TLS layer in Python: the socket transport, the protocol, the loop, whoever waits.
 //!
 //! Owns every Python object of a TLS transport but those of its session, and every report in asyncio's wording. Nearly all
 //! of it is dropped when the connection is lost, so that no cycle through a closed transport stays behind.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 
 use ferrio_engine::transport::{Doing, Later, Patience, Plain, Severity, Sides, Socket};
 use pyo3::exceptions::{PyConnectionAbortedError, PyConnectionResetError};
@@ -11,35 +12,35 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::compat;
-use crate::event_loop::exceptions::{asyncio_error, leaves_the_loop};
+use crate::event_loop::exceptions::asyncio_error;
 use crate::event_loop::support;
-use crate::ffi::call::{call_method0, call_method1, copy_context, in_shared_context};
+use crate::ffi::call::{call_method0, call_method1};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::raised;
-use crate::ffi::reference::{Ref, Slot};
-use crate::net::protocols::{Chunk, Takes, defer};
+use crate::ffi::reference::Slot;
+use crate::ffi::word::Io;
+use crate::net::base_transport::{BaseTransport, EXTRA, OWN, WAITER};
+use crate::net::chunk::Chunk;
+use crate::net::protocols::delivery::Delivery;
 use crate::net::sslproto::session::Cipher;
-use crate::net::sslproto::{SslTransport, delivery, errors};
+use crate::net::sslproto::{delivery, errors};
 use crate::net::transports::Stream;
+use crate::net::watching::defer;
 
-/// See the module.
-pub(crate) struct Around {
-    pub(crate) event_loop: Slot,
+/// The limits of the read buffer, where they are other numbers than the engine's.
+pub(crate) const READ_LIMITS: usize = OWN;
+
+/// See the module. `T` is the state of the transport object.
+pub(crate) struct TlsSides<T> {
+    pub(crate) base: BaseTransport,
+    /// The socket transport.
     pub(crate) below: Slot,
-    pub(crate) protocol: Slot,
-    pub(crate) takes: Cell<Takes>,
+    pub(crate) delivery: Cell<Delivery>,
     pub(crate) ssl_context: Slot,
     /// The `SSLObject`.
     pub(crate) object: Slot,
-    waiter: Slot,
-    /// What `get_extra_info()` was asked for already.
-    pub(crate) extra: Slot,
-    /// The marks of flow control, where they are other numbers than the engine's.
-    pub(crate) write_marks: Slot,
-    pub(crate) read_marks: Slot,
     handshake_timeout: Slot,
     shutdown_timeout: Slot,
-    pub(crate) context: Ref,
     /// Nobody waits for the handshake: its failure is reported once, in debug mode.
     accepted: Cell<bool>,
     /// The handshake is complete.
@@ -56,6 +57,7 @@ pub(crate) struct Around {
     pub(crate) jobs: Cell<u8>,
     /// What `connection_lost` is to be called with.
     reason: Slot,
+    transport: PhantomData<T>,
 }
 
 /// The job that is not the layer's: to call `connection_lost`.
@@ -85,26 +87,18 @@ pub(crate) struct Parts<'a, 'py> {
     pub(crate) accepted: bool,
 }
 
-impl Around {
+impl<T: Io> TlsSides<T> {
     pub(crate) fn new(parts: &Parts<'_, '_>) -> PyResult<Self> {
         let slot = |object: &Bound<'_, PyAny>| Slot::new(object.clone().into());
-        Ok(Around {
-            event_loop: slot(parts.event_loop),
+        let (waiter, context) = (parts.waiter.clone(), parts.context.clone().map(Into::into));
+        Ok(TlsSides {
+            base: BaseTransport::new(parts.event_loop, parts.protocol, waiter, context)?,
             below: Slot::default(),
-            protocol: slot(parts.protocol),
-            takes: Cell::new(Takes::of(parts.protocol)?),
+            delivery: Cell::new(Delivery::to(parts.protocol)?),
             ssl_context: slot(parts.ssl_context),
             object: slot(parts.object),
-            waiter: parts.waiter.as_ref().map_or_else(Slot::default, slot),
-            extra: Slot::default(),
-            write_marks: Slot::default(),
-            read_marks: Slot::default(),
             handshake_timeout: slot(parts.handshake_timeout),
             shutdown_timeout: slot(parts.shutdown_timeout),
-            context: match &parts.context {
-                Some(context) => context.clone().into(),
-                None => copy_context(parts.event_loop.py())?,
-            },
             accepted: Cell::new(parts.accepted),
             established: Cell::new(false),
             is_lost: Cell::new(false),
@@ -113,6 +107,7 @@ impl Around {
             began: Cell::new(0.0),
             jobs: Cell::new(0),
             reason: Slot::default(),
+            transport: PhantomData,
         })
     }
 
@@ -125,22 +120,18 @@ impl Around {
         }
     }
 
-    fn is_debug(&self, py: Python<'_>) -> PyResult<bool> {
-        self.event_loop.bind(py).map_or(Ok(false), |event_loop| support::is_debug(&event_loop))
-    }
-
     fn queue(&self, this: Cx<'_>, job: u8) {
         let jobs = self.jobs.get();
         self.jobs.set(jobs | job);
         if jobs == 0 {
-            defer::<SslTransport>(this, self.event_loop.bind(this.py()).as_ref());
+            defer::<T>(this, self.base.event_loop(this.py()).as_ref());
         }
     }
 
     /// Tells whoever waits for the handshake.
     fn wake(&self, this: Cx<'_>, error: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let py = this.py();
-        if let Some(waiter) = self.waiter.take() {
+        if let Some(waiter) = self.base.few.take(WAITER) {
             let waiter = waiter.into_bound(py);
             if call_method0(&waiter, intern!(py, "cancelled"))?.is_truthy()? {
                 return Ok(());
@@ -154,8 +145,8 @@ impl Around {
         if let Some(error) = error
             && self.accepted.take()
             && !self.established.get()
-            && self.is_debug(py)?
-            && let (Some(event_loop), Some(protocol)) = (self.event_loop.bind(py), self.protocol.bind(py))
+            && self.base.is_debug(py)?
+            && let (Some(event_loop), Some(protocol)) = (self.base.event_loop(py), self.base.protocol(py))
         {
             let message = "Error on transport creation for incoming connection";
             let error = PyErr::from_value(error.clone());
@@ -166,17 +157,8 @@ impl Around {
     }
 
     fn flow(&self, this: Cx<'_>, method: &str) -> PyResult<()> {
-        let py = this.py();
-        let Some(protocol) = self.protocol.bind(py) else { return Ok(()) };
-        match protocol.call_method0(method) {
-            Ok(_) => Ok(()),
-            Err(error) if leaves_the_loop(py, &error) => Err(error),
-            Err(error) => {
-                let Some(event_loop) = self.event_loop.bind(py) else { return Ok(()) };
-                let message = format!("protocol.{method}() failed");
-                support::report(&event_loop, &message, &error, &[("transport", this), ("protocol", this)])
-            }
-        }
+        let Some(protocol) = self.base.protocol(this.py()) else { return Ok(()) };
+        self.base.reported_flow(this, this, method, protocol.call_method0(method).map(drop))
     }
 
     fn timeout(&self, what: Patience) -> &Slot {
@@ -189,22 +171,11 @@ impl Around {
     /// The deferred `connection_lost`.
     pub(crate) fn tell_lost(&self, this: Cx<'_>) -> PyResult<()> {
         let py = this.py();
-        let (Some(protocol), reason) = (self.protocol.bind(py), self.reason.take()) else { return Ok(()) };
+        let reason = self.reason.take();
         let reason = reason.map_or_else(|| py.None().into_bound(py), |reason| reason.into_bound(py));
-        let told = in_shared_context(&self.context.bind(py), || {
-            call_method1(&protocol, intern!(py, "connection_lost"), &reason)
-        });
-        let result = match told {
-            Err(error) if !leaves_the_loop(py, &error) => {
-                let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
-                let event_loop = self.event_loop.bind(py);
-                let name = "connection_lost";
-                helper
-                    .call1((event_loop, protocol, name, reason, raised::value(py, &error), &self.context))
-                    .map(drop)
-            }
-            told => told.map(drop),
-        };
+        let name = intern!(py, "connection_lost");
+        let told = self.base.call(py, |protocol| call_method1(protocol, name, &reason)).map(drop);
+        let result = self.base.reported("connection_lost", &reason, told);
         self.forget();
         result
     }
@@ -218,46 +189,40 @@ impl Around {
     }
 
     fn forget_all(&self) {
-        for slot in [&self.ssl_context, &self.object, &self.extra] {
+        for slot in [&self.ssl_context, &self.object] {
             drop(slot.take());
         }
+        drop(self.base.few.take(EXTRA));
         self.established.set(false);
     }
 
     /// The connection is gone; what `get_extra_info()` may be asked for stays.
     fn forget(&self) {
-        for slot in [&self.protocol, &self.waiter, &self.timer, &self.below] {
+        self.base.forget_protocol();
+        for slot in [&self.timer, &self.below] {
             drop(slot.take());
         }
     }
 
-    pub(crate) fn slots(&self) -> [&Slot; 13] {
-        let Around { event_loop, below, protocol, ssl_context, object, waiter, extra, .. } = self;
-        let Around { handshake_timeout, shutdown_timeout, timer, reason, write_marks, read_marks, .. } = self;
-        [
-            write_marks,
-            read_marks,
-            event_loop,
-            below,
-            protocol,
-            ssl_context,
-            object,
-            waiter,
-            extra,
-            handshake_timeout,
-            shutdown_timeout,
-            timer,
-            reason,
-        ]
+    fn slots(&self) -> [&Slot; 7] {
+        let TlsSides {
+            below, ssl_context, object, handshake_timeout, shutdown_timeout, timer, reason, ..
+        } = self;
+        [below, ssl_context, object, handshake_timeout, shutdown_timeout, timer, reason]
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        self.base.traverse(visitor);
         self.slots().into_iter().for_each(|slot| visitor.raw(slot.as_ptr()));
-        visitor.raw(self.context.as_ptr());
+    }
+
+    pub(crate) fn clear(&self) {
+        self.base.clear();
+        self.slots().into_iter().for_each(|slot| drop(slot.take()));
     }
 }
 
-impl Sides<Cipher> for Around {
+impl<T: Io> Sides<Cipher> for TlsSides<T> {
     type Reason = Py<PyAny>;
     type Chunk = Chunk;
 
@@ -277,7 +242,7 @@ impl Sides<Cipher> for Around {
     }
 
     fn close(&self, this: Cx<'_>) {
-        self.with_below(this.py(), Stream::end);
+        self.with_below(this.py(), |state, below| drop(state.close(below)));
     }
 
     fn lose(&self, this: Cx<'_>, reason: Option<PyErr>) {
@@ -296,11 +261,11 @@ impl Sides<Cipher> for Around {
             Patience::Handshake => intern!(py, "_check_handshake_timeout"),
             Patience::Shutdown => intern!(py, "_check_shutdown_timeout"),
         };
-        let (Some(event_loop), Some(seconds)) = (self.event_loop.bind(py), self.timeout(what).bind(py))
+        let (Some(event_loop), Some(seconds)) = (self.base.event_loop(py), self.timeout(what).bind(py))
         else {
             return;
         };
-        if what == Patience::Handshake && self.is_debug(py).unwrap_or(false) {
+        if what == Patience::Handshake && self.base.is_debug(py).unwrap_or(false) {
             let began = support::helper(py, intern!(py, "log_handshake")).and_then(|log| log.call1((this,)));
             self.began.set(began.and_then(|began| began.extract()).unwrap_or_default());
         }
@@ -357,7 +322,7 @@ impl Sides<Cipher> for Around {
         let message = errors::message(py, &error, doing)?;
         self.lose(this, Some(error));
         let helper = support::helper(py, intern!(py, "tls_failed"))?;
-        helper.call1((self.event_loop.bind(py), this, below, &value, message))?;
+        helper.call1((self.base.event_loop(py), this, below, &value, message))?;
         if doing == Doing::Handshake { self.wake(this, Some(&value)) } else { Ok(()) }
     }
 
@@ -369,7 +334,7 @@ impl Sides<Cipher> for Around {
             self.established.set(false);
         }
         learned?;
-        if self.is_debug(py)? {
+        if self.base.is_debug(py)? {
             support::helper(py, intern!(py, "log_shook_hands"))?.call1((this, self.began.get()))?;
         }
         Ok(())
@@ -377,7 +342,7 @@ impl Sides<Cipher> for Around {
 
     fn connection_made(&self, this: Cx<'_>, new: bool) -> PyResult<()> {
         let py = this.py();
-        if new && let Some(protocol) = self.protocol.bind(py) {
+        if new && let Some(protocol) = self.base.protocol(py) {
             call_method1(&protocol, intern!(py, "connection_made"), this)?;
         }
         self.wake(this, None)
@@ -385,20 +350,17 @@ impl Sides<Cipher> for Around {
 
     fn deliver(&self, this: Cx<'_>, session: &Cipher) -> PyResult<Plain> {
         let py = this.py();
-        let Some(protocol) = self.protocol.bind(py) else { return Ok(Plain::Nothing) };
-        match self.takes.get() {
-            Takes::Buffer => delivery::into_buffer(this, session, &protocol),
-            Takes::Stream => match delivery::into_stream(this, session, &protocol)? {
-                Some(last) => Ok(last),
-                None => delivery::as_bytes(this, session, &protocol),
-            },
-            _ => delivery::as_bytes(this, session, &protocol),
+        let Some(protocol) = self.base.protocol(py) else { return Ok(Plain::Nothing) };
+        match self.delivery.get() {
+            Delivery::BufferUpdated => delivery::into_buffer(this, session, &protocol),
+            Delivery::Reader(readers) => delivery::into_reader(this, session, &protocol, readers),
+            Delivery::DataReceived | Delivery::Layer(_) => delivery::as_bytes(this, session, &protocol),
         }
     }
 
     fn eof_received(&self, this: Cx<'_>) -> PyResult<()> {
         let py = this.py();
-        let Some(protocol) = self.protocol.bind(py) else { return Ok(()) };
+        let Some(protocol) = self.base.protocol(py) else { return Ok(()) };
         if call_method0(&protocol, intern!(py, "eof_received"))?.is_truthy()? {
             support::helper(py, intern!(py, "log_half_open"))?.call0()?;
         }

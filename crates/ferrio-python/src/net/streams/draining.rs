@@ -24,7 +24,8 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::raised;
 use crate::ffi::reference::Slot;
 use crate::net::streams::protocol::StreamReaderProtocol;
-use crate::net::streams::reader::{self, StreamReader};
+use crate::net::streams::STREAM_READER;
+use crate::net::streams::reader::StreamReader;
 use crate::net::streams::writer::StreamWriter;
 
 /// See the module.
@@ -34,12 +35,14 @@ pub(crate) struct Draining {
     waiting: Slot,
 }
 
-impl Draining {
-    pub(crate) fn create<'py>(writer: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let state = Draining { writer: Slot::new(writer.clone().into()), waiting: Slot::default() };
-        alloc_tracked(writer.py(), Coroutine::new(state))
+impl StreamWriter {
+    pub(super) fn drain(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let state = Draining { writer: Slot::new(this.clone().into()), waiting: Slot::default() };
+        alloc_tracked(this.py(), Coroutine::new(state)).map(Bound::unbind)
     }
+}
 
+impl Draining {
     /// Looks whether there is room, and waits where there is none.
     fn look<'py>(&self, py: Python<'py>, writer: &StreamWriter) -> PyResult<Step<'py>> {
         if self.ask(py, writer)? { self.wait(py) } else { Ok(nothing(py)) }
@@ -77,7 +80,7 @@ impl Draining {
 fn failure<'py>(reader: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = reader.py();
     if let Some(state) = try_state::<StreamReader>(reader)
-        && reader.get_type().is(reader::CLASS.ours(py)?)
+        && reader.get_type().is(STREAM_READER.ours(py)?)
     {
         return Ok(state.failure(py));
     }

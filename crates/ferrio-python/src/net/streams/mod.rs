@@ -3,7 +3,7 @@
 //!
 //! * `buffer`: what was received and not read yet
 //! * `reader`: `StreamReader`
-//! * `reading`: the coroutines of `read`, `readline`, `readuntil`, `readexactly`
+//! * `request`: what is to be read; `reading`: the coroutines of `read`, `readline`, `readuntil`, `readexactly`
 //! * `separators`: what `readuntil` looks for
 //! * `writer`: `StreamWriter`
 //! * `draining`: the coroutine of `drain`
@@ -17,6 +17,7 @@ pub(crate) mod draining;
 pub(crate) mod protocol;
 pub(crate) mod reader;
 pub(crate) mod reading;
+mod request;
 mod separators;
 pub(crate) mod writer;
 
@@ -65,6 +66,10 @@ pub(crate) fn arguments<'py, const N: usize>(
         None => Ok(bound),
     }
 }
+
+pub(crate) static STREAM_READER: Class = Class::new("StreamReader");
+pub(crate) static STREAM_WRITER: Class = Class::new("StreamWriter");
+pub(crate) static STREAM_READER_PROTOCOL: Class = Class::new("StreamReaderProtocol");
 
 /// One of the Python classes that stand for asyncio's.
 pub(crate) struct Class {

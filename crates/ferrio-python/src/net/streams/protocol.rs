@@ -1,7 +1,7 @@
 //! `StreamReaderProtocol`: what stands between a transport and a reader.
 //!
 //! Of a plain one with a plain reader a transport of ours knows that data goes into the reader's buffer: it puts it there
-//! itself (`Destination`). On any other transport, and for any other reader, its methods are called as asyncio's are.
+//! itself (`delivery_to`). On any other transport, and for any other reader, its methods are called as asyncio's are.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -22,15 +22,13 @@ use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed, Finalized};
 use crate::ffi::reference::Slot;
+use crate::net::protocols::delivery::{Delivery, Reader, Readers};
 use crate::net::sslproto::SslTransport;
 use crate::net::streams::reader::{StreamReader, pending};
-use crate::net::streams::{Class, arguments, attributes, put, writer};
+use crate::net::streams::{STREAM_READER_PROTOCOL, STREAM_WRITER, arguments, attributes, put};
 use crate::net::transports::Stream;
 use crate::tasks::outcome::State;
 use crate::tasks::outcome::exact_outcome;
-
-/// `ferrio.StreamReaderProtocol`.
-pub(crate) static CLASS: Class = Class::new("StreamReaderProtocol");
 
 /// As asyncio words it.
 const CALLBACK_FAILED: &str = "Unhandled exception in client_connected_cb";
@@ -128,7 +126,7 @@ impl StreamReaderProtocol {
     ) -> PyResult<()> {
         let py = this.py();
         let event_loop = self.event_loop(py)?;
-        let writer = writer::CLASS.ours(py)?.call1((transport, this, reader, &event_loop))?;
+        let writer = STREAM_WRITER.ours(py)?.call1((transport, this, reader, &event_loop))?;
         if !compat::FORGETS_WRITER {
             self.writer.set(writer.clone());
         }
@@ -293,29 +291,20 @@ impl StreamReaderProtocol {
     }
 }
 
-/// Where a transport may put data itself: the reader of a plain protocol.
-pub(crate) struct Destination<'py> {
-    reader: Bound<'py, PyAny>,
+/// How a plain protocol of ours takes data, if `protocol` is one.
+pub(crate) fn delivery_to(protocol: &Bound<'_, PyAny>) -> Option<Delivery> {
+    static READERS: Readers = Readers {
+        of: reader_taking_data,
+        state: |reader| try_state::<StreamReader>(reader).map(|state| state as &dyn Reader),
+    };
+    let state = try_state::<StreamReaderProtocol>(protocol)?;
+    state.is_plain().then_some(Delivery::Reader(&READERS))
 }
 
-impl<'py> Destination<'py> {
-    /// The reader that `protocol` would feed, if both are plain and it still takes data.
-    pub(crate) fn of(protocol: &Bound<'py, PyAny>) -> Option<Self> {
-        let reader = try_state::<StreamReaderProtocol>(protocol)?.reader(protocol.py()).ok()??;
-        let takes = plain_reader(&reader).is_some_and(|state| !state.is_ended());
-        takes.then_some(Destination { reader })
-    }
-
-    /// The reader and its state.
-    #[inline]
-    pub(crate) fn parts(&self) -> Option<(&Bound<'py, PyAny>, &StreamReader)> {
-        Some((&self.reader, try_state::<StreamReader>(&self.reader)?))
-    }
-}
-
-/// Whether `protocol` is one of ours that leaves data to its transport.
-pub(crate) fn is_plain(protocol: &Bound<'_, PyAny>) -> bool {
-    try_state::<StreamReaderProtocol>(protocol).is_some_and(StreamReaderProtocol::is_plain)
+/// The reader that `protocol` would feed, if that is plain and still takes data.
+fn reader_taking_data<'py>(protocol: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let reader = try_state::<StreamReaderProtocol>(protocol)?.reader(protocol.py()).ok()??;
+    plain_reader(&reader).is_some_and(|state| !state.is_ended()).then_some(reader)
 }
 
 fn plain_reader<'a>(reader: &'a Bound<'_, PyAny>) -> Option<&'a StreamReader> {
@@ -377,7 +366,7 @@ impl Constructed for StreamReaderProtocol {
         drop(self.callback.replace(callback.map(Into::into)));
         self.closed.set(pending(&event_loop)?);
         self.event_loop.set(event_loop);
-        self.plain.set(CLASS.keeps(this, &CALLED)?);
+        self.plain.set(STREAM_READER_PROTOCOL.keeps(this, &CALLED)?);
         Ok(())
     }
 }

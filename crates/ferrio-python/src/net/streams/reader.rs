@@ -7,23 +7,19 @@
 //! ```
 //!
 //! At most one coroutine waits at a time, on the future `waiter`. Everything asyncio's class keeps in attributes is an
-//! attribute here, so that what derives from it finds it.
-//!
-//! Over 500 lines because that is one class with many members.
+//! attribute here, so that what derives from it finds it. The methods that read are in `reading`.
 
 use std::cell::Cell;
 use std::ffi::CStr;
 use std::io;
-use std::mem::MaybeUninit;
 
 use pyo3::exceptions::{PyAssertionError, PyNotImplementedError, PyRuntimeError, PyValueError};
 use pyo3::ffi as raw;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyTuple, PyType};
+use pyo3::types::{PyByteArray, PyDict, PyTuple, PyType};
 
-use crate::compat;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::event_loop::which::loop_or_current;
@@ -31,17 +27,14 @@ use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, members};
-use crate::ffi::object::{self, AsyncIterator, Constructed};
+use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
+use crate::net::protocols::delivery::{Read, Reader};
 use crate::net::streams::buffer::Buffer;
-use crate::net::streams::reading::{Reading, Request};
-use crate::net::streams::{Class, arguments, attributes};
+use crate::net::streams::{STREAM_READER, arguments, attributes};
 use crate::tasks::futures::Future;
 use crate::tasks::outcome::State;
 use crate::tasks::outcome::exact_outcome;
-
-/// `ferrio.StreamReader`.
-pub(crate) static CLASS: Class = Class::new("StreamReader");
 
 /// What asyncio's methods call on the reader itself.
 const CALLED: [&str; 9] = [
@@ -97,29 +90,6 @@ impl StreamReader {
     /// What is to be raised by whoever reads.
     pub(crate) fn failure<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.exception.bind(py)
-    }
-
-    /// Puts at the end of the buffer what `read` gives, for a transport that knows the reader to be plain and not ended.
-    pub(crate) fn receive(
-        &self,
-        this: &Bound<'_, PyAny>,
-        room: Option<usize>,
-        read: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
-    ) -> PyResult<io::Result<usize>> {
-        self.buffer.receive(this.py(), room, read)
-    }
-
-    /// After data came: wakes who waits, and pauses the transport when it is too much.
-    pub(crate) fn received(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = this.py();
-        self.wake(py)?;
-        if self.paused.get() || self.transport.is_empty() {
-            return Ok(());
-        }
-        if self.buffer.len(py)? > self.limit.get().saturating_mul(2) {
-            return self.pause(py);
-        }
-        Ok(())
     }
 
     fn pause(&self, py: Python<'_>) -> PyResult<()> {
@@ -245,70 +215,15 @@ impl StreamReader {
         }
     }
 
-    /// `feed_data`.
-    pub(crate) fn feed(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = this.py();
-        if self.eof.get() {
-            return Err(PyAssertionError::new_err("feed_data after feed_eof"));
-        }
-        if !data.is_truthy()? {
-            return Ok(());
-        }
-        if let Ok(exported) = Exported::new(data, false) {
-            self.buffer.append(py, exported.as_ref())?;
-        } else {
-            // Numbers, say.
-            let bytes = PyByteArray::new(py, b"");
-            bytes.call_method1(intern!(py, "extend"), (data,))?;
-            self.buffer.append(py, &bytes.to_vec())?;
-        }
-        self.received(this)
-    }
-
     /// asyncio's own method, which calls whatever the subclass has.
-    fn theirs(&self, this: &Bound<'_, PyAny>, name: &str, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let method = CLASS.theirs(this.py())?.getattr(name)?;
+    pub(super) fn theirs(
+        &self,
+        this: &Bound<'_, PyAny>,
+        name: &str,
+        args: Args<'_, '_>,
+    ) -> PyResult<Py<PyAny>> {
+        let method = STREAM_READER.theirs(this.py())?.getattr(name)?;
         args.pass_on(&method, Some(this)).map(Bound::unbind)
-    }
-
-    fn read(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [count] = args.bind("read", ["n"], 0)?;
-        let request = match count {
-            None => Some(Request::all()),
-            Some(count) => Request::some(&count),
-        };
-        match request.filter(|_| self.is_plain()) {
-            Some(request) => Reading::create(this, request).map(Bound::unbind),
-            None => self.theirs(this, "read", args),
-        }
-    }
-
-    fn readexactly(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [Some(count)] = args.bind("readexactly", ["n"], 1)? else { return Ok(this.py().None()) };
-        match Request::exactly(&count).filter(|_| self.is_plain()) {
-            Some(request) => Reading::create(this, request).map(Bound::unbind),
-            None => self.theirs(this, "readexactly", args),
-        }
-    }
-
-    fn readuntil(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [separator] = args.bind("readuntil", ["separator"], 0)?;
-        // Several at once are taken here on every release.
-        let new = !compat::SEVERAL_SEPARATORS
-            && separator.is_some_and(|separator| separator.is_instance_of::<PyTuple>());
-        let known = separator.as_deref().is_none_or(is_usual);
-        if !(new || known && self.is_plain()) {
-            return self.theirs(this, "readuntil", args);
-        }
-        Reading::create(this, Request::until(separator.as_deref())).map(Bound::unbind)
-    }
-
-    fn readline(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [] = args.bind("readline", [], 0)?;
-        if !self.is_plain() {
-            return self.theirs(this, "readline", args);
-        }
-        Reading::create(this, Request::line()).map(Bound::unbind)
     }
 
     fn size_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -351,14 +266,46 @@ attributes! {
     }
 }
 
-/// Whether `separator` is what `readuntil` is meant to be called with. All else is left to asyncio's method.
-fn is_usual(separator: &Bound<'_, PyAny>) -> bool {
-    let usual = |one: &Bound<'_, PyAny>| {
-        one.is_exact_instance_of::<PyBytes>() || one.is_exact_instance_of::<PyByteArray>()
-    };
-    match separator.cast::<PyTuple>() {
-        Ok(all) => all.iter().all(|one| usual(&one)),
-        Err(_) => usual(separator),
+impl Reader for StreamReader {
+    fn fill(
+        &self,
+        this: &Bound<'_, PyAny>,
+        room: Option<usize>,
+        read: &mut Read<'_>,
+    ) -> PyResult<io::Result<usize>> {
+        self.buffer.receive(this.py(), room, read)
+    }
+
+    /// Wakes who waits, and pauses the transport when it is too much.
+    fn filled(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        self.wake(py)?;
+        if self.paused.get() || self.transport.is_empty() {
+            return Ok(());
+        }
+        if self.buffer.len(py)? > self.limit.get().saturating_mul(2) {
+            return self.pause(py);
+        }
+        Ok(())
+    }
+
+    fn feed(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        if self.eof.get() {
+            return Err(PyAssertionError::new_err("feed_data after feed_eof"));
+        }
+        if !data.is_truthy()? {
+            return Ok(());
+        }
+        if let Ok(exported) = Exported::new(data, false) {
+            self.buffer.append(py, exported.as_ref())?;
+        } else {
+            // Numbers, say.
+            let bytes = PyByteArray::new(py, b"");
+            bytes.call_method1(intern!(py, "extend"), (data,))?;
+            self.buffer.append(py, &bytes.to_vec())?;
+        }
+        self.filled(this)
     }
 }
 
@@ -426,17 +373,8 @@ impl Constructed for StreamReader {
             self.source_traceback.set(support::helper(py, intern!(py, "caller"))?.call0()?);
         }
         self.event_loop.set(event_loop);
-        self.plain.set(CLASS.keeps(this, &CALLED)?);
+        self.plain.set(STREAM_READER.keeps(this, &CALLED)?);
         Ok(())
-    }
-}
-
-impl AsyncIterator for StreamReader {
-    fn next<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if self.is_plain() {
-            return Reading::create(this, Request::next());
-        }
-        CLASS.theirs(this.py())?.call_method1(intern!(this.py(), "__anext__"), (this,))
     }
 }
 

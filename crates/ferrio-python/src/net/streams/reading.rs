@@ -6,8 +6,7 @@
 //!                              └──────────────────── thrown, closed ──────▶ nothing was taken
 //! ```
 //!
-//! Nothing happens before the first step, as in any coroutine: what is wrong with the arguments is raised there, too. Numbers
-//! that are none are left to asyncio's methods.
+//! Nothing happens before the first step, as in any coroutine: what is wrong with the arguments is raised there, too.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CStr;
@@ -15,77 +14,25 @@ use std::ffi::CStr;
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyInt};
+use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 
+use crate::compat;
 use crate::event_loop::exceptions::{is_asyncio_error, make_asyncio_error};
+use crate::ffi::args::Args;
 use crate::ffi::coroutine::{Coroutine, Step, Steps};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::held::{Held, kept};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::object::AsyncIterator;
 use crate::ffi::raised;
-use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::reference::Slot;
 use crate::ffi::stop::Stop;
+use crate::net::streams::STREAM_READER;
 use crate::net::streams::reader::StreamReader;
+use crate::net::streams::request::{Kind, Request};
 use crate::net::streams::separators::{Found, Separators};
 use crate::tasks::outcome::exact_outcome;
-
-/// What is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Some,
-    All,
-    Exactly,
-    Until,
-    Line,
-    /// A line, of which an empty one is the end of an iteration.
-    Next,
-}
-
-/// What is to be read, and how much of it or up to what.
-pub(crate) struct Request {
-    kind: Kind,
-    count: isize,
-    /// Looked at when it is awaited.
-    separator: Option<Ref>,
-}
-
-impl Request {
-    pub(crate) fn all() -> Self {
-        Request { kind: Kind::All, count: -1, separator: None }
-    }
-
-    /// Up to so many bytes; `None` for what is not a number of bytes.
-    pub(crate) fn some(count: &Bound<'_, PyAny>) -> Option<Self> {
-        let count = number(count)?;
-        let kind = if count < 0 { Kind::All } else { Kind::Some };
-        Some(Request { kind, count, separator: None })
-    }
-
-    /// Exactly so many bytes; `None` for what is not a number of bytes.
-    pub(crate) fn exactly(count: &Bound<'_, PyAny>) -> Option<Self> {
-        Some(Request { kind: Kind::Exactly, count: number(count)?, separator: None })
-    }
-
-    /// Up to a newline, or what is given.
-    pub(crate) fn until(separator: Option<&Bound<'_, PyAny>>) -> Self {
-        let separator = separator.map(|separator| separator.clone().into());
-        Request { kind: Kind::Until, count: -1, separator }
-    }
-
-    pub(crate) fn line() -> Self {
-        Request { kind: Kind::Line, count: -1, separator: None }
-    }
-
-    pub(crate) fn next() -> Self {
-        Request { kind: Kind::Next, count: -1, separator: None }
-    }
-}
-
-/// A number of bytes, if it is one that there can be. Of other kinds of numbers errors speak in their own words.
-fn number(count: &Bound<'_, PyAny>) -> Option<isize> {
-    count.cast_exact::<PyInt>().ok()?.extract().ok()
-}
 
 /// What an attempt came to.
 enum Attempt<'py> {
@@ -110,7 +57,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn create<'py>(reader: &Bound<'py, PyAny>, request: Request) -> PyResult<Bound<'py, PyAny>> {
+    fn create<'py>(reader: &Bound<'py, PyAny>, request: Request) -> PyResult<Bound<'py, PyAny>> {
         let state = Reading {
             kind: request.kind,
             count: request.count,
@@ -408,4 +355,66 @@ impl Steps for Reading {
 /// For one that the collector has emptied.
 fn nothing(py: Python<'_>) -> Step<'_> {
     Step::Return(py.None().into_bound(py))
+}
+
+impl StreamReader {
+    pub(super) fn read(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [count] = args.bind("read", ["n"], 0)?;
+        let request = match count {
+            None => Some(Request::all()),
+            Some(count) => Request::some(&count),
+        };
+        match request.filter(|_| self.is_plain()) {
+            Some(request) => Reading::create(this, request).map(Bound::unbind),
+            None => self.theirs(this, "read", args),
+        }
+    }
+
+    pub(super) fn readexactly(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [Some(count)] = args.bind("readexactly", ["n"], 1)? else { return Ok(this.py().None()) };
+        match Request::exactly(&count).filter(|_| self.is_plain()) {
+            Some(request) => Reading::create(this, request).map(Bound::unbind),
+            None => self.theirs(this, "readexactly", args),
+        }
+    }
+
+    pub(super) fn readuntil(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [separator] = args.bind("readuntil", ["separator"], 0)?;
+        // Several at once are taken here on every release.
+        let new = !compat::SEVERAL_SEPARATORS
+            && separator.is_some_and(|separator| separator.is_instance_of::<PyTuple>());
+        let known = separator.as_deref().is_none_or(is_usual);
+        if !(new || known && self.is_plain()) {
+            return self.theirs(this, "readuntil", args);
+        }
+        Reading::create(this, Request::until(separator.as_deref())).map(Bound::unbind)
+    }
+
+    pub(super) fn readline(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let [] = args.bind("readline", [], 0)?;
+        if !self.is_plain() {
+            return self.theirs(this, "readline", args);
+        }
+        Reading::create(this, Request::line()).map(Bound::unbind)
+    }
+}
+
+impl AsyncIterator for StreamReader {
+    fn next<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if self.is_plain() {
+            return Reading::create(this, Request::next());
+        }
+        STREAM_READER.theirs(this.py())?.call_method1(intern!(this.py(), "__anext__"), (this,))
+    }
+}
+
+/// Whether `separator` is what `readuntil` is meant to be called with. All else is left to asyncio's method.
+fn is_usual(separator: &Bound<'_, PyAny>) -> bool {
+    let usual = |one: &Bound<'_, PyAny>| {
+        one.is_exact_instance_of::<PyBytes>() || one.is_exact_instance_of::<PyByteArray>()
+    };
+    match separator.cast::<PyTuple>() {
+        Ok(all) => all.iter().all(|one| usual(&one)),
+        Err(_) => usual(separator),
+    }
 }

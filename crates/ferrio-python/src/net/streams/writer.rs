@@ -20,13 +20,9 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
 use crate::net::sslproto::{self, SslTransport};
-use crate::net::streams::draining::Draining;
-use crate::net::streams::reader::{self, pending};
-use crate::net::streams::{Class, arguments, attributes, put};
+use crate::net::streams::reader::pending;
+use crate::net::streams::{STREAM_READER, arguments, attributes, put};
 use crate::net::transports::Stream;
-
-/// `ferrio.StreamWriter`.
-pub(crate) static CLASS: Class = Class::new("StreamWriter");
 
 /// Which transports are written to natively.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,10 +136,6 @@ impl StreamWriter {
         self.transport(this.py()).call_method1(method, (name, default)).map(Bound::unbind)
     }
 
-    fn drain(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Draining::create(this).map(Bound::unbind)
-    }
-
     fn transport_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.transport.object(this.py()))
     }
@@ -197,7 +189,7 @@ impl Constructed for StreamWriter {
         };
         self.set(&transport)?;
         put(&self.protocol, &protocol)?;
-        if !reader.is_none() && !reader.is_instance(reader::CLASS.theirs(this.py())?)? {
+        if !reader.is_none() && !reader.is_instance(STREAM_READER.theirs(this.py())?)? {
             return Err(PyAssertionError::new_err(()));
         }
         put(&self.reader, &reader)?;

@@ -1,13 +1,15 @@
 //! `Stream<C>`: the engine's `Transport` as a Python object, once for sockets and once for each end of a pipe.
 //!
 //! Methods and attributes are those of asyncio's transports; what is cold and full of wording (`get_extra_info`, `repr`,
-//! warnings) is in the Python subclasses in `ferrio.selector_events` and `ferrio.unix_events`; writing is in `writing`.
+//! warnings) is in the Python subclasses in `ferrio.selector_events` and `ferrio.unix_events`. Writing is in `writing`; the
+//! three classes and their tables of members are in `classes`.
 
+mod classes;
 mod writing;
 
 use std::ffi::CStr;
 
-use ferrio_engine::transport::{Channel, Descriptor, Fault, Kind, Transport};
+use ferrio_engine::transport::{Channel, Descriptor, Fault, Kind, Limits, Transport};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -17,7 +19,7 @@ use crate::event_loop::exceptions::os_error;
 use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::ffi::args::Args;
+use crate::ffi::args::{Args, given};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::Members;
@@ -25,33 +27,33 @@ use crate::ffi::object::{Finalized, finalized_slots};
 use crate::ffi::openssl::recycle;
 use crate::ffi::socket::is_socket;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::net::channels::Kept;
-use crate::net::doors::Door;
-use crate::net::marks::{Marks, shown};
-use crate::net::protocols::{Chunk, PyProtocol, fatal};
-use crate::net::rare::Item;
+use crate::net::base_transport::{BaseTransport, PythonTransport, fatal};
+use crate::net::channels::WithOwner;
+use crate::net::chunk::Chunk;
+use crate::net::protocols::transport_class::TransportClass;
+use crate::net::protocols::{EMPTY_WAITER, PyProtocol};
 use crate::net::sockets::tuple;
 
 pub(crate) use writing::require_bytes_like;
 
 /// See the module.
 #[repr(C)]
-pub(crate) struct Stream<C: Door> {
+pub(crate) struct Stream<C: TransportClass> {
     head: Head,
-    transport: Transport<Kept<C>, PyProtocol<C>>,
+    transport: Transport<WithOwner<C>, PyProtocol<C>>,
 }
 
-impl<C: Door> Stream<C> {
+impl<C: TransportClass> Stream<C> {
     /// A started transport of the Python class `class`.
     pub(crate) fn create<'py>(
         class: &Bound<'py, PyType>,
-        channel: Kept<C>,
+        channel: WithOwner<C>,
         protocol: PyProtocol<C>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let number = channel.descriptor().number();
         // The program has whatever object of Python's there is already.
         let is_shared = channel.has_owner();
-        let event_loop = protocol.event_loop(class.py());
+        let event_loop = protocol.base().event_loop(class.py());
         let this =
             alloc(class, Stream { head: Head::new::<Self>(), transport: Transport::new(channel, protocol) })?;
         // asyncio's pipe transports are not there: a program may watch the end of a pipe beside its transport.
@@ -69,13 +71,7 @@ impl<C: Door> Stream<C> {
         Ok(this)
     }
 
-    /// The descriptor's number.
-    pub(crate) fn number(&self) -> i32 {
-        self.kept().descriptor().number()
-    }
-
-    /// The channel, with the object that its descriptor belongs to.
-    pub(crate) fn kept(&self) -> &Kept<C> {
+    fn channel(&self) -> &WithOwner<C> {
         self.transport.channel()
     }
 
@@ -99,20 +95,15 @@ impl<C: Door> Stream<C> {
         self.transport.settle(this);
     }
 
-    /// The same, if a stream is on top.
+    /// The same, if a stream is above the transport.
     pub(crate) fn settle_stream(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        if self.transport.holds_data() && self.protocol().is_stream(this.py())? {
+        if self.transport.holds_data() && self.protocol().is_below_stream(this.py())? {
             self.settle(this);
         }
         Ok(())
     }
 
-    /// `close`, by who is on top.
-    pub(crate) fn end(&self, this: &Bound<'_, PyAny>) {
-        self.transport.close(this);
-    }
-
-    /// `_force_close`, by who is on top.
+    /// Closes at once, for `reason`.
     pub(crate) fn lose(&self, this: &Bound<'_, PyAny>, reason: Option<Py<PyAny>>) {
         self.transport.lose(this, reason);
     }
@@ -137,8 +128,7 @@ impl<C: Door> Stream<C> {
 
     pub(crate) fn force_close(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [reason] = args.bind("_force_close", ["exc"], 1)?;
-        let reason = reason.filter(|reason| !reason.is_none()).map(|reason| reason.to_owned().unbind());
-        self.transport.lose(this, reason);
+        self.transport.lose(this, given(reason).map(Bound::unbind));
         Ok(())
     }
 
@@ -147,7 +137,12 @@ impl<C: Door> Stream<C> {
         let Some(error) = error else { return Ok(()) };
         let message: String =
             message.map_or(Ok("Fatal error on transport".to_owned()), pyo3::Borrowed::extract)?;
-        match fatal(this, PyErr::from_value((*error).clone()), &message) {
+        self.fail(this, PyErr::from_value((*error).clone()), &message)
+    }
+
+    /// Reports an error and closes at once, unless the error has to leave the loop.
+    fn fail(&self, this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> PyResult<()> {
+        match fatal(this, error, message) {
             Fault::Escape(error) => Err(error),
             Fault::Lose(reason) => {
                 self.transport.lose(this, Some(reason));
@@ -179,26 +174,6 @@ impl<C: Door> Stream<C> {
         protocol.map_or(Ok(()), |protocol| self.protocol().set(&protocol))
     }
 
-    pub(crate) fn set_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
-        let marks = Marks::of(this.py(), high.as_deref(), low.as_deref(), 64)?;
-        drop(self.protocol().rare().replace(Item::Limits, marks.odd));
-        self.transport.set_limits(this, marks.limits)
-    }
-
-    pub(crate) fn get_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let odd = self.protocol().rare().get(this.py(), Item::Limits);
-        shown(this.py(), odd, self.transport.outgoing().limits())
-    }
-
-    pub(crate) fn high_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.get_limits(this)?.bind(this.py()).get_item(1).map(Bound::unbind)
-    }
-
-    pub(crate) fn low_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.get_limits(this)?.bind(this.py()).get_item(0).map(Bound::unbind)
-    }
-
     /// asyncio's buffer, as far as it can be read: a copy of what waits.
     pub(crate) fn buffer_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = this.py();
@@ -226,7 +201,7 @@ impl<C: Door> Stream<C> {
         Ok(())
     }
 
-    pub(crate) fn buffer_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
+    pub(crate) fn get_write_buffer_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
         self.settle(this);
         Ok(self.transport.outgoing().size())
     }
@@ -234,21 +209,21 @@ impl<C: Door> Stream<C> {
     /// Nothing but sendfile may write until the future that is returned is done, and it is reset.
     pub(crate) fn make_empty_waiter(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let py = this.py();
-        if self.protocol().rare().has(Item::EmptyWaiter) {
+        if !self.base().few.is_empty(EMPTY_WAITER) {
             return Err(PyRuntimeError::new_err("Empty waiter is already set"));
         }
-        let Some(event_loop) = self.protocol().event_loop(py) else { return Ok(None) };
+        let Some(event_loop) = self.base().event_loop(py) else { return Ok(None) };
         let waiter = event_loop.call_method0(intern!(py, "create_future"))?;
         self.settle(this);
         if self.transport.outgoing().is_empty() {
             waiter.call_method1(intern!(py, "set_result"), (py.None(),))?;
         }
-        self.protocol().rare().replace(Item::EmptyWaiter, Some(waiter.clone().unbind()));
+        self.base().few.set(EMPTY_WAITER, Some(waiter.clone()));
         Ok(Some(waiter.unbind()))
     }
 
     pub(crate) fn reset_empty_waiter(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
-        drop(self.protocol().rare().take(Item::EmptyWaiter));
+        drop(self.base().few.take(EMPTY_WAITER));
         Ok(())
     }
 
@@ -260,7 +235,7 @@ impl<C: Door> Stream<C> {
 
     /// The same, where somebody who refers to it, a finalizer of the protocol say, may still close it.
     pub(crate) fn disown(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.protocol().leave_table(this);
+        self.base().leave_table(this, self.channel().descriptor().number());
         self.transport.disown();
         drop(self.protocol().server().take());
         Ok(())
@@ -278,21 +253,13 @@ impl<C: Door> Stream<C> {
         Ok(self.transport.is_polling())
     }
 
-    pub(crate) fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol().event_loop(this.py()).map(Bound::unbind))
-    }
-
-    pub(crate) fn get_protocol(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol().protocol(this.py()).map(Bound::unbind))
-    }
-
     pub(crate) fn server_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol().server().borrow().as_ref().map(|server| server.clone_ref(this.py())))
+        Ok(self.protocol().server().object(this.py()))
     }
 
     /// For what shows the object to nobody, or shares it.
     pub(crate) fn quiet_owner_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.kept().owner(this.py()).map(Bound::unbind))
+        Ok(self.channel().owner(this.py()).map(Bound::unbind))
     }
 
     /// A Python object takes over the descriptor: from now on it closes it.
@@ -300,96 +267,89 @@ impl<C: Door> Stream<C> {
         if C::KIND == Kind::Duplex && !is_socket(value)? {
             return Err(PyTypeError::new_err(format!("a socket is needed, not {}", value.repr()?)));
         }
-        self.kept().give(value);
+        self.channel().give(value);
         Ok(())
     }
 
-    pub(crate) fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol().rare().get(this.py(), Item::Extra))
+    pub(crate) fn sockname_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.protocol().learn_addresses(self.channel());
+        let sockname = self.protocol().addresses().sockname();
+        sockname.map(|address| tuple(this.py(), address)).transpose()
     }
 
-    pub(crate) fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let old = self.protocol().rare().replace(Item::Extra, Some(value.clone().unbind()));
-        drop(old);
-        Ok(())
+    pub(crate) fn peername_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.protocol().learn_addresses(self.channel());
+        let peername = self.protocol().addresses().peername();
+        peername.map(|address| tuple(this.py(), address)).transpose()
     }
 
-    /// What the system knows of the two ends, as long as it knows.
-    pub(crate) fn learn_ends(&self) {
-        if C::KIND == Kind::Duplex
-            && !self.transport.is_abandoned()
-            && let Ok(descriptor) = self.kept().valid()
-        {
-            self.protocol().ends().borrow_mut().ask(descriptor);
-        }
-    }
-
-    pub(crate) fn own_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        self.learn_ends();
-        let own = self.protocol().ends().borrow().own();
-        own.map(|address| tuple(this.py(), address)).transpose()
-    }
-
-    pub(crate) fn peer_end_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        self.learn_ends();
-        let peer = self.protocol().ends().borrow().peer();
-        peer.map(|address| tuple(this.py(), address)).transpose()
-    }
-
-    pub(crate) fn number_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
+    pub(crate) fn fileno_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
         self.transport.share(this);
-        self.quiet_number_attribute(this)
+        self.quiet_fileno_attribute(this)
     }
 
     /// For what shows the number to nobody.
-    pub(crate) fn quiet_number_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(usize::try_from(self.number()).unwrap_or(0))
+    pub(crate) fn quiet_fileno_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(usize::try_from(self.channel().descriptor().number()).unwrap_or(0))
     }
 
-    pub(crate) fn reading_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_paused())
     }
 
-    pub(crate) fn losses_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+    pub(crate) fn conn_lost_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(self.transport.losses() as usize)
     }
 
     pub(crate) fn empty_waiter_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol().rare().get(this.py(), Item::EmptyWaiter))
+        Ok(self.base().few.object(this.py(), EMPTY_WAITER))
     }
 
-    pub(crate) fn ended_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn eof_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_ended())
     }
 
-    pub(crate) fn paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn protocol_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.outgoing().is_paused())
     }
 
     fn log(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
         let py = this.py();
-        let Some(event_loop) = self.protocol().event_loop(py) else { return Ok(()) };
-        if support::is_debug(&event_loop)? {
+        if self.base().is_debug(py)? {
             support::helper(py, intern!(py, "log_reading"))?.call1((this, what))?;
         }
         Ok(())
     }
 }
 
-impl<C: Door> Io for Stream<C> {
+impl<C: TransportClass> Io for Stream<C> {
     fn turn(&self, this: &Bound<'_, PyAny>, turn: Turn) -> PyResult<()> {
         match turn {
             Turn::Readable => self.transport.on_readable(this),
             Turn::Writable => self.transport.on_writable(this),
             Turn::Deferred => {
                 let result = self.transport.on_deferred(this);
-                both(this.py(), result, self.protocol().tell_waiter(this.py()))
+                both(this.py(), result, self.base().tell_waiter(this.py()))
             }
         }
     }
 }
 
-impl<C: Door> Finalized for Stream<C> {
+impl<C: TransportClass> PythonTransport for Stream<C> {
+    fn base(&self) -> &BaseTransport {
+        self.protocol().base()
+    }
+
+    fn write_limits(&self) -> Limits {
+        self.transport.outgoing().limits()
+    }
+
+    fn put_write_limits(&self, this: &Bound<'_, PyAny>, limits: Limits) -> PyResult<()> {
+        self.transport.set_limits(this, limits)
+    }
+}
+
+impl<C: TransportClass> Finalized for Stream<C> {
     /// Python hears of it only where a transport was never closed.
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.transport.is_abandoned() {
@@ -399,7 +359,7 @@ impl<C: Door> Finalized for Stream<C> {
     }
 }
 
-impl<C: Door> Native for Stream<C> {
+impl<C: TransportClass> Native for Stream<C> {
     const NAME: &'static CStr = C::NAME;
     const DOC: &'static CStr = c"A stream transport. Made by the loop.";
     const BASE_SLOTS: bool = true;
@@ -414,13 +374,13 @@ impl<C: Door> Native for Stream<C> {
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
         self.protocol().traverse(visitor);
-        self.kept().traverse(visitor);
+        self.channel().traverse(visitor);
         self.transport.ending().visit(|reason| visitor.object(Some(reason)));
     }
 
     fn clear(&self) {
         self.protocol().clear();
-        drop(self.kept().part());
+        drop(self.channel().part());
         self.transport.ending().clear();
     }
 }

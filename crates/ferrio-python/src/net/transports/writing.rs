@@ -2,7 +2,7 @@
 //!
 //! Data that a system call cannot take, such as a strided view, is an error of the connection, not of the call.
 
-use ferrio_engine::transport::{Fault, Kind, Refused};
+use ferrio_engine::transport::{Kind, Refused};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,11 +13,12 @@ use crate::compat;
 use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
-use crate::net::doors::Door;
-use crate::net::protocols::{Chunk, fatal};
-use crate::net::rare::Item;
+use crate::net::base_transport::PythonTransport;
+use crate::net::chunk::Chunk;
+use crate::net::protocols::EMPTY_WAITER;
+use crate::net::protocols::transport_class::TransportClass;
 
-impl<C: Door> Stream<C> {
+impl<C: TransportClass> Stream<C> {
     pub(crate) fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [data] = args.bind("write", ["data"], 1)?;
         let Some(data) = data else { return Ok(()) };
@@ -61,17 +62,7 @@ impl<C: Door> Stream<C> {
         if C::KIND == Kind::WriteOnly && !self.transport.outgoing().is_empty() {
             return Err(error);
         }
-        self.write_failed(this, error)
-    }
-
-    fn write_failed(&self, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
-        match fatal(this, error, C::WRITE_FAILED) {
-            Fault::Escape(error) => Err(error),
-            Fault::Lose(reason) => {
-                self.transport.lose(this, Some(reason));
-                Ok(())
-            }
-        }
+        self.fail(this, error, C::WRITE_FAILED)
     }
 
     pub(crate) fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
@@ -111,14 +102,14 @@ impl<C: Door> Stream<C> {
             return Ok(());
         }
         match odd {
-            Some(error) => self.write_failed(this, error),
+            Some(error) => self.fail(this, error, C::WRITE_FAILED),
             None => self.transport.write_all(this, chunks),
         }
     }
 
     /// Whether to write: errors for calls that are wrong, false for those that are void.
     fn is_writable(&self, this: &Bound<'_, PyAny>, method: &str, empty: bool) -> PyResult<bool> {
-        if !self.transport.is_ended() && self.protocol().rare().has(Item::EmptyWaiter) {
+        if !self.transport.is_ended() && !self.base().few.is_empty(EMPTY_WAITER) {
             return Err(PyRuntimeError::new_err(format!("unable to {method}; sendfile is in progress")));
         }
         if empty && !self.transport.is_ended() {

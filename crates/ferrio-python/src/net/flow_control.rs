@@ -1,4 +1,4 @@
-//! `Marks`: the limits at which a protocol is told to pause and to go on, as a program gives them.
+//! The limits at which a protocol is told to pause and to go on, as a program gives them.
 //!
 //! asyncio takes whatever compares with a number: floats, infinity, fractions, integers of any size. The engine counts bytes
 //! in a `usize`; where the program's numbers are others, they are kept beside it, to be shown again.
@@ -10,39 +10,44 @@ use pyo3::types::{PyInt, PyTuple};
 
 use crate::event_loop::support;
 
-/// See the module.
-pub(crate) struct Marks {
+/// What `set_write_buffer_limits()` was called with.
+pub(crate) struct GivenLimits<'py> {
     pub(crate) limits: Limits,
     /// The low and the high one as they were given, where they are other numbers.
-    pub(crate) odd: Option<Py<PyAny>>,
+    pub(crate) as_given: Option<Bound<'py, PyAny>>,
 }
 
 type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
-impl Marks {
+impl<'py> GivenLimits<'py> {
     /// As asyncio works them out, with a default in KiB.
-    pub(crate) fn of(py: Python<'_>, high: Given<'_, '_>, low: Given<'_, '_>, kib: usize) -> PyResult<Self> {
-        let [high, low] = [high, low].map(|mark| mark.filter(|mark| !mark.is_none()));
+    pub(crate) fn of(
+        py: Python<'py>,
+        high: Given<'_, 'py>,
+        low: Given<'_, 'py>,
+        kib: usize,
+    ) -> PyResult<Self> {
+        let [high, low] = [high, low].map(|limit| limit.filter(|limit| !limit.is_none()));
         if let Some(limits) = plain(high, low, kib) {
-            return Ok(Marks { limits, odd: None });
+            return Ok(GivenLimits { limits, as_given: None });
         }
-        let helper = support::helper(py, intern!(py, "write_marks"))?;
-        let (odd, high, low) = helper.call1((high, low, kib))?.extract::<(Py<PyAny>, usize, usize)>()?;
-        Ok(Marks { limits: Limits { high, low }, odd: Some(odd) })
+        let helper = support::helper(py, intern!(py, "buffer_limits"))?;
+        let (as_given, high, low) = helper.call1((high, low, kib))?.extract()?;
+        Ok(GivenLimits { limits: Limits { high, low }, as_given: Some(as_given) })
     }
 }
 
-/// What `get_write_buffer_limits()` answers.
-pub(crate) fn shown(py: Python<'_>, odd: Option<Py<PyAny>>, limits: Limits) -> PyResult<Py<PyAny>> {
-    match odd {
-        Some(odd) => Ok(odd),
+/// What `get_write_buffer_limits()` answers: low, high.
+pub(crate) fn shown(py: Python<'_>, as_given: Option<Py<PyAny>>, limits: Limits) -> PyResult<Py<PyAny>> {
+    match as_given {
+        Some(as_given) => Ok(as_given),
         None => Ok(PyTuple::new(py, [limits.low, limits.high])?.into_any().unbind()),
     }
 }
 
 /// The limits, where they are plain integers of a plain size in the right order.
 fn plain(high: Given<'_, '_>, low: Given<'_, '_>, kib: usize) -> Option<Limits> {
-    let number = |mark: &Bound<'_, PyAny>| mark.cast_exact::<PyInt>().ok()?.extract::<usize>().ok();
+    let number = |limit: &Bound<'_, PyAny>| limit.cast_exact::<PyInt>().ok()?.extract::<usize>().ok();
     let low = low.map(|low| number(low).ok_or(())).transpose().ok()?;
     let high = match (high, low) {
         (Some(high), _) => number(high)?,

@@ -1,0 +1,355 @@
+//! `BaseTransport`: what every transport keeps for Python, and `PythonTransport`, the methods and attributes of all.
+//!
+//! It has the loop, the protocol, the context that callbacks run in, and what few transports have. All callbacks of one
+//! transport run in one context, which is given, or a copy of that it was made in. Loop and protocol are dropped when
+//! `connection_lost` was called, so that no cycle through a closed transport stays behind. Every report is in asyncio's
+//! wording.
+
+use std::rc::Rc;
+
+use ferrio_engine::Loop;
+use ferrio_engine::transport::{Fault, Limits};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use crate::event_loop::exceptions::leaves_the_loop;
+use crate::event_loop::state::BaseLoop;
+use crate::event_loop::support;
+use crate::ffi::args::Args;
+use crate::ffi::call::{copy_context, in_shared_context};
+use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::raised;
+use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::sparse::SparseSlots;
+use crate::ffi::word::{Io, Word};
+use crate::net::flow_control::{GivenLimits, shown};
+use crate::net::watching::engine_of;
+use crate::tasks::futures::complete;
+
+/// The future of who waits until the transport is ready.
+pub(crate) const WAITER: usize = 0;
+/// What `get_extra_info()` answers from, once somebody asked.
+pub(crate) const EXTRA: usize = 1;
+/// The limits of the write buffer, where they are other numbers than the engine's.
+pub(crate) const WRITE_LIMITS: usize = 2;
+/// What one kind of transport has besides.
+pub(crate) const OWN: usize = 3;
+
+/// See the module.
+pub(crate) struct BaseTransport {
+    event_loop: Slot,
+    protocol: Slot,
+    context: Ref,
+    pub(crate) few: SparseSlots<4>,
+}
+
+impl BaseTransport {
+    /// `context` is a copy of the present one where none is given.
+    pub(crate) fn new(
+        event_loop: &Bound<'_, PyAny>,
+        protocol: &Bound<'_, PyAny>,
+        waiter: Option<Bound<'_, PyAny>>,
+        context: Option<Ref>,
+    ) -> PyResult<Self> {
+        let this = BaseTransport {
+            event_loop: Slot::new(event_loop.clone().into()),
+            protocol: Slot::new(protocol.clone().into()),
+            context: context.map_or_else(|| copy_context(event_loop.py()), Ok)?,
+            few: SparseSlots::default(),
+        };
+        this.few.set(WAITER, waiter);
+        Ok(this)
+    }
+
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.event_loop.bind(py)
+    }
+
+    pub(crate) fn protocol<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.protocol.bind(py)
+    }
+
+    pub(crate) fn set_protocol(&self, protocol: &Bound<'_, PyAny>) {
+        self.protocol.set(protocol.clone());
+    }
+
+    /// The engine of its loop, where that is one of ours and open.
+    pub(crate) fn engine(&self, py: Python<'_>) -> Option<Rc<Loop<Word>>> {
+        engine_of(self.event_loop(py).as_ref())
+    }
+
+    /// Tells that engine something.
+    pub(crate) fn on_engine<R>(&self, py: Python<'_>, tell: impl FnOnce(&Loop<Word>) -> R) -> Option<R> {
+        try_state::<BaseLoop>(&self.event_loop(py)?)?.on_engine(tell)
+    }
+
+    pub(crate) fn is_debug(&self, py: Python<'_>) -> PyResult<bool> {
+        self.event_loop(py).map_or(Ok(false), |event_loop| support::is_debug(&event_loop))
+    }
+
+    /// Runs `body` in the transport's context.
+    pub(crate) fn inside<R>(&self, py: Python<'_>, body: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+        in_shared_context(&self.context.bind(py), body)
+    }
+
+    /// Runs `call` with the protocol, in the transport's context. Nothing happens when the protocol is gone.
+    #[inline]
+    pub(crate) fn call<'py>(
+        &self,
+        py: Python<'py>,
+        call: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(protocol) = self.protocol(py) else { return Ok(None) };
+        self.inside(py, || call(&protocol)).map(Some)
+    }
+
+    /// Reports what a callback raised that asyncio calls through `call_soon`, with one argument.
+    pub(crate) fn reported(
+        &self,
+        name: &str,
+        argument: &Bound<'_, PyAny>,
+        result: PyResult<()>,
+    ) -> PyResult<()> {
+        let py = argument.py();
+        match result {
+            Err(error) if !leaves_the_loop(py, &error) => {
+                let (Some(event_loop), Some(protocol)) = (self.event_loop(py), self.protocol(py)) else {
+                    return Ok(());
+                };
+                let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
+                let error = raised::value(py, &error);
+                helper.call1((event_loop, protocol, name, argument, error, &self.context)).map(drop)
+            }
+            result => result,
+        }
+    }
+
+    /// Calls `pause_writing()` or `resume_writing()` of the protocol.
+    pub(crate) fn flow(&self, this: &Bound<'_, PyAny>, method: &str) -> PyResult<()> {
+        let Some(protocol) = self.protocol(this.py()) else { return Ok(()) };
+        let told = self.inside(this.py(), || protocol.call_method0(method));
+        self.reported_flow(this, &protocol, method, told.map(drop))
+    }
+
+    /// Reports what that raised of `protocol`.
+    pub(crate) fn reported_flow(
+        &self,
+        this: &Bound<'_, PyAny>,
+        protocol: &Bound<'_, PyAny>,
+        method: &str,
+        result: PyResult<()>,
+    ) -> PyResult<()> {
+        match result {
+            Err(error) if !leaves_the_loop(this.py(), &error) => {
+                let Some(event_loop) = self.event_loop(this.py()) else { return Ok(()) };
+                let message = format!("protocol.{method}() failed");
+                support::report(&event_loop, &message, &error, &[("transport", this), ("protocol", protocol)])
+            }
+            result => result,
+        }
+    }
+
+    /// Tells who waits for the transport that it is ready, unless they went away.
+    pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
+        self.few.take(WAITER).map_or(Ok(()), |waiter| complete(&waiter.bind(py)))
+    }
+
+    /// Nobody finds the transport by its number any more. From Python 3.15 on a weak reference outlives finalizers, so that
+    /// those of a transport have to see to it.
+    pub(crate) fn leave_table(&self, this: &Bound<'_, PyAny>, number: i32) {
+        if let Some(state) = self.event_loop(this.py()).as_ref().and_then(try_state::<BaseLoop>) {
+            state.transports.remove(number, this);
+        }
+    }
+
+    /// The connection is lost: what `get_extra_info()` may be asked for stays.
+    pub(crate) fn forget(&self) {
+        self.forget_protocol();
+        drop(self.event_loop.take());
+        drop(self.few.take(OWN));
+    }
+
+    /// As `forget`, but the loop stays, too.
+    pub(crate) fn forget_protocol(&self) {
+        drop(self.protocol.take());
+        drop(self.few.take(WAITER));
+    }
+
+    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
+        for object in [self.event_loop.as_ptr(), self.protocol.as_ptr(), self.context.as_ptr()] {
+            visitor.raw(object);
+        }
+        self.few.traverse(visitor);
+    }
+
+    pub(crate) fn clear(&self) {
+        for slot in [&self.event_loop, &self.protocol] {
+            drop(slot.take());
+        }
+        self.few.clear();
+    }
+}
+
+/// A transport as Python sees it.
+pub(crate) trait PythonTransport: Io {
+    /// KiB of the higher limit of the write buffer, where the program gives none.
+    const HIGH_KIB: usize = 64;
+
+    fn base(&self) -> &BaseTransport;
+
+    /// The limits of the write buffer.
+    fn write_limits(&self) -> Limits;
+
+    /// Sets them, which may pause the protocol at once.
+    fn put_write_limits(&self, this: &Bound<'_, PyAny>, limits: Limits) -> PyResult<()>;
+
+    fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.base().event_loop.object(this.py()))
+    }
+
+    fn get_protocol(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.base().protocol.object(this.py()))
+    }
+
+    fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.base().few.object(this.py(), EXTRA))
+    }
+
+    fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.base().few.set(EXTRA, Some(value.clone()));
+        Ok(())
+    }
+
+    fn set_write_buffer_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
+        let given = GivenLimits::of(this.py(), high.as_deref(), low.as_deref(), Self::HIGH_KIB)?;
+        self.base().few.set(WRITE_LIMITS, given.as_given);
+        self.put_write_limits(this, given.limits)
+    }
+
+    fn get_write_buffer_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        shown(this.py(), self.base().few.object(this.py(), WRITE_LIMITS), self.write_limits())
+    }
+
+    fn high_water_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.get_write_buffer_limits(this)?.bind(this.py()).get_item(1).map(Bound::unbind)
+    }
+
+    fn low_water_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.get_write_buffer_limits(this)?.bind(this.py()).get_item(0).map(Bound::unbind)
+    }
+}
+
+/// An error of a callback: it leaves the loop, or is reported and ends the connection.
+pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fault<PyErr, Py<PyAny>> {
+    let py = this.py();
+    if leaves_the_loop(py, &error) {
+        return Fault::Escape(error);
+    }
+    let value = raised::value(py, &error);
+    let report = support::helper(py, intern!(py, "fatal_error"))
+        .and_then(|helper| helper.call1((this, &value, message)));
+    match report {
+        Ok(_) => Fault::Lose(value.unbind()),
+        Err(error) => Fault::Escape(error),
+    }
+}
+
+/// Whether `protocol` is what `drain()` asks, of asyncio's streams or ours.
+pub(crate) fn is_stream(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static MIXIN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    protocol.is_instance(MIXIN.import(protocol.py(), "asyncio.streams", "FlowControlMixin")?)
+}
+
+/// What every transport has.
+macro_rules! base_members {
+    ($state:ty) => {
+        members! { $state;
+            bare {
+                c"close" c"Close, after what was written." => close,
+                c"is_closing" c"Whether it is closing or closed." => is_closing,
+                c"get_protocol" c"The protocol." => get_protocol,
+            }
+            methods {
+                c"set_protocol" c"Set the protocol." => set_protocol,
+            }
+            attributes {
+                c"_loop" => event_loop_attribute;
+                c"_protocol" => get_protocol;
+                c"_stored_extra" => extra_attribute, set_extra_attribute;
+            }
+        }
+    };
+}
+
+/// What every transport has that receives.
+macro_rules! read_members {
+    ($state:ty) => {
+        members! { $state;
+            bare {
+                c"is_reading" c"Whether it receives data." => is_reading,
+                c"pause_reading" c"Receive no data until resume_reading()." => pause_reading,
+                c"resume_reading" c"Receive data again." => resume_reading,
+            }
+            methods {}
+            attributes {}
+        }
+    };
+}
+
+/// What every transport has that is written to.
+macro_rules! write_members {
+    ($state:ty) => {
+        members! { $state;
+            bare {
+                c"abort" c"Close at once." => abort,
+                c"get_write_buffer_limits" c"The limits of the write buffer: low, high." => get_write_buffer_limits,
+                c"get_write_buffer_size" c"How many bytes wait to be written." => get_write_buffer_size,
+            }
+            methods {
+                c"set_write_buffer_limits" c"Set the limits of the write buffer." => set_write_buffer_limits,
+            }
+            attributes {
+                c"_protocol_paused" => protocol_paused_attribute;
+            }
+        }
+    };
+}
+
+/// What every transport has that has a descriptor.
+macro_rules! descriptor_members {
+    ($state:ty) => {
+        members! { $state;
+            bare {
+                c"_abandon" c"Close the descriptor and nothing else, for good." => abandon,
+                c"_disown" c"Close the descriptor and nothing else." => disown,
+            }
+            methods {}
+            attributes {
+                c"_gone" => is_gone;
+                c"_abandoned" => is_abandoned;
+                c"_closing" => is_closing;
+            }
+        }
+    };
+}
+
+/// What every transport has that is written to and has a descriptor.
+macro_rules! buffer_members {
+    ($state:ty) => {
+        members! { $state;
+            methods {}
+            attributes {
+                c"_conn_lost" => conn_lost_attribute;
+                c"_buffer" => buffer_attribute;
+                c"_buffer_size" => get_write_buffer_size;
+                c"_high_water" => high_water_attribute;
+                c"_low_water" => low_water_attribute;
+            }
+        }
+    };
+}
+
+pub(crate) use {base_members, buffer_members, descriptor_members, read_members, write_members};

@@ -1,0 +1,98 @@
+//! `Delivery`: how data reaches a protocol. Transports know no native protocol: each supplies what they call.
+//!
+//! A protocol of Python's has `data_received`, or `get_buffer` and `buffer_updated`. Of the native ones, those of streams
+//! name a buffer that the transport fills, and TLS stands for all callbacks. Their files enter themselves when the extension
+//! is imported (`enter`).
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::OnceLock;
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub(crate) enum Delivery {
+    /// As `bytes`.
+    DataReceived,
+    /// In a buffer of its own: a `BufferedProtocol`.
+    BufferUpdated,
+    /// In the buffer of its stream's reader, without a call of the protocol.
+    Reader(&'static Readers),
+    /// As it comes, without a copy.
+    Layer(AsLayer),
+}
+
+/// How a transport finds the reader of a stream's protocol.
+pub(crate) struct Readers {
+    /// The reader that takes data now; none where the protocol's own method has to be called.
+    pub(crate) of: for<'py> fn(&Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>>,
+    /// What to call of that reader.
+    pub(crate) state: for<'a> fn(&'a Bound<'_, PyAny>) -> Option<&'a dyn Reader>,
+}
+
+/// A reader whose buffer a transport fills.
+pub(crate) trait Reader {
+    /// Puts at the end of the buffer what `read` gives; `room` is how much to expect, if that is known.
+    fn fill(
+        &self,
+        this: &Bound<'_, PyAny>,
+        room: Option<usize>,
+        read: &mut Read<'_>,
+    ) -> PyResult<io::Result<usize>>;
+
+    /// After data came.
+    fn filled(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
+
+    /// `feed_data`.
+    fn feed(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()>;
+}
+
+/// One system call, or its like, that fills the beginning of a buffer.
+pub(crate) type Read<'a> = dyn FnMut(&mut [MaybeUninit<u8>]) -> io::Result<usize> + 'a;
+
+/// The state of a protocol that is a layer.
+pub(crate) type AsLayer = for<'a> fn(&'a Bound<'_, PyAny>) -> Option<&'a dyn LayerProtocol>;
+
+/// A native protocol that stands between a transport and another protocol, as TLS does.
+pub(crate) trait LayerProtocol {
+    fn connection_made(&self, this: &Bound<'_, PyAny>, below: &Bound<'_, PyAny>) -> PyResult<()>;
+
+    fn data_received(&self, this: &Bound<'_, PyAny>, data: &[u8]) -> PyResult<()>;
+
+    /// Whether the transport stays open for writing.
+    fn eof_received(&self, this: &Bound<'_, PyAny>) -> PyResult<bool>;
+
+    fn pause_writing(&self);
+
+    fn resume_writing(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
+
+    fn connection_lost(&self, this: &Bound<'_, PyAny>, reason: Option<Py<PyAny>>);
+
+    /// Whether a stream of asyncio's or ours is above it.
+    fn is_below_stream(&self, py: Python<'_>) -> PyResult<bool>;
+}
+
+/// How protocols of one native type take data; nothing of any other protocol.
+pub(crate) type DeliveryOf = fn(&Bound<'_, PyAny>) -> Option<Delivery>;
+
+static NATIVE: OnceLock<[DeliveryOf; 2]> = OnceLock::new();
+
+/// Enters the native protocols, once.
+pub(crate) fn enter(natives: [DeliveryOf; 2]) {
+    NATIVE.get_or_init(|| natives);
+}
+
+impl Delivery {
+    /// How `protocol` takes data.
+    pub(crate) fn to(protocol: &Bound<'_, PyAny>) -> PyResult<Self> {
+        static BUFFERED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        if let Some(delivery) = NATIVE.get().into_iter().flatten().find_map(|native| native(protocol)) {
+            return Ok(delivery);
+        }
+        let buffered = BUFFERED.import(protocol.py(), "asyncio", "BufferedProtocol")?;
+        Ok(if protocol.is_instance(buffered)? { Delivery::BufferUpdated } else { Delivery::DataReceived })
+    }
+}

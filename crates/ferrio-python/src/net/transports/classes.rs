@@ -1,0 +1,130 @@
+//! The classes of stream transports, and their tables of members, which have to be written out once for each since CPython
+//! calls plain functions.
+
+use std::ffi::CStr;
+
+use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};
+use pyo3::prelude::*;
+
+use super::Stream;
+use crate::ffi::heap_type::{Place, try_state};
+use crate::ffi::members::{Members, members};
+use crate::net::base_transport::{
+    PythonTransport, base_members, buffer_members, descriptor_members, read_members, write_members,
+};
+use crate::net::channels::WithOwner;
+use crate::net::protocols::transport_class::TransportClass;
+
+/// What every stream transport has.
+macro_rules! common {
+    ($channel:ty) => {
+        base_members!(Stream<$channel>).and(descriptor_members!(Stream<$channel>)).and(
+            members! { Stream<$channel>;
+                methods {
+                    c"_fatal_error" c"Report an error and close at once." => fatal_error,
+                }
+                attributes {
+                    c"_polling" => is_polling;
+                    c"_owner" => quiet_owner_attribute;
+                    c"_quiet_owner" => quiet_owner_attribute, set_quiet_owner_attribute;
+                    c"_fileno" => fileno_attribute;
+                    c"_quiet_number" => quiet_fileno_attribute;
+                }
+            },
+        )
+    };
+}
+
+/// What is read has these.
+macro_rules! reading {
+    ($channel:ty) => {
+        common!($channel).and(read_members!(Stream<$channel>)).and(members! { Stream<$channel>;
+            methods {}
+            attributes {
+                c"_paused" => paused_attribute;
+            }
+        })
+    };
+}
+
+/// What is written has these.
+macro_rules! writing {
+    ($channel:ty) => {
+        common!($channel).and(write_members!(Stream<$channel>)).and(buffer_members!(Stream<$channel>)).and(
+            members! { Stream<$channel>;
+                light {
+                    c"write" c"Write data; what does not fit now is written later." => write,
+                }
+                bare {
+                    c"write_eof" c"Write no more, after what was written." => write_eof,
+                    c"can_write_eof" c"True." => can_write_eof,
+                }
+                methods {
+                    c"writelines" c"Write several pieces of data." => writelines,
+                }
+                attributes {}
+            },
+        )
+    };
+}
+
+/// A socket has both, and what TLS and sendfile reach for.
+macro_rules! duplex {
+    ($channel:ty) => {
+        reading!($channel).and(writing!($channel)).and(members! { Stream<$channel>;
+            bare {
+                c"_share" c"Send what is held, and hold nothing again." => share,
+                c"_settle" c"Send what is held." => settle_now,
+                c"_make_empty_waiter" c"A future that is done when all is written." => make_empty_waiter,
+                c"_reset_empty_waiter" c"Undo _make_empty_waiter()." => reset_empty_waiter,
+            }
+            methods {
+                c"_force_close" c"Close at once, for the reason given." => force_close,
+            }
+            attributes {
+                c"_server" => server_attribute;
+                c"_sockname" => sockname_attribute;
+                c"_peername" => peername_attribute;
+                c"_sock_fd" => fileno_attribute;
+                c"_eof" => eof_attribute;
+                c"_empty_waiter" => empty_waiter_attribute;
+            }
+        })
+    };
+}
+
+macro_rules! class {
+    ($channel:ty, $name:literal, $kind:literal, $after:literal, $table:ident) => {
+        impl TransportClass for $channel {
+            const NAME: &'static CStr = $name;
+            const READ_FAILED: &'static str = concat!("Fatal read error on ", $kind, " transport");
+            const WRITE_FAILED: &'static str = concat!("Fatal write error on ", $kind, " transport");
+            const WRITE_AFTER_LOSS: &'static str = $after;
+
+            type State = Stream<Self>;
+
+            fn place() -> &'static Place {
+                static PLACE: Place = Place::new();
+                &PLACE
+            }
+
+            fn members() -> Members {
+                $table!($channel)
+            }
+
+            fn channel<'a>(this: &'a Bound<'_, PyAny>) -> Option<&'a WithOwner<Self>> {
+                try_state::<Stream<Self>>(this).map(Stream::channel)
+            }
+        }
+    };
+}
+
+class!(Socket, c"ferrio._ferrio.SocketTransport", "socket", "socket.send() raised exception.", duplex);
+class!(ReadPipe, c"ferrio._ferrio.ReadPipeTransport", "pipe", "", reading);
+class!(
+    WritePipe,
+    c"ferrio._ferrio.WritePipeTransport",
+    "pipe",
+    "pipe closed by peer or os.write(pipe, data) raised exception.",
+    writing
+);
