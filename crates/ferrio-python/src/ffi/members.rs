@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 
 use super::args::Args;
 use super::heap_type::{Native, state};
+use super::reference::Slot;
 
 /// Methods and attributes of a type.
 #[derive(Default)]
@@ -326,7 +327,7 @@ pub(crate) unsafe fn setter<T: Native>(
     )
 }
 
-/// `members! { T; [light { … }] [light_bare { … }] [light_one { … }] [bare { … }] [one { … }] methods { "name" => function, … } attributes { "name" => getter [, setter]; … } }`
+/// `members! { T; [light { … }] [light_bare { … }] [light_one { … }] [bare { … }] [one { … }] [methods { "name" => function, … }] [attributes { "name" => getter [, setter]; … }] }`
 macro_rules! members {
     ($state:ty;
      $(light { $($light_name:literal $light_doc:literal => $light_method:ident,)* })?
@@ -334,8 +335,8 @@ macro_rules! members {
      $(light_one { $($light_one_name:literal $light_one_doc:literal => $light_one_method:ident,)* })?
      $(bare { $($bare_name:literal $bare_doc:literal => $bare_method:ident,)* })?
      $(one { $($one_name:literal $one_doc:literal => $one_method:ident,)* })?
-     methods { $($name:literal $doc:literal => $method:ident,)* }
-     attributes { $($attribute:literal => $get:ident $(, $set:ident)?;)* }
+     $(methods { $($name:literal $doc:literal => $method:ident,)* })?
+     $(attributes { $($attribute:literal => $get:ident $(, $set:ident)?;)* })?
     ) => {{
         use $crate::ffi::members::{self, Members};
         Members::default()
@@ -344,9 +345,50 @@ macro_rules! members {
             $($(.one_method($light_one_name, $light_one_doc, members::one_of!($state, true, $light_one_method)))*)?
             $($(.bare_method($bare_name, $bare_doc, members::bare_of!($state, false, $bare_method)))*)?
             $($(.one_method($one_name, $one_doc, members::one_of!($state, false, $one_method)))*)?
-            $(.method($name, $doc, members::fast_of!($state, false, $method)))*
-            $(.attribute($attribute, members::getter_of!($state, $get), members::setter_of!($state $(, $set)?)))*
+            $($(.method($name, $doc, members::fast_of!($state, false, $method)))*)?
+            $($(.attribute($attribute, members::getter_of!($state, <$state>::$get), members::setter_of!($state $(, <$state>::$set)?)))*)?
     }};
+}
+
+/// Attributes that need no method: of a `Slot`, an object or None; of a `Cell<bool>`, a truth value; and what somebody is
+/// asked. `fields! { T; [objects { "name" => slot, … }] [shown { "name" => (slot), … }] [flags { "name" => cell, … }] [asked { "name" => (field.question()), … }] }`
+macro_rules! fields {
+    ($state:ty;
+     $(objects { $($name:literal => $slot:ident,)* })?
+     $(shown { $($shown:literal => ($($place:tt)+),)* })?
+     $(flags { $($flag:literal => $cell:ident,)* })?
+     $(asked { $($asked:literal => ($($question:tt)+),)* })?
+    ) => {{
+        use $crate::ffi::members::{self, Members};
+        Members::default()
+            $($(.attribute(
+                $name,
+                members::getter_of!($state, |state, this| Ok(state.$slot.object(this.py()))),
+                members::setter_of!($state, |state, value| {
+                    members::put(&state.$slot, value);
+                    Ok(())
+                })
+            ))*)?
+            $($(.attribute(
+                $shown,
+                members::getter_of!($state, |state, this| Ok(state.$($place)+.object(this.py()))),
+                None
+            ))*)?
+            $($(.attribute(
+                $flag,
+                members::getter_of!($state, |state, _| Ok(state.$cell.get())),
+                members::setter_of!($state, |state, value| {
+                    state.$cell.set(value.is_truthy()?);
+                    Ok(())
+                })
+            ))*)?
+            $($(.attribute($asked, members::getter_of!($state, |state, _| Ok(state.$($question)+)), None))*)?
+    }};
+}
+
+/// Sets an attribute that is an object or None.
+pub(crate) fn put(slot: &Slot, value: &Bound<'_, PyAny>) {
+    drop(slot.replace((!value.is_none()).then(|| value.clone().into())));
 }
 
 /// The trampoline of a method that takes arguments.
@@ -409,7 +451,7 @@ macro_rules! bare_of {
 
 /// The trampoline of an attribute that is read.
 macro_rules! getter_of {
-    ($state:ty, $get:ident) => {{
+    ($state:ty, $get:expr) => {{
         // SAFETY: called by CPython only, as its slot or table promises.
         #[allow(unsafe_code)]
         unsafe extern "C" fn get(
@@ -417,7 +459,7 @@ macro_rules! getter_of {
             _: *mut std::ffi::c_void,
         ) -> *mut pyo3::ffi::PyObject {
             // SAFETY: CPython calls this for an attribute of the type of `$state`.
-            unsafe { $crate::ffi::members::getter::<false, $state, _>(this, <$state>::$get) }
+            unsafe { $crate::ffi::members::getter::<false, $state, _>(this, $get) }
         }
         get
     }};
@@ -428,7 +470,7 @@ macro_rules! setter_of {
     ($state:ty) => {
         None
     };
-    ($state:ty, $set:ident) => {{
+    ($state:ty, $set:expr) => {{
         // SAFETY: called by CPython only, as its slot or table promises.
         #[allow(unsafe_code)]
         unsafe extern "C" fn set(
@@ -437,10 +479,10 @@ macro_rules! setter_of {
             _: *mut std::ffi::c_void,
         ) -> std::ffi::c_int {
             // SAFETY: CPython calls this for an attribute of the type of `$state`.
-            unsafe { $crate::ffi::members::setter::<$state>(this, value, <$state>::$set) }
+            unsafe { $crate::ffi::members::setter::<$state>(this, value, $set) }
         }
         Some(set)
     }};
 }
 
-pub(crate) use {bare_of, fast_of, getter_of, members, one_of, setter_of};
+pub(crate) use {bare_of, fast_of, fields, getter_of, members, one_of, setter_of};

@@ -242,6 +242,14 @@ pub(crate) trait PythonTransport: Io {
     }
 }
 
+/// A transport that a stream's writer writes to natively.
+pub(crate) trait Writable {
+    /// `write`, with the argument at hand.
+    fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()>;
+
+    fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool>;
+}
+
 /// An error of a callback: it leaves the loop, or is reported and ends the connection.
 pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fault<PyErr, Py<PyAny>> {
     let py = this.py();
@@ -293,8 +301,6 @@ macro_rules! read_members {
                 c"pause_reading" c"Receive no data until resume_reading()." => pause_reading,
                 c"resume_reading" c"Receive data again." => resume_reading,
             }
-            methods {}
-            attributes {}
         }
     };
 }
@@ -311,9 +317,6 @@ macro_rules! write_members {
             methods {
                 c"set_write_buffer_limits" c"Set the limits of the write buffer." => set_write_buffer_limits,
             }
-            attributes {
-                c"_protocol_paused" => protocol_paused_attribute;
-            }
         }
     };
 }
@@ -326,29 +329,31 @@ macro_rules! descriptor_members {
                 c"_abandon" c"Close the descriptor and nothing else, for good." => abandon,
                 c"_disown" c"Close the descriptor and nothing else." => disown,
             }
-            methods {}
             attributes {
-                c"_gone" => is_gone;
-                c"_abandoned" => is_abandoned;
                 c"_closing" => is_closing;
             }
         }
+        .and(fields! { $state;
+            asked {
+                c"_gone" => (transport.is_gone()),
+                c"_abandoned" => (transport.is_abandoned()),
+            }
+        })
     };
 }
 
-/// What every transport has that is written to and has a descriptor.
+/// What every transport has that has a descriptor and is written to.
 macro_rules! buffer_members {
     ($state:ty) => {
         members! { $state;
-            methods {}
             attributes {
-                c"_conn_lost" => conn_lost_attribute;
                 c"_buffer" => buffer_attribute;
                 c"_buffer_size" => get_write_buffer_size;
                 c"_high_water" => high_water_attribute;
                 c"_low_water" => low_water_attribute;
             }
         }
+        .and(fields! { $state; asked { c"_conn_lost" => (transport.losses() as usize), } })
     };
 }
 

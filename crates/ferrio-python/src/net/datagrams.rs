@@ -19,7 +19,7 @@ use crate::ffi::args::{Args, given};
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
-use crate::ffi::members::{Members, members};
+use crate::ffi::members::{Members, fields, members};
 use crate::ffi::word::{Head, Io, Turn};
 use crate::net::base_transport::{
     BaseTransport, PythonTransport, base_members, buffer_members, descriptor_members, read_members,
@@ -115,18 +115,6 @@ impl DatagramTransport {
         Ok(())
     }
 
-    fn paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_paused())
-    }
-
-    fn protocol_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_writing_paused())
-    }
-
-    fn conn_lost_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(self.transport.losses() as usize)
-    }
-
     /// asyncio's buffer, as far as it can be read: a copy of what waits.
     fn buffer_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = this.py();
@@ -150,18 +138,6 @@ impl DatagramTransport {
         self.base().leave_table(this, self.packets().number());
         self.transport.disown();
         Ok(())
-    }
-
-    fn is_abandoned(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_abandoned())
-    }
-
-    fn is_gone(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_gone())
-    }
-
-    fn socket_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.packets().socket().object(this.py()))
     }
 
     fn address_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -234,10 +210,15 @@ impl Native for DatagramTransport {
                     c"sendto" c"Send one packet." => sendto,
                 }
                 attributes {
-                    c"_sock" => socket_attribute;
                     c"_address" => address_attribute;
                     c"_sock_fd" => fileno_attribute;
-                    c"_paused" => paused_attribute;
+                }
+            })
+            .and(fields! { DatagramTransport;
+                shown { c"_sock" => (packets().socket()), }
+                asked {
+                    c"_paused" => (transport.is_paused()),
+                    c"_protocol_paused" => (transport.is_writing_paused()),
                 }
             })
     }
@@ -259,7 +240,6 @@ impl BaseLoop {
             methods {
                 c"_make_datagram_transport" c"A transport over a datagram socket." => make_datagram_transport,
             }
-            attributes {}
         }
     }
 

@@ -36,7 +36,6 @@ impl BaseLoop {
                 c"_forget_transport" c"A transport has its descriptor no more." => forget_transport,
                 c"_remember_transport" c"Undo _forget_transport()." => remember_transport,
             }
-            attributes {}
         }
     }
 

@@ -172,7 +172,6 @@ impl BaseLoop {
                 c"_read_pipe" c"A transport of a class over the reading end of a pipe." => read_pipe,
                 c"_write_pipe" c"A transport of a class over the writing end of a pipe." => write_pipe,
             }
-            attributes {}
         }
     }
 

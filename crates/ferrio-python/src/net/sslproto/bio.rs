@@ -18,6 +18,7 @@ use crate::ffi::call::{call_method0, call_method1, call_method2};
 use crate::ffi::heap_type::Visitor;
 use crate::ffi::lent::{with_view, with_writable_view};
 use crate::ffi::reference::Slot;
+use crate::net::chunk::Chunk;
 use crate::net::sslproto::errors::is_again;
 
 /// A method that drives the object.
@@ -73,6 +74,10 @@ impl Buffered {
         Ok(())
     }
 
+    pub(crate) fn lend<R>(&self, py: Python<'_>, ciphertext: &[u8], body: impl FnOnce() -> R) -> PyResult<R> {
+        self.feed(py, ciphertext).map(|()| body())
+    }
+
     pub(crate) fn unread(&self) -> usize {
         self.unread.get()
     }
@@ -81,13 +86,20 @@ impl Buffered {
         pending(py, &self.outgoing)
     }
 
-    pub(crate) fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        if !self.owes.take() {
-            return Ok(None);
+    pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Chunk> {
+        match self.outgoing.bind(py).filter(|_| self.owes.take()) {
+            None => Ok(Chunk::from(Vec::new())),
+            Some(outgoing) => {
+                let bytes = call_method0(&outgoing, intern!(py, "read"))?.cast_into::<PyBytes>()?;
+                Ok(Chunk::from(bytes))
+            }
         }
-        let Some(outgoing) = self.outgoing.bind(py) else { return Ok(None) };
-        let bytes = call_method0(&outgoing, intern!(py, "read"))?.cast_into::<PyBytes>()?;
-        Ok(Some(bytes).filter(|bytes| !bytes.as_bytes().is_empty()))
+    }
+
+    /// The object does not say.
+    #[expect(clippy::unused_self, reason = "as `Direct::may_hold_some`")]
+    pub(crate) fn may_hold_some(&self, _: Python<'_>) -> bool {
+        true
     }
 
     pub(crate) fn handshake(&self, py: Python<'_>) -> PyResult<Progress> {

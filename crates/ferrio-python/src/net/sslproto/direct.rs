@@ -16,6 +16,7 @@ use crate::ffi::call::{call_method0, call_method1};
 use crate::ffi::heap_type::Visitor;
 use crate::ffi::openssl::{Answer, Connection, OpenSsl};
 use crate::ffi::reference::Slot;
+use crate::net::chunk::Chunk;
 use crate::net::sslproto::errors::is_again;
 
 /// See the module.
@@ -39,30 +40,34 @@ impl Direct {
         Some(Direct { connection, object, dry: Cell::new(false) })
     }
 
-    pub(crate) fn lend<R>(&self, ciphertext: &[u8], body: impl FnOnce() -> R) -> R {
+    #[expect(clippy::unnecessary_wraps, reason = "as `Buffered::lend`, which may fail")]
+    pub(crate) fn lend<R>(&self, _: Python<'_>, ciphertext: &[u8], body: impl FnOnce() -> R) -> PyResult<R> {
         self.dry.set(false);
-        self.connection.lend(ciphertext, body)
+        Ok(self.connection.lend(ciphertext, body))
     }
 
-    pub(crate) fn feed(&self, ciphertext: &[u8]) {
+    #[expect(clippy::unnecessary_wraps, reason = "as `Buffered::feed`, which may fail")]
+    pub(crate) fn feed(&self, _: Python<'_>, ciphertext: &[u8]) -> PyResult<()> {
         self.dry.set(false);
         self.connection.feed(ciphertext);
+        Ok(())
     }
 
     pub(crate) fn unread(&self) -> usize {
         self.connection.unread()
     }
 
-    pub(crate) fn unsent(&self) -> usize {
+    pub(crate) fn unsent(&self, _: Python<'_>) -> usize {
         self.connection.unsent()
     }
 
-    pub(crate) fn take(&self) -> Vec<u8> {
-        self.connection.take_output()
+    #[expect(clippy::unnecessary_wraps, reason = "as `Buffered::take`, which may fail")]
+    pub(crate) fn take(&self, _: Python<'_>) -> PyResult<Chunk> {
+        Ok(Chunk::Copied(self.connection.take_output()))
     }
 
     /// Whether OpenSSL holds bytes that are not counted as unread.
-    pub(crate) fn holds_some(&self, py: Python<'_>) -> bool {
+    pub(crate) fn may_hold_some(&self, py: Python<'_>) -> bool {
         self.connection.holds_some(py)
     }
 

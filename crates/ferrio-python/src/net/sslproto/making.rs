@@ -6,12 +6,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::{Args, given};
+use crate::ffi::args::{Args, given, missing};
 use crate::ffi::members::{Members, members};
+use crate::net::base_transport::BaseTransport;
+use crate::net::protocols::delivery::Delivery;
 use crate::net::sslproto::bio::{Buffered, Plainly};
 use crate::net::sslproto::direct::Direct;
 use crate::net::sslproto::session::Cipher;
-use crate::net::sslproto::sides::{Parts, TlsSides};
+use crate::net::sslproto::sides::TlsSides;
 use crate::net::sslproto::{SslTransport, proof};
 
 impl BaseLoop {
@@ -20,69 +22,35 @@ impl BaseLoop {
             methods {
                 c"_tls" c"A TLS transport of a class, not connected yet." => tls,
             }
-            attributes {}
         }
     }
 
-    fn tls(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
-        let names = [
-            "cls",
-            "protocol",
-            "context",
-            "waiter",
-            "server_side",
-            "object",
-            "inner",
-            "plainly",
-            "incoming",
-            "outgoing",
-            "known",
-            "accepted",
-            "handshake",
-            "shutdown",
-            "calls_in",
-        ];
-        let [
-            Some(class),
-            Some(protocol),
-            Some(context),
-            waiter,
-            Some(server_side),
-            Some(object),
-            inner,
-            Some(plainly),
-            incoming,
-            outgoing,
-            Some(known),
-            Some(accepted),
-            Some(handshake),
-            Some(shutdown),
-            calls_in,
-        ] = args.bind("_tls", names, names.len())?
+    fn tls(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let arguments: Vec<_> = args.positional().collect();
+        let Some((&[class, protocol, context, waiter, server_side, object, inner, plainly], rest)) =
+            arguments.split_first_chunk()
         else {
-            return Ok(None);
+            return Err(missing("_tls", "plainly"));
+        };
+        let &[incoming, outgoing, known, accepted, handshake_timeout, shutdown_timeout, calls_in] = rest
+        else {
+            return Err(missing("_tls", "calls_in"));
         };
         let plainly: Plainly = plainly.extract()?;
-        let inner = given(inner);
-        let session = match (given(incoming), given(outgoing)) {
+        let inner = given(Some(inner));
+        let session = match (given(Some(incoming)), given(Some(outgoing))) {
             (Some(incoming), Some(outgoing)) => {
                 Cipher::Buffered(Buffered::new(&object, inner, incoming, outgoing, plainly))
             }
             _ => Cipher::Direct(direct(&object, inner, plainly)?),
         };
-        let sides = TlsSides::new(&Parts {
-            event_loop: this,
-            protocol: &protocol,
-            ssl_context: &context,
-            object: &object,
-            waiter: given(waiter),
-            handshake_timeout: &handshake,
-            shutdown_timeout: &shutdown,
-            accepted: accepted.is_truthy()?,
-            context: given(calls_in),
-        })?;
+        let calls_in = given(Some(calls_in)).map(Into::into);
+        let base = BaseTransport::new(this, &protocol, given(Some(waiter)), calls_in)?;
+        let timeouts = [&*handshake_timeout, &*shutdown_timeout];
+        let sides =
+            TlsSides::new(base, Delivery::to(&protocol)?, &context, &object, timeouts, accepted.is_truthy()?);
         let layer = Layer::new(session, sides, !server_side.is_truthy()?, known.is_truthy()?);
-        SslTransport::create(&*class.cast::<PyType>()?, layer).map(|this| Some(this.unbind()))
+        SslTransport::create(&*class.cast::<PyType>()?, layer).map(Bound::unbind)
     }
 }
 

@@ -30,10 +30,10 @@ use crate::ffi::args::{Args, given, missing};
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
-use crate::ffi::members::{Members, members};
+use crate::ffi::members::{Members, fields, members};
 use crate::ffi::word::{Head, Io, Turn};
 use crate::net::base_transport::{
-    BaseTransport, PythonTransport, base_members, is_stream, read_members, write_members,
+    BaseTransport, PythonTransport, Writable, base_members, is_stream, read_members, write_members,
 };
 use crate::net::chunk::Chunk;
 use crate::net::flow_control::{GivenLimits, shown};
@@ -109,22 +109,6 @@ impl SslTransport {
         self.base().inside(this.py(), body)
     }
 
-    /// `write`, with the argument at hand.
-    pub(crate) fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        if let Ok(bytes) = data.cast_exact::<PyBytes>() {
-            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
-        }
-        let is_bytes = data.is_instance_of::<PyBytes>() || data.is_instance_of::<PyByteArray>();
-        if !is_bytes && !data.is_instance_of::<PyMemoryView>() {
-            let kind = data.get_type().name()?.to_string();
-            let text = format!("data: expecting a bytes-like instance, got {kind}");
-            return Err(PyTypeError::new_err(text));
-        }
-        let exported = Exported::new(data, false)?;
-        let bytes = exported.as_ref();
-        self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
-    }
-
     fn write_bytes(
         &self,
         this: &Bound<'_, PyAny>,
@@ -160,14 +144,6 @@ impl SslTransport {
         let [Some(data)] = args.bind("_test__append_write_backlog", ["data"], 1)? else { return Ok(()) };
         self.layer.queue(Chunk::of(&data)?);
         Ok(())
-    }
-
-    /// As with the transport below, which holds the ciphertext.
-    pub(crate) fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let mut settled = Ok(());
-        self.sides().with_below(this.py(), |state, below| settled = state.settle_stream(below));
-        settled?;
-        Ok(self.layer.is_closing())
     }
 
     /// Closing it once more lets go of the context and the object, though the transport may be kept, as with asyncio.
@@ -272,30 +248,10 @@ impl SslTransport {
         Ok(())
     }
 
-    fn below_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.sides().below.object(this.py()))
-    }
-
-    fn context_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.sides().ssl_context.object(this.py()))
-    }
-
-    fn object_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.sides().object.object(this.py()))
-    }
-
-    fn established_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.sides().established.get())
-    }
-
     /// By which name `FERRIO_TLS` knows what encrypts.
     fn engine_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let name = if self.layer.session().reads_directly() { "direct" } else { "bio" };
         name.into_py_any(this.py())
-    }
-
-    fn protocol_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.layer.is_full())
     }
 
     fn run_jobs(&self, this: &Bound<'_, PyAny>, jobs: u8) -> PyResult<()> {
@@ -305,6 +261,31 @@ impl SslTransport {
             }
         }
         Ok(())
+    }
+}
+
+impl Writable for SslTransport {
+    fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(bytes) = data.cast_exact::<PyBytes>() {
+            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
+        }
+        let is_bytes = data.is_instance_of::<PyBytes>() || data.is_instance_of::<PyByteArray>();
+        if !is_bytes && !data.is_instance_of::<PyMemoryView>() {
+            let kind = data.get_type().name()?.to_string();
+            let text = format!("data: expecting a bytes-like instance, got {kind}");
+            return Err(PyTypeError::new_err(text));
+        }
+        let exported = Exported::new(data, false)?;
+        let bytes = exported.as_ref();
+        self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
+    }
+
+    /// As with the transport below, which holds the ciphertext.
+    fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let mut settled = Ok(());
+        self.sides().with_below(this.py(), |state, below| settled = state.settle_stream(below));
+        settled?;
+        Ok(self.layer.is_closing())
     }
 }
 
@@ -374,15 +355,22 @@ impl Native for SslTransport {
                     c"_test__append_write_backlog" c"Queue data, for tests." => append_to_backlog,
                 }
                 attributes {
-                    c"_transport" => below_attribute;
-                    c"_sslcontext" => context_attribute;
-                    c"_sslobj" => object_attribute;
-                    c"_established" => established_attribute;
                     c"_engine" => engine_attribute;
                     c"_closed" => closed_attribute, set_closed_attribute;
                 }
             },
         )
+        .and(fields! { SslTransport;
+            shown {
+                c"_transport" => (sides().below),
+                c"_sslcontext" => (sides().ssl_context),
+                c"_sslobj" => (sides().object),
+            }
+            asked {
+                c"_established" => (sides().established.get()),
+                c"_protocol_paused" => (layer.is_full()),
+            }
+        })
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
@@ -394,13 +382,4 @@ impl Native for SslTransport {
         self.sides().clear();
         self.layer.session().clear();
     }
-}
-
-/// What is written to natively by a stream's writer, besides sockets.
-pub(crate) fn is_plain(transport: &Bound<'_, PyAny>) -> PyResult<bool> {
-    static CLASS: pyo3::sync::PyOnceLock<Py<PyType>> = pyo3::sync::PyOnceLock::new();
-    if try_state::<SslTransport>(transport).is_none() {
-        return Ok(false);
-    }
-    Ok(transport.get_type().is(CLASS.import(transport.py(), "ferrio.sslproto", "SSLTransport")?))
 }

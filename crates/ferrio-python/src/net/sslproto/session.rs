@@ -21,20 +21,23 @@ pub(crate) enum Cipher {
     Direct(Direct),
 }
 
+macro_rules! each {
+    ($cipher:ident, $session:ident => $answer:expr) => {
+        match $cipher {
+            Cipher::Buffered($session) => $answer,
+            Cipher::Direct($session) => $answer,
+        }
+    };
+}
+
 impl Cipher {
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        match self {
-            Cipher::Buffered(session) => session.traverse(visitor),
-            Cipher::Direct(session) => session.traverse(visitor),
-        }
+        each!(self, session => session.traverse(visitor));
     }
 
     /// Forgets everything: the connection is lost.
     pub(crate) fn clear(&self) {
-        match self {
-            Cipher::Buffered(session) => session.clear(),
-            Cipher::Direct(session) => session.clear(),
-        }
+        each!(self, session => session.clear());
     }
 
     /// Whether reading calls no Python and lets no other thread run.
@@ -50,82 +53,43 @@ impl Session for Cipher {
     type Ciphertext = Chunk;
 
     fn feed(&self, this: Self::Cx<'_>, ciphertext: &[u8]) -> PyResult<()> {
-        match self {
-            Cipher::Buffered(session) => session.feed(this.py(), ciphertext),
-            Cipher::Direct(session) => {
-                session.feed(ciphertext);
-                Ok(())
-            }
-        }
+        each!(self, session => session.feed(this.py(), ciphertext))
     }
 
     fn lend<R>(&self, this: Self::Cx<'_>, ciphertext: &[u8], body: impl FnOnce() -> R) -> PyResult<R> {
-        match self {
-            Cipher::Buffered(session) => {
-                session.feed(this.py(), ciphertext)?;
-                Ok(body())
-            }
-            Cipher::Direct(session) => Ok(session.lend(ciphertext, body)),
-        }
+        each!(self, session => session.lend(this.py(), ciphertext, body))
     }
 
     fn unread(&self, _: Self::Cx<'_>) -> usize {
-        match self {
-            Cipher::Buffered(session) => session.unread(),
-            Cipher::Direct(session) => session.unread(),
-        }
+        each!(self, session => session.unread())
     }
 
     fn readable(&self, this: Self::Cx<'_>) -> usize {
-        match self {
-            Cipher::Buffered(session) => session.unread() + RECORD,
-            Cipher::Direct(session) => {
-                session.unread() + if session.holds_some(this.py()) { RECORD } else { 0 }
-            }
-        }
+        let held = each!(self, session => session.may_hold_some(this.py()));
+        each!(self, session => session.unread()) + if held { RECORD } else { 0 }
     }
 
     fn unsent(&self, this: Self::Cx<'_>) -> usize {
-        match self {
-            Cipher::Buffered(session) => session.unsent(this.py()),
-            Cipher::Direct(session) => session.unsent(),
-        }
+        each!(self, session => session.unsent(this.py()))
     }
 
     fn take(&self, this: Self::Cx<'_>) -> PyResult<Chunk> {
-        match self {
-            Cipher::Buffered(session) => {
-                Ok(session.take(this.py())?.map_or(Chunk::Copied(Vec::new()), Chunk::from))
-            }
-            Cipher::Direct(session) => Ok(Chunk::Copied(session.take())),
-        }
+        each!(self, session => session.take(this.py()))
     }
 
     fn handshake(&self, this: Self::Cx<'_>) -> PyResult<Progress> {
-        match self {
-            Cipher::Buffered(session) => session.handshake(this.py()),
-            Cipher::Direct(session) => session.handshake(this.py()),
-        }
+        each!(self, session => session.handshake(this.py()))
     }
 
     fn read(&self, this: Self::Cx<'_>, buffer: &mut [MaybeUninit<u8>]) -> PyResult<Plain> {
-        match self {
-            Cipher::Buffered(session) => session.read(this.py(), buffer),
-            Cipher::Direct(session) => session.read(this.py(), buffer),
-        }
+        each!(self, session => session.read(this.py(), buffer))
     }
 
     fn write(&self, this: Self::Cx<'_>, data: &[u8]) -> PyResult<Option<usize>> {
-        match self {
-            Cipher::Buffered(session) => session.write(this.py(), data),
-            Cipher::Direct(session) => session.write(this.py(), data),
-        }
+        each!(self, session => session.write(this.py(), data))
     }
 
     fn close(&self, this: Self::Cx<'_>) -> PyResult<Progress> {
-        match self {
-            Cipher::Buffered(session) => session.close(this.py()),
-            Cipher::Direct(session) => session.close(this.py()),
-        }
+        each!(self, session => session.close(this.py()))
     }
 }

@@ -73,33 +73,26 @@ pub(crate) fn bit(job: Later) -> u8 {
 
 type Cx<'a> = &'a Bound<'a, PyAny>;
 
-/// What a TLS transport is made of.
-pub(crate) struct Parts<'a, 'py> {
-    pub(crate) event_loop: &'a Bound<'py, PyAny>,
-    pub(crate) protocol: &'a Bound<'py, PyAny>,
-    pub(crate) ssl_context: &'a Bound<'py, PyAny>,
-    pub(crate) object: &'a Bound<'py, PyAny>,
-    pub(crate) waiter: Option<Bound<'py, PyAny>>,
-    pub(crate) handshake_timeout: &'a Bound<'py, PyAny>,
-    pub(crate) shutdown_timeout: &'a Bound<'py, PyAny>,
-    /// What callbacks run in; a copy of the present one where none is given.
-    pub(crate) context: Option<Bound<'py, PyAny>>,
-    pub(crate) accepted: bool,
-}
-
 impl<T: Io> TlsSides<T> {
-    pub(crate) fn new(parts: &Parts<'_, '_>) -> PyResult<Self> {
+    /// Between no transport yet and a protocol.
+    pub(crate) fn new(
+        base: BaseTransport,
+        delivery: Delivery,
+        ssl_context: &Bound<'_, PyAny>,
+        object: &Bound<'_, PyAny>,
+        [handshake_timeout, shutdown_timeout]: [&Bound<'_, PyAny>; 2],
+        accepted: bool,
+    ) -> Self {
         let slot = |object: &Bound<'_, PyAny>| Slot::new(object.clone().into());
-        let (waiter, context) = (parts.waiter.clone(), parts.context.clone().map(Into::into));
-        Ok(TlsSides {
-            base: BaseTransport::new(parts.event_loop, parts.protocol, waiter, context)?,
+        TlsSides {
+            base,
             below: Slot::default(),
-            delivery: Cell::new(Delivery::to(parts.protocol)?),
-            ssl_context: slot(parts.ssl_context),
-            object: slot(parts.object),
-            handshake_timeout: slot(parts.handshake_timeout),
-            shutdown_timeout: slot(parts.shutdown_timeout),
-            accepted: Cell::new(parts.accepted),
+            delivery: Cell::new(delivery),
+            ssl_context: slot(ssl_context),
+            object: slot(object),
+            handshake_timeout: slot(handshake_timeout),
+            shutdown_timeout: slot(shutdown_timeout),
+            accepted: Cell::new(accepted),
             established: Cell::new(false),
             is_lost: Cell::new(false),
             done_with: Cell::new(false),
@@ -108,7 +101,7 @@ impl<T: Io> TlsSides<T> {
             jobs: Cell::new(0),
             reason: Slot::default(),
             transport: PhantomData,
-        })
+        }
     }
 
     /// The socket transport.

@@ -26,8 +26,6 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::ffi::reference::Slot;
-
 /// The arguments of a constructor, by position or by name; the first `required` must be there.
 pub(crate) fn arguments<'py, const N: usize>(
     class: &str,
@@ -111,42 +109,3 @@ impl Class {
         Ok(true)
     }
 }
-
-/// Sets an attribute of which None is no value.
-pub(crate) fn put(slot: &Slot, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    drop(slot.replace((!value.is_none()).then(|| value.clone().into())));
-    Ok(())
-}
-
-/// Attributes as asyncio's classes have them: `getter, setter => field;` for an object or None, and for a truth value.
-macro_rules! attributes {
-    (
-        $state:ty;
-        objects { $($get:ident, $set:ident => $slot:ident;)* }
-        flags { $($is:ident, $put:ident => $cell:ident;)* }
-    ) => {
-        impl $state {
-            $(
-                fn $get(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-                    Ok(self.$slot.object(this.py()))
-                }
-
-                fn $set(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-                    $crate::net::streams::put(&self.$slot, value)
-                }
-            )*
-            $(
-                fn $is(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-                    Ok(self.$cell.get())
-                }
-
-                fn $put(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-                    self.$cell.set(value.is_truthy()?);
-                    Ok(())
-                }
-            )*
-        }
-    };
-}
-
-pub(crate) use attributes;

@@ -19,13 +19,13 @@ use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::Args;
 use crate::ffi::call::{call_method1, is_native_coroutine};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::members::{Members, members};
+use crate::ffi::members::{Members, fields, members, put};
 use crate::ffi::object::{self, Constructed, Finalized};
 use crate::ffi::reference::Slot;
 use crate::net::protocols::delivery::{Delivery, Reader, Readers};
 use crate::net::sslproto::SslTransport;
 use crate::net::streams::reader::{StreamReader, pending};
-use crate::net::streams::{STREAM_READER_PROTOCOL, STREAM_WRITER, arguments, attributes, put};
+use crate::net::streams::{STREAM_READER_PROTOCOL, STREAM_WRITER, arguments};
 use crate::net::transports::Stream;
 use crate::tasks::outcome::State;
 use crate::tasks::outcome::exact_outcome;
@@ -246,28 +246,8 @@ impl StreamReaderProtocol {
     }
 
     fn set_drain_waiters_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        put(&self.drain_waiters, value)
-    }
-}
-
-attributes! {
-    StreamReaderProtocol;
-    objects {
-        loop_attribute, set_loop_attribute => event_loop;
-        reader_attribute, set_reader_attribute => reader;
-        strong_reader_attribute, set_strong_reader_attribute => strong_reader;
-        source_attribute, set_source_attribute => source_traceback;
-        transport_attribute, set_transport_attribute => transport;
-        writer_attribute, set_writer_attribute => writer;
-        task_attribute, set_task_attribute => task;
-        callback_attribute, set_callback_attribute => callback;
-        closed_attribute, set_closed_attribute => closed;
-    }
-    flags {
-        over_ssl_attribute, set_over_ssl_attribute => over_ssl;
-        rejects_attribute, set_rejects_attribute => rejects;
-        paused_attribute, set_paused_attribute => paused;
-        lost_attribute, set_lost_attribute => lost;
+        put(&self.drain_waiters, value);
+        Ok(())
     }
 }
 
@@ -359,7 +339,7 @@ impl Constructed for StreamReaderProtocol {
         let callback = callback.filter(|callback| !callback.is_none());
         if let Some(reader) = reader.filter(|reader| !reader.is_none()) {
             self.reader.set(PyWeakrefReference::new(&reader)?.into_any());
-            put(&self.source_traceback, &reader.getattr(intern!(py, "_source_traceback"))?)?;
+            put(&self.source_traceback, &reader.getattr(intern!(py, "_source_traceback"))?);
             // Kept until a connection is there, which who is called then keeps.
             drop(self.strong_reader.replace(callback.is_some().then(|| reader.into())));
         }
@@ -415,23 +395,30 @@ impl Native for StreamReaderProtocol {
                 c"_get_close_waiter" c"The future that is done when the transport is closed." => close_waiter,
             }
             attributes {
-                c"_loop" => loop_attribute, set_loop_attribute;
-                c"_stream_reader_wr" => reader_attribute, set_reader_attribute;
-                c"_strong_reader" => strong_reader_attribute, set_strong_reader_attribute;
-                c"_source_traceback" => source_attribute, set_source_attribute;
-                c"_transport" => transport_attribute, set_transport_attribute;
-                c"_stream_writer" => writer_attribute, set_writer_attribute;
-                c"_task" => task_attribute, set_task_attribute;
-                c"_client_connected_cb" => callback_attribute, set_callback_attribute;
-                c"_closed" => closed_attribute, set_closed_attribute;
                 c"_drain_waiters" => drain_waiters_attribute, set_drain_waiters_attribute;
-                c"_over_ssl" => over_ssl_attribute, set_over_ssl_attribute;
-                c"_reject_connection" => rejects_attribute, set_rejects_attribute;
-                c"_paused" => paused_attribute, set_paused_attribute;
-                c"_connection_lost" => lost_attribute, set_lost_attribute;
             }
         };
-        own.and(object::constructed_slots::<StreamReaderProtocol>())
+        let fields = fields! { StreamReaderProtocol;
+            objects {
+                c"_loop" => event_loop,
+                c"_stream_reader_wr" => reader,
+                c"_strong_reader" => strong_reader,
+                c"_source_traceback" => source_traceback,
+                c"_transport" => transport,
+                c"_stream_writer" => writer,
+                c"_task" => task,
+                c"_client_connected_cb" => callback,
+                c"_closed" => closed,
+            }
+            flags {
+                c"_over_ssl" => over_ssl,
+                c"_reject_connection" => rejects,
+                c"_paused" => paused,
+                c"_connection_lost" => lost,
+            }
+        };
+        own.and(fields)
+            .and(object::constructed_slots::<StreamReaderProtocol>())
             .and(object::finalized_slots::<StreamReaderProtocol>())
     }
 

@@ -26,12 +26,12 @@ use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::members::{Members, members};
+use crate::ffi::members::{Members, fields, members};
 use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
 use crate::net::protocols::delivery::{Read, Reader};
 use crate::net::streams::buffer::Buffer;
-use crate::net::streams::{STREAM_READER, arguments, attributes};
+use crate::net::streams::{STREAM_READER, arguments};
 use crate::tasks::futures::Future;
 use crate::tasks::outcome::State;
 use crate::tasks::outcome::exact_outcome;
@@ -180,6 +180,10 @@ impl StreamReader {
         Ok(())
     }
 
+    fn exception(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.exception.object(this.py()))
+    }
+
     fn set_exception(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
         let [Some(exception)] = args.bind("set_exception", ["exc"], 1)? else { return Ok(None) };
         if !self.is_plain() {
@@ -248,21 +252,6 @@ impl StreamReader {
         self.limit.set(value.extract().unwrap_or(usize::MAX));
         self.limit_object.set(value.clone());
         Ok(())
-    }
-}
-
-attributes! {
-    StreamReader;
-    objects {
-        loop_attribute, set_loop_attribute => event_loop;
-        waiter_attribute, set_waiter_attribute => waiter;
-        exception, set_exception_attribute => exception;
-        transport_attribute, set_transport_attribute => transport;
-        source_attribute, set_source_attribute => source_traceback;
-    }
-    flags {
-        eof_attribute, set_eof_attribute => eof;
-        paused_attribute, set_paused_attribute => paused;
     }
 }
 
@@ -410,16 +399,23 @@ impl Native for StreamReader {
                 c"_size" => size_attribute;
                 c"_buffer" => buffer_attribute, set_buffer_attribute;
                 c"_limit" => limit_attribute, set_limit_attribute;
-                c"_loop" => loop_attribute, set_loop_attribute;
-                c"_waiter" => waiter_attribute, set_waiter_attribute;
-                c"_exception" => exception, set_exception_attribute;
-                c"_transport" => transport_attribute, set_transport_attribute;
-                c"_eof" => eof_attribute, set_eof_attribute;
-                c"_paused" => paused_attribute, set_paused_attribute;
-                c"_source_traceback" => source_attribute, set_source_attribute;
             }
         };
-        own.and(object::constructed_slots::<StreamReader>())
+        let fields = fields! { StreamReader;
+            objects {
+                c"_loop" => event_loop,
+                c"_waiter" => waiter,
+                c"_exception" => exception,
+                c"_transport" => transport,
+                c"_source_traceback" => source_traceback,
+            }
+            flags {
+                c"_eof" => eof,
+                c"_paused" => paused,
+            }
+        };
+        own.and(fields)
+            .and(object::constructed_slots::<StreamReader>())
             .and(object::async_iterator_slots::<StreamReader>())
     }
 

@@ -16,29 +16,28 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::members::{Members, members};
+use crate::ffi::members::{Members, fields, members, put};
 use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
-use crate::net::sslproto::{self, SslTransport};
+use crate::net::base_transport::Writable;
+use crate::net::sslproto::SslTransport;
 use crate::net::streams::reader::pending;
-use crate::net::streams::{STREAM_READER, arguments, attributes, put};
+use crate::net::streams::{STREAM_READER, arguments};
 use crate::net::transports::Stream;
 
-/// Which transports are written to natively.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Direct {
-    #[default]
-    No,
-    Socket,
-    Pipe,
-    Tls,
+/// How a transport is written to natively.
+type AsWritable = for<'a> fn(&'a Bound<'_, PyAny>) -> Option<&'a dyn Writable>;
+
+fn as_writable<'a, T: Native + Writable>(transport: &'a Bound<'_, PyAny>) -> Option<&'a dyn Writable> {
+    try_state::<T>(transport).map(|state| state as &dyn Writable)
 }
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct StreamWriter {
     transport: Slot,
-    direct: Cell<Direct>,
+    /// None where the transport is not of a class of ours: its methods are called.
+    as_writable: Cell<Option<AsWritable>>,
     protocol: Slot,
     reader: Slot,
     event_loop: Slot,
@@ -57,18 +56,14 @@ impl StreamWriter {
     /// Whether the transport is closing.
     pub(crate) fn is_closing(&self, py: Python<'_>) -> PyResult<bool> {
         let transport = self.transport(py);
-        match self.direct.get() {
-            Direct::Socket => {
-                try_state::<Stream<Socket>>(&transport).map_or(Ok(true), |it| it.is_closing(&transport))
-            }
-            Direct::Pipe => {
-                try_state::<Stream<WritePipe>>(&transport).map_or(Ok(true), |it| it.is_closing(&transport))
-            }
-            Direct::Tls => {
-                try_state::<SslTransport>(&transport).map_or(Ok(true), |it| it.is_closing(&transport))
-            }
-            Direct::No => transport.call_method0(intern!(py, "is_closing"))?.is_truthy(),
+        match self.writable(&transport) {
+            Some(writable) => writable.is_closing(&transport),
+            None => transport.call_method0(intern!(py, "is_closing"))?.is_truthy(),
         }
+    }
+
+    fn writable<'a>(&self, transport: &'a Bound<'_, PyAny>) -> Option<&'a dyn Writable> {
+        self.as_writable.get()?(transport)
     }
 
     fn transport<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
@@ -78,16 +73,19 @@ impl StreamWriter {
     fn set(&self, transport: &Bound<'_, PyAny>) -> PyResult<()> {
         static SOCKET: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         static PIPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        static TLS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = transport.py();
         let class = transport.get_type();
-        self.direct.set(if class.is(SOCKET.import(py, "ferrio.selector_events", "SocketTransport")?) {
-            Direct::Socket
+        self.as_writable.set(if class.is(SOCKET.import(py, "ferrio.selector_events", "SocketTransport")?) {
+            Some(as_writable::<Stream<Socket>>)
         } else if class.is(PIPE.import(py, "ferrio.pipes", "WritePipeTransport")?) {
-            Direct::Pipe
-        } else if sslproto::is_plain(transport)? {
-            Direct::Tls
+            Some(as_writable::<Stream<WritePipe>>)
+        } else if try_state::<SslTransport>(transport).is_some()
+            && class.is(TLS.import(py, "ferrio.sslproto", "SSLTransport")?)
+        {
+            Some(as_writable::<SslTransport>)
         } else {
-            Direct::No
+            None
         });
         self.transport.set(transport.clone());
         Ok(())
@@ -97,15 +95,9 @@ impl StreamWriter {
         let [Some(data)] = args.bind("write", ["data"], 1)? else { return Ok(()) };
         let py = this.py();
         let transport = self.transport(py);
-        match self.direct.get() {
-            Direct::Socket => try_state::<Stream<Socket>>(&transport)
-                .map_or(Ok(()), |it| it.write_object(&transport, &data)),
-            Direct::Pipe => try_state::<Stream<WritePipe>>(&transport)
-                .map_or(Ok(()), |it| it.write_object(&transport, &data)),
-            Direct::Tls => {
-                try_state::<SslTransport>(&transport).map_or(Ok(()), |it| it.write_object(&transport, &data))
-            }
-            Direct::No => transport.call_method1(intern!(py, "write"), (data,)).map(drop),
+        match self.writable(&transport) {
+            Some(writable) => writable.write_object(&transport, &data),
+            None => transport.call_method1(intern!(py, "write"), (data,)).map(drop),
         }
     }
 
@@ -154,24 +146,18 @@ impl StreamWriter {
             future.call_method1(intern!(py, "set_result"), (py.None(),))?;
             self.complete.set(future);
         }
-        self.bare_complete_attribute(this)
+        Ok(self.complete.object(py))
+    }
+
+    fn set_complete_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        put(&self.complete, value);
+        Ok(())
     }
 
     fn slots(&self) -> [&Slot; 5] {
         let StreamWriter { transport, protocol, reader, event_loop, complete, .. } = self;
         [transport, protocol, reader, event_loop, complete]
     }
-}
-
-attributes! {
-    StreamWriter;
-    objects {
-        protocol_attribute, set_protocol_attribute => protocol;
-        reader_attribute, set_reader_attribute => reader;
-        loop_attribute, set_loop_attribute => event_loop;
-        bare_complete_attribute, set_complete_attribute => complete;
-    }
-    flags {}
 }
 
 impl Constructed for StreamWriter {
@@ -188,12 +174,13 @@ impl Constructed for StreamWriter {
             return Ok(());
         };
         self.set(&transport)?;
-        put(&self.protocol, &protocol)?;
+        put(&self.protocol, &protocol);
         if !reader.is_none() && !reader.is_instance(STREAM_READER.theirs(this.py())?)? {
             return Err(PyAssertionError::new_err(()));
         }
-        put(&self.reader, &reader)?;
-        put(&self.event_loop, &event_loop)
+        put(&self.reader, &reader);
+        put(&self.event_loop, &event_loop);
+        Ok(())
     }
 }
 
@@ -226,13 +213,17 @@ impl Native for StreamWriter {
             attributes {
                 c"transport" => transport_attribute;
                 c"_transport" => transport_attribute, set_transport_attribute;
-                c"_protocol" => protocol_attribute, set_protocol_attribute;
-                c"_reader" => reader_attribute, set_reader_attribute;
-                c"_loop" => loop_attribute, set_loop_attribute;
                 c"_complete_fut" => complete_attribute, set_complete_attribute;
             }
         };
-        own.and(object::constructed_slots::<StreamWriter>())
+        let fields = fields! { StreamWriter;
+            objects {
+                c"_protocol" => protocol,
+                c"_reader" => reader,
+                c"_loop" => event_loop,
+            }
+        };
+        own.and(fields).and(object::constructed_slots::<StreamWriter>())
     }
 
     fn traverse(&self, visitor: &mut Visitor<'_>) {
@@ -241,7 +232,7 @@ impl Native for StreamWriter {
 
     fn clear(&self) {
         // What is left of it is no transport to write to.
-        self.direct.set(Direct::No);
+        self.as_writable.set(None);
         self.slots().into_iter().for_each(|slot| drop(slot.take()));
     }
 }

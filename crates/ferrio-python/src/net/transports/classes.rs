@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 
 use super::Stream;
 use crate::ffi::heap_type::{Place, try_state};
-use crate::ffi::members::{Members, members};
+use crate::ffi::members::{Members, fields, members};
 use crate::net::base_transport::{
-    PythonTransport, base_members, buffer_members, descriptor_members, read_members, write_members,
+    PythonTransport, Writable, base_members, buffer_members, descriptor_members, read_members, write_members,
 };
 use crate::net::channels::WithOwner;
 use crate::net::protocols::transport_class::TransportClass;
@@ -18,32 +18,29 @@ use crate::net::protocols::transport_class::TransportClass;
 /// What every stream transport has.
 macro_rules! common {
     ($channel:ty) => {
-        base_members!(Stream<$channel>).and(descriptor_members!(Stream<$channel>)).and(
-            members! { Stream<$channel>;
+        base_members!(Stream<$channel>)
+            .and(descriptor_members!(Stream<$channel>))
+            .and(members! { Stream<$channel>;
                 methods {
                     c"_fatal_error" c"Report an error and close at once." => fatal_error,
                 }
                 attributes {
-                    c"_polling" => is_polling;
                     c"_owner" => quiet_owner_attribute;
                     c"_quiet_owner" => quiet_owner_attribute, set_quiet_owner_attribute;
                     c"_fileno" => fileno_attribute;
                     c"_quiet_number" => quiet_fileno_attribute;
                 }
-            },
-        )
+            })
+            .and(fields! { Stream<$channel>; asked { c"_polling" => (transport.is_polling()), } })
     };
 }
 
 /// What is read has these.
 macro_rules! reading {
     ($channel:ty) => {
-        common!($channel).and(read_members!(Stream<$channel>)).and(members! { Stream<$channel>;
-            methods {}
-            attributes {
-                c"_paused" => paused_attribute;
-            }
-        })
+        common!($channel)
+            .and(read_members!(Stream<$channel>))
+            .and(fields! { Stream<$channel>; asked { c"_paused" => (transport.is_paused()), } })
     };
 }
 
@@ -62,34 +59,38 @@ macro_rules! writing {
                 methods {
                     c"writelines" c"Write several pieces of data." => writelines,
                 }
-                attributes {}
             },
         )
+        .and(fields! { Stream<$channel>; asked { c"_protocol_paused" => (transport.outgoing().is_paused()), } })
     };
 }
 
 /// A socket has both, and what TLS and sendfile reach for.
 macro_rules! duplex {
     ($channel:ty) => {
-        reading!($channel).and(writing!($channel)).and(members! { Stream<$channel>;
-            bare {
-                c"_share" c"Send what is held, and hold nothing again." => share,
-                c"_settle" c"Send what is held." => settle_now,
-                c"_make_empty_waiter" c"A future that is done when all is written." => make_empty_waiter,
-                c"_reset_empty_waiter" c"Undo _make_empty_waiter()." => reset_empty_waiter,
-            }
-            methods {
-                c"_force_close" c"Close at once, for the reason given." => force_close,
-            }
-            attributes {
-                c"_server" => server_attribute;
-                c"_sockname" => sockname_attribute;
-                c"_peername" => peername_attribute;
-                c"_sock_fd" => fileno_attribute;
-                c"_eof" => eof_attribute;
-                c"_empty_waiter" => empty_waiter_attribute;
-            }
-        })
+        reading!($channel)
+            .and(writing!($channel))
+            .and(members! { Stream<$channel>;
+                bare {
+                    c"_share" c"Send what is held, and hold nothing again." => share,
+                    c"_settle" c"Send what is held." => settle_now,
+                    c"_make_empty_waiter" c"A future that is done when all is written." => make_empty_waiter,
+                    c"_reset_empty_waiter" c"Undo _make_empty_waiter()." => reset_empty_waiter,
+                }
+                methods {
+                    c"_force_close" c"Close at once, for the reason given." => force_close,
+                }
+                attributes {
+                    c"_sockname" => sockname_attribute;
+                    c"_peername" => peername_attribute;
+                    c"_sock_fd" => fileno_attribute;
+                    c"_empty_waiter" => empty_waiter_attribute;
+                }
+            })
+            .and(fields! { Stream<$channel>;
+                shown { c"_server" => (transport.protocol().server()), }
+                asked { c"_eof" => (transport.is_ended()), }
+            })
     };
 }
 

@@ -151,12 +151,6 @@ impl<C: TransportClass> Stream<C> {
         }
     }
 
-    /// A stream's `drain()` asks for this: what was written is sent by then.
-    pub(crate) fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.settle_stream(this)?;
-        Ok(self.transport.is_closing())
-    }
-
     pub(crate) fn is_reading(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.transport.is_reading())
     }
@@ -241,20 +235,8 @@ impl<C: TransportClass> Stream<C> {
         Ok(())
     }
 
-    pub(crate) fn is_abandoned(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_abandoned())
-    }
-
-    pub(crate) fn is_gone(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_gone())
-    }
-
-    pub(crate) fn is_polling(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_polling())
-    }
-
-    pub(crate) fn server_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.protocol().server().object(this.py()))
+    pub(crate) fn empty_waiter_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.base().few.object(this.py(), EMPTY_WAITER))
     }
 
     /// For what shows the object to nobody, or shares it.
@@ -291,26 +273,6 @@ impl<C: TransportClass> Stream<C> {
     /// For what shows the number to nobody.
     pub(crate) fn quiet_fileno_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(usize::try_from(self.channel().descriptor().number()).unwrap_or(0))
-    }
-
-    pub(crate) fn paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_paused())
-    }
-
-    pub(crate) fn conn_lost_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(self.transport.losses() as usize)
-    }
-
-    pub(crate) fn empty_waiter_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.base().few.object(this.py(), EMPTY_WAITER))
-    }
-
-    pub(crate) fn eof_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_ended())
-    }
-
-    pub(crate) fn protocol_paused_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.outgoing().is_paused())
     }
 
     fn log(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {

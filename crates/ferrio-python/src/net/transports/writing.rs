@@ -13,7 +13,7 @@ use crate::compat;
 use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
-use crate::net::base_transport::PythonTransport;
+use crate::net::base_transport::{PythonTransport, Writable};
 use crate::net::chunk::Chunk;
 use crate::net::protocols::EMPTY_WAITER;
 use crate::net::protocols::transport_class::TransportClass;
@@ -23,20 +23,6 @@ impl<C: TransportClass> Stream<C> {
         let [data] = args.bind("write", ["data"], 1)?;
         let Some(data) = data else { return Ok(()) };
         self.write_object(this, &data)
-    }
-
-    /// `write`, with the argument at hand.
-    pub(crate) fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        if let Ok(bytes) = data.cast_exact::<PyBytes>() {
-            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
-        }
-        require_bytes_like(data, compat::WRITABLE)?;
-        let exported = match Exported::new(data, false) {
-            Ok(exported) => exported,
-            Err(error) => return self.refused(this, data, error),
-        };
-        let bytes = exported.as_ref();
-        self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
     }
 
     fn write_bytes(
@@ -126,6 +112,27 @@ impl<C: TransportClass> Stream<C> {
                 Ok(false)
             }
         }
+    }
+}
+
+impl<C: TransportClass> Writable for Stream<C> {
+    fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(bytes) = data.cast_exact::<PyBytes>() {
+            return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
+        }
+        require_bytes_like(data, compat::WRITABLE)?;
+        let exported = match Exported::new(data, false) {
+            Ok(exported) => exported,
+            Err(error) => return self.refused(this, data, error),
+        };
+        let bytes = exported.as_ref();
+        self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
+    }
+
+    /// A stream's `drain()` asks for this: what was written is sent by then.
+    fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.settle_stream(this)?;
+        Ok(self.transport.is_closing())
     }
 }
 
