@@ -534,14 +534,15 @@ class BaseLoop:
         server_side: bool,
         object: Any,
         inner: Any,
-        plainly: tuple[bool, ...],
+        called_inside: tuple[bool, ...],
         incoming: Any | None,
         outgoing: Any | None,
         known: bool,
         accepted: bool,
         handshake: float,
         shutdown: float,
-        calls_in: Context | None = None,
+        calls_in: Context | None,
+        /,
     ) -> Any:
         """A TLS transport of a class, not connected yet."""
 
@@ -770,13 +771,13 @@ class SSLTransport(_Reading, _Flow):
         """The socket has room again."""
 
     def get_read_buffer_limits(self) -> tuple[int, int]:
-        """The limits of the write buffer: low, high."""
+        """The limits of the read buffer: low, high."""
 
     def get_read_buffer_size(self) -> int:
         """How many bytes wait to be decrypted."""
 
     def set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the limits of the write buffer."""
+        """Set the limits of the read buffer."""
 
     def _check_handshake_timeout(self) -> None:
         """The handshake takes too long."""

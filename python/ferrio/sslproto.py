@@ -166,9 +166,9 @@ def _make(
     bios = _UNUSED if direct else (ssl.MemoryBIO(), ssl.MemoryBIO())
     sslobj = sslcontext.wrap_bio(*bios, server_side=server_side, server_hostname=hostname)
     inner = getattr(sslobj, "_sslobj", None)
-    plainly = _NOTHING if inner is None else _plainly(sslobj)
+    inside = _NOTHING if inner is None else _called_inside(sslobj)
     given = (None, None) if direct else bios
-    return loop._tls(SSLTransport, protocol, sslcontext, waiter, server_side, sslobj, inner, plainly, *given, *rest)
+    return loop._tls(SSLTransport, protocol, sslcontext, waiter, server_side, sslobj, inner, inside, *given, *rest)
 
 
 def make_theirs(loop: Any, protocol: Any, sslcontext: Any, *args: Any, **names: Any) -> tuple[Any, Any]:
@@ -191,7 +191,7 @@ def _can_be_direct(sslcontext: Any) -> bool:
     )
 
 
-def _plainly(sslobj: Any) -> tuple[bool, ...]:
+def _called_inside(sslobj: Any) -> tuple[bool, ...]:
     """Which methods do no more than call the C object inside: those that no class and no instance replaces."""
     kind, own = type(sslobj), vars(sslobj)
     if kind is ssl.SSLObject and len(own) == 1:

@@ -1,9 +1,9 @@
-//! `BaseTransport`: what every transport keeps for Python, and `PythonTransport`, the methods and attributes of all.
+//! `BaseTransport`: the Python objects that every transport keeps. `PythonTransport`: the methods that all of them have.
 //!
-//! It has the loop, the protocol, the context that callbacks run in, and what few transports have. All callbacks of one
-//! transport run in one context, which is given, or a copy of that it was made in. Loop and protocol are dropped when
-//! `connection_lost` was called, so that no cycle through a closed transport stays behind. Every report is in asyncio's
-//! wording.
+//! A `BaseTransport` owns the loop, the protocol, the context of the callbacks, and the few objects that only some transports
+//! have. It knows no kind of transport. All callbacks of a transport run in one context: the one that was given, or a copy of
+//! the context that the transport was made in. After `connection_lost` the loop and the protocol are dropped, so that a
+//! closed transport is in no cycle of references. Reports have asyncio's wording.
 
 use std::rc::Rc;
 
@@ -24,17 +24,17 @@ use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::sparse::SparseSlots;
 use crate::ffi::word::{Io, Word};
-use crate::net::flow_control::{GivenLimits, shown};
+use crate::net::flow_control::{GivenLimits, limits_as_tuple};
 use crate::net::watching::engine_of;
 use crate::tasks::futures::complete;
 
-/// The future of who waits until the transport is ready.
+/// The future that is completed when the transport is ready.
 pub(crate) const WAITER: usize = 0;
-/// What `get_extra_info()` answers from, once somebody asked.
+/// The dictionary of `get_extra_info()`, once somebody asked.
 pub(crate) const EXTRA: usize = 1;
-/// The limits of the write buffer, where they are other numbers than the engine's.
+/// The limits of the write buffer as the program gave them, if they are not plain integers.
 pub(crate) const WRITE_LIMITS: usize = 2;
-/// What one kind of transport has besides.
+/// The place that each kind of transport uses for itself.
 pub(crate) const OWN: usize = 3;
 
 /// See the module.
@@ -42,11 +42,11 @@ pub(crate) struct BaseTransport {
     event_loop: Slot,
     protocol: Slot,
     context: Ref,
-    pub(crate) few: SparseSlots<4>,
+    pub(crate) sparse: SparseSlots<4>,
 }
 
 impl BaseTransport {
-    /// `context` is a copy of the present one where none is given.
+    /// Without a `context`, callbacks run in a copy of the present one.
     pub(crate) fn new(
         event_loop: &Bound<'_, PyAny>,
         protocol: &Bound<'_, PyAny>,
@@ -57,9 +57,9 @@ impl BaseTransport {
             event_loop: Slot::new(event_loop.clone().into()),
             protocol: Slot::new(protocol.clone().into()),
             context: context.map_or_else(|| copy_context(event_loop.py()), Ok)?,
-            few: SparseSlots::default(),
+            sparse: SparseSlots::default(),
         };
-        this.few.set(WAITER, waiter);
+        this.sparse.set(WAITER, waiter);
         Ok(this)
     }
 
@@ -75,12 +75,12 @@ impl BaseTransport {
         self.protocol.set(protocol.clone());
     }
 
-    /// The engine of its loop, where that is one of ours and open.
+    /// The engine of the loop, if that is open and of our type.
     pub(crate) fn engine(&self, py: Python<'_>) -> Option<Rc<Loop<Word>>> {
         engine_of(self.event_loop(py).as_ref())
     }
 
-    /// Tells that engine something.
+    /// Calls that engine.
     pub(crate) fn on_engine<R>(&self, py: Python<'_>, tell: impl FnOnce(&Loop<Word>) -> R) -> Option<R> {
         try_state::<BaseLoop>(&self.event_loop(py)?)?.on_engine(tell)
     }
@@ -94,7 +94,7 @@ impl BaseTransport {
         in_shared_context(&self.context.bind(py), body)
     }
 
-    /// Runs `call` with the protocol, in the transport's context. Nothing happens when the protocol is gone.
+    /// Runs `call` with the protocol, in the transport's context. Does nothing if the protocol was dropped.
     #[inline]
     pub(crate) fn call<'py>(
         &self,
@@ -105,7 +105,7 @@ impl BaseTransport {
         self.inside(py, || call(&protocol)).map(Some)
     }
 
-    /// Reports what a callback raised that asyncio calls through `call_soon`, with one argument.
+    /// Reports the error of a callback with one argument, as if `call_soon` had called it.
     pub(crate) fn reported(
         &self,
         name: &str,
@@ -133,7 +133,7 @@ impl BaseTransport {
         self.reported_flow(this, &protocol, method, told.map(drop))
     }
 
-    /// Reports what that raised of `protocol`.
+    /// Reports the error of one of these two methods of `protocol`.
     pub(crate) fn reported_flow(
         &self,
         this: &Bound<'_, PyAny>,
@@ -151,50 +151,50 @@ impl BaseTransport {
         }
     }
 
-    /// Tells who waits for the transport that it is ready, unless they went away.
+    /// Completes the future of who waits for the transport, unless the future is done.
     pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
-        self.few.take(WAITER).map_or(Ok(()), |waiter| complete(&waiter.bind(py)))
+        self.sparse.take(WAITER).map_or(Ok(()), |waiter| complete(&waiter.bind(py)))
     }
 
-    /// Nobody finds the transport by its number any more. From Python 3.15 on a weak reference outlives finalizers, so that
-    /// those of a transport have to see to it.
+    /// Removes the transport from the loop's table of descriptors. From Python 3.15 on weak references outlive finalizers, so
+    /// that the finalizer of a transport has to call this.
     pub(crate) fn leave_table(&self, this: &Bound<'_, PyAny>, number: i32) {
         if let Some(state) = self.event_loop(this.py()).as_ref().and_then(try_state::<BaseLoop>) {
             state.transports.remove(number, this);
         }
     }
 
-    /// The connection is lost: what `get_extra_info()` may be asked for stays.
+    /// The connection is lost: drops everything but what `get_extra_info()` may be asked for.
     pub(crate) fn forget(&self) {
         self.forget_protocol();
         drop(self.event_loop.take());
-        drop(self.few.take(OWN));
+        drop(self.sparse.take(OWN));
     }
 
-    /// As `forget`, but the loop stays, too.
+    /// As `forget`, but keeps the loop.
     pub(crate) fn forget_protocol(&self) {
         drop(self.protocol.take());
-        drop(self.few.take(WAITER));
+        drop(self.sparse.take(WAITER));
     }
 
     pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
         for object in [self.event_loop.as_ptr(), self.protocol.as_ptr(), self.context.as_ptr()] {
             visitor.raw(object);
         }
-        self.few.traverse(visitor);
+        self.sparse.traverse(visitor);
     }
 
     pub(crate) fn clear(&self) {
         for slot in [&self.event_loop, &self.protocol] {
             drop(slot.take());
         }
-        self.few.clear();
+        self.sparse.clear();
     }
 }
 
 /// A transport as Python sees it.
 pub(crate) trait PythonTransport: Io {
-    /// KiB of the higher limit of the write buffer, where the program gives none.
+    /// The default of the high limit of the write buffer, in KiB.
     const HIGH_KIB: usize = 64;
 
     fn base(&self) -> &BaseTransport;
@@ -202,7 +202,7 @@ pub(crate) trait PythonTransport: Io {
     /// The limits of the write buffer.
     fn write_limits(&self) -> Limits;
 
-    /// Sets them, which may pause the protocol at once.
+    /// Sets the limits of the write buffer. This may pause the protocol at once.
     fn put_write_limits(&self, this: &Bound<'_, PyAny>, limits: Limits) -> PyResult<()>;
 
     fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -214,23 +214,23 @@ pub(crate) trait PythonTransport: Io {
     }
 
     fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.base().few.object(this.py(), EXTRA))
+        Ok(self.base().sparse.object(this.py(), EXTRA))
     }
 
     fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.base().few.set(EXTRA, Some(value.clone()));
+        self.base().sparse.set(EXTRA, Some(value.clone()));
         Ok(())
     }
 
     fn set_write_buffer_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
         let given = GivenLimits::of(this.py(), high.as_deref(), low.as_deref(), Self::HIGH_KIB)?;
-        self.base().few.set(WRITE_LIMITS, given.as_given);
+        self.base().sparse.set(WRITE_LIMITS, given.as_given);
         self.put_write_limits(this, given.limits)
     }
 
     fn get_write_buffer_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        shown(this.py(), self.base().few.object(this.py(), WRITE_LIMITS), self.write_limits())
+        limits_as_tuple(this.py(), self.base().sparse.object(this.py(), WRITE_LIMITS), self.write_limits())
     }
 
     fn high_water_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -244,13 +244,13 @@ pub(crate) trait PythonTransport: Io {
 
 /// A transport that a stream's writer writes to natively.
 pub(crate) trait Writable {
-    /// `write`, with the argument at hand.
+    /// `write(data)`.
     fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()>;
 
     fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool>;
 }
 
-/// An error of a callback: it leaves the loop, or is reported and ends the connection.
+/// What follows from an error of a callback: it leaves the loop, or is reported and ends the connection.
 pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fault<PyErr, Py<PyAny>> {
     let py = this.py();
     if leaves_the_loop(py, &error) {
@@ -265,7 +265,7 @@ pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fau
     }
 }
 
-/// Whether `protocol` is what `drain()` asks, of asyncio's streams or ours.
+/// Whether `protocol` belongs to a stream, asyncio's or ours.
 pub(crate) fn is_stream(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
     static MIXIN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     protocol.is_instance(MIXIN.import(protocol.py(), "asyncio.streams", "FlowControlMixin")?)
@@ -292,7 +292,7 @@ macro_rules! base_members {
     };
 }
 
-/// What every transport has that receives.
+/// What every transport has that receives data.
 macro_rules! read_members {
     ($state:ty) => {
         members! { $state;
@@ -305,7 +305,7 @@ macro_rules! read_members {
     };
 }
 
-/// What every transport has that is written to.
+/// What every transport has that sends data.
 macro_rules! write_members {
     ($state:ty) => {
         members! { $state;
@@ -342,7 +342,7 @@ macro_rules! descriptor_members {
     };
 }
 
-/// What every transport has that has a descriptor and is written to.
+/// What every transport has that sends data to a descriptor.
 macro_rules! buffer_members {
     ($state:ty) => {
         members! { $state;

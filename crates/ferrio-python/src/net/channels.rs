@@ -1,8 +1,8 @@
 //! `WithOwner<C>`: a channel, and the Python object that owns its descriptor, where there is one.
 //!
-//! A socket may be closed or detached behind its transport's back, and its number be another connection's by then. asyncio
-//! calls the socket's methods, which know; here the socket is asked for its number before each call. Pipes are used by their
-//! numbers, with asyncio too.
+//! A program may close or detach a socket while its transport is open, and the kernel may give the number to another
+//! connection. asyncio calls the socket's methods, which notice that. We ask the socket for its number before each system
+//! call. Pipes are used by their numbers, as in asyncio.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -18,7 +18,7 @@ use crate::ffi::socket::Lender;
 #[derive(Debug)]
 pub(crate) struct WithOwner<C> {
     channel: C,
-    /// Empty while the descriptor is ours: most accepted connections never need an object.
+    /// Empty while the transport owns the descriptor: most accepted connections never need a Python object.
     owner: Lender,
 }
 
@@ -42,13 +42,13 @@ impl<C: Channel> WithOwner<C> {
         self.owner.set(owner);
     }
 
-    /// Parts with the owner: what it lent is not ours to use any more.
+    /// Drops the owner. The descriptor that it lent must not be used any more.
     pub(crate) fn part(&self) -> Option<Ref> {
         self.channel.descriptor().void();
         self.owner.take()
     }
 
-    /// The end: as `part`, but a socket, closed as it is, stays for `get_extra_info()`. A pipe is in that dictionary anyway.
+    /// The connection is lost. A pipe is dropped as in `part`; a socket is closed, and stays for `get_extra_info()`.
     pub(crate) fn end_of_use(&self) -> Option<Ref> {
         if C::KIND == Kind::Duplex {
             self.channel.descriptor().void();
@@ -61,7 +61,7 @@ impl<C: Channel> WithOwner<C> {
         visitor.raw(self.owner.slot().as_ptr());
     }
 
-    /// The descriptor, while it is still that of the owner.
+    /// The descriptor, if the owner still has that number.
     #[inline]
     pub(crate) fn valid(&self) -> io::Result<&Descriptor> {
         let descriptor = self.channel.descriptor();

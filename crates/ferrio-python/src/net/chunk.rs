@@ -14,7 +14,7 @@ pub(crate) enum Chunk {
 }
 
 impl Chunk {
-    /// What has to be written of any object that exports bytes.
+    /// The bytes of any object that exports a buffer.
     pub(crate) fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(match data.cast_exact::<PyBytes>() {
             Ok(bytes) => Chunk::from(bytes.clone()),

@@ -1,8 +1,8 @@
-//! `Clients`: the connections of a server, which it must not keep alive.
+//! `Clients`: the connections of a server. The server must not keep them alive.
 //!
-//! In the place of the `WeakSet` that asyncio's `Server` has since Python 3.13, with as much of it as a server uses. A
-//! `WeakSet` makes a weak reference with a callback for each connection, and one more to find it by at its end: more
-//! Python than all else that runs in between. Here a dead one stays until somebody looks, or until half of them may be.
+//! It takes the place of the `WeakSet` that asyncio's `Server` has since Python 3.13, and has the methods that a server uses.
+//! A `WeakSet` makes two weak references and runs a callback for each connection, which is more Python code than everything
+//! else that a connection runs. Here a dead connection stays until somebody looks, or until half of them may be dead.
 
 use std::collections::HashMap;
 
@@ -13,17 +13,17 @@ use pyo3::types::{PyList, PyString, PyType, PyWeakrefMethods, PyWeakrefReference
 
 use crate::compat;
 
-/// So many are never worth a pass.
+/// With fewer connections than this, dead ones are not searched for.
 const FEW: usize = 64;
 
 /// See the module.
 #[pyclass(module = "ferrio._ferrio")]
 #[derive(Default)]
 pub(crate) struct Clients {
-    /// The address is a key, which nobody follows: a new transport in a dead one's place takes over its entry. Following and
-    /// dropping these references runs no code, so that a borrow of this object meets no other.
+    /// By address, which is only a key: a new transport at the address of a dead one replaces its entry. Following or
+    /// dropping these references runs no other code, so this object is never borrowed twice.
     by_address: HashMap<usize, Py<PyWeakrefReference>>,
-    /// How many were alive when the dead were last taken out.
+    /// How many were alive when dead ones were last removed.
     alive: usize,
 }
 
@@ -42,9 +42,9 @@ impl Clients {
         Clients::default()
     }
 
-    /// Counts a connection in.
+    /// Adds a connection.
     fn add(this: &Bound<'_, Self>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
-        // First of all: this may run the collector, and so any code, before Python 3.12.
+        // Before the borrow: up to Python 3.11 this may run the garbage collector, and so any code.
         let weak = PyWeakrefReference::new(transport)?.unbind();
         let mut this = this.try_borrow_mut()?;
         if this.by_address.len() > FEW + 2 * this.alive {
@@ -54,12 +54,12 @@ impl Clients {
         Ok(())
     }
 
-    /// Counts it out, if it is in.
+    /// Removes a connection, if it is there.
     fn discard(&mut self, transport: &Bound<'_, PyAny>) {
         self.by_address.remove(&address(transport));
     }
 
-    /// Those that are alive.
+    /// The connections that are alive.
     fn copy<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let py = this.py();
         let alive: Vec<_> = {
@@ -69,7 +69,7 @@ impl Clients {
         PyList::new(py, alive)
     }
 
-    /// How many there are: none when none is alive, otherwise perhaps some dead ones more.
+    /// How many connections there are: 0 when none is alive, otherwise perhaps too many by some dead ones.
     fn __len__(&mut self, py: Python<'_>) -> usize {
         if self.by_address.values().next().is_some_and(|weak| is_dead(weak, py)) {
             self.tidy(py);
@@ -79,7 +79,7 @@ impl Clients {
 }
 
 impl Clients {
-    /// Those of `server`, where it counts as asyncio's own does, so that nobody misses its methods being called.
+    /// The clients of `server`, if the server is exactly asyncio's class: a subclass may need its methods called.
     pub(crate) fn of<'py>(server: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Self>>> {
         static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = server.py();
@@ -129,7 +129,7 @@ pub(crate) fn detach(server: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) ->
     count(server, intern!(server.py(), "_detach"), transport)
 }
 
-/// Whether it accepts no more: a late connection is an error then, and the end of the last one wakes who waits for it.
+/// Whether the server accepts no more. Then a new connection is an error, and the end of the last one wakes who waits.
 fn is_closed(server: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(server.getattr(intern!(server.py(), "_sockets"))?.is_none())
 }

@@ -1,6 +1,6 @@
 //! `DatagramTransport`: the engine's `Datagrams` as a Python object.
 //!
-//! Methods and attributes are those of asyncio's; what it sends and receives is in `packets`.
+//! It has the methods and attributes of asyncio's datagram transport. `packets` has sending and receiving.
 
 use std::ffi::CStr;
 
@@ -29,7 +29,7 @@ use crate::net::packets::{Packet, PacketTransport, PyPackets, WRITE_FAILED, fail
 use crate::net::sockets::is_plain;
 use crate::net::transports::{lent, require_bytes_like};
 
-/// The Python class of what is made here.
+/// The Python class of datagram transports.
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// See the module.
@@ -61,7 +61,7 @@ impl DatagramTransport {
             }
             address = Some(fixed.clone_ref(py));
         }
-        // asyncio still sends what names its own address, until the socket is closed.
+        // After an error asyncio still sends what names the address that the transport has, until the socket is closed.
         let counts = self.packets().address().is_some() || self.transport.is_gone();
         let lost = if counts { self.transport.refuse() } else { 0 };
         if lost > 0 {
@@ -115,7 +115,7 @@ impl DatagramTransport {
         Ok(())
     }
 
-    /// asyncio's buffer, as far as it can be read: a copy of what waits.
+    /// asyncio's `_buffer`, for reading only: a copy of what waits to be sent.
     fn buffer_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = this.py();
         let mut packets = Vec::new();
@@ -269,7 +269,7 @@ impl BaseLoop {
         if let Some(extra) = given(extra) {
             transport.setattr(intern!(py, "_given_extra"), extra)?;
         }
-        // Endpoints are few, and the socket may be closed before anybody asks.
+        // Now, since the program may close the socket later; there are few such transports.
         transport.getattr(intern!(py, "_extra"))?;
         self.transports.insert(number, &transport)?;
         if let Some(state) = try_state::<DatagramTransport>(&transport) {
@@ -279,7 +279,7 @@ impl BaseLoop {
     }
 }
 
-/// What is queued must not change. What is sent `at_once` has to be in one piece, as asyncio's socket wants it.
+/// A copy of `data`, which may change while it waits. What is sent `at_once` must be contiguous, as for asyncio's socket.
 fn copied<'py>(data: &Bound<'py, PyAny>, at_once: bool) -> PyResult<Bound<'py, PyBytes>> {
     let py = data.py();
     match Exported::new(data, false) {

@@ -1,7 +1,7 @@
-//! The limits at which a protocol is told to pause and to go on, as a program gives them.
+//! The limits at which a protocol is told to pause and to go on, as a program sets them.
 //!
-//! asyncio takes whatever compares with a number: floats, infinity, fractions, integers of any size. The engine counts bytes
-//! in a `usize`; where the program's numbers are others, they are kept beside it, to be shown again.
+//! asyncio takes everything that compares with a number: floats, infinity, fractions, integers of any size. The engine counts
+//! bytes in a `usize`. Other numbers are rounded for the engine, and kept so that the program can read them.
 
 use ferrio_engine::transport::Limits;
 use pyo3::intern;
@@ -13,14 +13,14 @@ use crate::event_loop::support;
 /// What `set_write_buffer_limits()` was called with.
 pub(crate) struct GivenLimits<'py> {
     pub(crate) limits: Limits,
-    /// The low and the high one as they were given, where they are other numbers.
+    /// The low and the high limit as the program gave them, if they are not plain integers.
     pub(crate) as_given: Option<Bound<'py, PyAny>>,
 }
 
 type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
 impl<'py> GivenLimits<'py> {
-    /// As asyncio works them out, with a default in KiB.
+    /// Fills in and checks the limits as asyncio does. The default of the high one is `kib` KiB.
     pub(crate) fn of(
         py: Python<'py>,
         high: Given<'_, 'py>,
@@ -38,14 +38,18 @@ impl<'py> GivenLimits<'py> {
 }
 
 /// What `get_write_buffer_limits()` answers: low, high.
-pub(crate) fn shown(py: Python<'_>, as_given: Option<Py<PyAny>>, limits: Limits) -> PyResult<Py<PyAny>> {
+pub(crate) fn limits_as_tuple(
+    py: Python<'_>,
+    as_given: Option<Py<PyAny>>,
+    limits: Limits,
+) -> PyResult<Py<PyAny>> {
     match as_given {
         Some(as_given) => Ok(as_given),
         None => Ok(PyTuple::new(py, [limits.low, limits.high])?.into_any().unbind()),
     }
 }
 
-/// The limits, where they are plain integers of a plain size in the right order.
+/// The limits, if they are plain integers, fit into a `usize`, and are in the right order.
 fn plain(high: Given<'_, '_>, low: Given<'_, '_>, kib: usize) -> Option<Limits> {
     let number = |limit: &Bound<'_, PyAny>| limit.cast_exact::<PyInt>().ok()?.extract::<usize>().ok();
     let low = low.map(|low| number(low).ok_or(())).transpose().ok()?;

@@ -6,11 +6,11 @@
 //!                               └───── throw, close ───────▶ Done, nothing was read or written
 //! ```
 //!
-//! A step that waits yields a future, as any awaitable does; the bytes move when the descriptor is ready and the future
-//! is still wanted, so a cancelled operation loses none. Each attempt asks the socket for its number: one that was closed
-//! meanwhile has none, and whoever has the old one is left alone. Whoever watches a descriptor takes it from an operation that
-//! waits for it, and for good. A socket whose methods the program replaces, and arguments
-//! that are none, are for asyncio's own coroutines. One-shot watching: a wait costs one system call, not two.
+//! A step that waits yields a future. When the descriptor is ready and the future is not cancelled, the bytes are moved: a
+//! cancelled operation loses none. Each attempt asks the socket for its number, since the program may have closed it. If
+//! somebody else watches the descriptor, the operation waits for ever, as in asyncio. Sockets whose methods the program
+//! replaced, and wrong arguments, are left to asyncio's own coroutines. The watch ends with the first event, so that a wait
+//! costs one system call and not two.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
@@ -70,9 +70,9 @@ pub(crate) struct Operation {
     head: Head,
     name: &'static str,
     action: RefCell<Option<Action>>,
-    /// The number that is watched, once one is.
+    /// The descriptor that is watched; -1 before.
     watched: Cell<RawFd>,
-    /// Somebody else watches the descriptor now: as with asyncio, whoever waited before waits for nothing.
+    /// Somebody else watches the descriptor: as in asyncio, the operation is not continued.
     displaced: Cell<bool>,
     owner: Py<PyAny>,
     event_loop: Py<PyAny>,
@@ -97,7 +97,7 @@ impl Operation {
         Ok(alloc(&type_object::<Coroutine<Operation>>(py)?, Coroutine::new(operation))?.unbind())
     }
 
-    /// What asyncio checks before the first attempt.
+    /// asyncio's check before the first attempt.
     fn check(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<()> {
         if state.is_debug()
             && self.owner.call_method0(py, intern!(py, "gettimeout"))?.extract::<Option<f64>>(py)?
@@ -108,12 +108,12 @@ impl Operation {
         Ok(())
     }
 
-    /// The socket as it is now.
+    /// The socket, by the number that it has now.
     fn socket(&self, py: Python<'_>) -> Socket {
         Socket(Descriptor::lent(number(self.owner.bind(py))))
     }
 
-    /// Tries; `None` when it would block.
+    /// Tries once; `None` if that would block.
     fn attempt(&self, py: Python<'_>, state: &BaseLoop) -> PyResult<Option<Py<PyAny>>> {
         let socket = self.socket(py);
         let mut action = self.action.borrow_mut();
@@ -128,7 +128,7 @@ impl Operation {
                 if let Ok(engine) = state.engine() {
                     engine.note_write();
                 }
-                // One attempt a turn: a peer that reads as fast as we write must not keep the loop.
+                // Once a turn: otherwise a peer that reads fast could keep the loop here.
                 socket.write(&data.as_ref()[*sent..]).and_then(|count| {
                     *sent += count;
                     if *sent == data.len() { Ok(py.None()) } else { Err(io::ErrorKind::WouldBlock.into()) }
@@ -169,7 +169,7 @@ impl Operation {
         displace(this.py(), old.filter(|old| !self.is_mine(old)))
     }
 
-    /// After the last event: the place in the loop's table is free.
+    /// Frees the place in the loop's table after the last event.
     fn release(&self, state: &BaseLoop) {
         let direction = self.action.borrow().as_ref().map(Action::direction);
         if let (Ok(engine), Some(direction)) = (state.engine(), direction) {
@@ -315,7 +315,7 @@ impl BaseLoop {
         };
         match size.extract::<usize>() {
             Ok(size) if is_plain(&sock)? => Operation::create(this, &sock, Action::Recv { size }),
-            _ => asyncios(this, intern!(this.py(), "sock_recv"), sock, size),
+            _ => asyncio_coroutine(this, intern!(this.py(), "sock_recv"), sock, size),
         }
     }
 
@@ -325,7 +325,7 @@ impl BaseLoop {
         };
         match Exported::new(&buffer, true) {
             Ok(buffer) if is_plain(&sock)? => Operation::create(this, &sock, Action::RecvInto { buffer }),
-            _ => asyncios(this, intern!(this.py(), "sock_recv_into"), sock, buffer),
+            _ => asyncio_coroutine(this, intern!(this.py(), "sock_recv_into"), sock, buffer),
         }
     }
 
@@ -337,11 +337,11 @@ impl BaseLoop {
             Ok(exported) if is_plain(&sock)? => {
                 Operation::create(this, &sock, Action::SendAll { data: exported, sent: 0 })
             }
-            _ => asyncios(this, intern!(this.py(), "sock_sendall"), sock, data),
+            _ => asyncio_coroutine(this, intern!(this.py(), "sock_sendall"), sock, data),
         }
     }
 
-    /// What begins every connection. Whoever listens may be in this loop, too.
+    /// Begins a connection. The listening socket may be watched by this loop, so that the loop must look at descriptors.
     fn sock_connect(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let py = this.py();
         let [Some(future), Some(sock), Some(address)] =
@@ -372,8 +372,8 @@ fn recv(py: Python<'_>, socket: &Socket, size: usize) -> PyResult<io::Result<Py<
     Ok(read.map(|bytes| bytes.into_any().unbind()))
 }
 
-/// asyncio's own coroutine of that name.
-fn asyncios(
+/// Calls asyncio's own coroutine function of that name.
+fn asyncio_coroutine(
     this: &Bound<'_, PyAny>,
     name: &Bound<'_, PyString>,
     sock: Borrowed<'_, '_, PyAny>,

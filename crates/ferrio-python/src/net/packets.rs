@@ -1,8 +1,7 @@
 //! `PyPackets`: a Python datagram protocol as the engine's `PacketProtocol`.
 //!
-//! Between IP sockets packets and addresses are native; other families, and hosts given by name, go through the methods
-//! of the Python socket. An address that was just received or sent to is recognised by identity: an echo server parses
-//! none.
+//! Packets and addresses of IP sockets are handled natively. Other families, and hosts given by name, go through the methods of
+//! the Python socket. The last address is recognised by the identity of its tuple, so that an echo server parses none.
 
 use std::cell::RefCell;
 use std::io;
@@ -32,10 +31,10 @@ use crate::net::watching::{defer, watch};
 
 pub(crate) const WRITE_FAILED: &str = "Fatal write error on datagram transport";
 
-/// Packets received in one turn, so that a flood of them keeps nobody else waiting.
+/// How many packets are received in one turn, so that many packets do not stop everything else.
 const PACKETS_PER_TURN: usize = 16;
 
-/// A packet on its way out.
+/// A packet to send.
 pub(crate) struct Packet {
     pub(crate) data: Py<PyBytes>,
     pub(crate) address: Option<Py<PyAny>>,
@@ -49,14 +48,14 @@ pub(crate) trait PacketTransport: Io {
     fn lose(&self, this: &Bound<'_, PyAny>, reason: Py<PyAny>);
 }
 
-/// What a datagram transport of type `T` keeps for Python.
+/// See the module. `T` is the state of the transport object.
 pub(crate) struct PyPackets<T> {
     base: BaseTransport,
     socket: Slot,
-    /// Where packets go that name no address.
+    /// The address of packets that name none.
     address: Option<Py<PyAny>>,
     connected: bool,
-    /// IPv4 or IPv6: addresses are native.
+    /// Of an IP socket.
     family: Option<Family>,
     recent: RefCell<Option<(Py<PyAny>, SocketAddr)>>,
     number: i32,
@@ -99,7 +98,7 @@ impl<T: PacketTransport> PyPackets<T> {
         &self.socket
     }
 
-    /// Where packets go that name no address.
+    /// The address of packets that name none.
     pub(crate) fn address(&self) -> Option<&Py<PyAny>> {
         self.address.as_ref()
     }
@@ -124,13 +123,13 @@ impl<T: PacketTransport> PyPackets<T> {
         self.base.call(py, |protocol| call_method1(protocol, name, &raised::value(py, error))).map(drop)
     }
 
-    /// Whether the number is still the socket's: it may have been closed behind the transport's back.
+    /// Raises an error if the program closed the socket, whose number somebody else may have.
     fn check(&self, py: Python<'_>) -> PyResult<()> {
         let mine = self.socket.bind(py).is_some_and(|socket| number(&socket) == self.number);
         if mine { Ok(()) } else { Err(os_error(&rustix::io::Errno::BADF.into())) }
     }
 
-    /// Receives one packet: `None` when none is there.
+    /// Receives one packet; `None` if none is there.
     fn receive_ip<'py>(
         &self,
         py: Python<'py>,
@@ -165,7 +164,7 @@ impl<T: PacketTransport> PyPackets<T> {
         Ok(object.into_bound(py))
     }
 
-    /// Receives one packet of another family, with the socket's own method.
+    /// As `receive_ip`, with the method of the Python socket.
     fn receive_other<'py>(
         &self,
         py: Python<'py>,
@@ -178,7 +177,7 @@ impl<T: PacketTransport> PyPackets<T> {
         }
     }
 
-    /// The native form of an address object, where it is a numeric one of this socket's family.
+    /// The address, if it is a numeric one of the socket's family.
     fn native_address(&self, address: &Bound<'_, PyAny>) -> Option<SocketAddr> {
         if let Some((object, known)) = &*self.recent.borrow()
             && object.is(address)
@@ -202,7 +201,7 @@ impl<T: PacketTransport> PyPackets<T> {
         Some(parsed)
     }
 
-    /// Sends one packet: false when it has to wait.
+    /// Sends one packet; false if it has to wait.
     fn send_once(&self, py: Python<'_>, descriptor: &Descriptor, packet: &Packet) -> PyResult<bool> {
         self.check(py)?;
         self.base.on_engine(py, Loop::note_write);
@@ -225,7 +224,7 @@ impl<T: PacketTransport> PyPackets<T> {
         }
     }
 
-    /// Sends with the socket's own method: another family, or a host that has to be looked up.
+    /// As `send_once`, with the method of the Python socket.
     fn send_other(&self, py: Python<'_>, packet: &Packet) -> PyResult<bool> {
         let Some(socket) = self.socket.bind(py) else { return Ok(true) };
         match socket.call_method1(intern!(py, "sendto"), (&packet.data, &packet.address)) {
@@ -300,7 +299,7 @@ impl<T: PacketTransport> PacketProtocol for PyPackets<T> {
         let result = self.tell(this, "connection_lost", |protocol| {
             call_method1(protocol, intern!(py, "connection_lost"), reason.bind(py))
         });
-        // What get_extra_info() answers must not depend on when it is first asked.
+        // The answer of get_extra_info() must not depend on when somebody asks first.
         let known = this.getattr(intern!(py, "_extra")).map(drop);
         self.base.leave_table(this, self.number);
         let socket = self.socket.take().map(|socket| socket.into_bound(py));
@@ -320,7 +319,7 @@ impl<T: PacketTransport> PacketProtocol for PyPackets<T> {
 }
 
 impl<T: PacketTransport> PyPackets<T> {
-    /// Calls the protocol; a datagram transport goes on after a report of what that raised.
+    /// Calls the protocol and reports its error: a datagram transport goes on.
     fn tell<'py>(
         &self,
         this: &Bound<'py, PyAny>,
@@ -332,7 +331,7 @@ impl<T: PacketTransport> PyPackets<T> {
     }
 }
 
-/// An error that is none of the system's: it leaves the loop, or is reported and ends the transport.
+/// An error that is not an `OSError`: it leaves the loop, or is reported and ends the transport.
 pub(crate) fn failed<T: PacketTransport>(
     this: &Bound<'_, PyAny>,
     error: PyErr,

@@ -1,7 +1,7 @@
-//! What `getaddrinfo()` answers to an address in numbers and a port: a list of one, without libc.
+//! The answer of `getaddrinfo()` for an IP address and a port, without libc: a list of one.
 //!
-//! Only questions whose answer is certain, those that connections ask; `None` stands for all others, wrong ones too.
-//! An address counts when it is written as it would be in the answer, which then has the very object.
+//! It answers only where the answer is certain, which is so for what connections ask. For everything else, and for wrong
+//! arguments, it returns `None`. The address must be written as libc would write it: the answer contains the same object.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! What of asyncio's BaseSelectorEventLoop is native: watching descriptors, and which transport has which.
+//! The native part of asyncio's BaseSelectorEventLoop: watching descriptors, and the table of transports by descriptor.
 
 use std::os::fd::RawFd;
 
@@ -55,7 +55,7 @@ impl BaseLoop {
         self.remove_watcher("_remove_writer", Direction::Write, args)
     }
 
-    /// Before a fork: what is held would be sent by both processes.
+    /// Called before a fork: otherwise both processes would send what is held back.
     fn settle(&self, this: &Bound<'_, PyAny>, _: Args<'_, '_>) -> PyResult<()> {
         self.engine().map_or(Ok(()), |engine| run_left_words(this.py(), &engine))
     }
@@ -96,7 +96,7 @@ impl BaseLoop {
         let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         let engine = self.engine()?;
         let handle = Handle::create(this, call, context)?;
-        // Its word is queued again and again beside the one that waits: the collector has to know it for itself.
+        // Its word is queued many times while the watch keeps one, so the garbage collector has to track the handle itself.
         track(&handle);
         if self.is_debug()
             && let Some(state) = try_state::<Handle>(&handle)
@@ -125,9 +125,9 @@ impl BaseLoop {
         let mine = |word: &Word| watches(word, fd);
         let old = match descriptor(&fd) {
             Ok(number) => engine.unwatch(number, direction),
-            // A number that no descriptor has.
+            // No descriptor has such a number.
             Err(error) if error.is_instance_of::<PyOverflowError>(py) => return Ok(false),
-            // As in `watch_closed`.
+            // The file was closed; see `watch_closed`.
             Err(error) => {
                 let number = engine.find_watcher(mine).ok_or(error)?;
                 engine.unwatch_mine(number, direction, mine)
@@ -139,8 +139,8 @@ impl BaseLoop {
     }
 }
 
-/// A file that was closed while it was watched has no number any more: it is known by itself. What the kernel was told of it
-/// stands, so that it can be watched again in the same direction only.
+/// Replaces the watcher of a file that was closed while it was watched. The file has no number any more, so its watcher is
+/// found by the file object. The kernel still has its old request, so only the same direction can be watched again.
 fn watch_closed(
     engine: &Loop<Word>,
     file: Borrowed<'_, '_, PyAny>,
@@ -151,7 +151,7 @@ fn watch_closed(
     let mine = |word: &Word| watches(word, file);
     let number = engine.find_watcher(mine).ok_or(error)?;
     engine.swap_mine(number, direction, word, mine).ok_or_else(|| {
-        // asyncio forgets it altogether.
+        // asyncio forgets the file.
         for each in [Direction::Read, Direction::Write] {
             drop(engine.unwatch_mine(number, each, mine));
         }
@@ -159,15 +159,15 @@ fn watch_closed(
     })
 }
 
-/// Whether `word` watches this very file object.
+/// Whether `word` watches the file object `file`.
 fn watches(word: &Word, file: Borrowed<'_, '_, PyAny>) -> bool {
     let handle = word.as_handle(file.py());
     handle.as_ref().and_then(try_state::<Handle>).is_some_and(|state| state.watches(file))
 }
 
-/// The descriptor that `object` is or has; errors as the selectors module words them.
+/// The descriptor that `object` is or has. Errors have the wording of the selectors module.
 fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
-    // Of other objects than numbers the selectors module asks for `fileno()`, whatever else they can do.
+    // As the selectors module does: whatever is not an int must have a `fileno()`.
     let number = if object.is_instance_of::<PyInt>() {
         object.extract::<RawFd>()
     } else {
@@ -180,7 +180,7 @@ fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     }
 }
 
-/// What `fileno()` of an object says, as an int.
+/// The answer of `object.fileno()`, as an int.
 fn number_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
     let said = object.call_method0(intern!(py, "fileno"));

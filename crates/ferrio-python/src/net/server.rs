@@ -1,7 +1,7 @@
-//! `ListeningSocket`: accepting connections without a Python frame, a task or a waiter for each.
+//! `ListeningSocket`: accepts connections without a Python frame, a task or a waiter for each; and how transports are made.
 //!
-//! Owns nothing of the listening socket, which is the Server's; knows the protocol factory and makes one transport for
-//! each connection, with a TLS layer above it where the server has a context.
+//! It does not own the socket, which belongs to the Server. It calls the protocol factory and makes a transport for each
+//! connection, and a TLS layer above the transport if the server has an SSL context.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -37,7 +37,7 @@ use crate::net::sockets::{Addresses, is_plain};
 use crate::net::transports::{Stream, lent};
 use crate::net::watching::displace;
 
-/// The Python class of what is made here.
+/// The Python class of socket transports.
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// See the module.
@@ -49,27 +49,27 @@ pub(crate) struct ListeningSocket {
     factory: Py<PyAny>,
     socket: Py<PyAny>,
     server: Option<Py<PyAny>>,
-    /// A copy of the one in which serving was started: accepting runs in it.
+    /// A copy of the context in which serving was started. Connections are accepted in it.
     context: Ref,
-    /// The server's, of servers that have one. Each connection has a copy of it, else of `context`.
+    /// The server's context, if it has one. Each connection has a copy of it, or of `context`.
     offered: Option<Ref>,
-    /// What `_start_serving` was called with, to call it again after a pause.
+    /// The arguments of `_start_serving`, which is called again after a pause.
     arguments: Py<PyAny>,
     backlog: usize,
-    /// What makes a TLS layer for a protocol, of a server that speaks TLS.
+    /// A function that makes a TLS layer for a protocol, if the server uses TLS.
     tls: Option<Py<PyAny>>,
     active: Cell<bool>,
 }
 
 impl ListeningSocket {
-    /// One turn's connections: as many as the backlog holds, so that no flood of them keeps the loop.
+    /// Accepts the connections of one turn: at most as many as the backlog, so that the loop goes on.
     fn accept_all(&self, py: Python<'_>) -> PyResult<()> {
         for taken in 0..self.backlog.max(1) {
             if !self.active.get() || !is_worth_accepting(&self.descriptor, taken) {
                 break;
             }
             if number(self.socket.bind(py)) != self.descriptor.number() {
-                // It was closed behind the server's back: the number may be another's.
+                // The program closed the socket: somebody else may have its number.
                 return Err(os_error(&rustix::io::Errno::BADF.into()));
             }
             match accept(&self.descriptor).map_err(|error| os_error(&error))? {
@@ -83,7 +83,7 @@ impl ListeningSocket {
         Ok(())
     }
 
-    /// Makes protocol and transport. What the factory raises costs this connection only; debug mode reports it.
+    /// Makes the protocol and the transport. If the factory fails, only this connection is lost; debug mode reports the error.
     fn connect(&self, py: Python<'_>, connection: OwnedFd, addresses: Addresses) -> PyResult<()> {
         let event_loop = self.event_loop.bind(py);
         let context = copy_of(&self.offered.as_ref().unwrap_or(&self.context).bind(py))?;
@@ -110,7 +110,7 @@ impl ListeningSocket {
         Ok(())
     }
 
-    /// Out of descriptors or memory: say so, and try again in a while.
+    /// No descriptor or memory is left: reports that, and accepts again in a while.
     fn pause(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
         let helper = support::helper(py, intern!(py, "accept_exhausted"))?;
         helper.call1((&self.event_loop, &self.socket, raised::value(py, error), &self.arguments)).map(drop)
@@ -159,7 +159,7 @@ impl Native for ListeningSocket {
         visitor.object(self.tls.as_ref());
     }
 
-    /// Its parts are immutable; the loop that holds it drops it.
+    /// Nothing: the fields cannot change, and the loop drops the object.
     fn clear(&self) {}
 }
 
@@ -175,7 +175,7 @@ impl BaseLoop {
         }
     }
 
-    /// Whether it listens: a socket whose methods the program replaces has to be asked for connections.
+    /// False if the program replaced methods of the socket: then these methods have to be called.
     fn listen(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         let names = ["protocol_factory", "sock", "server", "backlog", "arguments", "tls", "context"];
         let [Some(factory), Some(socket), Some(server), Some(backlog), Some(arguments), tls, context] =
@@ -233,9 +233,9 @@ impl BaseLoop {
         }
         let descriptor = lent(&socket)?;
         let mut addresses = Addresses::default();
-        // Now, since the socket may be closed behind the transport's back.
+        // Now, since the program may close the socket later.
         addresses.learn(&descriptor);
-        // The names of a Unix socket are kept where all can be.
+        // Names of Unix sockets are kept in the dictionary of get_extra_info().
         let is_nameless = addresses.sockname().is_none();
         let context = given(context).map(Into::into);
         let options = Options { waiter: given(waiter), server: given(server), context };
@@ -283,7 +283,7 @@ fn pipe<C: TransportClass>(
     Ok(transport.unbind())
 }
 
-/// A started socket transport. Its server is told, as asyncio's are.
+/// A started socket transport, which its server counts.
 fn stream<'py>(
     event_loop: &Bound<'py, PyAny>,
     descriptor: Descriptor,
@@ -293,7 +293,7 @@ fn stream<'py>(
     options: Options<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = event_loop.py();
-    // Small writes are not held back for the peer's acknowledgement; a Unix socket knows no such thing.
+    // The kernel sends small writes at once. Unix sockets do so anyway.
     descriptor.set_no_delay();
     let class = CLASS.import(py, "ferrio.selector_events", "SocketTransport")?;
     let server = options.server.clone();
@@ -303,7 +303,7 @@ fn stream<'py>(
     if attached.is_err()
         && let Some(state) = try_state::<Stream<Socket>>(&transport)
     {
-        // The server was closed meanwhile; the protocol was not told of a connection yet, and never is.
+        // The server was closed meanwhile. The protocol knows of no connection yet, and is not told.
         state.abandon(&transport)?;
     }
     attached.map(|()| transport)

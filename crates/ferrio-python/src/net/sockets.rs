@@ -1,4 +1,4 @@
-//! Which of Python's sockets native code stands for, and the addresses of a connection, kept small since few programs ask.
+//! Which Python sockets native code may use directly, and the addresses of a connection.
 
 use std::net::SocketAddr;
 
@@ -10,8 +10,8 @@ use rustix::net::SocketAddrAny;
 use crate::event_loop::support;
 use crate::ffi::socket;
 
-/// The IP addresses of a connection, as far as they are known: asyncio's `sockname` and `peername`. The own one is asked for
-/// at the end only.
+/// The IP addresses of a connection, as far as they are known: asyncio's `sockname` and `peername`. Kept small, since few
+/// programs ask for them; `sockname` is not looked up before the end of the connection.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
     sockname: Option<Box<SocketAddr>>,
@@ -19,7 +19,7 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    /// Of a connection that was accepted from `peer`.
+    /// The addresses of a connection that was accepted from `peer`.
     pub(crate) fn accepted(peer: Option<&SocketAddrAny>) -> Self {
         Addresses { sockname: None, peername: peer.and_then(ip) }
     }
@@ -36,7 +36,7 @@ impl Addresses {
         self.sockname.is_none() && self.peername.is_none()
     }
 
-    /// Adds what the system knows of `descriptor` and this does not. Once a connection is reset the system knows no peer.
+    /// Asks the system for the addresses that are unknown. After a reset of the connection the system knows no peer.
     pub(crate) fn learn(&mut self, descriptor: &Descriptor) {
         if self.sockname.is_none() {
             let own = rustix::net::getsockname(descriptor.borrow()).ok();
@@ -46,7 +46,7 @@ impl Addresses {
     }
 }
 
-/// Whether native code may stand for the methods of `socket`: it is one, and the program replaces none of them.
+/// Whether native code may do what the methods of `socket` do: `socket` is one, and the program replaced no method.
 pub(crate) fn is_plain(socket: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = socket.py();
     socket::is_plain(socket, || {
@@ -54,7 +54,7 @@ pub(crate) fn is_plain(socket: &Bound<'_, PyAny>) -> PyResult<bool> {
     })
 }
 
-/// An IP address, if it is one.
+/// `address`, if it is an IP address.
 pub(crate) fn ip(address: &SocketAddrAny) -> Option<SocketAddr> {
     SocketAddr::try_from(address.clone()).ok()
 }

@@ -1,6 +1,6 @@
-//! Watching descriptors for I/O objects, on the engine of a loop of ours.
+//! Watching descriptors for I/O objects, on the engine of their loop.
 //!
-//! On any other loop, and on one that was closed meanwhile, nothing happens.
+//! Nothing happens if the loop is closed, or is not of our type.
 
 use std::rc::Rc;
 
@@ -12,12 +12,12 @@ use crate::event_loop::state::BaseLoop;
 use crate::ffi::heap_type::try_state;
 use crate::ffi::word::{Io, Turn, Word};
 
-/// The engine of a loop of ours, while that is open.
+/// The engine of `event_loop`, if that is open and of our type.
 pub(crate) fn engine_of(event_loop: Option<&Bound<'_, PyAny>>) -> Option<Rc<Loop<Word>>> {
     event_loop.and_then(try_state::<BaseLoop>).and_then(|state| state.engine().ok())
 }
 
-/// Gives an I/O object a turn whenever `number` can be read or written, or no more.
+/// Gives an I/O object a turn whenever the descriptor can be read or written, or stops that.
 pub(crate) fn watch<T: Io>(
     this: &Bound<'_, PyAny>,
     event_loop: Option<&Bound<'_, PyAny>>,
@@ -27,7 +27,7 @@ pub(crate) fn watch<T: Io>(
 ) {
     let Some(engine) = engine_of(event_loop) else { return };
     if !on {
-        // A socket that was closed behind our back has left its number to somebody who may be watching it.
+        // If the program closed the socket, somebody else may have its number and watch it.
         drop(engine.unwatch_mine(number, direction, |word| word.is_of(this.as_ptr())));
         return;
     }
@@ -36,21 +36,21 @@ pub(crate) fn watch<T: Io>(
         Direction::Write => Turn::Writable,
     };
     match engine.watch(number, direction, Word::io::<T>(this, turn), false) {
-        // No handle is among them that a program could have made fail to be cancelled.
+        // `cancel()` of a handle does not fail.
         Ok(old) => drop(displace(this.py(), old)),
-        // The descriptor was closed behind our back: let the next read or write find out what is wrong with it.
+        // The program closed the descriptor: the next read or write finds out what is wrong.
         Err(_) => engine.call_soon(Word::io::<T>(this, turn)),
     }
 }
 
-/// Gives an I/O object a turn after whatever is queued.
+/// Gives an I/O object a turn after everything that is queued now.
 pub(crate) fn defer<T: Io>(this: &Bound<'_, PyAny>, event_loop: Option<&Bound<'_, PyAny>>) {
     if let Some(engine) = engine_of(event_loop) {
         engine.call_soon(Word::io::<T>(this, Turn::Deferred));
     }
 }
 
-/// A watcher that was replaced must not run even when it is queued already.
+/// Stops a watcher that was replaced. It must not run, even if it is queued already.
 pub(crate) fn displace(py: Python<'_>, old: Option<Word>) -> PyResult<()> {
     let Some(word) = old else { return Ok(()) };
     if let Some(handle) = word.as_handle(py) {

@@ -1,8 +1,8 @@
-//! `Delivery`: how data reaches a protocol. Transports know no native protocol: each supplies what they call.
+//! `Delivery`: how data reaches a protocol. A transport knows no native protocol: the protocol supplies what is called.
 //!
-//! A protocol of Python's has `data_received`, or `get_buffer` and `buffer_updated`. Of the native ones, those of streams
-//! name a buffer that the transport fills, and TLS stands for all callbacks. Their files enter themselves when the extension
-//! is imported (`enter`).
+//! A Python protocol has `data_received`, or `get_buffer` and `buffer_updated`. The protocol of a stream names a reader, whose
+//! buffer the transport fills. TLS is called natively for everything. Each native protocol has a function that recognises its
+//! objects; `enter` puts these functions into the table when the extension is imported.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -19,23 +19,23 @@ pub(crate) enum Delivery {
     DataReceived,
     /// In a buffer of its own: a `BufferedProtocol`.
     BufferUpdated,
-    /// In the buffer of its stream's reader, without a call of the protocol.
+    /// In the buffer of a stream's reader; the protocol is not called.
     Reader(&'static Readers),
-    /// As it comes, without a copy.
+    /// As a slice of the thread's buffer, without a copy.
     Layer(AsLayer),
 }
 
 /// How a transport finds the reader of a stream's protocol.
 pub(crate) struct Readers {
-    /// The reader that takes data now; none where the protocol's own method has to be called.
+    /// The reader that takes data now. `None` if `data_received` has to be called.
     pub(crate) of: for<'py> fn(&Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>>,
-    /// What to call of that reader.
+    /// The state of that reader.
     pub(crate) state: for<'a> fn(&'a Bound<'_, PyAny>) -> Option<&'a dyn Reader>,
 }
 
 /// A reader whose buffer a transport fills.
 pub(crate) trait Reader {
-    /// Puts at the end of the buffer what `read` gives; `room` is how much to expect, if that is known.
+    /// Appends what `read` gives to the buffer; `room` is how many bytes to expect, if that is known.
     fn fill(
         &self,
         this: &Bound<'_, PyAny>,
@@ -43,17 +43,17 @@ pub(crate) trait Reader {
         read: &mut Read<'_>,
     ) -> PyResult<io::Result<usize>>;
 
-    /// After data came.
+    /// Data was appended: wakes who waits for data.
     fn filled(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
 
     /// `feed_data`.
     fn feed(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()>;
 }
 
-/// One system call, or its like, that fills the beginning of a buffer.
+/// A system call, or something like it, that fills the beginning of a buffer.
 pub(crate) type Read<'a> = dyn FnMut(&mut [MaybeUninit<u8>]) -> io::Result<usize> + 'a;
 
-/// The state of a protocol that is a layer.
+/// Finds the state of a protocol that is a layer.
 pub(crate) type AsLayer = for<'a> fn(&'a Bound<'_, PyAny>) -> Option<&'a dyn LayerProtocol>;
 
 /// A native protocol that stands between a transport and another protocol, as TLS does.
@@ -75,18 +75,18 @@ pub(crate) trait LayerProtocol {
     fn is_below_stream(&self, py: Python<'_>) -> PyResult<bool>;
 }
 
-/// How protocols of one native type take data; nothing of any other protocol.
+/// The delivery to a protocol of one native type; `None` for any other protocol.
 pub(crate) type DeliveryOf = fn(&Bound<'_, PyAny>) -> Option<Delivery>;
 
 static NATIVE: OnceLock<[DeliveryOf; 2]> = OnceLock::new();
 
-/// Enters the native protocols, once.
+/// Fills the table of native protocols, once.
 pub(crate) fn enter(natives: [DeliveryOf; 2]) {
     NATIVE.get_or_init(|| natives);
 }
 
 impl Delivery {
-    /// How `protocol` takes data.
+    /// The delivery to `protocol`.
     pub(crate) fn to(protocol: &Bound<'_, PyAny>) -> PyResult<Self> {
         static BUFFERED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         if let Some(delivery) = NATIVE.get().into_iter().flatten().find_map(|native| native(protocol)) {

@@ -1,8 +1,8 @@
 //! `PyProtocol`: a Python protocol object as the engine's `Protocol`.
 //!
-//! It makes of each thing that the engine tells a protocol the call of a Python method, and of each error of that a report in
-//! asyncio's wording. How data reaches the protocol is in `receiving`; what native protocols do instead, in `delivery`; what
-//! differs between sockets and pipes, in `transport_class`.
+//! For everything that the engine tells a protocol, it calls a method of the Python protocol, and it reports the errors of
+//! these methods. How data reaches the protocol is in `receiving`; what native protocols supply, in `delivery`; what differs
+//! between sockets and pipes, in `transport_class`.
 
 pub(crate) mod delivery;
 mod receiving;
@@ -35,17 +35,17 @@ use crate::net::protocols::transport_class::TransportClass;
 use crate::net::sockets::Addresses;
 use crate::net::watching::{defer, watch};
 
-/// The future of who waits until all is written; while it is there, only sendfile may write.
+/// The future that is completed when everything is written. While there is one, only sendfile may write.
 pub(crate) const EMPTY_WAITER: usize = OWN;
 
-/// What a transport may be made with.
+/// What a transport may be given when it is made.
 #[derive(Default)]
 pub(crate) struct Options<'py> {
-    /// The future of who waits until the transport is ready.
+    /// The future that is completed when the transport is ready.
     pub(crate) waiter: Option<Bound<'py, PyAny>>,
     /// The server that accepted the connection.
     pub(crate) server: Option<Bound<'py, PyAny>>,
-    /// What its callbacks run in; a copy of the present one where none is given.
+    /// The context that callbacks run in. Without one they run in a copy of the present context.
     pub(crate) context: Option<Ref>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Options<'py> {
 pub(crate) struct PyProtocol<C> {
     base: BaseTransport,
     delivery: Cell<Delivery>,
-    /// Bytes of the last read: what comes next is often as much.
+    /// How many bytes the last read gave: the next one often gives as many.
     last_read: Cell<u32>,
     server: Slot,
     addresses: RefCell<Addresses>,
@@ -78,7 +78,7 @@ impl<C: TransportClass> PyProtocol<C> {
         })
     }
 
-    /// Puts `protocol` in the place of the former one.
+    /// Replaces the protocol.
     pub(crate) fn set(&self, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
         self.delivery.set(Self::delivery_to(protocol)?);
         self.base.set_protocol(protocol);
@@ -87,13 +87,13 @@ impl<C: TransportClass> PyProtocol<C> {
 
     fn delivery_to(protocol: &Bound<'_, PyAny>) -> PyResult<Delivery> {
         Ok(match Delivery::to(protocol)? {
-            // asyncio's pipes know no buffers: they call `data_received()`.
+            // asyncio's pipes call `data_received()` of every protocol.
             Delivery::BufferUpdated if C::KIND != Kind::Duplex => Delivery::DataReceived,
             delivery => delivery,
         })
     }
 
-    /// Whether a stream of asyncio's or ours is above the transport.
+    /// Whether a stream, asyncio's or ours, is above the transport.
     pub(crate) fn is_below_stream(&self, py: Python<'_>) -> PyResult<bool> {
         let protocol = self.base.protocol(py);
         match self.layer(protocol.as_ref()) {
@@ -114,7 +114,7 @@ impl<C: TransportClass> PyProtocol<C> {
         self.addresses.borrow()
     }
 
-    /// Asks the system for the addresses, as long as the system knows them.
+    /// Asks the system for the addresses, if the descriptor is still valid.
     pub(crate) fn learn_addresses(&self, channel: &WithOwner<C>) {
         if C::KIND == Kind::Duplex
             && let Ok(descriptor) = channel.valid()
@@ -142,7 +142,7 @@ impl<C: TransportClass> PyProtocol<C> {
         protocol.and_then(|protocol| Some((protocol, as_layer(protocol)?)))
     }
 
-    /// What a failed callback, while data was delivered, comes to: a socket is closed by it, a pipe goes on after a report.
+    /// What follows from a failed callback while data is delivered: a socket is closed; a pipe goes on after a report.
     #[cold]
     fn delivery_failed(
         &self,
@@ -169,7 +169,7 @@ fn number<C: TransportClass>(this: &Bound<'_, PyAny>) -> i32 {
 }
 
 impl<C: TransportClass> Protocol for PyProtocol<C> {
-    /// The transport object, which brings the interpreter's token along.
+    /// The transport object, which carries the interpreter's token.
     type Cx<'a> = &'a Bound<'a, PyAny>;
     type Escape = PyErr;
     type Reason = Py<PyAny>;
@@ -237,12 +237,12 @@ impl<C: TransportClass> Protocol for PyProtocol<C> {
 
     fn drained(&self, this: Self::Cx<'_>, failure: Option<&Py<PyAny>>) {
         let py = this.py();
-        let Some(waiter) = self.base.few.bind(py, EMPTY_WAITER) else { return };
+        let Some(waiter) = self.base.sparse.bind(py, EMPTY_WAITER) else { return };
         let told = match failure {
             None => waiter.call_method1(intern!(py, "set_result"), (py.None(),)),
             Some(reason) => waiter.call_method1(intern!(py, "set_exception"), (reason,)),
         };
-        // It fails where the waiter was cancelled.
+        // This fails if the waiter was cancelled.
         drop(told);
     }
 
@@ -259,19 +259,19 @@ impl<C: TransportClass> Protocol for PyProtocol<C> {
         };
         let mut result = self.base.reported("connection_lost", this, lost);
         let Some(channel) = C::channel(this) else { return result };
-        // An owner closes the descriptor in `part`; one of our own is open until this returns.
+        // If there is an owner, `part` closes the descriptor. Otherwise the descriptor is open until this returns.
         let has_owner = channel.has_owner();
         if has_owner {
             self.learn_addresses(channel);
         }
-        // What get_extra_info() answers must not depend on when it is first asked. IP addresses are kept by this type.
+        // The answer of get_extra_info() must not depend on when somebody asks first. IP addresses are kept anyway.
         if C::KIND == Kind::Duplex && self.addresses().are_unknown() {
             result = both(py, result, this.getattr(intern!(py, "_extra")).map(drop));
         }
         result = both(py, result, self.part(this, channel));
         self.base.forget();
         drop(channel.end_of_use());
-        // Most transports go with their protocols: then nobody is left who could ask, and a system call is saved.
+        // Most transports are dropped together with their protocols. Then nobody can ask, and a system call is saved.
         if !has_owner && !is_last(this) {
             self.learn_addresses(channel);
         }
@@ -283,7 +283,7 @@ impl<C: TransportClass> Protocol for PyProtocol<C> {
         let value = raised::value(this.py(), &error).unbind();
         match fatal(this, error, C::WRITE_FAILED) {
             Fault::Lose(reason) => reason,
-            // The exception handler itself failed: asyncio lets that pass through the caller, we tell the protocol.
+            // The exception handler failed. asyncio raises that in the caller; we tell the protocol of the first error.
             Fault::Escape(_) => value,
         }
     }
@@ -313,13 +313,13 @@ impl<C: TransportClass> Protocol for PyProtocol<C> {
 }
 
 impl<C: TransportClass> PyProtocol<C> {
-    /// The end of everything between the transport and its surroundings but the protocol.
+    /// Closes the socket object, and tells sendfile and the server of the end.
     fn part(&self, this: &Bound<'_, PyAny>, channel: &WithOwner<C>) -> PyResult<()> {
         let py = this.py();
         self.base.leave_table(this, channel.descriptor().number());
         let owner = channel.owner(py);
         let closed = owner.map_or(Ok(()), |owner| owner.call_method0(intern!(py, "close")).map(drop));
-        let waiter = self.base.few.take(EMPTY_WAITER);
+        let waiter = self.base.sparse.take(EMPTY_WAITER);
         let told = waiter.map_or(Ok(()), |waiter| {
             support::helper(py, intern!(py, "closed_by_peer"))?.call1((&waiter,)).map(drop)
         });

@@ -1,5 +1,5 @@
-//! Receiving, by each `Delivery`: they differ in where a read puts its bytes. The end of the stream, a read that has to wait
-//! and errors are the same in all.
+//! Receiving, one method for each `Delivery`. They differ in where a read puts the bytes. All treat the end of the stream, a
+//! read that has to wait, and errors in the same way.
 
 use std::io;
 
@@ -75,7 +75,7 @@ impl<C: TransportClass> PyProtocol<C> {
         self.last_read.set(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
-    /// The layer takes the data while it is in the thread's buffer.
+    /// Hands the layer a slice of the thread's buffer.
     fn receive_for_layer(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Outcome {
         let protocol = self.base.protocol(this.py());
         let Some((protocol, layer)) = self.layer(protocol.as_ref()) else { return Ok(Received::Nothing) };
@@ -146,14 +146,14 @@ impl<C: TransportClass> PyProtocol<C> {
         self.handed_on(this, called.map(drop), "buffer_updated")
     }
 
-    /// What handing on data comes to, by what the callback raised.
+    /// Data was handed on; `result` is that of the callback.
     #[inline]
     fn handed_on(&self, this: &Bound<'_, PyAny>, result: PyResult<()>, callback: &str) -> Outcome {
         result.or_else(|error| self.delivery_failed(this, error, callback)).map(|()| Received::Data)
     }
 }
 
-/// What `socket.recv_into()` says of what cannot be filled.
+/// The error of `socket.recv_into()` for a buffer that cannot be written.
 fn not_writable(buffer: &Bound<'_, PyAny>) -> PyErr {
     match buffer.get_type().name() {
         Ok(kind) => PyTypeError::new_err(format!(
@@ -163,7 +163,7 @@ fn not_writable(buffer: &Bound<'_, PyAny>) -> PyErr {
     }
 }
 
-/// What an error of a non-blocking read comes to: "later" is none.
+/// A read failed: there is no data yet, or an error to report.
 fn not_read<C: TransportClass>(this: &Bound<'_, PyAny>, error: &io::Error) -> Outcome {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(Received::Nothing),
@@ -171,12 +171,12 @@ fn not_read<C: TransportClass>(this: &Bound<'_, PyAny>, error: &io::Error) -> Ou
     }
 }
 
-/// A read of more than this is followed by one straight into a `bytes` of about its size. Smaller ones are copied out of
-/// the thread's scratch buffer, which costs less than allocating for the worst case and shrinking.
+/// After a read of more than this, the next one goes straight into a `bytes` of about that size. Smaller reads are copied out
+/// of the thread's buffer, which costs less than to allocate for the largest read and to shrink.
 const LARGE: usize = 32 * 1024;
 
-/// How much to ask for after a large read: a quarter more, in whole steps. For 100 KiB messages that is a tenth faster
-/// than always asking for the most, whose memory is then given back.
+/// How much to ask for after a large read: a quarter more, in whole steps. For messages of 100 KiB this is a tenth faster
+/// than to ask always for the most and to give the rest of the memory back.
 fn room_after(read: usize) -> usize {
     const STEP: usize = 16 * 1024;
     (read + read / 4).next_multiple_of(STEP).min(SCRATCH)

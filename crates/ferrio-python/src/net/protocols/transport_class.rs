@@ -1,4 +1,4 @@
-//! `TransportClass`: what differs between the classes of stream transports: a socket's, and those of each end of a pipe.
+//! `TransportClass`: what differs between the classes of stream transports: sockets, and the two ends of pipes.
 
 use std::ffi::CStr;
 
@@ -11,15 +11,15 @@ use crate::ffi::members::Members;
 use crate::ffi::word::Io;
 use crate::net::channels::WithOwner;
 
-/// See the module. Implemented by the channel.
+/// See the module. Channels implement it.
 pub(crate) trait TransportClass: Channel + Sized + 'static {
     const NAME: &'static CStr;
     const READ_FAILED: &'static str;
     const WRITE_FAILED: &'static str;
-    /// What a write after the end is logged with.
+    /// The log message of a write after the connection was lost.
     const WRITE_AFTER_LOSS: &'static str;
 
-    /// What errors call `writelines`.
+    /// The name of `writelines` in error messages.
     const WRITELINES: &'static str = if compat::KEEPS_PIECES { "writelines" } else { "write" };
 
     /// The state of its objects.

@@ -1,8 +1,8 @@
 //! `Buffered`: a session that drives an `ssl.SSLObject` over two `MemoryBIO`s.
 //!
-//! Works with every context and every object that has the methods of an `SSLObject`. Where the object's class leaves a
-//! method as it is, that of the C object inside is called: no Python frame runs for a record. A class that replaces one
-//! has its own called, with objects that it may keep.
+//! It works with every object that has the methods of an `SSLObject`. If the object's class does not replace a method, that of
+//! the C object inside is called, so that no Python frame runs for a record. A method of the class's own gets objects that
+//! it may keep.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -31,7 +31,7 @@ enum Driving {
 }
 
 /// Which methods are called on the C object inside, in the order of `Driving`.
-pub(crate) type Plainly = [bool; 4];
+pub(crate) type CalledInside = [bool; 4];
 
 /// See the module.
 #[derive(Default)]
@@ -41,13 +41,13 @@ pub(crate) struct Buffered {
     inner: Slot,
     incoming: Slot,
     outgoing: Slot,
-    plainly: Plainly,
-    /// Bytes that wait in `incoming`, so that it need not be asked.
+    called_inside: CalledInside,
+    /// How many bytes wait in `incoming`, so that it need not be asked.
     unread: Cell<usize>,
-    /// All that was taken in was read: asking would cost an exception.
-    dry: Cell<bool>,
-    /// A call of the object came back since what waits to be sent was taken: only then is there anything.
-    owes: Cell<bool>,
+    /// Everything that came was read: another read would cost an exception.
+    all_read: Cell<bool>,
+    /// The object was called since the output was last taken: only then can there be output.
+    may_have_output: Cell<bool>,
 }
 
 impl Buffered {
@@ -56,9 +56,9 @@ impl Buffered {
         inner: Option<Bound<'_, PyAny>>,
         incoming: Bound<'_, PyAny>,
         outgoing: Bound<'_, PyAny>,
-        plainly: Plainly,
+        called_inside: CalledInside,
     ) -> Self {
-        let this = Buffered { plainly, ..Buffered::default() };
+        let this = Buffered { called_inside, ..Buffered::default() };
         this.object.set(object.clone());
         drop(this.inner.replace(inner.map(Into::into)));
         this.incoming.set(incoming);
@@ -68,7 +68,7 @@ impl Buffered {
 
     pub(crate) fn feed(&self, py: Python<'_>, ciphertext: &[u8]) -> PyResult<()> {
         let Some(incoming) = self.incoming.bind(py) else { return Ok(()) };
-        self.dry.set(false);
+        self.all_read.set(false);
         with_view(py, ciphertext, |view| call_method1(&incoming, intern!(py, "write"), view))?;
         self.unread.set(self.unread.get() + ciphertext.len());
         Ok(())
@@ -87,7 +87,7 @@ impl Buffered {
     }
 
     pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Chunk> {
-        match self.outgoing.bind(py).filter(|_| self.owes.take()) {
+        match self.outgoing.bind(py).filter(|_| self.may_have_output.take()) {
             None => Ok(Chunk::from(Vec::new())),
             Some(outgoing) => {
                 let bytes = call_method0(&outgoing, intern!(py, "read"))?.cast_into::<PyBytes>()?;
@@ -96,30 +96,35 @@ impl Buffered {
         }
     }
 
-    /// The object does not say.
+    /// True, since the object does not tell.
     #[expect(clippy::unused_self, reason = "as `Direct::may_hold_some`")]
     pub(crate) fn may_hold_some(&self, _: Python<'_>) -> bool {
         true
     }
 
     pub(crate) fn handshake(&self, py: Python<'_>) -> PyResult<Progress> {
-        self.call(py, self.is_plain(Driving::Handshake), intern!(py, "do_handshake")).map(progress)
+        self.call(py, self.is_called_inside(Driving::Handshake), intern!(py, "do_handshake")).map(progress)
     }
 
     pub(crate) fn close(&self, py: Python<'_>) -> PyResult<Progress> {
-        let name =
-            if self.is_plain(Driving::Close) { intern!(py, "shutdown") } else { intern!(py, "unwrap") };
-        self.call(py, self.is_plain(Driving::Close), name).map(progress)
+        let name = if self.is_called_inside(Driving::Close) {
+            intern!(py, "shutdown")
+        } else {
+            intern!(py, "unwrap")
+        };
+        self.call(py, self.is_called_inside(Driving::Close), name).map(progress)
     }
 
     pub(crate) fn read(&self, py: Python<'_>, buffer: &mut [MaybeUninit<u8>]) -> PyResult<Plain> {
-        if self.dry.get() {
+        if self.all_read.get() {
             return Ok(Plain::Nothing);
         }
-        let Some(object) = self.target(py, self.is_plain(Driving::Read)) else { return Ok(Plain::Nothing) };
+        let Some(object) = self.target(py, self.is_called_inside(Driving::Read)) else {
+            return Ok(Plain::Nothing);
+        };
         let most = buffer.len().into_pyobject(py)?;
         let name = intern!(py, "read");
-        let count = if self.is_plain(Driving::Read) {
+        let count = if self.is_called_inside(Driving::Read) {
             with_writable_view(py, buffer, |view| call_method2(&object, name, &most, view))
                 .and_then(|count| count.extract::<usize>())
         } else {
@@ -138,14 +143,14 @@ impl Buffered {
     }
 
     pub(crate) fn write(&self, py: Python<'_>, data: &[u8]) -> PyResult<Option<usize>> {
-        let Some(object) = self.target(py, self.is_plain(Driving::Write)) else { return Ok(None) };
+        let Some(object) = self.target(py, self.is_called_inside(Driving::Write)) else { return Ok(None) };
         let name = intern!(py, "write");
-        let written = if self.is_plain(Driving::Write) {
+        let written = if self.is_called_inside(Driving::Write) {
             with_view(py, data, |view| call_method1(&object, name, view))
         } else {
             call_method1(&object, name, PyBytes::new(py, data).as_any())
         };
-        self.owes.set(true);
+        self.may_have_output.set(true);
         match written.and_then(|count| count.extract::<usize>()) {
             Ok(count) => Ok(Some(count.min(data.len()))),
             Err(error) if is_again(py, &error)? => Ok(None),
@@ -166,18 +171,18 @@ impl Buffered {
         [&self.object, &self.inner, &self.incoming, &self.outgoing]
     }
 
-    fn is_plain(&self, method: Driving) -> bool {
-        self.plainly[method as usize]
+    fn is_called_inside(&self, method: Driving) -> bool {
+        self.called_inside[method as usize]
     }
 
-    fn target<'py>(&self, py: Python<'py>, plainly: bool) -> Option<Bound<'py, PyAny>> {
-        if plainly { self.inner.bind(py) } else { self.object.bind(py) }
+    fn target<'py>(&self, py: Python<'py>, called_inside: bool) -> Option<Bound<'py, PyAny>> {
+        if called_inside { self.inner.bind(py) } else { self.object.bind(py) }
     }
 
-    /// Calls a method; whether it is through, if it did not fail for good.
-    fn call(&self, py: Python<'_>, plainly: bool, name: &Bound<'_, PyString>) -> PyResult<bool> {
-        self.dry.set(false);
-        let Some(object) = self.target(py, plainly) else { return Ok(false) };
+    /// Calls a method. False if it has to be called again when the peer has answered.
+    fn call(&self, py: Python<'_>, called_inside: bool, name: &Bound<'_, PyString>) -> PyResult<bool> {
+        self.all_read.set(false);
+        let Some(object) = self.target(py, called_inside) else { return Ok(false) };
         let called = call_method0(&object, name);
         self.called(py);
         match called {
@@ -187,17 +192,18 @@ impl Buffered {
         }
     }
 
-    /// The object came back from a call that may have read and written.
+    /// After a call of the object, which may have read and written.
     fn called(&self, py: Python<'_>) {
-        self.owes.set(true);
+        self.may_have_output.set(true);
         self.unread.set(pending(py, &self.incoming));
     }
 
-    /// Whether another read would find nothing: no ciphertext waits, and no plaintext. The object holds none of that if the
-    /// last read did not fill its buffer.
+    /// Finds out whether another read would give nothing: no ciphertext waits, and no plaintext. If the last read did not fill
+    /// its buffer, the object holds no plaintext.
     fn look_for_more(&self, py: Python<'_>, object: &Bound<'_, PyAny>, spare: bool) -> PyResult<()> {
-        if self.is_plain(Driving::Read) && self.unread.get() == 0 {
-            self.dry.set(spare || call_method0(object, intern!(py, "pending"))?.extract::<usize>()? == 0);
+        if self.is_called_inside(Driving::Read) && self.unread.get() == 0 {
+            self.all_read
+                .set(spare || call_method0(object, intern!(py, "pending"))?.extract::<usize>()? == 0);
         }
         Ok(())
     }
@@ -212,7 +218,7 @@ fn pending(py: Python<'_>, bio: &Slot) -> usize {
     count.and_then(|count| count.extract().ok()).unwrap_or(0)
 }
 
-/// What a `read()` of somebody's own returned.
+/// Copies what a `read()` of the program's returned.
 fn copy(data: &Bound<'_, PyAny>, buffer: &mut [MaybeUninit<u8>]) -> PyResult<usize> {
     let data = Exported::new(data, false)?;
     let data = data.as_ref();

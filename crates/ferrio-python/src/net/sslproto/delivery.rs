@@ -1,7 +1,7 @@
 //! How plaintext gets from a session to a protocol: as `bytes`, into its own buffer, or into its stream's reader.
 //!
-//! Whatever is there is decrypted first, and handed on in one call, as asyncio does. No buffer of the thread's is lent
-//! while a protocol runs.
+//! Everything that is there is decrypted first and handed on in one call, as in asyncio. No buffer of the thread is lent while
+//! a protocol runs.
 
 use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
@@ -17,10 +17,11 @@ use crate::ffi::call::call_method1;
 use crate::net::protocols::delivery::Readers;
 use crate::net::sslproto::session::Cipher;
 
-/// Less plaintext than this is copied out of a buffer of the thread's; more goes straight into its final place.
+/// Less plaintext than this is copied out of the thread's buffer; more is decrypted straight into its final place.
 const SMALL: usize = 32 * 1024;
 
-/// The most that is handed on in one call: what sixteen full records hold, and one byte, lest it looks like more to come.
+/// The most that is handed on in one call: sixteen full records, and one byte more, since a full buffer means that more may
+/// come.
 const MOST: usize = 256 * 1024 + 1;
 
 thread_local!(static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
@@ -94,7 +95,7 @@ pub(crate) fn into_reader(
     Ok(last)
 }
 
-/// All that can be decrypted, and the last answer.
+/// Everything that can be decrypted, and the last answer of the session.
 fn decrypted<'py>(this: &Bound<'py, PyAny>, session: &Cipher) -> PyResult<(Bound<'py, PyBytes>, Plain)> {
     let room = room(this, session);
     let last = Cell::new(Plain::Nothing);
@@ -117,12 +118,12 @@ fn decrypted<'py>(this: &Bound<'py, PyAny>, session: &Cipher) -> PyResult<(Bound
     Ok((data, last.get()))
 }
 
-/// One more than what there can be, so that a full buffer does not look like more to come.
+/// One byte more than there can be, since a full buffer means that more may come.
 fn room(this: &Bound<'_, PyAny>, session: &Cipher) -> usize {
     (session.readable(this) + 1).min(MOST)
 }
 
-/// Lends the thread's buffer, or a fresh one should it be lent already.
+/// Lends the thread's buffer, or a new one if that is lent already.
 fn with_space<R>(room: usize, body: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> R {
     let lend = |buffer: &mut Vec<u8>| {
         buffer.reserve_exact(room);

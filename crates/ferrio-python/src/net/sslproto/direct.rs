@@ -1,7 +1,7 @@
 //! `Direct`: a session that calls OpenSSL itself for every record, on the `SSL*` of the user's own `SSLObject`.
 //!
-//! The handshake and closing are still the object's methods, so that callbacks, verification and exceptions are Python's.
-//! An error in between is Python's as well: its own `read` or `write`, called once more, finds it in OpenSSL's queue.
+//! For the handshake and for closing it calls the object's methods, so that callbacks, verification and exceptions are
+//! Python's. After an error in between it calls Python's `read` or `write` again, which raises what OpenSSL has in its queue.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -22,14 +22,14 @@ use crate::net::sslproto::errors::is_again;
 /// See the module.
 pub(crate) struct Direct {
     connection: Connection,
-    /// What has `do_handshake` and `unwrap` of its own, if the class of the object replaces them.
+    /// The `SSLObject`, if its class replaces `do_handshake` or `unwrap`.
     object: Slot,
-    /// All that was taken in was read.
-    dry: Cell<bool>,
+    /// Everything that came was read.
+    all_read: Cell<bool>,
 }
 
 impl Direct {
-    /// `object` is there if its class has methods of its own for the handshake or for closing.
+    /// `object` is given if its class replaces the methods for the handshake or for closing.
     pub(crate) fn new(
         library: &'static OpenSsl,
         inner: &Bound<'_, PyAny>,
@@ -37,18 +37,18 @@ impl Direct {
     ) -> Option<Self> {
         let connection = Connection::take(library, inner)?;
         let object = object.map_or_else(Slot::default, |object| Slot::new(object.clone().into()));
-        Some(Direct { connection, object, dry: Cell::new(false) })
+        Some(Direct { connection, object, all_read: Cell::new(false) })
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as `Buffered::lend`, which may fail")]
     pub(crate) fn lend<R>(&self, _: Python<'_>, ciphertext: &[u8], body: impl FnOnce() -> R) -> PyResult<R> {
-        self.dry.set(false);
+        self.all_read.set(false);
         Ok(self.connection.lend(ciphertext, body))
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as `Buffered::feed`, which may fail")]
     pub(crate) fn feed(&self, _: Python<'_>, ciphertext: &[u8]) -> PyResult<()> {
-        self.dry.set(false);
+        self.all_read.set(false);
         self.connection.feed(ciphertext);
         Ok(())
     }
@@ -80,14 +80,14 @@ impl Direct {
     }
 
     pub(crate) fn read(&self, py: Python<'_>, buffer: &mut [MaybeUninit<u8>]) -> PyResult<Plain> {
-        if self.dry.get() {
+        if self.all_read.get() {
             return Ok(Plain::Nothing);
         }
         match self.connection.read(py, buffer) {
             Answer::Bytes(count) => {
-                // A read that did not fill its buffer took all of its record.
+                // A read that did not fill the buffer took the whole record.
                 let whole = count < buffer.len() || !self.connection.holds_plaintext(py);
-                self.dry.set(whole && self.unread() == 0);
+                self.all_read.set(whole && self.unread() == 0);
                 Ok(Plain::Bytes(count))
             }
             Answer::Again => Ok(Plain::Nothing),
@@ -104,7 +104,7 @@ impl Direct {
             Answer::Bytes(count) => Ok(Some(count)),
             Answer::Again => Ok(None),
             Answer::End | Answer::Failed => {
-                // Nothing is written, should the library have got over it.
+                // An empty write: nothing is sent if the error does not come again.
                 Err(self.failure(py, intern!(py, "write"), PyBytes::new(py, b"").as_any()))
             }
         }
@@ -127,7 +127,7 @@ impl Direct {
         outside: &Bound<'_, PyString>,
         inside: &Bound<'_, PyString>,
     ) -> PyResult<Progress> {
-        self.dry.set(false);
+        self.all_read.set(false);
         let called = match self.object.bind(py) {
             Some(object) => call_method0(&object, outside),
             None => match self.connection.alive(py) {
@@ -142,7 +142,7 @@ impl Direct {
         }
     }
 
-    /// What went wrong, in Python's words.
+    /// The exception that Python raises for the error.
     fn failure(&self, py: Python<'_>, name: &Bound<'_, PyString>, argument: &Bound<'_, PyAny>) -> PyErr {
         let unknown = || PyOSError::new_err("TLS failed, and OpenSSL does not say why");
         let Some(inner) = self.connection.alive(py) else { return unknown() };

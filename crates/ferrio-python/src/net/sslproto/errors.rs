@@ -1,4 +1,4 @@
-//! Which exceptions of the `ssl` module mean what to a TLS connection, and the texts of asyncio's own.
+//! What exceptions of the `ssl` module mean to a TLS connection, and asyncio's messages for them.
 
 use ferrio_engine::transport::{Doing, Severity};
 use pyo3::exceptions::PyException;
@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-/// Whether it only means that the peer has to say something first.
+/// Whether `error` only means that the peer has to answer first.
 pub(crate) fn is_again(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
     static READ: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     static SYSTEM: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -15,7 +15,7 @@ pub(crate) fn is_again(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
         || error.is_instance(py, SYSTEM.import(py, "ssl", "SSLSyscallError")?))
 }
 
-/// How asyncio treats it.
+/// How asyncio treats `error`.
 pub(crate) fn severity(py: Python<'_>, error: &PyErr) -> Severity {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     if !error.is_instance_of::<PyException>(py) {
@@ -27,7 +27,7 @@ pub(crate) fn severity(py: Python<'_>, error: &PyErr) -> Severity {
     }
 }
 
-/// What the report of an error begins with.
+/// asyncio's message in the report of `error`.
 pub(crate) fn message(py: Python<'_>, error: &PyErr, doing: Doing) -> PyResult<&'static str> {
     let class = py.import(intern!(py, "ssl"))?.getattr(intern!(py, "CertificateError"))?;
     Ok(match doing {

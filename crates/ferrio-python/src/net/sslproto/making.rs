@@ -1,4 +1,4 @@
-//! `_tls`: a TLS transport over nothing yet, of an `SSLObject` that Python code had its context make.
+//! `_tls`: makes a TLS transport for an `SSLObject` that Python code made. The transport below comes later.
 
 use ferrio_engine::transport::Layer;
 use pyo3::exceptions::PyRuntimeError;
@@ -10,7 +10,7 @@ use crate::ffi::args::{Args, given, missing};
 use crate::ffi::members::{Members, members};
 use crate::net::base_transport::BaseTransport;
 use crate::net::protocols::delivery::Delivery;
-use crate::net::sslproto::bio::{Buffered, Plainly};
+use crate::net::sslproto::bio::{Buffered, CalledInside};
 use crate::net::sslproto::direct::Direct;
 use crate::net::sslproto::session::Cipher;
 use crate::net::sslproto::sides::TlsSides;
@@ -27,22 +27,22 @@ impl BaseLoop {
 
     fn tls(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let arguments: Vec<_> = args.positional().collect();
-        let Some((&[class, protocol, context, waiter, server_side, object, inner, plainly], rest)) =
+        let Some((&[class, protocol, context, waiter, server_side, object, inner, called_inside], rest)) =
             arguments.split_first_chunk()
         else {
-            return Err(missing("_tls", "plainly"));
+            return Err(missing("_tls", "called_inside"));
         };
         let &[incoming, outgoing, known, accepted, handshake_timeout, shutdown_timeout, calls_in] = rest
         else {
             return Err(missing("_tls", "calls_in"));
         };
-        let plainly: Plainly = plainly.extract()?;
+        let called_inside: CalledInside = called_inside.extract()?;
         let inner = given(Some(inner));
         let session = match (given(Some(incoming)), given(Some(outgoing))) {
             (Some(incoming), Some(outgoing)) => {
-                Cipher::Buffered(Buffered::new(&object, inner, incoming, outgoing, plainly))
+                Cipher::Buffered(Buffered::new(&object, inner, incoming, outgoing, called_inside))
             }
-            _ => Cipher::Direct(direct(&object, inner, plainly)?),
+            _ => Cipher::Direct(direct(&object, inner, called_inside)?),
         };
         let calls_in = given(Some(calls_in)).map(Into::into);
         let base = BaseTransport::new(this, &protocol, given(Some(waiter)), calls_in)?;
@@ -54,12 +54,16 @@ impl BaseLoop {
     }
 }
 
-/// The direct session of an object that was made for it.
-fn direct(object: &Bound<'_, PyAny>, inner: Option<Bound<'_, PyAny>>, plainly: Plainly) -> PyResult<Direct> {
+/// A direct session for an `SSLObject`.
+fn direct(
+    object: &Bound<'_, PyAny>,
+    inner: Option<Bound<'_, PyAny>>,
+    called_inside: CalledInside,
+) -> PyResult<Direct> {
     let refused =
         |reason: &str| PyRuntimeError::new_err(format!("OpenSSL cannot be called directly: {reason}"));
     let inner = inner.ok_or_else(|| refused("there is no object of _ssl"))?;
     let library = proof::library(object.py()).map_err(refused)?;
-    let own = !(plainly[0] && plainly[3]);
+    let own = !(called_inside[0] && called_inside[3]);
     Direct::new(library, &inner, own.then_some(object)).ok_or_else(|| refused("no BIO can be made"))
 }

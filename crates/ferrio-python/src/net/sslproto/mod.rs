@@ -1,7 +1,7 @@
 //! `SslTransport`: TLS between a socket transport and a protocol, one object for asyncio's `SSLProtocol` and its transport.
 //!
-//! To the socket transport below it is a protocol that is called natively; to the protocol above it is the transport. The
-//! state machine is the engine's `Layer`. What is asked once or in trouble is in `ferrio.sslproto`.
+//! For the socket transport below, it is a protocol that is called natively; for the protocol above, it is the transport. The
+//! state machine is the engine's `Layer`. What is called once, or after an error, is in `ferrio.sslproto`.
 //!
 //! * `sides`: what is above and below in Python; `delivery`: how plaintext reaches a protocol
 //! * `session`: the cipher, over `MemoryBIO`s (`bio`) or by OpenSSL itself (`direct`), where that is proved to work
@@ -36,10 +36,10 @@ use crate::net::base_transport::{
     BaseTransport, PythonTransport, Writable, base_members, is_stream, read_members, write_members,
 };
 use crate::net::chunk::Chunk;
-use crate::net::flow_control::{GivenLimits, shown};
+use crate::net::flow_control::{GivenLimits, limits_as_tuple};
 use crate::net::protocols::delivery::{Delivery, LayerProtocol};
 use crate::net::sslproto::session::Cipher;
-use crate::net::sslproto::sides::{LOST, READ_LIMITS, TlsSides, bit};
+use crate::net::sslproto::sides::{LOST_JOB, READ_LIMITS, TlsSides, bit};
 
 /// See the module.
 #[repr(C)]
@@ -84,7 +84,7 @@ impl LayerProtocol for SslTransport {
     }
 }
 
-/// How an `SslTransport` takes data, if `protocol` is one.
+/// The delivery to `protocol`, if that is an `SslTransport`.
 pub(crate) fn delivery_to(protocol: &Bound<'_, PyAny>) -> Option<Delivery> {
     as_layer(protocol).map(|_| Delivery::Layer(as_layer))
 }
@@ -139,17 +139,17 @@ impl SslTransport {
         self.layer.write_all(this, chunks)
     }
 
-    /// CPython's own tests queue data so, behind the back of the peer.
+    /// CPython's own tests queue data with this.
     fn append_to_backlog(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [Some(data)] = args.bind("_test__append_write_backlog", ["data"], 1)? else { return Ok(()) };
         self.layer.queue(Chunk::of(&data)?);
         Ok(())
     }
 
-    /// Closing it once more lets go of the context and the object, though the transport may be kept, as with asyncio.
+    /// As in asyncio, a second call drops the SSL context and the `SSLObject`, even if somebody keeps the transport.
     fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.layer.is_closing() {
-            self.sides().let_go();
+            self.sides().note_second_close();
         }
         self.layer.close(this)
     }
@@ -199,13 +199,13 @@ impl SslTransport {
     fn set_read_buffer_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [high, low] = args.bind("set_read_buffer_limits", ["high", "low"], 0)?;
         let given = GivenLimits::of(this.py(), high.as_deref(), low.as_deref(), 256)?;
-        self.base().few.set(READ_LIMITS, given.as_given);
+        self.base().sparse.set(READ_LIMITS, given.as_given);
         self.layer.set_read_limits(this, given.limits);
         Ok(())
     }
 
     fn get_read_buffer_limits(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        shown(this.py(), self.base().few.object(this.py(), READ_LIMITS), self.layer.limits().0)
+        limits_as_tuple(this.py(), self.base().sparse.object(this.py(), READ_LIMITS), self.layer.limits().0)
     }
 
     fn get_write_buffer_size(&self, this: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -224,13 +224,13 @@ impl SslTransport {
         self.layer.on_time(this, Patience::Shutdown)
     }
 
-    /// `loop.start_tls()` begins here.
+    /// `loop.start_tls()` calls this.
     fn begin(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [Some(below), received] = args.bind("_begin", ["transport", "received"], 1)? else {
             return Err(missing("_begin", "transport"));
         };
         self.connection_made(this, &below)?;
-        // What came before, and was taken for what the plain connection carries.
+        // Data that was received before and belongs to TLS.
         match received {
             Some(received) => self.data_received(this, received.cast::<PyBytes>()?.as_bytes()),
             None => Ok(()),
@@ -248,7 +248,7 @@ impl SslTransport {
         Ok(())
     }
 
-    /// By which name `FERRIO_TLS` knows what encrypts.
+    /// The name of the session in `FERRIO_TLS`.
     fn engine_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let name = if self.layer.session().reads_directly() { "direct" } else { "bio" };
         name.into_py_any(this.py())
@@ -280,7 +280,7 @@ impl Writable for SslTransport {
         self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
     }
 
-    /// As with the transport below, which holds the ciphertext.
+    /// As of the transport below, which holds the ciphertext back.
     fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
         let mut settled = Ok(());
         self.sides().with_below(this.py(), |state, below| settled = state.settle_stream(below));
@@ -310,8 +310,8 @@ impl Io for SslTransport {
         let py = this.py();
         let jobs = self.sides().jobs.take();
         let done = self.inside(this, || self.run_jobs(this, jobs));
-        // The report of its failure enters the context itself.
-        let told = if jobs & LOST == 0 { Ok(()) } else { self.sides().tell_lost(this) };
+        // Not inside the context: the report of an error enters it.
+        let told = if jobs & LOST_JOB == 0 { Ok(()) } else { self.sides().tell_lost(this) };
         match done.and(told) {
             Err(error) if !leaves_the_loop(py, &error) => {
                 let Some(event_loop) = self.base().event_loop(py) else { return Ok(()) };

@@ -1,7 +1,7 @@
-//! Whether OpenSSL can be called directly: a connection between two objects of `_ssl`, made and used both ways.
+//! Finds out whether OpenSSL can be called directly: makes a connection between two objects of `_ssl` and uses it both ways.
 //!
-//! Runs once a process, when the first TLS connection is made or `ferrio doctor` asks. Nothing is believed: every answer
-//! that the library gives by way of our pointers is compared with what Python says of the same connection.
+//! This runs once in a process, when the first TLS connection is made or `ferrio doctor` asks. Every answer of the library
+//! through our pointers is compared with what Python says of the same connection.
 
 use std::sync::OnceLock;
 
@@ -15,25 +15,25 @@ use crate::ffi::buffers::bytes_filled_by;
 use crate::ffi::openssl::{Answer, Connection, OpenSsl};
 use crate::net::sslproto::errors::{is_again, severity};
 
-/// A name that only this connection asks for.
+/// The host name of the trial connection.
 const NAME: &str = "proof.ferrio.invalid";
 
-/// Flights of a handshake: two of each side, and some for releases to come.
+/// How many times each side may send in the handshake: twice, and some more for later releases.
 const ROUNDS: usize = 6;
 
-/// A record that is no record: of application data, with a body that nobody encrypted.
+/// A wrong record: application data that was not encrypted.
 const GARBAGE: [u8; 37] = {
     let mut record = [0x55; 37];
     (record[0], record[1], record[2], record[3], record[4]) = (23, 3, 3, 0, 32);
     record
 };
 
-/// The library, or why it is not called directly.
+/// The library, or the reason why it is not called directly.
 pub(crate) fn library(py: Python<'_>) -> Result<&'static OpenSsl, &'static str> {
     static PROVED: OnceLock<Result<&'static OpenSsl, String>> = OnceLock::new();
     if PROVED.get().is_none() {
         let proved = prove(py).unwrap_or_else(|error| Err(format!("the proof failed: {error}")));
-        // Somebody else's proof, made while Python code ran in this one, is as good.
+        // Another thread may have made the proof while Python code ran here. It is as good.
         let _kept = PROVED.set(proved);
     }
     let proved = PROVED.get().ok_or("the proof was not kept")?;
@@ -49,7 +49,7 @@ pub(crate) fn direct_tls(py: Python<'_>) -> Option<&'static str> {
 fn prove(py: Python<'_>) -> PyResult<Result<&'static OpenSsl, String>> {
     let native = py.import("_ssl")?;
     let file: Option<String> = native.getattr("__file__").ok().and_then(|file| file.extract().ok());
-    // Connections refer to it for as long as the process lives; one that is not proved is some bytes lost.
+    // Connections refer to the library for as long as the process lives.
     let library: &'static OpenSsl = match OpenSsl::find(file.as_deref()) {
         Ok(library) => Box::leak(Box::new(library)),
         Err(reason) => return Ok(Err(reason)),
@@ -80,7 +80,7 @@ impl<'py> Side<'py> {
         let context = ssl.getattr("SSLContext")?.call1((ssl.getattr(kind)?,))?;
         context.setattr("check_hostname", false)?;
         context.setattr("verify_mode", ssl.getattr("CERT_NONE")?)?;
-        // Without certificates, which no later version can do.
+        // Needs no certificates, which TLS 1.3 does.
         let version = ssl.getattr("TLSVersion")?.getattr("TLSv1_2")?;
         context.setattr("minimum_version", &version)?;
         context.setattr("maximum_version", &version)?;
@@ -102,7 +102,7 @@ impl<'py> Side<'py> {
         Ok((server, name, version.unwrap_or_default(), cipher))
     }
 
-    /// Calls a method; whether it is through.
+    /// Calls a method. False if it has to be called again when the peer has answered.
     fn step(&self, py: Python<'py>, name: &str) -> PyResult<bool> {
         match self.object.call_method0(name) {
             Ok(_) => Ok(true),
@@ -170,7 +170,7 @@ impl<'py> Trial<'py> {
         Ok(false)
     }
 
-    /// Written by us and read by Python, the reverse, and the end.
+    /// We write and Python reads, the reverse, and the end of the connection.
     fn talk(&self, py: Python<'py>, near: &Connection, far: &Connection) -> PyResult<bool> {
         let ours = near.write(py, b"written by us") == Answer::Bytes(13);
         far.feed(&near.take_output());

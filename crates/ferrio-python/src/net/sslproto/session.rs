@@ -1,4 +1,4 @@
-//! `Cipher`: the session of a connection, one of two kinds.
+//! `Cipher`: the engine's `Session` of a connection. There are two kinds.
 
 use std::mem::MaybeUninit;
 
@@ -10,14 +10,14 @@ use crate::net::chunk::Chunk;
 use crate::net::sslproto::bio::Buffered;
 use crate::net::sslproto::direct::Direct;
 
-/// The most that OpenSSL may hold of a record: it is not complete, or was not read to its end.
+/// The most that OpenSSL may hold: a record that is not complete, or was not read to its end.
 const RECORD: usize = 16 * 1024 + 512;
 
 /// See the module.
 pub(crate) enum Cipher {
-    /// Over two `MemoryBIO`s.
+    /// An `SSLObject` over two `MemoryBIO`s.
     Buffered(Buffered),
-    /// OpenSSL itself.
+    /// OpenSSL, called directly.
     Direct(Direct),
 }
 

@@ -1,7 +1,7 @@
-//! `TlsSides<T>`: what is on both sides of a TLS layer in Python: the socket transport, the protocol, the loop, whoever waits.
+//! `TlsSides<T>`: what is on both sides of a TLS layer: the socket transport below, the protocol above, and the loop.
 //!
-//! Owns every Python object of a TLS transport but those of its session, and every report in asyncio's wording. Nearly all
-//! of it is dropped when the connection is lost, so that no cycle through a closed transport stays behind.
+//! It owns the Python objects of a TLS transport, but for those of the session, and makes the reports. Most of the objects are
+//! dropped when the connection is lost, so that a closed transport is in no cycle of references.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -27,7 +27,7 @@ use crate::net::sslproto::{delivery, errors};
 use crate::net::transports::Stream;
 use crate::net::watching::defer;
 
-/// The limits of the read buffer, where they are other numbers than the engine's.
+/// The limits of the read buffer as the program gave them, if they are not plain integers.
 pub(crate) const READ_LIMITS: usize = OWN;
 
 /// See the module. `T` is the state of the transport object.
@@ -41,27 +41,27 @@ pub(crate) struct TlsSides<T> {
     pub(crate) object: Slot,
     handshake_timeout: Slot,
     shutdown_timeout: Slot,
-    /// Nobody waits for the handshake: its failure is reported once, in debug mode.
+    /// The connection was accepted. Nobody waits for the handshake: debug mode reports, once, if it fails.
     accepted: Cell<bool>,
     /// The handshake is complete.
     pub(crate) established: Cell<bool>,
     /// The connection is lost.
     is_lost: Cell<bool>,
-    /// The program closed it after it was closed.
-    done_with: Cell<bool>,
-    /// The handle of the time limit.
+    /// The program has called `close` twice.
+    is_closed_twice: Cell<bool>,
+    /// The handle of the timer for the handshake or for closing.
     timer: Slot,
-    /// Debug mode: when the handshake began.
-    began: Cell<f64>,
-    /// What is to be done in the deferred turn, by bits; see `bit`.
+    /// In debug mode: when the handshake began.
+    handshake_began: Cell<f64>,
+    /// What to do in the deferred turn: bits, see `bit`.
     pub(crate) jobs: Cell<u8>,
-    /// What `connection_lost` is to be called with.
+    /// The argument of the deferred `connection_lost`.
     reason: Slot,
     transport: PhantomData<T>,
 }
 
-/// The job that is not the layer's: to call `connection_lost`.
-pub(crate) const LOST: u8 = 8;
+/// The bit of the deferred `connection_lost`, which is not the layer's.
+pub(crate) const LOST_JOB: u8 = 8;
 
 pub(crate) fn bit(job: Later) -> u8 {
     match job {
@@ -74,7 +74,7 @@ pub(crate) fn bit(job: Later) -> u8 {
 type Cx<'a> = &'a Bound<'a, PyAny>;
 
 impl<T: Io> TlsSides<T> {
-    /// Between no transport yet and a protocol.
+    /// The transport below is not there yet.
     pub(crate) fn new(
         base: BaseTransport,
         delivery: Delivery,
@@ -95,16 +95,16 @@ impl<T: Io> TlsSides<T> {
             accepted: Cell::new(accepted),
             established: Cell::new(false),
             is_lost: Cell::new(false),
-            done_with: Cell::new(false),
+            is_closed_twice: Cell::new(false),
             timer: Slot::default(),
-            began: Cell::new(0.0),
+            handshake_began: Cell::new(0.0),
             jobs: Cell::new(0),
             reason: Slot::default(),
             transport: PhantomData,
         }
     }
 
-    /// The socket transport.
+    /// Calls the socket transport, if it is still there.
     pub(super) fn with_below(&self, py: Python<'_>, body: impl FnOnce(&Stream<Socket>, &Bound<'_, PyAny>)) {
         if let Some(below) = self.below.bind(py)
             && let Some(state) = try_state::<Stream<Socket>>(&below)
@@ -121,10 +121,10 @@ impl<T: Io> TlsSides<T> {
         }
     }
 
-    /// Tells whoever waits for the handshake.
+    /// Completes the future of who waits for the handshake.
     fn wake(&self, this: Cx<'_>, error: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let py = this.py();
-        if let Some(waiter) = self.base.few.take(WAITER) {
+        if let Some(waiter) = self.base.sparse.take(WAITER) {
             let waiter = waiter.into_bound(py);
             if call_method0(&waiter, intern!(py, "cancelled"))?.is_truthy()? {
                 return Ok(());
@@ -173,9 +173,9 @@ impl<T: Io> TlsSides<T> {
         result
     }
 
-    /// The program has done with it: once the connection is lost nothing is kept.
-    pub(crate) fn let_go(&self) {
-        self.done_with.set(true);
+    /// The program has closed the transport twice: nothing is kept once the connection is lost.
+    pub(crate) fn note_second_close(&self) {
+        self.is_closed_twice.set(true);
         if self.is_lost.get() {
             self.forget_all();
         }
@@ -185,11 +185,11 @@ impl<T: Io> TlsSides<T> {
         for slot in [&self.ssl_context, &self.object] {
             drop(slot.take());
         }
-        drop(self.base.few.take(EXTRA));
+        drop(self.base.sparse.take(EXTRA));
         self.established.set(false);
     }
 
-    /// The connection is gone; what `get_extra_info()` may be asked for stays.
+    /// The connection is lost: drops everything but what `get_extra_info()` may be asked for.
     fn forget(&self) {
         self.base.forget_protocol();
         for slot in [&self.timer, &self.below] {
@@ -229,7 +229,7 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
 
     fn hold(&self, this: Cx<'_>, on: bool) {
         self.with_below(this.py(), |state, below| {
-            // Only a report in debug mode can fail.
+            // Only the log of debug mode can fail.
             let _reported = if on { state.pause_reading(below) } else { state.resume_reading(below) };
         });
     }
@@ -259,8 +259,11 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
             return;
         };
         if what == Patience::Handshake && self.base.is_debug(py).unwrap_or(false) {
-            let began = support::helper(py, intern!(py, "log_handshake")).and_then(|log| log.call1((this,)));
-            self.began.set(began.and_then(|began| began.extract()).unwrap_or_default());
+            let handshake_began =
+                support::helper(py, intern!(py, "log_handshake")).and_then(|log| log.call1((this,)));
+            self.handshake_began.set(
+                handshake_began.and_then(|handshake_began| handshake_began.extract()).unwrap_or_default(),
+            );
         }
         // A loop that is closed has no timers, and no connections either.
         let handle = this
@@ -328,7 +331,7 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         }
         learned?;
         if self.base.is_debug(py)? {
-            support::helper(py, intern!(py, "log_shook_hands"))?.call1((this, self.began.get()))?;
+            support::helper(py, intern!(py, "log_shook_hands"))?.call1((this, self.handshake_began.get()))?;
         }
         Ok(())
     }
@@ -371,17 +374,17 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
     fn connection_lost(&self, this: Cx<'_>, reason: Option<Py<PyAny>>, tell: bool) {
         let py = this.py();
         let reason = reason.map(|reason| reason.into_bound(py));
-        // A waiter that cannot be told is none.
+        // Nothing more can be done for a waiter if this fails.
         let _told = self.wake(this, reason.as_ref());
         if tell {
             drop(self.reason.replace(reason.map(Into::into)));
-            self.queue(this, LOST);
+            self.queue(this, LOST_JOB);
         } else {
             self.forget();
         }
         drop(self.below.take());
         self.is_lost.set(true);
-        if self.done_with.get() {
+        if self.is_closed_twice.get() {
             self.forget_all();
         }
     }

@@ -1,7 +1,7 @@
-//! `Buffer`: what a reader holds.
+//! `Buffer`: the bytes that a reader has received and nobody has read.
 //!
-//! Native memory, until somebody asks for the attribute `_buffer`: from then on it is the `bytearray` that they got, which
-//! they may change, as code that derives from asyncio's class does.
+//! They are in native memory until somebody reads the attribute `_buffer`. From then on they are in the `bytearray` that the
+//! program got, which it may change, as classes that derive from asyncio's do.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use crate::net::scratch::with_scratch;
 
 enum Storage {
     Own(Received),
-    /// A `bytearray`, or whatever was set in its place.
+    /// A `bytearray`, or the object that the program set.
     Shared(Ref),
 }
 
@@ -41,7 +41,7 @@ impl Buffer {
         self.share(py).len()
     }
 
-    /// Runs `look` on the bytes. It must not call Python.
+    /// Runs `look` on the bytes. `look` must not call Python.
     pub(crate) fn look<R>(&self, py: Python<'_>, look: impl FnOnce(&[u8]) -> R) -> PyResult<R> {
         match self.shared(py) {
             Some(shared) => Ok(look(&bytes_of(&shared)?)),
@@ -49,7 +49,7 @@ impl Buffer {
         }
     }
 
-    /// Puts `data` at the end.
+    /// Appends `data`.
     #[inline]
     pub(crate) fn append(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
         if let Storage::Own(received) = &mut *self.0.borrow_mut() {
@@ -59,14 +59,14 @@ impl Buffer {
         self.share(py).call_method1("extend", (PyBytes::new(py, data),)).map(drop)
     }
 
-    /// Puts what one call of `read` gives at the end; `room` is how much to expect, if that is known.
+    /// Appends what one call of `read` gives; `room` is how many bytes to expect, if that is known.
     pub(crate) fn receive(
         &self,
         py: Python<'_>,
         room: Option<usize>,
         read: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
     ) -> PyResult<io::Result<usize>> {
-        // Reading may run any code, which OpenSSL calls: nothing is borrowed meanwhile.
+        // `read` may run any code, since OpenSSL calls back: nothing may be borrowed meanwhile.
         let Some(room) = room.filter(|_| self.is_own()) else {
             return with_scratch(|space| match filled(space, read) {
                 Ok(data) => self.append(py, data).map(|()| Ok(data.len())),
@@ -79,7 +79,7 @@ impl Buffer {
         Ok(result)
     }
 
-    /// Undoes taking everything out. What came meanwhile stays behind it.
+    /// Puts back what `receive` took out. What came meanwhile follows it.
     fn give_back(&self, py: Python<'_>, mut received: Received) -> PyResult<()> {
         if let Storage::Own(place) = &mut *self.0.borrow_mut() {
             std::mem::swap(place, &mut received);
@@ -91,10 +91,10 @@ impl Buffer {
         self.append(py, received.as_slice())
     }
 
-    /// Takes the first `count` bytes, or what there is.
+    /// Takes the first `count` bytes, or all if there are fewer.
     pub(crate) fn take<'py>(&self, py: Python<'py>, count: usize) -> PyResult<Bound<'py, PyBytes>> {
         if let Storage::Own(received) = &mut *self.0.borrow_mut() {
-            // Making bytes calls nobody.
+            // Making `bytes` runs no other code, so the borrow is safe.
             let count = count.min(received.len());
             let made = bytes_filled_by::<Infallible>(py, count, |place| {
                 copy(place, received.as_slice());
@@ -109,7 +109,7 @@ impl Buffer {
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// Forgets the first `count` bytes.
+    /// Drops the first `count` bytes.
     pub(crate) fn discard(&self, py: Python<'_>, count: usize) -> PyResult<()> {
         if let Some(shared) = self.shared(py) {
             let count = count.min(shared.len()?);
@@ -120,7 +120,7 @@ impl Buffer {
         }
     }
 
-    /// As the object `_buffer`: from now on it is that.
+    /// The attribute `_buffer`: from now on the bytes are in that object.
     pub(crate) fn share<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         if let Some(shared) = self.shared(py) {
             return shared;
@@ -130,7 +130,7 @@ impl Buffer {
         shared
     }
 
-    /// Puts another object in its place.
+    /// Sets the attribute `_buffer`.
     pub(crate) fn replace(&self, object: &Bound<'_, PyAny>) {
         drop(self.0.replace(Storage::Shared(object.clone().into())));
     }

@@ -6,8 +6,7 @@
 //!   └───── no room: asks the protocol ───────────── go_on: steps of its coroutine ──▶ done
 //! ```
 //!
-//! Whether there is room a plain protocol of ours is asked natively. Who has to wait does so in asyncio's own
-//! `_drain_helper()`, or that of the protocol's class.
+//! A plain protocol is asked natively whether there is room. Who has to wait does so in `_drain_helper()` of the protocol.
 
 use std::ffi::CStr;
 
@@ -31,7 +30,7 @@ use crate::net::streams::writer::StreamWriter;
 /// See the module.
 pub(crate) struct Draining {
     writer: Slot,
-    /// What waits, while it asks.
+    /// What `_drain_helper()` returned, while that is awaited.
     waiting: Slot,
 }
 
@@ -76,7 +75,7 @@ impl Draining {
     }
 }
 
-/// What the reader was told by `set_exception`.
+/// The exception of the reader, if it has one.
 fn failure<'py>(reader: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = reader.py();
     if let Some(state) = try_state::<StreamReader>(reader)

@@ -1,5 +1,5 @@
-//! asyncio's streams, natively: bytes go from the transport into the reader and from the reader to whoever waits, without
-//! a Python frame and without an object in between.
+//! asyncio's streams, natively. Bytes go from the transport into the reader, and from the reader to the coroutine that waits:
+//! no Python frame runs, and no object is made in between.
 //!
 //! * `buffer`: what was received and not read yet
 //! * `reader`: `StreamReader`
@@ -9,8 +9,8 @@
 //! * `draining`: the coroutine of `drain`
 //! * `protocol`: `StreamReaderProtocol`
 //!
-//! The Python classes in `ferrio.streams` derive from these and, after them, from asyncio's. An object whose class replaces
-//! a method that others of its methods call is not *plain*: there asyncio's own methods run, on our attributes.
+//! The classes in `ferrio.streams` derive from these types and from asyncio's classes. An object is *plain* if its class does
+//! not replace a method that our methods call. For one that is not plain asyncio's own methods run, on our attributes.
 
 pub(crate) mod buffer;
 pub(crate) mod draining;
@@ -22,47 +22,58 @@ mod separators;
 pub(crate) mod writer;
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-/// The arguments of a constructor, by position or by name; the first `required` must be there.
+use crate::ffi::args::{keywords, missing};
+use crate::tasks::outcome::{State, exact_outcome};
+
+/// The arguments of the constructor `method`, by position or by name; the first `required` must be there.
 pub(crate) fn arguments<'py, const N: usize>(
-    class: &str,
+    method: &str,
     args: &Bound<'py, PyTuple>,
     names: Option<&Bound<'py, PyDict>>,
     parameters: [&str; N],
     required: usize,
 ) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
-    let mut bound = [const { None }; N];
     if args.len() > N {
         let (most, given) = (N + 1, args.len() + 1);
-        let text =
-            format!("{class}.__init__() takes at most {most} positional arguments but {given} were given");
+        let text = format!("{method}() takes at most {most} positional arguments but {given} were given");
         return Err(PyTypeError::new_err(text));
     }
-    for (place, value) in bound.iter_mut().zip(args.iter()) {
-        *place = Some(value);
-    }
-    for (name, value) in names.into_iter().flat_map(pyo3::types::PyDictMethods::iter) {
-        let Some(place) = parameters.iter().position(|parameter| name.eq(parameter).unwrap_or(false)) else {
-            let text = format!("{class}.__init__() got an unexpected keyword argument '{name}'");
-            return Err(PyTypeError::new_err(text));
-        };
-        if bound[place].is_some() {
-            let text = format!("{class}.__init__() got multiple values for argument '{}'", parameters[place]);
+    let mut bound = keywords(method, names, parameters)?;
+    for (index, value) in args.iter().enumerate() {
+        if bound[index].replace(value).is_some() {
+            let text = format!("{method}() got multiple values for argument '{}'", parameters[index]);
             return Err(PyTypeError::new_err(text));
         }
-        bound[place] = Some(value);
     }
     match bound[..required].iter().position(Option::is_none) {
-        Some(place) => {
-            let name = parameters[place];
-            let text = format!("{class}.__init__() missing 1 required positional argument: '{name}'");
-            Err(PyTypeError::new_err(text))
-        }
+        Some(place) => Err(missing(method, parameters[place])),
         None => Ok(bound),
     }
+}
+
+/// Completes a future that somebody waits for, with an exception if there is one, unless it is done.
+pub(crate) fn complete(future: &Bound<'_, PyAny>, exception: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    let py = future.py();
+    if let Some(outcome) = exact_outcome(future) {
+        return match (outcome.state(), exception) {
+            (State::Pending, None) => outcome.finish(future, py.None().bind(py)),
+            (State::Pending, Some(exception)) => outcome.fail(future, exception),
+            _ => Ok(()),
+        };
+    }
+    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        return Ok(());
+    }
+    match exception {
+        None => future.call_method1(intern!(py, "set_result"), (py.None(),)),
+        Some(exception) => future.call_method1(intern!(py, "set_exception"), (exception,)),
+    }
+    .map(drop)
 }
 
 pub(crate) static STREAM_READER: Class = Class::new("StreamReader");
@@ -86,7 +97,7 @@ impl Class {
         self.ours.import(py, "ferrio.streams", self.name)
     }
 
-    /// asyncio's own, whatever is installed under its name by now.
+    /// asyncio's own class, even if another one was installed under its name.
     pub(crate) fn theirs<'py>(&'py self, py: Python<'py>) -> PyResult<&'py Bound<'py, PyType>> {
         let class = self.theirs.get_or_try_init(py, || {
             let originals = py.import("ferrio.streams")?.getattr("originals")?;
@@ -95,7 +106,7 @@ impl Class {
         Ok(class.bind(py))
     }
 
-    /// Whether `this` has our version of all of `methods`.
+    /// Whether the class of `this` replaces none of `methods`.
     pub(crate) fn keeps(&self, this: &Bound<'_, PyAny>, methods: &[&str]) -> PyResult<bool> {
         let (class, ours) = (this.get_type(), self.ours(this.py())?);
         if class.is(ours) {

@@ -1,7 +1,7 @@
 //! `StreamReaderProtocol`: what stands between a transport and a reader.
 //!
-//! Of a plain one with a plain reader a transport of ours knows that data goes into the reader's buffer: it puts it there
-//! itself (`delivery_to`). On any other transport, and for any other reader, its methods are called as asyncio's are.
+//! If the protocol and its reader are plain, our transports fill the reader's buffer themselves (`delivery_to`). Other
+//! transports call the methods of the protocol, as in asyncio.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -25,14 +25,13 @@ use crate::ffi::reference::Slot;
 use crate::net::protocols::delivery::{Delivery, Reader, Readers};
 use crate::net::sslproto::SslTransport;
 use crate::net::streams::reader::{StreamReader, pending};
-use crate::net::streams::{STREAM_READER_PROTOCOL, STREAM_WRITER, arguments};
+use crate::net::streams::{STREAM_READER_PROTOCOL, STREAM_WRITER, arguments, complete};
 use crate::net::transports::Stream;
-use crate::tasks::outcome::State;
 use crate::tasks::outcome::exact_outcome;
 
-/// As asyncio words it.
+/// asyncio's message.
 const CALLBACK_FAILED: &str = "Unhandled exception in client_connected_cb";
-/// What a transport of ours calls, and `drain()`.
+/// The methods that are not called where our transports and `drain()` do their work.
 const CALLED: [&str; 4] = ["data_received", "eof_received", "_stream_reader", "_drain_helper"];
 
 /// See the module.
@@ -41,7 +40,7 @@ pub(crate) struct StreamReaderProtocol {
     event_loop: Slot,
     /// A weak reference to the reader.
     reader: Slot,
-    /// The reader, until there is a connection that keeps it.
+    /// The reader, until a connection keeps it alive.
     strong_reader: Slot,
     source_traceback: Slot,
     transport: Slot,
@@ -50,7 +49,7 @@ pub(crate) struct StreamReaderProtocol {
     task: Slot,
     callback: Slot,
     closed: Slot,
-    /// A deque of futures, once somebody waited.
+    /// A deque of futures, once somebody has waited.
     drain_waiters: Slot,
     over_ssl: Cell<bool>,
     rejects: Cell<bool>,
@@ -60,7 +59,7 @@ pub(crate) struct StreamReaderProtocol {
 }
 
 impl StreamReaderProtocol {
-    /// Whether no subclass replaces what is done natively in its place.
+    /// See the module `streams`.
     pub(crate) fn is_plain(&self) -> bool {
         self.plain.get()
     }
@@ -70,7 +69,7 @@ impl StreamReaderProtocol {
         self.lost.get()
     }
 
-    /// Whether the transport wants no more for now.
+    /// Whether the transport has no room for more data.
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.get()
     }
@@ -80,7 +79,7 @@ impl StreamReaderProtocol {
         let Some(reference) = self.reader.bind(py) else { return Ok(None) };
         match reference.cast::<PyWeakrefReference>() {
             Ok(reference) => Ok(reference.upgrade()),
-            // Something that was set in its place.
+            // The program set another object.
             Err(_) => Ok(Some(reference.call0()?).filter(|reader| !reader.is_none())),
         }
     }
@@ -116,7 +115,7 @@ impl StreamReaderProtocol {
         }
     }
 
-    /// Tells who started the server of the connection: a callback, or a coroutine function.
+    /// Calls `client_connected_cb`, a function or a coroutine function.
     fn serve(
         &self,
         this: &Bound<'_, PyAny>,
@@ -152,22 +151,21 @@ impl StreamReaderProtocol {
     fn connection_lost(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
         let [Some(reason)] = args.bind("connection_lost", ["exc"], 1)? else { return Ok(()) };
-        let reason = &*reason;
-        let failed = !reason.is_none();
+        let error = Some(&*reason).filter(|reason| !reason.is_none());
         if let Some(reader) = self.reader(py)? {
-            match plain_reader(&reader) {
-                Some(state) if failed => state.fail(reason)?,
-                Some(state) => state.end(py)?,
-                None if failed => reader.call_method1(intern!(py, "set_exception"), (reason,)).map(drop)?,
-                None => reader.call_method0(intern!(py, "feed_eof")).map(drop)?,
+            match (plain_reader(&reader), error) {
+                (Some(state), Some(error)) => state.fail(error)?,
+                (Some(state), None) => state.end(py)?,
+                (None, Some(error)) => drop(reader.call_method1(intern!(py, "set_exception"), (error,))?),
+                (None, None) => drop(reader.call_method0(intern!(py, "feed_eof"))?),
             }
         }
         if let Some(closed) = self.closed.bind(py) {
-            complete(&closed, reason)?;
+            complete(&closed, error)?;
         }
         self.lost.set(true);
         if self.paused.get() {
-            self.wake_drainers(py, reason)?;
+            self.wake_drainers(py, error)?;
         }
         for slot in [&self.reader, &self.task, &self.transport] {
             drop(slot.take());
@@ -212,7 +210,7 @@ impl StreamReaderProtocol {
             return Err(PyAssertionError::new_err(()));
         }
         self.log(this, "resumes")?;
-        self.wake_drainers(this.py(), this.py().None().bind(this.py()))
+        self.wake_drainers(this.py(), None)
     }
 
     fn log(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
@@ -223,12 +221,12 @@ impl StreamReaderProtocol {
         Ok(())
     }
 
-    /// Everybody who waits in `drain()` goes on, or is told why not.
-    fn wake_drainers(&self, py: Python<'_>, reason: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Completes the futures of all who wait in `drain()`, with an exception if there is one.
+    fn wake_drainers(&self, py: Python<'_>, error: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let Some(waiters) = self.drain_waiters.bind(py) else { return Ok(()) };
-        // Completing one may take others away.
+        // A copy, since completing one future may remove others.
         let waiters: Vec<_> = waiters.try_iter()?.collect::<PyResult<_>>()?;
-        waiters.iter().try_for_each(|waiter| complete(waiter, reason))
+        waiters.iter().try_for_each(|waiter| complete(waiter, error))
     }
 
     fn close_waiter(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
@@ -271,7 +269,7 @@ impl StreamReaderProtocol {
     }
 }
 
-/// How a plain protocol of ours takes data, if `protocol` is one.
+/// The delivery to `protocol`, if that is a plain one of this type.
 pub(crate) fn delivery_to(protocol: &Bound<'_, PyAny>) -> Option<Delivery> {
     static READERS: Readers = Readers {
         of: reader_taking_data,
@@ -281,7 +279,7 @@ pub(crate) fn delivery_to(protocol: &Bound<'_, PyAny>) -> Option<Delivery> {
     state.is_plain().then_some(Delivery::Reader(&READERS))
 }
 
-/// The reader that `protocol` would feed, if that is plain and still takes data.
+/// The reader of `protocol`, if it is plain and still takes data.
 fn reader_taking_data<'py>(protocol: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let reader = try_state::<StreamReaderProtocol>(protocol)?.reader(protocol.py()).ok()??;
     plain_reader(&reader).is_some_and(|state| !state.is_ended()).then_some(reader)
@@ -291,7 +289,7 @@ fn plain_reader<'a>(reader: &'a Bound<'_, PyAny>) -> Option<&'a StreamReader> {
     try_state::<StreamReader>(reader).filter(|state| state.is_plain())
 }
 
-/// Other TLS transports say so.
+/// Whether there is TLS below. Transports that are not ours are asked.
 fn is_over_ssl(transport: &Bound<'_, PyAny>) -> PyResult<bool> {
     if try_state::<Stream<Socket>>(transport).is_some() || try_state::<Stream<ReadPipe>>(transport).is_some()
     {
@@ -308,23 +306,6 @@ fn is_coroutine(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
     support::helper(answer.py(), intern!(answer.py(), "iscoroutine"))?.call1((answer,))?.is_truthy()
 }
 
-/// Completes a future, with an exception if `reason` is one, unless it is done.
-fn complete(future: &Bound<'_, PyAny>, reason: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = future.py();
-    if let Some(outcome) = exact_outcome(future) {
-        return match outcome.state() {
-            State::Pending if reason.is_none() => outcome.finish(future, reason),
-            State::Pending => outcome.fail(future, reason),
-            _ => Ok(()),
-        };
-    }
-    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
-        return Ok(());
-    }
-    let method = if reason.is_none() { intern!(py, "set_result") } else { intern!(py, "set_exception") };
-    future.call_method1(method, (reason,)).map(drop)
-}
-
 impl Constructed for StreamReaderProtocol {
     fn init(
         &self,
@@ -334,13 +315,14 @@ impl Constructed for StreamReaderProtocol {
     ) -> PyResult<()> {
         let py = this.py();
         let parameters = ["stream_reader", "client_connected_cb", "loop"];
-        let [reader, callback, event_loop] = arguments("StreamReaderProtocol", args, names, parameters, 1)?;
+        let [reader, callback, event_loop] =
+            arguments("StreamReaderProtocol.__init__", args, names, parameters, 1)?;
         let event_loop = loop_or_current(py, event_loop)?;
         let callback = callback.filter(|callback| !callback.is_none());
         if let Some(reader) = reader.filter(|reader| !reader.is_none()) {
             self.reader.set(PyWeakrefReference::new(&reader)?.into_any());
             put(&self.source_traceback, &reader.getattr(intern!(py, "_source_traceback"))?);
-            // Kept until a connection is there, which who is called then keeps.
+            // Kept until there is a connection: then the callback keeps it.
             drop(self.strong_reader.replace(callback.is_some().then(|| reader.into())));
         }
         drop(self.callback.replace(callback.map(Into::into)));
@@ -352,7 +334,7 @@ impl Constructed for StreamReaderProtocol {
 }
 
 impl Finalized for StreamReaderProtocol {
-    /// That nobody asked how a connection ended is nothing to report.
+    /// It is no error if nobody asks how a connection ended.
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let Some(closed) = self.closed.bind(py) else { return Ok(()) };

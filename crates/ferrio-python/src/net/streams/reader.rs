@@ -6,8 +6,8 @@
 //!            └▶ pause_reading()                         └▶ resume_reading()
 //! ```
 //!
-//! At most one coroutine waits at a time, on the future `waiter`. Everything asyncio's class keeps in attributes is an
-//! attribute here, so that what derives from it finds it. The methods that read are in `reading`.
+//! At most one coroutine waits at a time, on the future `waiter`. All attributes of asyncio's class are there, so that derived
+//! classes find them. The methods that read are in `reading`.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -26,17 +26,15 @@ use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::members::{Members, fields, members};
+use crate::ffi::members::{Members, fields, members, put};
 use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
 use crate::net::protocols::delivery::{Read, Reader};
 use crate::net::streams::buffer::Buffer;
-use crate::net::streams::{STREAM_READER, arguments};
+use crate::net::streams::{STREAM_READER, arguments, complete};
 use crate::tasks::futures::Future;
-use crate::tasks::outcome::State;
-use crate::tasks::outcome::exact_outcome;
 
-/// What asyncio's methods call on the reader itself.
+/// The methods that asyncio's methods call on the reader.
 const CALLED: [&str; 9] = [
     "feed_data",
     "feed_eof",
@@ -70,7 +68,7 @@ pub(crate) struct StreamReader {
 }
 
 impl StreamReader {
-    /// Whether no subclass replaces what methods of ours call.
+    /// See the module `streams`.
     pub(crate) fn is_plain(&self) -> bool {
         self.plain.get()
     }
@@ -87,7 +85,7 @@ impl StreamReader {
         self.eof.get()
     }
 
-    /// What is to be raised by whoever reads.
+    /// The exception that reading raises, if there is one.
     pub(crate) fn failure<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.exception.bind(py)
     }
@@ -99,7 +97,7 @@ impl StreamReader {
                 self.paused.set(true);
                 Ok(())
             }
-            // It cannot be paused: everything is buffered, and it is not asked again.
+            // The transport cannot be paused: everything is buffered, and the transport is not asked again.
             Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {
                 drop(self.transport.take());
                 Ok(())
@@ -114,12 +112,12 @@ impl StreamReader {
         transport.call_method0(intern!(py, "resume_reading")).map(drop)
     }
 
-    /// After data was read: resumes the transport when there is room again.
+    /// After data was read: resumes the transport if there is room again.
     pub(crate) fn maybe_resume(&self, py: Python<'_>) -> PyResult<()> {
         if self.paused.get() && self.buffer.len(py)? <= self.limit.get() { self.resume(py) } else { Ok(()) }
     }
 
-    /// The future that is done when data comes, for the coroutine of `method`.
+    /// Makes the future that is completed when data comes, for the coroutine of `method`.
     pub(crate) fn wait<'py>(&self, py: Python<'py>, method: &str) -> PyResult<Bound<'py, PyAny>> {
         if !self.waiter.is_empty() {
             let text =
@@ -148,27 +146,21 @@ impl StreamReader {
             .ok_or_else(|| PyRuntimeError::new_err("StreamReader.__init__() was not called"))
     }
 
-    fn wake(&self, py: Python<'_>) -> PyResult<()> {
-        match self.waiter.take() {
-            Some(waiter) => wake_one(&waiter.into_bound(py), None),
-            None => Ok(()),
-        }
+    fn wake(&self, py: Python<'_>, exception: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        self.waiter.take().map_or(Ok(()), |waiter| complete(&waiter.into_bound(py), exception))
     }
 
     /// `feed_eof`.
     pub(crate) fn end(&self, py: Python<'_>) -> PyResult<()> {
         self.eof.set(true);
-        self.wake(py)
+        self.wake(py, None)
     }
 
     /// `set_exception`.
     pub(crate) fn fail(&self, exception: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = exception.py();
-        drop(self.exception.replace((!exception.is_none()).then(|| exception.clone().into())));
-        match self.waiter.take() {
-            Some(waiter) => wake_one(&waiter.into_bound(py), Some(exception)),
-            None => Ok(()),
-        }
+        put(&self.exception, exception);
+        self.wake(py, Some(exception))
     }
 
     /// `set_transport`.
@@ -219,7 +211,7 @@ impl StreamReader {
         }
     }
 
-    /// asyncio's own method, which calls whatever the subclass has.
+    /// Calls asyncio's own method, which calls the methods of the subclass.
     pub(super) fn theirs(
         &self,
         this: &Bound<'_, PyAny>,
@@ -248,7 +240,7 @@ impl StreamReader {
     }
 
     fn set_limit_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        // Whatever is no such number is beyond all of them.
+        // What is not such a number counts as larger than all.
         self.limit.set(value.extract().unwrap_or(usize::MAX));
         self.limit_object.set(value.clone());
         Ok(())
@@ -265,10 +257,10 @@ impl Reader for StreamReader {
         self.buffer.receive(this.py(), room, read)
     }
 
-    /// Wakes who waits, and pauses the transport when it is too much.
+    /// Wakes who waits, and pauses the transport if there is too much data.
     fn filled(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
-        self.wake(py)?;
+        self.wake(py, None)?;
         if self.paused.get() || self.transport.is_empty() {
             return Ok(());
         }
@@ -289,7 +281,7 @@ impl Reader for StreamReader {
         if let Ok(exported) = Exported::new(data, false) {
             self.buffer.append(py, exported.as_ref())?;
         } else {
-            // Numbers, say.
+            // A sequence of numbers, for example.
             let bytes = PyByteArray::new(py, b"");
             bytes.call_method1(intern!(py, "extend"), (data,))?;
             self.buffer.append(py, &bytes.to_vec())?;
@@ -298,7 +290,7 @@ impl Reader for StreamReader {
     }
 }
 
-/// A pending future of any loop.
+/// A pending future of `event_loop`, which may be of any kind.
 pub(crate) fn pending<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static LOOP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = event_loop.py();
@@ -310,26 +302,6 @@ pub(crate) fn pending<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py
     event_loop.call_method0(intern!(py, "create_future"))
 }
 
-/// Completes a future that somebody waits for, unless they gave up.
-fn wake_one(waiter: &Bound<'_, PyAny>, exception: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-    let py = waiter.py();
-    if let Some(outcome) = exact_outcome(waiter) {
-        return match (outcome.state(), exception) {
-            (State::Cancelled, _) => Ok(()),
-            (_, Some(exception)) => outcome.fail(waiter, exception),
-            (_, None) => outcome.finish(waiter, py.None().bind(py)),
-        };
-    }
-    if waiter.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
-        return Ok(());
-    }
-    match exception {
-        Some(exception) => waiter.call_method1(intern!(py, "set_exception"), (exception,)),
-        None => waiter.call_method1(intern!(py, "set_result"), (py.None(),)),
-    }
-    .map(drop)
-}
-
 impl Constructed for StreamReader {
     fn init(
         &self,
@@ -338,7 +310,7 @@ impl Constructed for StreamReader {
         names: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
         let py = this.py();
-        let [limit, event_loop] = arguments("StreamReader", args, names, ["limit", "loop"], 0)?;
+        let [limit, event_loop] = arguments("StreamReader.__init__", args, names, ["limit", "loop"], 0)?;
         match limit {
             None => {
                 self.limit.set(DEFAULT_LIMIT);

@@ -6,7 +6,7 @@
 //!                              └──────────────────── thrown, closed ──────▶ nothing was taken
 //! ```
 //!
-//! Nothing happens before the first step, as in any coroutine: what is wrong with the arguments is raised there, too.
+//! As in any coroutine nothing happens before the first step: wrong arguments are reported there, too.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CStr;
@@ -34,7 +34,7 @@ use crate::net::streams::request::{Kind, Request};
 use crate::net::streams::separators::{Found, Separators};
 use crate::tasks::outcome::exact_outcome;
 
-/// What an attempt came to.
+/// The result of an attempt.
 enum Attempt<'py> {
     Done(Bound<'py, PyBytes>),
     Wait,
@@ -44,10 +44,10 @@ enum Attempt<'py> {
 pub(crate) struct Reading {
     kind: Kind,
     count: isize,
-    /// Where to look for a separator: there is none before.
+    /// Before this offset there is no separator.
     offset: Cell<usize>,
     separators: OnceCell<Separators>,
-    /// What was read of everything.
+    /// For `read(-1)`: what was read so far.
     pieces: RefCell<Vec<u8>>,
     reader: Slot,
     /// What it waits for.
@@ -77,7 +77,7 @@ impl Reading {
     /// The first step's checks. `Some` is a result that needs no data.
     fn check<'py>(&self, py: Python<'py>, reader: &StreamReader) -> PyResult<Option<Bound<'py, PyBytes>>> {
         if let Some(separator) = self.separator.take() {
-            // Set once: this is the first step.
+            // Not set before, since this is the first step.
             drop(self.separators.set(Separators::new(&separator.bind(py))?));
         }
         if self.kind == Kind::Exactly && self.count < 0 {
@@ -89,7 +89,7 @@ impl Reading {
         Ok((self.count == 0).then(|| PyBytes::new(py, b"")))
     }
 
-    /// Takes what was asked for, if it is there.
+    /// Takes what was asked for, if enough data is there.
     fn attempt<'py>(&self, py: Python<'py>, reader: &StreamReader, waited: bool) -> PyResult<Attempt<'py>> {
         let buffer = reader.buffer();
         let count = self.count.unsigned_abs();
@@ -108,7 +108,7 @@ impl Reading {
         Ok(attempt)
     }
 
-    /// All that comes up to the end, in pieces of the reader's limit, so that the transport need not stand still.
+    /// Takes everything up to the end, in pieces as large as the reader's limit, so that the transport can go on.
     fn collect<'py>(&self, py: Python<'py>, reader: &StreamReader, waited: bool) -> PyResult<Attempt<'py>> {
         let mut waited = waited;
         loop {
@@ -130,7 +130,7 @@ impl Reading {
         }
     }
 
-    /// Everything up to the first separator and that.
+    /// Takes everything up to and with the first separator.
     fn until<'py>(&self, py: Python<'py>, reader: &StreamReader) -> PyResult<Attempt<'py>> {
         let separators = self.separators.get().unwrap_or(&Separators::Newline);
         let (size, offset) = (reader.buffer().len(py)?, self.offset.get());
@@ -143,7 +143,7 @@ impl Reading {
                 Some(Found { end, .. }) => return reader.buffer().take(py, end).map(Attempt::Done),
                 None => {}
             }
-            // What may be the beginning of a separator is looked at again.
+            // The last bytes may be the beginning of a separator: they are searched again.
             let offset = (size + 1).saturating_sub(separators.longest());
             self.offset.set(offset);
             if offset > reader.limit() {
@@ -184,7 +184,7 @@ impl Reading {
         Ok(future)
     }
 
-    /// What the caller gets for an error: of a line, what there was of it.
+    /// What the caller gets after an error. For a line that is the part that has come.
     fn failed<'py>(
         &self,
         py: Python<'py>,
@@ -229,7 +229,7 @@ impl Reading {
     }
 }
 
-/// The stream ended too early: all there was goes into the error.
+/// The stream ended too early. The error has the data that was there.
 fn incomplete(py: Python<'_>, reader: &StreamReader, expected: Option<usize>) -> PyErr {
     let made = reader.buffer().take(py, usize::MAX);
     match made {
@@ -238,7 +238,7 @@ fn incomplete(py: Python<'_>, reader: &StreamReader, expected: Option<usize>) ->
     }
 }
 
-/// A line longer than the limit: it is dropped, with its newline if that is there.
+/// A line is longer than the limit. It is dropped, with its newline if that is there.
 fn too_long(py: Python<'_>, reader: &StreamReader, error: &PyErr) -> PyResult<PyErr> {
     let consumed: usize = error.value(py).getattr(intern!(py, "consumed"))?.extract()?;
     let newline = reader.buffer().look(py, |bytes| bytes.get(consumed) == Some(&b'\n'))?;
@@ -250,7 +250,7 @@ fn too_long(py: Python<'_>, reader: &StreamReader, error: &PyErr) -> PyResult<Py
     Ok(value)
 }
 
-/// An empty line is the end of an iteration.
+/// An empty line ends the iteration.
 fn go_on(line: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     if line.len()? == 0 { Err(PyStopAsyncIteration::new_err(())) } else { Ok(line) }
 }
@@ -380,7 +380,7 @@ impl StreamReader {
 
     pub(super) fn readuntil(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [separator] = args.bind("readuntil", ["separator"], 0)?;
-        // Several at once are taken here on every release.
+        // A tuple of separators is taken here, also on releases whose asyncio takes none.
         let new = !compat::SEVERAL_SEPARATORS
             && separator.is_some_and(|separator| separator.is_instance_of::<PyTuple>());
         let known = separator.as_deref().is_none_or(is_usual);
@@ -408,7 +408,7 @@ impl AsyncIterator for StreamReader {
     }
 }
 
-/// Whether `separator` is what `readuntil` is meant to be called with. All else is left to asyncio's method.
+/// Whether `separator` is of a usual type. All others are left to asyncio's method.
 fn is_usual(separator: &Bound<'_, PyAny>) -> bool {
     let usual = |one: &Bound<'_, PyAny>| {
         one.is_exact_instance_of::<PyBytes>() || one.is_exact_instance_of::<PyByteArray>()

@@ -1,6 +1,6 @@
-//! `Request`: what is to be read, as `read()` and its siblings were called.
+//! `Request`: what one call of `read()`, `readline()`, `readuntil()` or `readexactly()` asks for.
 //!
-//! Of numbers that are none, errors speak in their own words: those are left to asyncio's methods.
+//! A count that is not an int is left to asyncio's methods, which raise the error.
 
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
@@ -15,7 +15,7 @@ pub(super) enum Kind {
     Exactly,
     Until,
     Line,
-    /// A line, of which an empty one is the end of an iteration.
+    /// A line; an empty one ends the iteration.
     Next,
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 pub(super) struct Request {
     pub(super) kind: Kind,
     pub(super) count: isize,
-    /// Looked at when it is awaited.
+    /// Checked when the coroutine is awaited.
     pub(super) separator: Option<Ref>,
 }
 
@@ -32,19 +32,19 @@ impl Request {
         Request { kind: Kind::All, count: -1, separator: None }
     }
 
-    /// Up to so many bytes; `None` for what is not a number of bytes.
+    /// Up to `count` bytes; `None` if `count` is not an int.
     pub(super) fn some(count: &Bound<'_, PyAny>) -> Option<Self> {
         let count = number(count)?;
         let kind = if count < 0 { Kind::All } else { Kind::Some };
         Some(Request { kind, count, separator: None })
     }
 
-    /// Exactly so many bytes; `None` for what is not a number of bytes.
+    /// Exactly `count` bytes; `None` if `count` is not an int.
     pub(super) fn exactly(count: &Bound<'_, PyAny>) -> Option<Self> {
         Some(Request { kind: Kind::Exactly, count: number(count)?, separator: None })
     }
 
-    /// Up to a newline, or what is given.
+    /// Up to and with the separator, or a newline.
     pub(super) fn until(separator: Option<&Bound<'_, PyAny>>) -> Self {
         let separator = separator.map(|separator| separator.clone().into());
         Request { kind: Kind::Until, count: -1, separator }
@@ -59,7 +59,7 @@ impl Request {
     }
 }
 
-/// A number of bytes, if it is one that there can be. Of other kinds of numbers errors speak in their own words.
+/// `count`, if it is a plain int that fits.
 fn number(count: &Bound<'_, PyAny>) -> Option<isize> {
     count.cast_exact::<PyInt>().ok()?.extract().ok()
 }

@@ -1,6 +1,6 @@
 //! `Separators`: what `readuntil` looks for, and how it is found.
 //!
-//! Several may be given: the match that ends first wins, and of those that end together the shortest.
+//! If several are given, the match that ends first wins, and of those that end together the shortest.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -23,7 +23,7 @@ pub(crate) struct Found {
 }
 
 impl Separators {
-    /// Reads what `readuntil` was called with.
+    /// Checks the argument of `readuntil`.
     pub(crate) fn new(given: &Bound<'_, PyAny>) -> PyResult<Self> {
         let Ok(tuple) = given.cast::<PyTuple>() else {
             require_some(given.len()?)?;
@@ -87,7 +87,7 @@ fn bytes(separator: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     }
     match Exported::new(separator, false) {
         Ok(exported) => Ok(exported.as_ref().to_vec()),
-        // What looking for it raises.
+        // Raises what asyncio's search for it raises.
         Err(error) => {
             PyBytes::new(separator.py(), b"").call_method1("find", (separator,))?;
             Err(error)
@@ -95,7 +95,7 @@ fn bytes(separator: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     }
 }
 
-/// The first place of `separator`: by its last byte, which is what ends a line or a record and rare in the rest.
+/// The first match of `separator`. Its last byte is searched for, which ends a line or a record and is rare elsewhere.
 fn find(data: &[u8], separator: &[u8]) -> Option<Found> {
     let (last, before) = separator.split_last()?;
     let mut from = before.len();
@@ -108,7 +108,7 @@ fn find(data: &[u8], separator: &[u8]) -> Option<Found> {
     }
 }
 
-/// Where `byte` is: whole blocks at a time, which the compiler turns into vector instructions.
+/// Where `byte` is. Whole blocks are compared, which the compiler makes vector instructions of.
 fn position(data: &[u8], byte: u8) -> Option<usize> {
     const BLOCK: usize = 32;
     let (blocks, rest) = data.as_chunks::<BLOCK>();

@@ -1,7 +1,7 @@
 //! `StreamWriter`: a transport to write to, and the protocol that knows when there is room.
 //!
-//! On a transport of ours `write` goes to it natively. `wait_closed` and `start_tls` are asyncio's own, in Python: once in the
-//! life of a connection.
+//! `write` calls our transports natively. `wait_closed` and `start_tls` are asyncio's own Python code, since they run once in a
+//! connection. `drain` is in `draining`.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -25,7 +25,7 @@ use crate::net::streams::reader::pending;
 use crate::net::streams::{STREAM_READER, arguments};
 use crate::net::transports::Stream;
 
-/// How a transport is written to natively.
+/// Finds the state of a transport that is called natively.
 type AsWritable = for<'a> fn(&'a Bound<'_, PyAny>) -> Option<&'a dyn Writable>;
 
 fn as_writable<'a, T: Native + Writable>(transport: &'a Bound<'_, PyAny>) -> Option<&'a dyn Writable> {
@@ -36,7 +36,7 @@ fn as_writable<'a, T: Native + Writable>(transport: &'a Bound<'_, PyAny>) -> Opt
 #[derive(Default)]
 pub(crate) struct StreamWriter {
     transport: Slot,
-    /// None where the transport is not of a class of ours: its methods are called.
+    /// `None` if the methods of the transport have to be called.
     as_writable: Cell<Option<AsWritable>>,
     protocol: Slot,
     reader: Slot,
@@ -136,7 +136,7 @@ impl StreamWriter {
         self.set(value)
     }
 
-    /// A future that is done, made when somebody asks for it.
+    /// A future that is done. Made when somebody asks for it.
     fn complete_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let py = this.py();
         if self.complete.is_empty()
@@ -169,7 +169,7 @@ impl Constructed for StreamWriter {
     ) -> PyResult<()> {
         let parameters = ["transport", "protocol", "reader", "loop"];
         let [Some(transport), Some(protocol), Some(reader), Some(event_loop)] =
-            arguments("StreamWriter", args, names, parameters, parameters.len())?
+            arguments("StreamWriter.__init__", args, names, parameters, parameters.len())?
         else {
             return Ok(());
         };
@@ -231,7 +231,7 @@ impl Native for StreamWriter {
     }
 
     fn clear(&self) {
-        // What is left of it is no transport to write to.
+        // The transport is dropped below.
         self.as_writable.set(None);
         self.slots().into_iter().for_each(|slot| drop(slot.take()));
     }

@@ -1,5 +1,5 @@
-//! The classes of stream transports, and their tables of members, which have to be written out once for each since CPython
-//! calls plain functions.
+//! The classes of stream transports and their tables of members. The tables are made once for each class, since CPython calls
+//! plain functions.
 
 use std::ffi::CStr;
 
@@ -35,7 +35,7 @@ macro_rules! common {
     };
 }
 
-/// What is read has these.
+/// What a transport has that receives data.
 macro_rules! reading {
     ($channel:ty) => {
         common!($channel)
@@ -44,7 +44,7 @@ macro_rules! reading {
     };
 }
 
-/// What is written has these.
+/// What a transport has that sends data.
 macro_rules! writing {
     ($channel:ty) => {
         common!($channel).and(write_members!(Stream<$channel>)).and(buffer_members!(Stream<$channel>)).and(
@@ -65,7 +65,7 @@ macro_rules! writing {
     };
 }
 
-/// A socket has both, and what TLS and sendfile reach for.
+/// What a socket has: both, and what TLS and sendfile need.
 macro_rules! duplex {
     ($channel:ty) => {
         reading!($channel)

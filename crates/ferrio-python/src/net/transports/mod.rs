@@ -1,8 +1,8 @@
 //! `Stream<C>`: the engine's `Transport` as a Python object, once for sockets and once for each end of a pipe.
 //!
-//! Methods and attributes are those of asyncio's transports; what is cold and full of wording (`get_extra_info`, `repr`,
-//! warnings) is in the Python subclasses in `ferrio.selector_events` and `ferrio.unix_events`. Writing is in `writing`; the
-//! three classes and their tables of members are in `classes`.
+//! It has the methods and attributes of asyncio's transports. What is seldom called and mostly wording (`get_extra_info`,
+//! `repr`, warnings) is in the Python subclasses in `ferrio.selector_events` and `ferrio.pipes`. `writing` has `write` and
+//! `writelines`, `classes` the three classes and their tables of members.
 
 mod classes;
 mod writing;
@@ -51,12 +51,12 @@ impl<C: TransportClass> Stream<C> {
         protocol: PyProtocol<C>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let number = channel.descriptor().number();
-        // The program has whatever object of Python's there is already.
+        // If there is a Python socket, the program has it, too.
         let is_shared = channel.has_owner();
         let event_loop = protocol.base().event_loop(class.py());
         let this =
             alloc(class, Stream { head: Head::new::<Self>(), transport: Transport::new(channel, protocol) })?;
-        // asyncio's pipe transports are not there: a program may watch the end of a pipe beside its transport.
+        // asyncio's loops know no pipe transports by descriptor: a program may watch a pipe that has a transport.
         if C::KIND == Kind::Duplex
             && let Some(state) = event_loop.as_ref().and_then(try_state::<BaseLoop>)
         {
@@ -79,7 +79,7 @@ impl<C: TransportClass> Stream<C> {
         self.transport.protocol()
     }
 
-    /// Ciphertext. A connection that is lost takes none, without a word: its TLS layer hears of it.
+    /// Sends ciphertext, or drops it if the connection is lost, of which the TLS layer is told.
     pub(crate) fn send(&self, this: &Bound<'_, PyAny>, ciphertext: Chunk) -> PyResult<()> {
         if self.transport.may_write().is_err() {
             return Ok(());
@@ -90,12 +90,12 @@ impl<C: TransportClass> Stream<C> {
         Ok(())
     }
 
-    /// What was written is sent, if it is held.
+    /// Sends what was written, if it is held back.
     pub(crate) fn settle(&self, this: &Bound<'_, PyAny>) {
         self.transport.settle(this);
     }
 
-    /// The same, if a stream is above the transport.
+    /// As `settle`, if a stream is above the transport.
     pub(crate) fn settle_stream(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.transport.holds_data() && self.protocol().is_below_stream(this.py())? {
             self.settle(this);
@@ -168,7 +168,7 @@ impl<C: TransportClass> Stream<C> {
         protocol.map_or(Ok(()), |protocol| self.protocol().set(&protocol))
     }
 
-    /// asyncio's buffer, as far as it can be read: a copy of what waits.
+    /// asyncio's `_buffer`, for reading only: a copy of what waits to be sent.
     pub(crate) fn buffer_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = this.py();
         self.settle(this);
@@ -184,7 +184,7 @@ impl<C: TransportClass> Stream<C> {
         helper.call1((pieces, C::KIND == Kind::Duplex)).map(Bound::unbind)
     }
 
-    /// Somebody gets at the descriptor: what was written is sent, and nothing is held any more.
+    /// Somebody else may use the descriptor from now on: sends what was written, and holds nothing back any more.
     pub(crate) fn share(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.share(this);
         Ok(())
@@ -200,10 +200,10 @@ impl<C: TransportClass> Stream<C> {
         Ok(self.transport.outgoing().size())
     }
 
-    /// Nothing but sendfile may write until the future that is returned is done, and it is reset.
+    /// A future that is completed when everything is written. Only sendfile may write until `reset_empty_waiter`.
     pub(crate) fn make_empty_waiter(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let py = this.py();
-        if !self.base().few.is_empty(EMPTY_WAITER) {
+        if !self.base().sparse.is_empty(EMPTY_WAITER) {
             return Err(PyRuntimeError::new_err("Empty waiter is already set"));
         }
         let Some(event_loop) = self.base().event_loop(py) else { return Ok(None) };
@@ -212,22 +212,22 @@ impl<C: TransportClass> Stream<C> {
         if self.transport.outgoing().is_empty() {
             waiter.call_method1(intern!(py, "set_result"), (py.None(),))?;
         }
-        self.base().few.set(EMPTY_WAITER, Some(waiter.clone()));
+        self.base().sparse.set(EMPTY_WAITER, Some(waiter.clone()));
         Ok(Some(waiter.unbind()))
     }
 
     pub(crate) fn reset_empty_waiter(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
-        drop(self.base().few.take(EMPTY_WAITER));
+        drop(self.base().sparse.take(EMPTY_WAITER));
         Ok(())
     }
 
-    /// The end of a transport nobody refers to: the descriptor is closed without a word to the protocol.
+    /// Closes the descriptor of a transport that nobody refers to any more. The protocol is not told.
     pub(crate) fn abandon(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.abandon();
         Ok(())
     }
 
-    /// The same, where somebody who refers to it, a finalizer of the protocol say, may still close it.
+    /// As `abandon`, but somebody who still refers to the transport, such as a finalizer, may close it.
     pub(crate) fn disown(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.base().leave_table(this, self.channel().descriptor().number());
         self.transport.disown();
@@ -236,15 +236,15 @@ impl<C: TransportClass> Stream<C> {
     }
 
     pub(crate) fn empty_waiter_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.base().few.object(this.py(), EMPTY_WAITER))
+        Ok(self.base().sparse.object(this.py(), EMPTY_WAITER))
     }
 
-    /// For what shows the object to nobody, or shares it.
+    /// The Python object, for callers that call `_share` or do not give it away.
     pub(crate) fn quiet_owner_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.channel().owner(this.py()).map(Bound::unbind))
     }
 
-    /// A Python object takes over the descriptor: from now on it closes it.
+    /// A Python object becomes the owner of the descriptor, and closes it in the end.
     pub(crate) fn set_quiet_owner_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if C::KIND == Kind::Duplex && !is_socket(value)? {
             return Err(PyTypeError::new_err(format!("a socket is needed, not {}", value.repr()?)));
@@ -270,7 +270,7 @@ impl<C: TransportClass> Stream<C> {
         self.quiet_fileno_attribute(this)
     }
 
-    /// For what shows the number to nobody.
+    /// The number, for callers that do not give it away.
     pub(crate) fn quiet_fileno_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(usize::try_from(self.channel().descriptor().number()).unwrap_or(0))
     }
@@ -312,7 +312,7 @@ impl<C: TransportClass> PythonTransport for Stream<C> {
 }
 
 impl<C: TransportClass> Finalized for Stream<C> {
-    /// Python hears of it only where a transport was never closed.
+    /// Warns if the transport was never closed.
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.transport.is_abandoned() {
             return Ok(());
@@ -347,7 +347,7 @@ impl<C: TransportClass> Native for Stream<C> {
     }
 }
 
-/// The descriptor of a Python object that stays its owner.
+/// The descriptor of a Python object, which stays the owner.
 pub(crate) fn lent(object: &Bound<'_, PyAny>) -> PyResult<Descriptor> {
     Ok(Descriptor::lent(object.call_method0(intern!(object.py(), "fileno"))?.extract()?))
 }

@@ -1,6 +1,6 @@
-//! What a program writes: `write()` and `writelines()`, with asyncio's checks in asyncio's order.
+//! `write()` and `writelines()` of stream transports, with asyncio's checks in asyncio's order.
 //!
-//! Data that a system call cannot take, such as a strided view, is an error of the connection, not of the call.
+//! Data that a system call cannot take, such as a strided view, is an error of the connection and not of the call.
 
 use ferrio_engine::transport::{Kind, Refused};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
@@ -37,8 +37,8 @@ impl<C: TransportClass> Stream<C> {
         self.transport.write(this, data, rest)
     }
 
-    /// Data that a system call cannot take, such as a strided view: with asyncio an error of the connection, and not of the
-    /// call, unless the data would have been copied behind what waits.
+    /// A system call cannot take `data`. In asyncio that is an error of the connection, or of the call if other data waits and
+    /// `data` would have been copied.
     #[cold]
     fn refused(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
         if !self.is_writable(this, "write", !data.is_truthy()?)? {
@@ -63,7 +63,7 @@ impl<C: TransportClass> Stream<C> {
             && !self.transport.is_ended()
             && lines.is_truthy()?
         {
-            // What the connection cannot take is an error, even where it takes nothing any more.
+            // Wrong data is an error, even if the connection is lost.
             for line in lines.try_iter()? {
                 PyMemoryView::from(&line?)?;
             }
@@ -93,9 +93,9 @@ impl<C: TransportClass> Stream<C> {
         }
     }
 
-    /// Whether to write: errors for calls that are wrong, false for those that are void.
+    /// Whether there is something to write, and it may be written. A wrong call is an error.
     fn is_writable(&self, this: &Bound<'_, PyAny>, method: &str, empty: bool) -> PyResult<bool> {
-        if !self.transport.is_ended() && !self.base().few.is_empty(EMPTY_WAITER) {
+        if !self.transport.is_ended() && !self.base().sparse.is_empty(EMPTY_WAITER) {
             return Err(PyRuntimeError::new_err(format!("unable to {method}; sendfile is in progress")));
         }
         if empty && !self.transport.is_ended() {
@@ -129,14 +129,14 @@ impl<C: TransportClass> Writable for Stream<C> {
         self.write_bytes(this, bytes, || Ok(Chunk::Copied(bytes.to_vec())))
     }
 
-    /// A stream's `drain()` asks for this: what was written is sent by then.
+    /// A stream's `drain()` calls this: sends what was written first.
     fn is_closing(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
         self.settle_stream(this)?;
         Ok(self.transport.is_closing())
     }
 }
 
-/// What may be written or sent, by the name of `wanted`; anything else is named in the error.
+/// Raises an error that names `wanted` unless `data` may be written.
 pub(crate) fn require_bytes_like(data: &Bound<'_, PyAny>, wanted: &str) -> PyResult<()> {
     if data.is_instance_of::<PyBytes>()
         || data.is_instance_of::<PyByteArray>()
