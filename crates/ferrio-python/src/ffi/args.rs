@@ -240,6 +240,8 @@ pub(crate) fn keywords<'py, const N: usize>(
 }
 
 /// An argument that was given and is not None.
-pub(crate) fn given<'py>(argument: Option<Borrowed<'_, 'py, PyAny>>) -> Option<Bound<'py, PyAny>> {
-    argument.filter(|argument| !argument.is_none()).map(Borrowed::to_owned)
+pub(crate) fn given<'a, 'py: 'a>(
+    argument: impl Into<Option<Borrowed<'a, 'py, PyAny>>>,
+) -> Option<Bound<'py, PyAny>> {
+    argument.into().filter(|argument| !argument.is_none()).map(Borrowed::to_owned)
 }

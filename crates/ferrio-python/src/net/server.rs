@@ -195,7 +195,7 @@ impl BaseLoop {
             event_loop: this.clone().unbind(),
             factory: factory.to_owned().unbind(),
             socket: socket.to_owned().unbind(),
-            server: given(Some(server)).map(Bound::unbind),
+            server: given(server).map(Bound::unbind),
             context: copy_context(py)?,
             offered: given(context).map(Into::into),
             arguments: arguments.to_owned().unbind(),

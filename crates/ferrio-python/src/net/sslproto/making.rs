@@ -37,15 +37,15 @@ impl BaseLoop {
             return Err(missing("_tls", "calls_in"));
         };
         let called_inside: CalledInside = called_inside.extract()?;
-        let inner = given(Some(inner));
-        let session = match (given(Some(incoming)), given(Some(outgoing))) {
+        let inner = given(inner);
+        let session = match (given(incoming), given(outgoing)) {
             (Some(incoming), Some(outgoing)) => {
                 Cipher::Buffered(Buffered::new(&object, inner, incoming, outgoing, called_inside))
             }
             _ => Cipher::Direct(direct(&object, inner, called_inside)?),
         };
-        let calls_in = given(Some(calls_in)).map(Into::into);
-        let base = BaseTransport::new(this, &protocol, given(Some(waiter)), calls_in)?;
+        let calls_in = given(calls_in).map(Into::into);
+        let base = BaseTransport::new(this, &protocol, given(waiter), calls_in)?;
         let timeouts = [&*handshake_timeout, &*shutdown_timeout];
         let sides =
             TlsSides::new(base, Delivery::to(&protocol)?, &context, &object, timeouts, accepted.is_truthy()?);
