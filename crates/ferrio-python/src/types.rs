@@ -26,7 +26,7 @@ use crate::net::streams::protocol::{self, StreamReaderProtocol};
 use crate::net::streams::reader::StreamReader;
 use crate::net::streams::reading::Reading;
 use crate::net::streams::writer::StreamWriter;
-use crate::net::transports::Stream;
+use crate::net::transports::StreamTransport;
 use crate::tasks::audit;
 use crate::tasks::callback::WaiterCallback;
 use crate::tasks::cancelling::OUTERS;
@@ -165,9 +165,9 @@ impl<'py> Workshop<'_, 'py> {
     fn make_transports(&self) -> PyResult<()> {
         // What asyncio's own transports that write are: loop.sendfile() insists on it.
         let flow_control = self.asyncio.getattr("transports")?.getattr("_FlowControlMixin")?.cast_into()?;
-        self.named::<Stream<Socket>>(&flow_control, &[])?;
-        self.named::<Stream<ReadPipe>>(&self.base("ReadTransport")?, &[])?;
-        self.named::<Stream<WritePipe>>(&flow_control, &[])?;
+        self.named::<StreamTransport<Socket>>(&flow_control, &[])?;
+        self.named::<StreamTransport<ReadPipe>>(&self.base("ReadTransport")?, &[])?;
+        self.named::<StreamTransport<WritePipe>>(&flow_control, &[])?;
         self.named::<SslTransport>(&flow_control, &[])?;
         self.named::<DatagramTransport>(&flow_control, &[&self.base("DatagramTransport")?])
     }

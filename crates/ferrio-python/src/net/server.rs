@@ -34,7 +34,7 @@ use crate::net::clients;
 use crate::net::protocols::transport_class::TransportClass;
 use crate::net::protocols::{Options, PyProtocol};
 use crate::net::sockets::{Addresses, is_plain};
-use crate::net::transports::{Stream, lent};
+use crate::net::transports::{StreamTransport, lent};
 use crate::net::watching::displace;
 
 /// The Python class of socket transports.
@@ -273,7 +273,7 @@ fn pipe<C: TransportClass>(
     let options = Options { waiter: given(waiter), ..Options::default() };
     let protocol = PyProtocol::new(this, &protocol, Addresses::default(), options)?;
     let channel = WithOwner::new(channel(lent(&pipe)?), Some(&pipe));
-    let transport = Stream::create(&*class.cast::<PyType>()?, channel, protocol)?;
+    let transport = StreamTransport::create(&*class.cast::<PyType>()?, channel, protocol)?;
     let known = PyDict::new(this.py());
     if let Some(extra) = given(extra) {
         known.update(extra.cast()?)?;
@@ -298,10 +298,10 @@ fn stream<'py>(
     let class = CLASS.import(py, "ferrio.selector_events", "SocketTransport")?;
     let server = options.server.clone();
     let protocol = PyProtocol::new(event_loop, protocol, addresses, options)?;
-    let transport = Stream::create(class, WithOwner::new(Socket(descriptor), owner), protocol)?;
+    let transport = StreamTransport::create(class, WithOwner::new(Socket(descriptor), owner), protocol)?;
     let attached = server.map_or(Ok(()), |server| clients::attach(&server, &transport));
     if attached.is_err()
-        && let Some(state) = try_state::<Stream<Socket>>(&transport)
+        && let Some(state) = try_state::<StreamTransport<Socket>>(&transport)
     {
         // The server was closed meanwhile. The protocol knows of no connection yet, and is not told.
         state.abandon(&transport)?;

@@ -24,7 +24,7 @@ use crate::net::chunk::Chunk;
 use crate::net::protocols::delivery::Delivery;
 use crate::net::sslproto::session::Cipher;
 use crate::net::sslproto::{delivery, errors};
-use crate::net::transports::Stream;
+use crate::net::transports::StreamTransport;
 use crate::net::watching::defer;
 
 /// The limits of the read buffer as the program gave them, if they are not plain integers.
@@ -105,9 +105,13 @@ impl<T: Io> TlsSides<T> {
     }
 
     /// Calls the socket transport, if it is still there.
-    pub(super) fn with_below(&self, py: Python<'_>, body: impl FnOnce(&Stream<Socket>, &Bound<'_, PyAny>)) {
+    pub(super) fn with_below(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&StreamTransport<Socket>, &Bound<'_, PyAny>),
+    ) {
         if let Some(below) = self.below.bind(py)
-            && let Some(state) = try_state::<Stream<Socket>>(&below)
+            && let Some(state) = try_state::<StreamTransport<Socket>>(&below)
         {
             body(state, &below);
         }

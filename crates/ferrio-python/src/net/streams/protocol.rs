@@ -26,7 +26,7 @@ use crate::net::protocols::delivery::{Delivery, Reader, Readers};
 use crate::net::sslproto::SslTransport;
 use crate::net::streams::reader::{StreamReader, pending};
 use crate::net::streams::{STREAM_READER_PROTOCOL, STREAM_WRITER, arguments, complete};
-use crate::net::transports::Stream;
+use crate::net::transports::StreamTransport;
 use crate::tasks::outcome::exact_outcome;
 
 /// asyncio's message.
@@ -291,7 +291,8 @@ fn plain_reader<'a>(reader: &'a Bound<'_, PyAny>) -> Option<&'a StreamReader> {
 
 /// Whether there is TLS below. Transports that are not ours are asked.
 fn is_over_ssl(transport: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if try_state::<Stream<Socket>>(transport).is_some() || try_state::<Stream<ReadPipe>>(transport).is_some()
+    if try_state::<StreamTransport<Socket>>(transport).is_some()
+        || try_state::<StreamTransport<ReadPipe>>(transport).is_some()
     {
         return Ok(false);
     }

@@ -23,13 +23,21 @@ use crate::net::base_transport::Writable;
 use crate::net::sslproto::SslTransport;
 use crate::net::streams::reader::pending;
 use crate::net::streams::{STREAM_READER, arguments};
-use crate::net::transports::Stream;
+use crate::net::transports::StreamTransport;
 
-/// Finds the state of a transport that is called natively.
-type AsWritable = for<'a> fn(&'a Bound<'_, PyAny>) -> Option<&'a dyn Writable>;
+/// What is called natively of a transport.
+struct Calls {
+    write: fn(&Bound<'_, PyAny>, &Bound<'_, PyAny>) -> PyResult<()>,
+    is_closing: fn(&Bound<'_, PyAny>) -> PyResult<bool>,
+}
 
-fn as_writable<'a, T: Native + Writable>(transport: &'a Bound<'_, PyAny>) -> Option<&'a dyn Writable> {
-    try_state::<T>(transport).map(|state| state as &dyn Writable)
+impl Calls {
+    const fn of<T: Native + Writable>() -> Self {
+        Calls {
+            write: |this, data| try_state::<T>(this).map_or(Ok(()), |state| state.write_object(this, data)),
+            is_closing: |this| try_state::<T>(this).map_or(Ok(true), |state| state.is_closing(this)),
+        }
+    }
 }
 
 /// See the module.
@@ -37,7 +45,7 @@ fn as_writable<'a, T: Native + Writable>(transport: &'a Bound<'_, PyAny>) -> Opt
 pub(crate) struct StreamWriter {
     transport: Slot,
     /// `None` if the methods of the transport have to be called.
-    as_writable: Cell<Option<AsWritable>>,
+    calls: Cell<Option<&'static Calls>>,
     protocol: Slot,
     reader: Slot,
     event_loop: Slot,
@@ -56,14 +64,10 @@ impl StreamWriter {
     /// Whether the transport is closing.
     pub(crate) fn is_closing(&self, py: Python<'_>) -> PyResult<bool> {
         let transport = self.transport(py);
-        match self.writable(&transport) {
-            Some(writable) => writable.is_closing(&transport),
+        match self.calls.get() {
+            Some(calls) => (calls.is_closing)(&transport),
             None => transport.call_method0(intern!(py, "is_closing"))?.is_truthy(),
         }
-    }
-
-    fn writable<'a>(&self, transport: &'a Bound<'_, PyAny>) -> Option<&'a dyn Writable> {
-        self.as_writable.get()?(transport)
     }
 
     fn transport<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
@@ -76,14 +80,14 @@ impl StreamWriter {
         static TLS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = transport.py();
         let class = transport.get_type();
-        self.as_writable.set(if class.is(SOCKET.import(py, "ferrio.selector_events", "SocketTransport")?) {
-            Some(as_writable::<Stream<Socket>>)
+        self.calls.set(if class.is(SOCKET.import(py, "ferrio.selector_events", "SocketTransport")?) {
+            Some(const { &Calls::of::<StreamTransport<Socket>>() })
         } else if class.is(PIPE.import(py, "ferrio.pipes", "WritePipeTransport")?) {
-            Some(as_writable::<Stream<WritePipe>>)
+            Some(const { &Calls::of::<StreamTransport<WritePipe>>() })
         } else if try_state::<SslTransport>(transport).is_some()
             && class.is(TLS.import(py, "ferrio.sslproto", "SSLTransport")?)
         {
-            Some(as_writable::<SslTransport>)
+            Some(const { &Calls::of::<SslTransport>() })
         } else {
             None
         });
@@ -95,8 +99,8 @@ impl StreamWriter {
         let [Some(data)] = args.bind("write", ["data"], 1)? else { return Ok(()) };
         let py = this.py();
         let transport = self.transport(py);
-        match self.writable(&transport) {
-            Some(writable) => writable.write_object(&transport, &data),
+        match self.calls.get() {
+            Some(calls) => (calls.write)(&transport, &data),
             None => transport.call_method1(intern!(py, "write"), (data,)).map(drop),
         }
     }
@@ -232,7 +236,7 @@ impl Native for StreamWriter {
 
     fn clear(&self) {
         // The transport is dropped below.
-        self.as_writable.set(None);
+        self.calls.set(None);
         self.slots().into_iter().for_each(|slot| drop(slot.take()));
     }
 }

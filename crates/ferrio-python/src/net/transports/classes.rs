@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use ferrio_engine::transport::{ReadPipe, Socket, WritePipe};
 use pyo3::prelude::*;
 
-use super::Stream;
+use super::StreamTransport;
 use crate::ffi::heap_type::{Place, try_state};
 use crate::ffi::members::{Members, fields, members};
 use crate::net::base_transport::{
@@ -18,9 +18,9 @@ use crate::net::protocols::transport_class::TransportClass;
 /// What every stream transport has.
 macro_rules! common {
     ($channel:ty) => {
-        base_members!(Stream<$channel>)
-            .and(descriptor_members!(Stream<$channel>))
-            .and(members! { Stream<$channel>;
+        base_members!(StreamTransport<$channel>)
+            .and(descriptor_members!(StreamTransport<$channel>))
+            .and(members! { StreamTransport<$channel>;
                 methods {
                     c"_fatal_error" c"Report an error and close at once." => fatal_error,
                 }
@@ -31,7 +31,7 @@ macro_rules! common {
                     c"_quiet_number" => quiet_fileno_attribute;
                 }
             })
-            .and(fields! { Stream<$channel>; asked { c"_polling" => (transport.is_polling()), } })
+            .and(fields! { StreamTransport<$channel>; asked { c"_polling" => (transport.is_polling()), } })
     };
 }
 
@@ -39,16 +39,16 @@ macro_rules! common {
 macro_rules! reading {
     ($channel:ty) => {
         common!($channel)
-            .and(read_members!(Stream<$channel>))
-            .and(fields! { Stream<$channel>; asked { c"_paused" => (transport.is_paused()), } })
+            .and(read_members!(StreamTransport<$channel>))
+            .and(fields! { StreamTransport<$channel>; asked { c"_paused" => (transport.is_paused()), } })
     };
 }
 
 /// What a transport has that sends data.
 macro_rules! writing {
     ($channel:ty) => {
-        common!($channel).and(write_members!(Stream<$channel>)).and(buffer_members!(Stream<$channel>)).and(
-            members! { Stream<$channel>;
+        common!($channel).and(write_members!(StreamTransport<$channel>)).and(buffer_members!(StreamTransport<$channel>)).and(
+            members! { StreamTransport<$channel>;
                 light {
                     c"write" c"Write data; what does not fit now is written later." => write,
                 }
@@ -61,7 +61,7 @@ macro_rules! writing {
                 }
             },
         )
-        .and(fields! { Stream<$channel>; asked { c"_protocol_paused" => (transport.outgoing().is_paused()), } })
+        .and(fields! { StreamTransport<$channel>; asked { c"_protocol_paused" => (transport.outgoing().is_paused()), } })
     };
 }
 
@@ -70,7 +70,7 @@ macro_rules! duplex {
     ($channel:ty) => {
         reading!($channel)
             .and(writing!($channel))
-            .and(members! { Stream<$channel>;
+            .and(members! { StreamTransport<$channel>;
                 bare {
                     c"_share" c"Send what is held, and hold nothing again." => share,
                     c"_settle" c"Send what is held." => settle_now,
@@ -87,7 +87,7 @@ macro_rules! duplex {
                     c"_empty_waiter" => empty_waiter_attribute;
                 }
             })
-            .and(fields! { Stream<$channel>;
+            .and(fields! { StreamTransport<$channel>;
                 shown { c"_server" => (transport.protocol().server()), }
                 asked { c"_eof" => (transport.is_ended()), }
             })
@@ -102,7 +102,7 @@ macro_rules! class {
             const WRITE_FAILED: &'static str = concat!("Fatal write error on ", $kind, " transport");
             const WRITE_AFTER_LOSS: &'static str = $after;
 
-            type State = Stream<Self>;
+            type State = StreamTransport<Self>;
 
             fn place() -> &'static Place {
                 static PLACE: Place = Place::new();
@@ -114,7 +114,7 @@ macro_rules! class {
             }
 
             fn channel<'a>(this: &'a Bound<'_, PyAny>) -> Option<&'a WithOwner<Self>> {
-                try_state::<Stream<Self>>(this).map(Stream::channel)
+                try_state::<StreamTransport<Self>>(this).map(StreamTransport::channel)
             }
         }
     };

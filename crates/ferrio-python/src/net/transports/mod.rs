@@ -1,4 +1,4 @@
-//! `Stream<C>`: the engine's `Transport` as a Python object, once for sockets and once for each end of a pipe.
+//! `StreamTransport<C>`: the engine's `Transport` as a Python object, once for sockets and once for each end of a pipe.
 //!
 //! It has the methods and attributes of asyncio's transports. What is seldom called and mostly wording (`get_extra_info`,
 //! `repr`, warnings) is in the Python subclasses in `ferrio.selector_events` and `ferrio.pipes`. `writing` has `write` and
@@ -38,12 +38,12 @@ pub(crate) use writing::require_bytes_like;
 
 /// See the module.
 #[repr(C)]
-pub(crate) struct Stream<C: TransportClass> {
+pub(crate) struct StreamTransport<C: TransportClass> {
     head: Head,
     transport: Transport<WithOwner<C>, PyProtocol<C>>,
 }
 
-impl<C: TransportClass> Stream<C> {
+impl<C: TransportClass> StreamTransport<C> {
     /// A started transport of the Python class `class`.
     pub(crate) fn create<'py>(
         class: &Bound<'py, PyType>,
@@ -54,8 +54,10 @@ impl<C: TransportClass> Stream<C> {
         // If there is a Python socket, the program has it, too.
         let is_shared = channel.has_owner();
         let event_loop = protocol.base().event_loop(class.py());
-        let this =
-            alloc(class, Stream { head: Head::new::<Self>(), transport: Transport::new(channel, protocol) })?;
+        let this = alloc(
+            class,
+            StreamTransport { head: Head::new::<Self>(), transport: Transport::new(channel, protocol) },
+        )?;
         // asyncio's loops know no pipe transports by descriptor: a program may watch a pipe that has a transport.
         if C::KIND == Kind::Duplex
             && let Some(state) = event_loop.as_ref().and_then(try_state::<BaseLoop>)
@@ -284,7 +286,7 @@ impl<C: TransportClass> Stream<C> {
     }
 }
 
-impl<C: TransportClass> Io for Stream<C> {
+impl<C: TransportClass> Io for StreamTransport<C> {
     fn turn(&self, this: &Bound<'_, PyAny>, turn: Turn) -> PyResult<()> {
         match turn {
             Turn::Readable => self.transport.on_readable(this),
@@ -297,7 +299,7 @@ impl<C: TransportClass> Io for Stream<C> {
     }
 }
 
-impl<C: TransportClass> PythonTransport for Stream<C> {
+impl<C: TransportClass> PythonTransport for StreamTransport<C> {
     fn base(&self) -> &BaseTransport {
         self.protocol().base()
     }
@@ -311,7 +313,7 @@ impl<C: TransportClass> PythonTransport for Stream<C> {
     }
 }
 
-impl<C: TransportClass> Finalized for Stream<C> {
+impl<C: TransportClass> Finalized for StreamTransport<C> {
     /// Warns if the transport was never closed.
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.transport.is_abandoned() {
@@ -321,7 +323,7 @@ impl<C: TransportClass> Finalized for Stream<C> {
     }
 }
 
-impl<C: TransportClass> Native for Stream<C> {
+impl<C: TransportClass> Native for StreamTransport<C> {
     const NAME: &'static CStr = C::NAME;
     const DOC: &'static CStr = c"A stream transport. Made by the loop.";
     const BASE_SLOTS: bool = true;

@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
 
-use super::Stream;
+use super::StreamTransport;
 use crate::compat;
 use crate::event_loop::support;
 use crate::ffi::args::Args;
@@ -18,7 +18,7 @@ use crate::net::chunk::Chunk;
 use crate::net::protocols::EMPTY_WAITER;
 use crate::net::protocols::transport_class::TransportClass;
 
-impl<C: TransportClass> Stream<C> {
+impl<C: TransportClass> StreamTransport<C> {
     pub(crate) fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [data] = args.bind("write", ["data"], 1)?;
         let Some(data) = data else { return Ok(()) };
@@ -115,7 +115,7 @@ impl<C: TransportClass> Stream<C> {
     }
 }
 
-impl<C: TransportClass> Writable for Stream<C> {
+impl<C: TransportClass> Writable for StreamTransport<C> {
     fn write_object(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(bytes) = data.cast_exact::<PyBytes>() {
             return self.write_bytes(this, bytes.as_bytes(), || Ok(Chunk::from(bytes.clone())));
