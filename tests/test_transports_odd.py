@@ -12,7 +12,7 @@ import weakref
 
 import ferrio
 import pytest
-from helpers import Log, accepted, collect_errors, on_loop, pipe, turn, until
+from helpers import Log, accepted, collect_errors, fill, on_loop, pipe, turn, until
 
 STRIDED = memoryview(bytearray(40))[::2]
 
@@ -62,6 +62,22 @@ async def test_writelines_looks_at_the_transport_before_its_argument(loop):
         assert seen == []
         transport.abort()
         await protocol.closed
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 joins the pieces and writes them behind what waits")
+@on_loop
+async def test_writelines_tries_again_what_waits(loop):
+    near, far = socket.socketpair()
+    with far:
+        transport, protocol = await loop.create_connection(Log, sock=near)
+        fill(transport)
+        waits = transport.get_write_buffer_size()
+        while far.recv(1 << 20, socket.MSG_DONTWAIT) and transport.get_write_buffer_size() >= waits:
+            transport.writelines([b"more"])
+        far.close()
+        transport.writelines([b"more"])
+        assert transport.is_closing() and transport.get_write_buffer_size() == 0
+        assert isinstance(await protocol.closed, BrokenPipeError)
 
 
 @on_loop

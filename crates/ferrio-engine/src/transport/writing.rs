@@ -36,7 +36,8 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         Ok(None)
     }
 
-    /// Writes all of `chunks`, in one system call where they fit.
+    /// Writes all of `chunks`, in one system call where they fit. What waits for room is tried again with them, as asyncio
+    /// does: a peer that is gone is noticed here.
     ///
     /// # Errors
     /// As `write`.
@@ -52,7 +53,9 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         if self.outgoing.is_empty() {
             return Ok(());
         }
-        if !waits && !self.holds(cx, self.outgoing.size()) {
+        if waits && !self.gathering.is_held() {
+            self.on_writable(cx)?;
+        } else if !waits && !self.holds(cx, self.outgoing.size()) {
             self.flush(cx);
         }
         self.pushed(cx)
