@@ -12,7 +12,7 @@ import sys
 
 import ferrio
 import pytest
-from helpers import Log, collect_errors, connected, fill, on_loop, tcp_pair, until
+from helpers import Log, collect_errors, connected, fill, noop, on_loop, tcp_pair, until
 
 
 def renumbered(sock, number):
@@ -382,3 +382,60 @@ async def test_nobody_else_is_disturbed(loop):
         await until(lambda: log.data == b"data")
         transport.write(b"answer")
         assert far.recv(100) == b"answer"
+
+
+@pytest.mark.parametrize("how", ["remove", "add"])
+@on_loop
+async def test_a_closed_number_whose_watching_cannot_be_changed_is_forgotten(loop, how):
+    near, far = pair()
+    number, seen = near.fileno(), []
+    with far, near.dup():
+        far.send(b"keeps it readable")
+        loop.add_reader(near, seen.append, "readable")
+        if how == "remove":
+            loop.add_writer(number, seen.append, "writable")
+        near.close()
+        with pytest.raises(OSError) as raised:
+            loop.remove_reader(near) if how == "remove" else loop.add_writer(number, seen.append, "writable")
+        assert raised.value.errno == errno.EBADF
+        await asyncio.sleep(0)
+        seen.clear()
+        await asyncio.sleep(0.01)
+        assert seen == [] and not loop.remove_reader(number) and not loop.remove_writer(number)
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            loop.remove_reader(near)
+
+
+@on_loop
+async def test_a_closed_number_is_watched_again_in_the_same_direction(loop):
+    near, far = pair()
+    number = near.fileno()
+    with far:
+        loop.add_reader(number, noop)
+        near.close()
+        loop.add_reader(number, noop)
+        assert loop.remove_reader(number)
+        with pytest.raises(OSError) as raised:
+            loop.add_reader(number, noop)
+        assert raised.value.errno == errno.EBADF
+
+
+@on_loop
+async def test_a_closed_number_is_known_by_what_it_was_watched_by_first(loop):
+    near, far = pair()
+    with far:
+        loop.add_reader(near, noop)
+        loop.add_writer(near.fileno(), noop)
+        assert loop.remove_reader(near.fileno())
+        near.close()
+        assert loop.remove_writer(near)
+    near, far = pair()
+    with far:
+        number = near.fileno()
+        loop.add_reader(number, noop)
+        loop.add_writer(near, noop)
+        assert loop.remove_reader(number)
+        near.close()
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            loop.remove_writer(near)
+        assert loop.remove_writer(number)

@@ -196,10 +196,19 @@ impl<H: Handle> Loop<H> {
     }
 
     /// Ends what `watch` began, and gives back its word.
-    pub fn unwatch(&self, fd: RawFd, direction: Direction) -> Option<H> {
-        let word = self.take_watcher(fd, direction)?;
-        self.core.reactor.ignore(fd, direction);
-        Some(word)
+    ///
+    /// # Errors
+    /// When `fd` was closed while both directions were watched: see `forsake`.
+    pub fn unwatch(&self, fd: RawFd, direction: Direction) -> io::Result<Option<H>> {
+        let Some(word) = self.take_watcher(fd, direction) else { return Ok(None) };
+        self.core.reactor.ignore(fd, direction)?;
+        Ok(Some(word))
+    }
+
+    /// Gives back all words that wait for `fd`, which is closed. The kernel, which may go on to report of it, is not asked.
+    pub fn forsake(&self, fd: RawFd) -> [Option<H>; 2] {
+        self.core.reactor.forsake(fd);
+        [Direction::Read, Direction::Write].map(|direction| self.take_watcher(fd, direction))
     }
 
     /// Gives back the word that `is_mine` knows after the one event it waited for: nobody watches for it any more.
@@ -209,36 +218,37 @@ impl<H: Handle> Loop<H> {
     }
 
     /// As `unwatch`, if it is the word that `is_mine` knows; another's stays.
+    ///
+    /// # Errors
+    /// As `unwatch`.
     pub fn unwatch_mine(
         &self,
         fd: RawFd,
         direction: Direction,
         is_mine: impl FnOnce(&H) -> bool,
-    ) -> Option<H> {
-        let index = usize::try_from(fd).ok()?;
-        let mine = is_mine(self.watchers.borrow().get(index)?[side(direction)].as_ref()?);
-        if mine { self.unwatch(fd, direction) } else { None }
+    ) -> io::Result<Option<H>> {
+        let mine = self.look(fd, direction, is_mine).unwrap_or_default();
+        if mine { self.unwatch(fd, direction) } else { Ok(None) }
     }
 
-    /// Puts `word` in the place of the one that `is_mine` knows, which is given back. The kernel is not told.
-    pub fn swap_mine(
-        &self,
-        fd: RawFd,
-        direction: Direction,
-        word: H,
-        is_mine: impl FnOnce(&H) -> bool,
-    ) -> Option<H> {
+    /// Puts `word` in the place of the one that waits, which is given back. The kernel is not told.
+    pub fn swap(&self, fd: RawFd, direction: Direction, word: H) -> Option<H> {
         let index = usize::try_from(fd).ok()?;
         let mut watchers = self.watchers.borrow_mut();
-        let place = watchers.get_mut(index)?[side(direction)].as_mut().filter(|word| is_mine(word))?;
+        let place = watchers.get_mut(index)?[side(direction)].as_mut()?;
         Some(std::mem::replace(place, word))
+    }
+
+    /// What `see` makes of the word that waits for `fd`, if any does. `see` must not touch the loop.
+    pub fn look<R>(&self, fd: RawFd, direction: Direction, see: impl FnOnce(&H) -> R) -> Option<R> {
+        let index = usize::try_from(fd).ok()?;
+        self.watchers.borrow().get(index)?[side(direction)].as_ref().map(see)
     }
 
     /// The word that waits for `fd`, if any.
     #[must_use]
     pub fn watcher(&self, fd: RawFd, direction: Direction) -> Option<H> {
-        let index = usize::try_from(fd).ok()?;
-        self.watchers.borrow().get(index)?[side(direction)].as_ref()?.again()
+        self.look(fd, direction, H::again)?
     }
 
     /// The descriptor for which a word waits that `is_it` knows. Looks at all of them.

@@ -180,7 +180,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         for direction in [Direction::Read, Direction::Write] {
             if self.waiting(direction).get() {
-                self.core.reactor.ignore(self.fd, direction);
+                let _closed_by_another = self.core.reactor.ignore(self.fd, direction);
             }
         }
     }
@@ -208,7 +208,7 @@ impl<S, F> Attempt<'_, S, F> {
     fn stop_waiting(&mut self) {
         if std::mem::take(&mut self.waits) {
             let Registration { core, fd, .. } = &self.source.registration;
-            core.reactor.ignore(*fd, self.direction);
+            let _closed_by_another = core.reactor.ignore(*fd, self.direction);
             self.source.registration.waiting(self.direction).set(false);
         }
     }

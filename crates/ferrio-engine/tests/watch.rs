@@ -71,9 +71,9 @@ fn a_steady_watch_fires_at_each_turn_while_ready() {
     reader.read_exact(&mut [0]).unwrap();
     turn(&door);
     assert_eq!(count(&fired), 0);
-    assert!(door.engine.unwatch(reader.as_raw_fd(), Direction::Read).is_some());
+    assert!(door.engine.unwatch(reader.as_raw_fd(), Direction::Read).unwrap().is_some());
     assert!(!door.engine.core().reactor.is_watching());
-    assert!(door.engine.unwatch(reader.as_raw_fd(), Direction::Read).is_none());
+    assert!(door.engine.unwatch(reader.as_raw_fd(), Direction::Read).unwrap().is_none());
     writer.write_all(b"x").unwrap();
     turn(&door);
     assert_eq!(count(&fired), 0);
@@ -112,7 +112,7 @@ fn both_directions_of_one_descriptor_are_apart() {
     assert_eq!((count(&reads), count(&writes)), (1, 0));
     let (writes, write) = counter();
     door.watch(fd, Direction::Write, false, write).unwrap();
-    drop(door.engine.unwatch(fd, Direction::Read));
+    drop(door.engine.unwatch(fd, Direction::Read).unwrap());
     turn(&door);
     assert_eq!((count(&reads), count(&writes)), (0, 1));
     drop(other);
@@ -143,7 +143,7 @@ fn a_closed_peer_is_readable_and_a_closed_reader_is_writable() {
     drop(writer);
     turn(&door);
     assert_eq!(count(&fired), 1);
-    drop(door.engine.unwatch(reader.as_raw_fd(), Direction::Read));
+    drop(door.engine.unwatch(reader.as_raw_fd(), Direction::Read).unwrap());
     let (reader, writer) = io::pipe().unwrap();
     let (fired, call) = counter();
     drop(reader);
@@ -166,7 +166,7 @@ fn a_descriptor_that_was_closed_and_reused_is_watched_anew() {
             drop((reader, writer));
             turn(&door);
             if unwatch {
-                drop(door.engine.unwatch(fd, Direction::Read));
+                drop(door.engine.unwatch(fd, Direction::Read).unwrap());
             }
             let (reader, mut writer) = pipe_at(fd);
             let (fired, call) = counter();
@@ -175,12 +175,36 @@ fn a_descriptor_that_was_closed_and_reused_is_watched_anew() {
             writer.write_all(b"x").unwrap();
             turn(&door);
             assert_eq!((count(&stale), count(&fired)), (0, 1), "once: {once}, unwatch: {unwatch}");
-            drop(door.engine.unwatch(fd, Direction::Read));
+            drop(door.engine.unwatch(fd, Direction::Read).unwrap());
             turn(&door);
             assert_eq!(count(&fired), 0);
             drop(reader);
         }
     }
+}
+
+#[test]
+fn a_number_that_is_closed_while_both_directions_are_watched_is_forsaken() {
+    const FD: RawFd = 250;
+    let closed = Some(rustix::io::Errno::BADF.raw_os_error());
+    let door = Door::new();
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let at = rustix::io::fcntl_dupfd_cloexec(&near, FD).unwrap();
+    let fd = at.as_raw_fd();
+    let (fired, call) = counter();
+    door.watch(fd, Direction::Read, false, call).unwrap();
+    door.watch(fd, Direction::Write, false, |_| {}).unwrap();
+    drop(at);
+    // The kernel has nothing to be told.
+    let (again, call) = counter();
+    assert!(door.watch(fd, Direction::Read, false, call).unwrap().is_some());
+    assert_eq!(door.engine.unwatch(fd, Direction::Write).unwrap_err().raw_os_error(), closed);
+    assert!(matches!(door.engine.forsake(fd), [Some(_), None]));
+    assert_eq!(door.watch(fd, Direction::Read, false, |_| {}).unwrap_err().raw_os_error(), closed);
+    far.write_all(b"x").unwrap();
+    turn(&door);
+    assert_eq!((count(&fired), count(&again)), (0, 0));
+    assert!(!door.engine.core().reactor.is_watching());
 }
 
 #[test]
@@ -194,7 +218,7 @@ fn what_cannot_be_watched_is_an_error_and_changes_nothing() {
     for fd in [-1, 100_000] {
         let refused = door.engine.watch(fd, Direction::Read, word.clone(), false).unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(rustix::io::Errno::BADF.raw_os_error()), "{fd}");
-        assert!(door.engine.unwatch(fd, Direction::Read).is_none());
+        assert!(door.engine.unwatch(fd, Direction::Read).unwrap().is_none());
     }
     turn(&door);
     assert_eq!((count(&fired), word.count()), (0, 1));

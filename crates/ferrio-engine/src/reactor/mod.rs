@@ -129,22 +129,28 @@ impl Reactor {
     /// Sets who is told when `fd` is ready in `direction`, in the place of whoever was.
     ///
     /// # Errors
-    /// When the kernel cannot watch `fd`: it is closed, or a regular file.
+    /// When the kernel cannot watch `fd`: it is closed, or a regular file. Of a number that was closed while it was watched
+    /// the kernel may go on to report the same as before: who takes the place of a listener learns of no error.
     pub fn listen(&self, fd: RawFd, direction: Direction, listener: Listener) -> io::Result<()> {
         let mut registry = self.registry.borrow_mut();
         if !registry.has_place(fd) {
             exists(fd)?;
         }
         let old = registry.replace(fd, direction, listener)?;
+        let same = old.is_somebody() && registry.change(fd).is_none();
         if old.is_somebody() {
             // Whoever listened may have closed the descriptor without a word, and this be another of the same number.
             registry.doubt(fd);
         }
-        if let Err(error) = self.sync(&mut registry, fd) {
-            let refused = registry.replace(fd, direction, old)?;
-            drop(registry);
-            drop(refused);
-            return Err(error);
+        match self.sync(&mut registry, fd) {
+            Err(error) if same && is_closed(&error) => registry.trust(fd),
+            Err(error) => {
+                let refused = registry.replace(fd, direction, old)?;
+                drop(registry);
+                drop(refused);
+                return Err(error);
+            }
+            Ok(()) => {}
         }
         drop(registry);
         drop(old);
@@ -152,14 +158,32 @@ impl Reactor {
     }
 
     /// Nobody is told any more when `fd` is ready in `direction`. A descriptor that was closed meanwhile is no error.
-    pub fn ignore(&self, fd: RawFd, direction: Direction) {
+    ///
+    /// # Errors
+    /// When it was closed while both directions were watched: of the other one the kernel says what it likes. See `forsake`.
+    pub fn ignore(&self, fd: RawFd, direction: Direction) -> io::Result<()> {
         let mut registry = self.registry.borrow_mut();
-        let Ok(old) = registry.replace(fd, direction, Listener::Nobody) else { return };
-        if self.sync(&mut registry, fd).is_err() {
+        let Ok(old) = registry.replace(fd, direction, Listener::Nobody) else { return Ok(()) };
+        let result = self.sync(&mut registry, fd);
+        if result.is_err() {
             registry.forget(fd);
         }
         drop(registry);
         drop(old);
+        result.or_else(|error| if is_closed(&error) { Err(error) } else { Ok(()) })
+    }
+
+    /// Nobody is told of `fd` any more, which is closed; the kernel is not asked. A future finds out for itself.
+    pub fn forsake(&self, fd: RawFd) {
+        for direction in [Direction::Read, Direction::Write] {
+            let mut registry = self.registry.borrow_mut();
+            registry.forget(fd);
+            let listener = registry.replace(fd, direction, Listener::Nobody);
+            drop(registry);
+            if let Ok(Listener::Waker(waker)) = listener {
+                waker.wake();
+            }
+        }
     }
 
     /// Whether anybody waits for any descriptor. Looks at all of them.
@@ -243,6 +267,10 @@ impl Reactor {
         registry.armed(fd, change.wanted);
         Ok(())
     }
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::BADF.raw_os_error())
 }
 
 /// The tables grow for open descriptors only: any number a program comes up with would make them fill the memory.

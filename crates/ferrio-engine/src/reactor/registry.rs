@@ -165,6 +165,13 @@ impl Registry {
         }
     }
 
+    /// Undoes `doubt`: the kernel was told what is wanted.
+    pub(super) fn trust(&mut self, fd: RawFd) {
+        if let Some(source) = self.source(fd) {
+            source.armed = source.wanted();
+        }
+    }
+
     /// The kernel knows nothing of `fd` any more.
     pub(super) fn forget(&mut self, fd: RawFd) {
         if let Some(source) = self.source(fd) {

@@ -9,9 +9,9 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::hooks;
@@ -43,7 +43,7 @@ struct Extra {
     source_traceback: Option<Py<PyAny>>,
     /// How it looked before it was cancelled, in debug mode.
     repr: Option<Py<PyAny>>,
-    /// The file object that it watches; a watched number has none. Empty once cancelled.
+    /// The file object by which what it watches is known; what is known by its number has none. Empty once cancelled.
     file: Option<Py<PyAny>>,
 }
 
@@ -114,15 +114,15 @@ impl Handle {
     }
 
     /// It watches `file`, which is kept alive as long as it does.
-    pub(crate) fn set_file(&self, file: Borrowed<'_, '_, PyAny>) {
-        let file = Some(file.to_owned().unbind());
+    pub(crate) fn set_file(&self, file: Bound<'_, PyAny>) {
+        let file = Some(file.unbind());
         let old = std::mem::replace(&mut self.extra.borrow_mut().get_or_insert_default().file, file);
         drop(old);
     }
 
-    pub(crate) fn watches(&self, file: Borrowed<'_, '_, PyAny>) -> bool {
-        let extra = self.extra.borrow();
-        extra.as_ref().and_then(|extra| extra.file.as_ref()).is_some_and(|mine| mine.is(file))
+    /// The file object that is watched.
+    pub(crate) fn file<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.extra.borrow().as_ref().and_then(|extra| Some(extra.file.as_ref()?.bind(py).clone()))
     }
 }
 

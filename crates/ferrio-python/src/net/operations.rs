@@ -39,7 +39,7 @@ use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::net::scratch::{SCRATCH, with_scratch};
 use crate::net::sockets::is_plain;
-use crate::net::watching::displace;
+use crate::net::watching::{displace, unwatch};
 
 enum Action {
     Recv { size: usize },
@@ -246,7 +246,7 @@ impl Steps for Operation {
             && let Some(state) = try_state::<BaseLoop>(self.event_loop.bind(py))
             && let (Ok(engine), Some(direction)) = (state.engine(), direction)
         {
-            drop(engine.unwatch_mine(self.watched.get(), direction, |word| self.is_mine(word)));
+            drop(unwatch(py, &engine, self.watched.get(), direction, |word| self.is_mine(word)));
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::track;
 use crate::ffi::members::{Members, members};
 use crate::ffi::word::Word;
-use crate::net::watching::displace;
+use crate::net::watching::{displace, forsake, unwatch};
 
 impl BaseLoop {
     pub(crate) fn selector_members() -> Members {
@@ -104,14 +104,18 @@ impl BaseLoop {
             state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
         }
         let number = descriptor(&fd);
-        if !fd.is_instance_of::<PyInt>()
-            && let Some(state) = try_state::<Handle>(&handle)
-        {
-            state.set_file(fd);
+        let file = known_by(&engine, number.as_ref().ok().copied(), fd);
+        if let (Some(file), Some(state)) = (file, try_state::<Handle>(&handle)) {
+            state.set_file(file);
         }
         let word = Word::of::<Handle>(handle.clone());
         let old = match number {
-            Ok(number) => engine.watch(number, direction, word, false).map_err(|error| os_error(&error))?,
+            Ok(number) => engine.watch(number, direction, word, false).map_err(|error| {
+                if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) {
+                    forsake(py, &engine, number);
+                }
+                os_error(&error)
+            })?,
             Err(error) => Some(watch_closed(&engine, fd, direction, word, error)?),
         };
         displace(py, old)?;
@@ -122,25 +126,22 @@ impl BaseLoop {
         let fd = args.positional().next().ok_or_else(|| missing(method, "fd"))?;
         let py = fd.py();
         let Ok(engine) = self.engine() else { return Ok(false) };
-        let mine = |word: &Word| watches(word, fd);
-        let old = match descriptor(&fd) {
-            Ok(number) => engine.unwatch(number, direction),
-            // No descriptor has such a number.
+        let number = match descriptor(&fd) {
+            Ok(number) => number,
+            // A number that no descriptor has.
             Err(error) if error.is_instance_of::<PyOverflowError>(py) => return Ok(false),
-            // The file was closed; see `watch_closed`.
-            Err(error) => {
-                let number = engine.find_watcher(mine).ok_or(error)?;
-                engine.unwatch_mine(number, direction, mine)
-            }
+            // As in `watch_closed`.
+            Err(error) => engine.find_watcher(|word| watches(word, fd)).ok_or(error)?,
         };
+        let old = unwatch(py, &engine, number, direction, |_| true).map_err(|error| os_error(&error))?;
         let found = old.is_some();
         displace(py, old)?;
         Ok(found)
     }
 }
 
-/// Replaces the watcher of a file that was closed while it was watched. The file has no number any more, so its watcher is
-/// found by the file object. The kernel still has its old request, so only the same direction can be watched again.
+/// A file that was closed while it was watched has no number any more: it is known by itself. What the kernel was told of it
+/// stands, so that it can be watched again in the same direction only.
 fn watch_closed(
     engine: &Loop<Word>,
     file: Borrowed<'_, '_, PyAny>,
@@ -148,21 +149,32 @@ fn watch_closed(
     word: Word,
     error: PyErr,
 ) -> PyResult<Word> {
-    let mine = |word: &Word| watches(word, file);
-    let number = engine.find_watcher(mine).ok_or(error)?;
-    engine.swap_mine(number, direction, word, mine).ok_or_else(|| {
-        // asyncio forgets the file.
-        for each in [Direction::Read, Direction::Write] {
-            drop(engine.unwatch_mine(number, each, mine));
-        }
+    let number = engine.find_watcher(|word| watches(word, file)).ok_or(error)?;
+    engine.swap(number, direction, word).ok_or_else(|| {
+        forsake(file.py(), engine, number);
         os_error(&Errno::BADF.into())
     })
 }
 
-/// Whether `word` watches the file object `file`.
+/// The file object by which `fd` is known while it is watched: that of whoever watched its number first, as in asyncio's
+/// selector, if they gave one.
+fn known_by<'py>(
+    engine: &Loop<Word>,
+    number: Option<RawFd>,
+    fd: Borrowed<'_, 'py, PyAny>,
+) -> Option<Bound<'py, PyAny>> {
+    let file = |number, direction| engine.look(number, direction, |word| file_of(fd.py(), word));
+    let first = number.and_then(|n| file(n, Direction::Read).or_else(|| file(n, Direction::Write)));
+    first.unwrap_or_else(|| (!fd.is_instance_of::<PyInt>()).then(|| fd.to_owned()))
+}
+
+fn file_of<'py>(py: Python<'py>, word: &Word) -> Option<Bound<'py, PyAny>> {
+    word.as_handle(py).as_ref().and_then(try_state::<Handle>)?.file(py)
+}
+
+/// Whether `word` watches this very file object.
 fn watches(word: &Word, file: Borrowed<'_, '_, PyAny>) -> bool {
-    let handle = word.as_handle(file.py());
-    handle.as_ref().and_then(try_state::<Handle>).is_some_and(|state| state.watches(file))
+    file_of(file.py(), word).is_some_and(|mine| mine.is(file))
 }
 
 /// The descriptor that `object` is or has. Errors have the wording of the selectors module.

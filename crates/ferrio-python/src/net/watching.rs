@@ -2,6 +2,8 @@
 //!
 //! Nothing happens if the loop is closed, or is not of our type.
 
+use std::io;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use ferrio_engine::{Direction, Loop};
@@ -28,7 +30,7 @@ pub(crate) fn watch<T: Io>(
     let Some(engine) = engine_of(event_loop) else { return };
     if !on {
         // If the program closed the socket, somebody else may have its number and watch it.
-        drop(engine.unwatch_mine(number, direction, |word| word.is_of(this.as_ptr())));
+        drop(unwatch(this.py(), &engine, number, direction, |word| word.is_of(this.as_ptr())));
         return;
     }
     let turn = match direction {
@@ -58,4 +60,22 @@ pub(crate) fn displace(py: Python<'_>, old: Option<Word>) -> PyResult<()> {
     }
     word.displace();
     Ok(())
+}
+
+/// What `Loop::unwatch_mine` does, with what has to follow an error.
+pub(crate) fn unwatch(
+    py: Python<'_>,
+    engine: &Loop<Word>,
+    number: RawFd,
+    direction: Direction,
+    is_mine: impl FnOnce(&Word) -> bool,
+) -> io::Result<Option<Word>> {
+    engine.unwatch_mine(number, direction, is_mine).inspect_err(|_| forsake(py, engine, number))
+}
+
+/// A number turned out to be closed while it is watched. asyncio's selector forgets it altogether, without a word to its
+/// callbacks. What else waits for it, such as an operation, has a last turn here and learns of it.
+pub(crate) fn forsake(py: Python<'_>, engine: &Loop<Word>, number: RawFd) {
+    let words = engine.forsake(number).into_iter().flatten();
+    words.filter(|word| word.as_handle(py).is_none()).for_each(|word| engine.call_soon(word));
 }
