@@ -5,9 +5,10 @@ import decimal
 import fractions
 import math
 import re
+import socket
 
 import pytest
-from helpers import collect_errors, connected, fill, on_loop, until
+from helpers import collect_errors, connected, fill, noop, on_loop, until
 
 DECIMAL, FRACTION = decimal.Decimal(2), fractions.Fraction(3, 2)
 
@@ -221,3 +222,28 @@ async def test_a_semaphore_bounded_by_no_number_is_never_released_too_often(loop
     semaphore = aio.BoundedSemaphore(math.nan)
     semaphore.release()
     assert not semaphore.locked()
+
+
+@on_loop
+async def test_a_file_object_that_says_it_is_a_number(loop):
+    near, far = socket.socketpair()
+    with near, far:
+
+        class Disguised:
+            __class__ = property(lambda self: int)
+            fileno = near.fileno
+
+        for watch in (loop.add_reader, loop.add_writer):
+            with pytest.raises(TypeError, match="'<' not supported between instances of 'Disguised' and 'int'"):
+                watch(Disguised(), noop)
+        Disguised.__lt__ = lambda self, other: near.fileno() < other
+        Disguised.__eq__ = lambda self, other: near.fileno() == other
+        Disguised.__hash__ = None
+        with pytest.raises(TypeError, match="unhashable"):
+            loop.add_reader(Disguised(), noop)
+        Disguised.__hash__ = lambda self: hash(near.fileno())
+        loop.add_reader(Disguised(), noop)
+        assert loop.remove_reader(near.fileno())
+        del Disguised.fileno
+        with pytest.raises(TypeError, match=r"must be an int, or have a fileno\(\) method"):
+            loop.add_reader(Disguised(), noop)

@@ -182,6 +182,8 @@ fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     // As the selectors module does: whatever is not an int must have a `fileno()`.
     let number = if object.is_instance_of::<PyInt>() {
         object.extract::<RawFd>()
+    } else if object.is_instance(&object.py().get_type::<PyInt>())? {
+        number_of_disguised(object)?.extract::<RawFd>()
     } else {
         number_of(object)?.extract::<RawFd>()
     };
@@ -204,6 +206,23 @@ fn number_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             Ok(shown) if none => PyValueError::new_err(format!("Invalid file object: {shown}")),
             Err(unshown) if none => unshown,
             _ => error,
+        }
+    })
+}
+
+/// The number of an object that says that its class is int: asyncio compares it as one and finds it in dictionaries, until
+/// the kernel's door asks for `fileno()`.
+#[cold]
+fn number_of_disguised<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    object.hash()?;
+    if object.lt(0)? {
+        return Err(PyValueError::new_err(format!("Invalid file descriptor: {object}")));
+    }
+    object.call_method0(intern!(object.py(), "fileno")).map_err(|error| {
+        if error.is_instance_of::<PyAttributeError>(object.py()) {
+            PyTypeError::new_err("argument must be an int, or have a fileno() method.")
+        } else {
+            error
         }
     })
 }
