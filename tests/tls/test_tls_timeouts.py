@@ -93,6 +93,23 @@ def test_start_tls(certificates):
     assert events == ["made"]  # the protocol is told of no end: who called start_tls is
 
 
+@pytest.mark.parametrize("method", ["abort", "close"])
+@on_loop
+async def test_a_transport_that_is_closed_before_its_handshake_begins(loop, certificates, method):
+    """Only who makes one by hand can do so. asyncio goes on until the time is up; ferrio ends it at once."""
+    with tcp_pair() as (near, far):
+        near.setblocking(False)
+        waiter, log = loop.create_future(), Log()
+        options = {"server_hostname": NAME, "ssl_handshake_timeout": SHORT}
+        transport = loop._make_ssl_transport(near, log, certificates.client_side(), waiter, **options)
+        getattr(transport, method)()
+        await asyncio.wait([waiter])
+        far.setblocking(False)
+        await ended(loop, far)
+        assert (near.fileno(), log.events, transport.is_closing()) == (-1, [], True)
+        assert isinstance(waiter.exception(), ConnectionAbortedError | None)
+
+
 @on_loop
 async def test_wait_for(loop, certificates):
     """Somebody else's time-out ends it just as well."""

@@ -538,6 +538,18 @@ fn a_handshake_fails_in_these_ways() {
 }
 
 #[test]
+fn what_is_closed_before_it_begins_ends_when_it_begins() {
+    for close in [|end: &End| end.layer.abort((), None), |end: &End| end.layer.close(()).unwrap()] {
+        let end = End::new(true);
+        close(&end);
+        assert_eq!(end.record.heard(), ["lose for nothing"], "with nothing below yet");
+        end.layer.start(()).unwrap();
+        assert_eq!(end.record.heard(), ["lose for nothing"]);
+        assert!(end.take().is_empty() && end.record.waiting.get().is_none());
+    }
+}
+
+#[test]
 fn a_peer_that_does_not_answer_the_end_is_lost() {
     let (client, _) = pair(100);
     client.layer.close(()).unwrap();

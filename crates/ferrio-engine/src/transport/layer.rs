@@ -162,13 +162,18 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
         (marks.reading, marks.writing)
     }
 
-    /// Begins the handshake.
+    /// Begins the handshake, or ends what was closed before it could begin.
     ///
     /// # Errors
     /// What must not be kept back.
     pub fn start(&self, cx: S::Cx<'_>) -> Result<(), S::Error> {
-        if self.stage.get() != Stage::New {
-            return Ok(());
+        match self.stage.get() {
+            Stage::New => {}
+            Stage::Closed => {
+                self.sides.lose(cx, None);
+                return Ok(());
+            }
+            _ => return Ok(()),
         }
         self.stage.set(Stage::Handshake);
         self.sides.wait(cx, Patience::Handshake);
