@@ -33,6 +33,41 @@ async def test_write_of_a_strided_view_ends_the_connection(loop, kind):
         assert [each["message"] for each in errors] == [f"Fatal write error on {kind} transport"]
 
 
+@on_loop
+async def test_write_after_write_eof_does_not_look_at_its_argument(loop):
+    near, far = socket.socketpair()
+    released = memoryview(b"x")
+    released.release()
+    with far:
+        transport, protocol = await loop.create_connection(Log, sock=near)
+        transport.write_eof()
+        with pytest.raises(RuntimeError, match="after write_eof"):
+            transport.write(released)
+        transport.abort()
+        await protocol.closed
+
+
+@pytest.mark.parametrize("kind", ["socket", "pipe"])
+@on_loop
+async def test_a_strided_view_that_cannot_be_copied_behind_what_waits_is_an_error_of_the_call(loop, kind):
+    if kind == "socket" and sys.version_info >= (3, 12):
+        pytest.skip("from Python 3.12 on it is not copied")
+    near, far = socket.socketpair()
+    with far, pipe() as (_, end):
+        if kind == "socket":
+            transport, protocol = await loop.create_connection(Log, sock=near)
+        else:
+            near.close()
+            transport, protocol = await loop.connect_write_pipe(Log, end)
+        fill(transport)
+        text = "can't set bytearray slice from memoryview" if kind == "socket" else "can't concat memoryview to bytearray"
+        with pytest.raises(TypeError, match=f"^{text}$"):
+            transport.write(STRIDED)
+        assert not transport.is_closing()
+        transport.abort()
+        await protocol.closed
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 joins the pieces first")
 @on_loop
 async def test_writelines_looks_at_the_transport_before_its_argument(loop):

@@ -235,6 +235,8 @@ class Line:
         if n // 2 % 3 == 0:
             data.release()
         odd = (data, data[::2] if n // 2 % 3 else data, memoryview(array.array("i", [1, 2])))
+        if n // 2 % 3 == 1 and not self.kind.endswith("pipe") and self.transport.get_write_buffer_size() > 0:
+            return None  # asyncio notices when there is room, or never; ferrio at once
         return self.transport.write(odd[n // 2 % 3])
 
     def do_odd_lines(self, n: int) -> Any:
@@ -273,15 +275,22 @@ class Line:
         return self.transport.set_protocol(self.protocols[n % len(self.protocols)])
 
     def do_limits(self, n: int) -> Any:
+        if self.is_stuck():
+            return None
         high, low = LIMITS[n % len(LIMITS)]
         self.transport.set_write_buffer_limits(high, low)
         return self.transport.get_write_buffer_limits()
 
     def do_size(self, n: int) -> Any:
-        size = self.transport.get_write_buffer_size()
-        # What writelines() is given when the connection is lost (before Python 3.14), or by an iterator that closes it,
-        # asyncio neither sends nor drops: it counts for ever, and who waits for an empty buffer does so, too.
-        return size > 0 and not (self.lines and getattr(self.transport, "_conn_lost", 0))
+        return self.transport.get_write_buffer_size() > 0 and not self.is_stuck()
+
+    def is_stuck(self) -> bool:
+        """Whether asyncio may have data that it neither sends nor drops.
+
+        That is what writelines() was given when the connection was lost (before Python 3.14), or by an iterator that
+        closed it. It counts for ever.
+        """
+        return self.lines and getattr(self.transport, "_conn_lost", 0) > 0
 
     def do_state(self, n: int) -> Any:
         return self.protocols.index(self.transport.get_protocol())

@@ -31,22 +31,26 @@ impl<C: TransportClass> StreamTransport<C> {
         data: &[u8],
         rest: impl FnOnce() -> PyResult<Chunk>,
     ) -> PyResult<()> {
-        if !self.is_writable(this, "write", data.is_empty())? {
+        if !self.is_writable(this, "write", || Ok(data.is_empty()))? {
             return Ok(());
         }
         self.transport.write(this, data, rest)
     }
 
-    /// A system call cannot take `data`. In asyncio that is an error of the connection, or of the call if other data waits and
-    /// `data` would have been copied.
+    /// Data that a system call cannot take, such as a strided view: with asyncio an error of the connection, and not of the
+    /// call, unless the data would have been copied behind what waits. Where it would have been kept there asyncio notices
+    /// when there is room, ferrio at once.
     #[cold]
     fn refused(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
-        if !self.is_writable(this, "write", !data.is_truthy()?)? {
+        if !self.is_writable(this, "write", || data.is_truthy().map(|full| !full))? {
             return Ok(());
         }
         self.settle(this);
-        if C::KIND == Kind::WriteOnly && !self.transport.outgoing().is_empty() {
-            return Err(error);
+        match C::KIND {
+            _ if self.transport.outgoing().is_empty() => {}
+            Kind::WriteOnly => return Err(PyTypeError::new_err("can't concat memoryview to bytearray")),
+            _ if compat::KEEPS_PIECES => {}
+            _ => return Err(PyTypeError::new_err("can't set bytearray slice from memoryview")),
         }
         self.fail(this, error, C::WRITE_FAILED)
     }
@@ -68,7 +72,7 @@ impl<C: TransportClass> StreamTransport<C> {
                 PyMemoryView::from(&line?)?;
             }
         }
-        if !self.is_writable(this, C::WRITELINES, !lines.is_truthy()?)? {
+        if !self.is_writable(this, C::WRITELINES, || lines.is_truthy().map(|full| !full))? {
             return Ok(());
         }
         let mut chunks = Vec::new();
@@ -93,16 +97,23 @@ impl<C: TransportClass> StreamTransport<C> {
         }
     }
 
-    /// Whether there is something to write, and it may be written. A wrong call is an error.
-    fn is_writable(&self, this: &Bound<'_, PyAny>, method: &str, empty: bool) -> PyResult<bool> {
-        if !self.transport.is_ended() && !self.base().sparse.is_empty(EMPTY_WAITER) {
-            return Err(PyRuntimeError::new_err(format!("unable to {method}; sendfile is in progress")));
-        }
-        if empty && !self.transport.is_ended() {
-            return Ok(false);
+    /// Whether to write: errors for calls that are wrong, false for those that are void.
+    fn is_writable(
+        &self,
+        this: &Bound<'_, PyAny>,
+        method: &str,
+        is_empty: impl FnOnce() -> PyResult<bool>,
+    ) -> PyResult<bool> {
+        if C::KIND != Kind::Duplex || !self.transport.is_ended() {
+            if !self.base().sparse.is_empty(EMPTY_WAITER) {
+                return Err(PyRuntimeError::new_err(format!("unable to {method}; sendfile is in progress")));
+            }
+            if is_empty()? {
+                return Ok(false);
+            }
         }
         match self.transport.may_write() {
-            Ok(()) => Ok(!empty),
+            Ok(()) => Ok(true),
             Err(Refused::AfterEof) => {
                 Err(PyRuntimeError::new_err(format!("Cannot call {method}() after write_eof()")))
             }
