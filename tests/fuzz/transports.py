@@ -290,7 +290,7 @@ class Line:
         That is what writelines() was given when the connection was lost (before Python 3.14), or by an iterator that
         closed it. It counts for ever.
         """
-        return self.lines and getattr(self.transport, "_conn_lost", 0) > 0
+        return self.lines and self.kind in ("unix", "tcp") and bool(self.transport.is_closing())
 
     def do_state(self, n: int) -> Any:
         return self.protocols.index(self.transport.get_protocol())
