@@ -56,7 +56,7 @@ pub fn is_worth_accepting(listener: &Descriptor, taken: usize) -> bool {
 /// So many times it is asked; in a flood the one refused accept at its end is cheaper than to go on asking.
 const ASKED: usize = 8;
 
-#[cfg(test)]
+#[cfg(all(test, not(miri)))]
 mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsRawFd;
