@@ -223,14 +223,6 @@ def test_a_clock_of_the_tests_own_rules():
         loop.close()
 
 
-def test_rust_timers_go_by_it():
-    async def main():
-        await ferrio._ferrio.rust_sleep(DAY)
-        assert now() == DAY
-
-    run(main())
-
-
 def test_it_composes_with_the_options_of_run():
     async def main():
         loop = asyncio.get_running_loop()

@@ -57,8 +57,6 @@ __all__ = [
     "ensure_future",
     "gather",
     "literal_address",
-    "rust_round_trip",
-    "rust_sleep",
     "shield",
     "sleep",
     "timeout",
@@ -77,17 +75,11 @@ __build__: str
 __version__: str
 _package: ModuleType
 
-def rust_round_trip(address: str, data: bytes) -> asyncio.Future[bytes]:
-    """Connect to a numeric address, send `data`, and return as many bytes as were sent, all in Rust."""
-
 def direct_tls() -> str | None:
     """Why OpenSSL is not called directly; None if it is."""
 
 def literal_address(host: Any, port: Any, family: Any, type: Any, proto: Any, flags: Any) -> list[Any] | None:
     """The answer of `socket.getaddrinfo()` to the same arguments, or `None` where it has to be asked."""
-
-def rust_sleep(delay: float) -> asyncio.Future[None]:
-    """Sleep for `delay` seconds in Rust."""
 
 def _tasks() -> list[Task[Any]]: ...  # that are alive, of any loop
 def _task_layout() -> dict[str, int] | None: ...  # where tools find what, if tasks are on that list

@@ -31,7 +31,7 @@ NEVER = {
     "connect_read_pipe",
     "connect_write_pipe", "add_signal_handler", "remove_signal_handler", "_make_self_pipe", "_close_self_pipe",
     "allow_nested", "start_watchdog", "stop_watchdog", "sendfile", "sock_sendfile", "set_default_executor",
-    "shutdown_default_executor", "start_tls", "__class__", "rust_round_trip", "rust_sleep", "direct_tls",
+    "shutdown_default_executor", "start_tls", "__class__", "direct_tls",
 }  # fmt: skip
 CALLS_BACK = (
     "__init__", "cancel", "close", "release", "set", "clear", "set_result", "set_exception", "notify_all", "get_nowait",

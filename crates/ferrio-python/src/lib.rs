@@ -48,8 +48,6 @@ fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(event_loop::arrivals::counted, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::task_struct::as_dict, module)?)?;
     module.add_function(wrap_pyfunction!(net::resolver::literal_address, module)?)?;
-    module.add_function(wrap_pyfunction!(tasks::rust_futures::rust_round_trip, module)?)?;
-    module.add_function(wrap_pyfunction!(tasks::rust_futures::rust_sleep, module)?)?;
     module.add_function(wrap_pyfunction!(net::sslproto::proof::direct_tls, module)?)?;
     module.add("__build__", BUILD)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))

@@ -8,7 +8,6 @@ pub(crate) mod cancelling;
 pub(crate) mod children;
 pub(crate) mod futures;
 pub(crate) mod outcome;
-pub(crate) mod rust_futures;
 pub(crate) mod step;
 pub(crate) mod task;
 pub(crate) mod task_factory;
