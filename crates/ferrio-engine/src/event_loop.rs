@@ -9,8 +9,10 @@
 //! batch    the door pops as many words as were queued when the batch began, and runs them
 //! ```
 //!
-//! The engine never calls a door: `collect` only fills the ready ring. Not `Send`, not `Sync`; what other threads may
-//! touch is in a `Remote`.
+//! `turn` puts them together, and is the only place where a door is called: `collect` only fills the ready ring. Not `Send`,
+//! not `Sync`; what other threads may touch is in a `Remote`.
+
+mod turn;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -28,6 +30,8 @@ use crate::inbox::{Bell, Inbox};
 use crate::reactor::{Direction, Listener, Reactor};
 use crate::ready::Ready;
 use crate::timers::{Timed, Timers};
+
+pub use turn::{Door, Pace};
 
 /// The longest wait asked of a poller; asyncio's own figure. Kernels differ in what they make of more.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);

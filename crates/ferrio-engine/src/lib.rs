@@ -26,7 +26,7 @@ pub mod transport;
 
 pub use crate::clock::{Clock, Time};
 pub use crate::core::Core;
-pub use crate::event_loop::{Handle, Loop, Plan, Remote};
+pub use crate::event_loop::{Door, Handle, Loop, Pace, Plan, Remote};
 pub use crate::reactor::{Direction, Listener};
 pub use crate::source::Source;
 pub use crate::task::{Task, sleep, spawn};

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use ferrio_engine::{Clock, Direction, Handle, Loop, Plan, Runnable, Time, Timed};
+use ferrio_engine::{Clock, Direction, Handle, Loop, Pace, Runnable, Time, Timed};
 
 /// How long a test may take, with room for a busy machine.
 const WATCHDOG: Duration = Duration::from_secs(if cfg!(miri) { 3_600 } else { 30 });
@@ -148,18 +148,9 @@ impl Door {
     /// One turn that waits for at most `limit`, and says how many words it ran.
     pub(crate) fn turn(&self, limit: Duration) -> usize {
         let _entered = self.engine.core().enter();
-        match self.engine.plan(self.now()) {
-            Plan::Skip => self.engine.collect_posts(),
-            Plan::Wait(timeout) => self.wait(timeout, limit),
-        }
-        self.engine.expire(self.now());
-        let batch = self.engine.ready().len();
-        for _ in 0..batch {
-            if let Some(word) = self.engine.ready().pop() {
-                word.run(self);
-            }
-        }
-        batch
+        let round = Round { door: self, limit, words: Cell::new(0) };
+        self.engine.turn(&round).unwrap();
+        round.words.get()
     }
 
     /// Turns that wait for nothing, until one has nothing to do.
@@ -192,23 +183,42 @@ impl Door {
         self.run_until(|| ended.get());
         result.take().expect("the task has ended")
     }
+}
 
-    fn wait(&self, timeout: Option<Duration>, limit: Duration) {
-        let real = match timeout {
-            Some(_) if self.is_virtual => Duration::ZERO,
-            timeout => timeout.unwrap_or(limit).min(limit),
-        };
-        match self.engine.wait(Some(real)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => result.unwrap(),
+/// The door of one turn.
+struct Round<'a> {
+    door: &'a Door,
+    limit: Duration,
+    /// How many ran.
+    words: Cell<usize>,
+}
+
+impl ferrio_engine::Door<Word> for &Round<'_> {
+    type Error = io::Error;
+
+    fn now(self, _: &Loop<Word>) -> io::Result<Time> {
+        Ok(self.door.now())
+    }
+
+    fn wait(self, engine: &Loop<Word>, timeout: Option<Duration>) -> io::Result<()> {
+        match engine.wait(Some(timeout.unwrap_or(self.limit).min(self.limit))) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
         }
-        self.engine.collect(self.now());
-        if self.is_virtual
-            && self.engine.ready().is_empty()
-            && let Some(timeout) = timeout
-        {
-            self.engine.core().clock.advance_to(self.now().after(timeout));
-        }
+    }
+
+    fn run(self, _: &Loop<Word>, word: Word) -> io::Result<()> {
+        self.words.set(self.words.get() + 1);
+        word.run(self.door);
+        Ok(())
+    }
+
+    fn run_left(self, words: Vec<Word>) -> io::Result<()> {
+        words.into_iter().try_for_each(|word| self.run(&self.door.engine, word))
+    }
+
+    fn pace(self, _: &Loop<Word>) -> Pace {
+        if self.door.is_virtual { Pace::Jumping } else { Pace::Real }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A loop's idea of time: its clock, a clock that a test put in its place, a virtual one.
 
-use ferrio_engine::{Clock, Loop, Time};
+use ferrio_engine::{Clock, Loop, Pace, Time};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
@@ -27,21 +27,24 @@ impl BaseLoop {
         }
     }
 
-    /// Whether the time of `engine` is the loop's, and moves only when told to.
-    pub(crate) fn has_virtual_time(&self, engine: &Loop<Word>) -> bool {
-        matches!(engine.core().clock, Clock::Virtual(_)) && !self.foreign_time.get()
-    }
-
-    /// Whether a virtual clock must not jump now.
-    pub(crate) fn is_held(&self) -> bool {
-        self.held.get() > 0
+    /// How the loop's time passes: a virtual clock jumps, unless something is under way that it must not overtake.
+    pub(crate) fn pace(&self, engine: &Loop<Word>) -> Pace {
+        let is_virtual = matches!(engine.core().clock, Clock::Virtual(_)) && !self.foreign_time.get();
+        match self.held.get() {
+            _ if !is_virtual => Pace::Real,
+            0 => Pace::Jumping,
+            _ => Pace::Held,
+        }
     }
 
     /// The time as Python sees it.
+    #[inline]
     pub(crate) fn now(&self, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<Time> {
-        if !self.foreign_time.get() {
-            return Ok(engine.core().clock.now());
-        }
+        if self.foreign_time.get() { Self::foreign_now(this) } else { Ok(engine.core().clock.now()) }
+    }
+
+    #[cold]
+    fn foreign_now(this: &Bound<'_, PyAny>) -> PyResult<Time> {
         let seconds: f64 = this.call_method0(intern!(this.py(), "time"))?.extract()?;
         Ok(Time::from_secs_f64(seconds))
     }

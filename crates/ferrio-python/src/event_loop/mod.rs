@@ -11,5 +11,4 @@ pub(crate) mod queueing;
 pub(crate) mod run;
 pub(crate) mod state;
 pub(crate) mod support;
-pub(crate) mod virtual_time;
 pub(crate) mod which;

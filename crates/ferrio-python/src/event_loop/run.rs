@@ -1,4 +1,4 @@
-//! Running: the turn of `ferrio_engine::event_loop`, attached to the interpreter except while the poller waits.
+//! Running: turns of the engine's `Loop`, attached to the interpreter except while the poller waits.
 //!
 //! An exception that leaves the loop (KeyboardInterrupt, SystemExit, and whatever an exception handler raises) leaves
 //! the words after it queued, as asyncio does: the loop can run again, or be closed.
@@ -12,7 +12,7 @@
 use std::io;
 use std::time::Duration;
 
-use ferrio_engine::{Loop, Plan};
+use ferrio_engine::{Door, Loop, Pace, Time};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::IntoPyDict;
@@ -21,7 +21,6 @@ use crate::event_loop::exceptions::os_error;
 use crate::event_loop::hooks;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::event_loop::virtual_time;
 use crate::ffi::call::{check_signals, wait_detached};
 use crate::ffi::names::Names;
 use crate::ffi::nesting;
@@ -138,64 +137,45 @@ pub(crate) fn once(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 fn turn(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
-    let py = this.py();
-    check_signals(py)?;
-    let mut now = state.now(this, engine)?;
-    if state.is_stopping() {
-        // stop() was called before the loop ran: asyncio runs one turn, without waiting.
-        poll(py, engine, Some(Duration::ZERO))?;
-        engine.collect(now);
-    } else {
-        match engine.plan(now) {
-            Plan::Skip => engine.collect_posts(),
-            Plan::Wait(timeout) if state.has_virtual_time(engine) => {
-                now = virtual_time::wait(state, py, engine, now, timeout)?;
-            }
-            Plan::Wait(timeout) => {
-                poll(py, engine, timeout)?;
-                if timeout != Some(Duration::ZERO) {
-                    now = state.now(this, engine)?;
-                }
-                engine.collect(now);
-            }
-        }
-    }
-    engine.expire(now);
-    batch(state, this, engine)
-}
-
-/// Waits for events; a signal ends the wait and has its handlers run.
-pub(crate) fn poll(py: Python<'_>, engine: &Loop<Word>, timeout: Option<Duration>) -> PyResult<()> {
-    let result = if timeout == Some(Duration::ZERO) {
-        engine.wait(timeout)
-    } else {
-        wait_detached(py, engine, timeout)
-    };
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => check_signals(py),
-        result => result.map_err(|error| os_error(&error)),
-    }
-}
-
-/// Runs what was queued when the batch began, and what that left.
-fn batch(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
-    let _running = engine.callback().enter();
-    let result = words(state, this, engine);
-    let result = if engine.callback().left_words() {
-        both(this.py(), result, run_left_words(this.py(), engine))
-    } else {
-        result
-    };
+    check_signals(this.py())?;
+    let result = engine.turn(Attached { state, this });
     if cfg!(debug_assertions) && result.is_ok() {
         hooks::batch_ended(this, engine);
     }
     result
 }
 
-fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
-    let py = this.py();
-    for _ in 0..engine.ready().len() {
-        let Some(word) = engine.ready().pop() else { break };
+/// The Python door of a turn: a loop on the thread that has the interpreter.
+#[derive(Clone, Copy)]
+struct Attached<'a, 'py> {
+    state: &'a BaseLoop,
+    this: &'a Bound<'py, PyAny>,
+}
+
+impl Door<Word> for Attached<'_, '_> {
+    type Error = PyErr;
+
+    fn now(self, engine: &Loop<Word>) -> PyResult<Time> {
+        self.state.now(self.this, engine)
+    }
+
+    /// A signal ends the wait and has its handlers run.
+    fn wait(self, engine: &Loop<Word>, timeout: Option<Duration>) -> PyResult<()> {
+        let py = self.this.py();
+        let result = if timeout == Some(Duration::ZERO) {
+            engine.wait(timeout)
+        } else {
+            wait_detached(py, engine, timeout)
+        };
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => check_signals(py),
+            result => result.map_err(|error| os_error(&error)),
+        }
+    }
+
+    #[inline]
+    fn run(self, engine: &Loop<Word>, word: Word) -> PyResult<()> {
+        let Attached { state, this } = self;
         let debug = state.is_debug();
         if (debug || !word.is_step())
             && let Err(error) = state.last_task.forget(this)
@@ -203,24 +183,41 @@ fn words(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyRe
             engine.ready().put_back(word);
             return Err(error);
         }
-        if debug {
-            watched(state, this, engine, word)?;
-        } else {
-            word.run(py, support::turn_failed)?;
-        }
-        if engine.callback().is_overdue() {
-            run_left_words(py, engine)?;
-        }
+        if debug { watched(state, this, engine, word) } else { word.run(this.py(), support::turn_failed) }
     }
-    state.last_task.forget(this)
+
+    fn run_left(self, words: Vec<Word>) -> PyResult<()> {
+        run_all(self.this.py(), words)
+    }
+
+    fn ran(self) -> PyResult<()> {
+        self.state.last_task.forget(self.this)
+    }
+
+    fn pace(self, engine: &Loop<Word>) -> Pace {
+        self.state.pace(engine)
+    }
+
+    fn is_stopping(self) -> bool {
+        self.state.is_stopping()
+    }
+
+    fn both(self, first: PyResult<()>, second: PyResult<()>) -> PyResult<()> {
+        both(self.this.py(), first, second)
+    }
 }
 
 /// Runs what callbacks left, whether or not they failed. An inner run does it for the callback around it, which may wait for
 /// the answer to what it wrote.
 #[cold]
 pub(crate) fn run_left_words(py: Python<'_>, engine: &Loop<Word>) -> PyResult<()> {
+    run_all(py, engine.callback().take_words())
+}
+
+#[cold]
+fn run_all(py: Python<'_>, words: Vec<Word>) -> PyResult<()> {
     let mut result = Ok(());
-    for word in engine.callback().take_words() {
+    for word in words {
         result = both(py, result, word.run(py, support::turn_failed));
     }
     result

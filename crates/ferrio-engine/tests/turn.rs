@@ -1,0 +1,164 @@
+//! `Loop::turn` with a door that writes down what it is asked: the order of things, what a failure leaves, how time passes.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use ferrio_engine::{Clock, Door, Handle, Loop, Pace, Runnable, Time, Timed};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A word is its name. `fails` fails, and `leaves` leaves `left` for later.
+#[derive(Debug)]
+struct Name(&'static str);
+
+impl From<Runnable> for Name {
+    fn from(_: Runnable) -> Self {
+        Name("task")
+    }
+}
+
+impl Timed for Name {
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+impl Handle for Name {
+    fn again(&self) -> Option<Self> {
+        None
+    }
+}
+
+struct Script {
+    engine: Loop<Name>,
+    pace: Pace,
+    stopping: Cell<bool>,
+    said: RefCell<Vec<&'static str>>,
+}
+
+impl Script {
+    fn new(pace: Pace) -> Self {
+        let engine = Loop::new(Clock::manual()).unwrap();
+        Script { engine, pace, stopping: Cell::new(false), said: RefCell::default() }
+    }
+
+    fn queue(&self, names: &[&'static str]) {
+        for name in names {
+            self.engine.call_soon(Name(name));
+        }
+    }
+
+    /// What was said in one turn, and how that ended.
+    fn turn(&self) -> (Vec<&'static str>, Result<(), &'static str>) {
+        let result = self.engine.turn(self);
+        (self.said.take(), result)
+    }
+
+    fn time(&self) -> Time {
+        self.engine.core().clock.now()
+    }
+}
+
+impl Door<Name> for &Script {
+    type Error = &'static str;
+
+    fn now(self, _: &Loop<Name>) -> Result<Time, &'static str> {
+        Ok(self.time())
+    }
+
+    fn wait(self, engine: &Loop<Name>, timeout: Option<Duration>) -> Result<(), &'static str> {
+        self.said.borrow_mut().push(match timeout {
+            Some(Duration::ZERO) => "poll",
+            Some(_) => "wait",
+            None => "wait for ever",
+        });
+        // Nothing ever comes from outside: the longest waits are cut short.
+        engine.wait(Some(timeout.unwrap_or_default().min(Duration::from_millis(1)))).map_err(|_| "poller")
+    }
+
+    fn run(self, engine: &Loop<Name>, Name(name): Name) -> Result<(), &'static str> {
+        self.said.borrow_mut().push(name);
+        match name {
+            "fails" => return Err("failed"),
+            "leaves" => engine.callback().leave(Name("left")),
+            "queues" => engine.call_soon(Name("queued")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn run_left(self, words: Vec<Name>) -> Result<(), &'static str> {
+        words.into_iter().try_for_each(|word| self.run(&self.engine, word))
+    }
+
+    fn ran(self) -> Result<(), &'static str> {
+        self.said.borrow_mut().push("ran");
+        Ok(())
+    }
+
+    fn pace(self, _: &Loop<Name>) -> Pace {
+        self.pace
+    }
+
+    fn is_stopping(self) -> bool {
+        self.stopping.get()
+    }
+}
+
+/// What was said but for `left`, which runs once, after the word that left it: at the end of the batch, or before where the
+/// machine is so busy that it was overdue.
+fn but_for_left(said: &[&'static str]) -> Vec<&'static str> {
+    let place = |name| said.iter().position(|said| *said == name);
+    assert!(place("leaves") < place("left"), "{said:?}");
+    said.iter().copied().filter(|said| *said != "left").collect()
+}
+
+#[test]
+fn words_run_in_order_and_what_they_queued_in_the_next_turn() {
+    let script = Script::new(Pace::Real);
+    script.queue(&["leaves", "queues", "b"]);
+    let (said, result) = script.turn();
+    assert_eq!((but_for_left(&said), result), (vec!["poll", "leaves", "queues", "b", "ran"], Ok(())));
+    assert_eq!(script.turn(), (vec!["poll", "queued", "ran"], Ok(())));
+}
+
+#[test]
+fn a_failure_leaves_the_words_behind_it_queued_and_none_that_was_left_waits() {
+    let script = Script::new(Pace::Real);
+    script.queue(&["leaves", "fails", "b"]);
+    let (said, result) = script.turn();
+    assert_eq!((but_for_left(&said), result), (vec!["poll", "leaves", "fails"], Err("failed")));
+    assert!(!script.engine.callback().runs());
+    assert_eq!(script.turn(), (vec!["poll", "b", "ran"], Ok(())));
+}
+
+#[test]
+fn the_last_turn_does_not_wait() {
+    let script = Script::new(Pace::Real);
+    assert_eq!(script.turn().0, ["wait for ever", "ran"]);
+    script.stopping.set(true);
+    assert_eq!(script.turn().0, ["poll", "ran"]);
+    script.engine.call_at(script.time().after(HOUR), Name("timer"));
+    assert_eq!(script.turn().0, ["poll", "ran"]);
+}
+
+#[test]
+fn virtual_time_jumps_only_where_nothing_is_ready_and_a_timer_is_scheduled() {
+    let script = Script::new(Pace::Jumping);
+    assert_eq!(script.turn().0, ["wait for ever", "ran"]);
+    assert_eq!(script.time(), Time::ZERO);
+    script.engine.call_at(Time::ZERO.after(HOUR), Name("timer"));
+    script.queue(&["a"]);
+    assert_eq!(script.turn().0, ["a", "ran"], "the poller was asked a moment ago");
+    assert_eq!(script.time(), Time::ZERO);
+    assert_eq!(script.turn().0, ["poll", "timer", "ran"]);
+    assert_eq!(script.time(), Time::ZERO.after(HOUR));
+}
+
+#[test]
+fn virtual_time_that_is_held_passes_as_the_real_one() {
+    let script = Script::new(Pace::Held);
+    script.engine.call_at(Time::ZERO.after(HOUR), Name("timer"));
+    assert_eq!(script.turn().0, ["wait", "ran"]);
+    assert!(Time::ZERO < script.time() && script.time() < Time::ZERO.after(HOUR));
+}
