@@ -12,6 +12,7 @@ pub mod clock;
 pub mod core;
 pub mod event_loop;
 pub mod inbox;
+mod io;
 pub mod net;
 pub mod pool;
 pub mod process;

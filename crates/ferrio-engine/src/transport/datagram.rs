@@ -4,18 +4,16 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use super::channel::Descriptor;
 use super::ending::Ending;
 use super::outgoing::Limits;
+use crate::io::{Descriptor, Host};
 use crate::reactor::Direction;
 
 /// What asyncio counts for a queued packet beside its bytes.
 const HEADER: usize = 8;
 
 /// The other side of a datagram transport; see `Protocol`, whose rules hold here.
-pub trait PacketProtocol {
-    /// The door's token.
-    type Cx<'a>: Copy;
+pub trait PacketProtocol: Host {
     /// What leaves the loop.
     type Escape;
     /// Why the transport was lost.
@@ -60,10 +58,6 @@ pub trait PacketProtocol {
     /// # Errors
     /// See above.
     fn connection_lost(&self, cx: Self::Cx<'_>, reason: Option<Self::Reason>) -> Result<(), Self::Escape>;
-    /// As `Protocol::watch`.
-    fn watch(&self, cx: Self::Cx<'_>, direction: Direction, on: bool);
-    /// As `Protocol::defer`.
-    fn defer(&self, cx: Self::Cx<'_>);
 }
 
 /// See the module.

@@ -9,8 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::SocketAddrAny;
 
-use super::channel::Descriptor;
-use super::sys;
+use crate::io::{Descriptor, sys};
 
 /// What one accept gave.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! Transports: what happens between a descriptor and a protocol.
 //!
-//! * `channel`: the bytes of a socket or a pipe, and which of the two ways they flow
-//! * `protocol`: what a door gives a transport to call, and how it is told to watch and to defer
+//! * `protocol`: what a transport tells its owner; what it asks of its loop is a `Host`'s, its bytes are a `Channel`'s (`io`)
 //! * `stream`: `Transport<C, P>`, the only state machine of reading, writing and closing; `writing`, its writing half;
 //!   `gathering`: what is written in one callback leaves in one system call
 //! * `outgoing`: what could not be written yet; the only flow control there is
@@ -10,12 +9,10 @@
 //! * `datagram`: the sibling for packets
 //! * `ending`: why either was lost
 //! * `listener`: accepting, one connection a call, as long as one is likely to wait
-//! * `sys`: what of sockets differs between systems
 //!
-//! None of them knows a loop: watching and deferring are the protocol's, so the same transport runs under any door.
+//! None of them knows a loop: watching and deferring are the host's, so the same transport runs under any door.
 
 mod backlog;
-mod channel;
 mod datagram;
 mod ending;
 mod gathering;
@@ -26,12 +23,11 @@ mod protocol;
 mod session;
 mod sides;
 mod stream;
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "sys/linux.rs")]
-#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "sys/portable.rs")]
-mod sys;
 mod writing;
 
-pub use channel::{Channel, Descriptor, Kind, ReadPipe, Socket, WritePipe};
+use crate::io::sys;
+
+pub use crate::io::{Channel, Descriptor, Host, Kind, ReadPipe, Socket, WritePipe};
 pub use datagram::{Datagrams, PacketProtocol};
 pub use ending::Ending;
 pub use layer::Layer;

@@ -1,9 +1,8 @@
-//! What a door gives a transport: asyncio's protocol callbacks, and the means to be called again.
+//! `Protocol`: what a transport tells its owner. asyncio's protocol callbacks, and the reasons of what is lost.
 
 use std::io;
 
-use super::channel::Channel;
-use crate::reactor::Direction;
+use crate::io::{Channel, Host};
 
 /// What a callback left behind when it failed.
 #[derive(Debug)]
@@ -25,11 +24,9 @@ pub enum Received {
     End,
 }
 
-/// The other side of a transport. All methods take `&self`: a callback may call the transport again, which may call
-/// other methods here while the first one runs.
-pub trait Protocol {
-    /// The door's token, passed through every call: `()` in Rust, the interpreter's in Python.
-    type Cx<'a>: Copy;
+/// See the module. A transport is given one object, which is the way to its loop, too. All methods take `&self`: a callback may
+/// call the transport again, which may call other methods here while the first one runs.
+pub trait Protocol: Host {
     /// What leaves the loop.
     type Escape;
     /// Why a connection was lost.
@@ -85,16 +82,4 @@ pub trait Protocol {
 
     /// The reason when the reader of a pipe went away with data still to be written.
     fn broken_pipe(&self, cx: Self::Cx<'_>) -> Self::Reason;
-
-    /// Has the transport's `on_readable` or `on_writable` called whenever the channel is ready, or no more.
-    fn watch(&self, cx: Self::Cx<'_>, direction: Direction, on: bool);
-
-    /// Has the transport's `on_deferred` called once, after whatever is queued.
-    fn defer(&self, cx: Self::Cx<'_>);
-
-    /// Something is written: the number of the loop's callback that does, if one runs.
-    fn callback(&self, cx: Self::Cx<'_>) -> Option<u64>;
-
-    /// Has the transport's `on_writable` called when the callbacks of this turn have ended, or soon after this one.
-    fn settle_later(&self, cx: Self::Cx<'_>);
 }

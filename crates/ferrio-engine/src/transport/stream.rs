@@ -13,11 +13,11 @@
 use std::cell::Cell;
 use std::io;
 
-use super::channel::{Channel, Kind};
 use super::ending::Ending;
 use super::gathering::Gathering;
 use super::outgoing::{Limits, Outgoing};
 use super::protocol::{Fault, Protocol, Received};
+use crate::io::{Channel, Kind};
 use crate::reactor::Direction;
 
 /// Why `write` did not take the data.

@@ -8,7 +8,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use ferrio_engine::transport::{Descriptor, Fault, PacketProtocol, send, send_to};
+use ferrio_engine::transport::{Descriptor, Fault, Host, PacketProtocol, send, send_to};
 use ferrio_engine::{Direction, Loop};
 use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError};
 use pyo3::intern;
@@ -236,7 +236,6 @@ impl<T: PacketTransport> PyPackets<T> {
 }
 
 impl<T: PacketTransport> PacketProtocol for PyPackets<T> {
-    type Cx<'a> = &'a Bound<'a, PyAny>;
     type Escape = PyErr;
     type Reason = Py<PyAny>;
     type Packet = Packet;
@@ -308,6 +307,10 @@ impl<T: PacketTransport> PacketProtocol for PyPackets<T> {
         drop(self.recent.take());
         both(py, both(py, result, known), closed)
     }
+}
+
+impl<T: PacketTransport> Host for PyPackets<T> {
+    type Cx<'a> = &'a Bound<'a, PyAny>;
 
     fn watch(&self, this: Self::Cx<'_>, direction: Direction, on: bool) {
         watch::<T>(this, self.base.event_loop(this.py()).as_ref(), self.number, direction, on);

@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::marker::PhantomData;
 
-use ferrio_engine::transport::{Channel, Fault, Kind, Protocol, Received};
+use ferrio_engine::transport::{Channel, Fault, Host, Kind, Protocol, Received};
 use ferrio_engine::{Direction, Loop};
 use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::intern;
@@ -169,8 +169,6 @@ fn number<C: TransportClass>(this: &Bound<'_, PyAny>) -> i32 {
 }
 
 impl<C: TransportClass> Protocol for PyProtocol<C> {
-    /// The transport object, which carries the interpreter's token.
-    type Cx<'a> = &'a Bound<'a, PyAny>;
     type Escape = PyErr;
     type Reason = Py<PyAny>;
     type Chunk = Chunk;
@@ -291,6 +289,11 @@ impl<C: TransportClass> Protocol for PyProtocol<C> {
     fn broken_pipe(&self, this: Self::Cx<'_>) -> Py<PyAny> {
         PyBrokenPipeError::new_err(()).into_value(this.py()).into_any()
     }
+}
+
+impl<C: TransportClass> Host for PyProtocol<C> {
+    /// The transport object, which carries the interpreter's token.
+    type Cx<'a> = &'a Bound<'a, PyAny>;
 
     fn watch(&self, this: Self::Cx<'_>, direction: Direction, on: bool) {
         let event_loop = self.base.event_loop(this.py());

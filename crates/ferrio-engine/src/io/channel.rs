@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use rustix::net::{RecvFlags, Shutdown};
 
-use super::sys;
+use crate::io::sys;
 
 /// Which ways the bytes of a channel flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
