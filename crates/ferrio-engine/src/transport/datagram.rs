@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use super::ending::Ending;
-use super::outgoing::Limits;
-use crate::io::{Descriptor, Host};
-use crate::reactor::Direction;
+use super::state::{Deferred, State};
+use super::stream::WRITE_HIGH;
+use crate::io::{Descriptor, Host, Limits, Watermarks};
 
 /// What asyncio counts for a queued packet beside its bytes.
 const HEADER: usize = 8;
@@ -67,16 +67,8 @@ pub struct Datagrams<P: PacketProtocol> {
     protocol: P,
     queue: RefCell<VecDeque<P::Packet>>,
     size: Cell<usize>,
-    limits: Cell<Limits>,
-    writing_paused: Cell<bool>,
-    started: Cell<bool>,
-    paused: Cell<bool>,
-    reading: Cell<bool>,
-    writing: Cell<bool>,
-    closing: Cell<bool>,
-    lost: Cell<u32>,
-    gone: Cell<bool>,
-    closed: Cell<bool>,
+    marks: Watermarks,
+    state: State,
     ending: Ending<P::Reason>,
 }
 
@@ -88,16 +80,8 @@ impl<P: PacketProtocol> Datagrams<P> {
             protocol,
             queue: RefCell::default(),
             size: Cell::new(0),
-            limits: Cell::default(),
-            writing_paused: Cell::new(false),
-            started: Cell::new(false),
-            paused: Cell::new(false),
-            reading: Cell::new(false),
-            writing: Cell::new(false),
-            closing: Cell::new(false),
-            lost: Cell::new(0),
-            gone: Cell::new(false),
-            closed: Cell::new(false),
+            marks: Watermarks::new(Limits::below(WRITE_HIGH)),
+            state: State::default(),
             ending: Ending::new(),
         }
     }
@@ -117,34 +101,29 @@ impl<P: PacketProtocol> Datagrams<P> {
         self.size.get()
     }
 
-    /// The marks of flow control.
-    pub fn limits(&self) -> Limits {
-        self.limits.get()
+    /// As `Transport::marks`.
+    pub fn marks(&self) -> &Watermarks {
+        &self.marks
     }
 
     /// Whether it is closing or closed.
     pub fn is_closing(&self) -> bool {
-        self.closing.get()
+        self.state.is_closing()
     }
 
     /// Whether it receives.
     pub fn is_reading(&self) -> bool {
-        !self.closing.get() && !self.paused.get()
+        self.state.is_reading()
     }
 
     /// Whether it was told to receive no more for now.
     pub fn is_paused(&self) -> bool {
-        self.paused.get()
-    }
-
-    /// Whether its producer was told to pause.
-    pub fn is_writing_paused(&self) -> bool {
-        self.writing_paused.get()
+        self.state.is_paused()
     }
 
     /// Above zero once `connection_lost` is on its way; counts the packets offered since.
     pub fn losses(&self) -> u32 {
-        self.lost.get()
+        self.state.losses()
     }
 
     /// Shows what waits, packet by packet. `show` must not touch the queue.
@@ -154,7 +133,7 @@ impl<P: PacketProtocol> Datagrams<P> {
 
     /// Whether `connection_lost` ran and the socket is closed.
     pub fn is_gone(&self) -> bool {
-        self.gone.get()
+        self.state.is_gone()
     }
 
     /// Whether packets wait to be sent.
@@ -164,11 +143,7 @@ impl<P: PacketProtocol> Datagrams<P> {
 
     /// Counts a packet that is offered after the end; says how many were before. Zero: it is not the end.
     pub fn refuse(&self) -> u32 {
-        let lost = self.lost.get();
-        if lost > 0 {
-            self.lost.set(lost.saturating_add(1));
-        }
-        lost
+        self.state.count_write()
     }
 
     /// Has `connection_made` called and begins to receive after it.
@@ -181,14 +156,14 @@ impl<P: PacketProtocol> Datagrams<P> {
     /// # Errors
     /// What a callback wants to leave the loop.
     pub fn on_deferred(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if !self.started.replace(true) {
+        if self.state.take_deferred() == Deferred::Begin {
             let result = self.protocol.connection_made(cx);
             if self.is_reading() {
                 self.read(cx, true);
             }
             return result;
         }
-        if self.lost.get() > 0 { self.finish(cx) } else { Ok(()) }
+        if self.state.is_lost() { self.finish(cx) } else { Ok(()) }
     }
 
     /// A packet can be received.
@@ -196,7 +171,7 @@ impl<P: PacketProtocol> Datagrams<P> {
     /// # Errors
     /// As `on_deferred`.
     pub fn on_readable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.lost.get() > 0 || !self.reading.get() {
+        if self.state.is_lost() || !self.state.is_watched() {
             return Ok(());
         }
         self.protocol.receive(cx, &self.descriptor)
@@ -207,7 +182,7 @@ impl<P: PacketProtocol> Datagrams<P> {
     /// # Errors
     /// As `on_deferred`.
     pub fn on_writable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        while self.lost.get() == 0 {
+        while !self.state.is_lost() {
             let Some(packet) = self.queue.borrow_mut().pop_front() else { break };
             let size = P::size(&packet) + HEADER;
             self.size.set(self.size.get().saturating_sub(size));
@@ -217,13 +192,13 @@ impl<P: PacketProtocol> Datagrams<P> {
                 break;
             }
         }
-        if self.size.get() <= self.limits.get().low && self.writing_paused.replace(false) {
+        if self.marks.receded(self.size.get()) {
             self.protocol.resume_writing(cx)?;
         }
-        if self.queue.borrow().is_empty() && self.lost.get() == 0 {
+        if self.queue.borrow().is_empty() && !self.state.is_lost() {
             self.room(cx, false);
-            if self.closing.get() {
-                self.lost.set(1);
+            if self.is_closing() {
+                self.state.lose();
                 return self.finish(cx);
             }
         }
@@ -248,7 +223,7 @@ impl<P: PacketProtocol> Datagrams<P> {
 
     /// Closes in order: what waits is still sent.
     pub fn close(&self, cx: P::Cx<'_>) {
-        if self.closing.replace(true) {
+        if !self.state.close() {
             return;
         }
         self.read(cx, false);
@@ -259,7 +234,7 @@ impl<P: PacketProtocol> Datagrams<P> {
 
     /// Closes at once.
     pub fn lose(&self, cx: P::Cx<'_>, reason: Option<P::Reason>) {
-        if self.lost.get() > 0 {
+        if self.state.is_lost() {
             return;
         }
         let queue = self.queue.take();
@@ -267,7 +242,7 @@ impl<P: PacketProtocol> Datagrams<P> {
             self.size.set(0);
         }
         drop(queue);
-        self.closing.set(true);
+        self.state.close();
         self.read(cx, false);
         self.ending.set(reason);
         self.lost(cx);
@@ -275,23 +250,12 @@ impl<P: PacketProtocol> Datagrams<P> {
 
     /// Receives no more for now.
     pub fn pause_reading(&self, cx: P::Cx<'_>) -> bool {
-        let was = self.is_reading();
-        if was {
-            self.paused.set(true);
-            self.read(cx, false);
-        }
-        was
+        self.state.pause(&self.protocol, cx)
     }
 
     /// Receives again.
     pub fn resume_reading(&self, cx: P::Cx<'_>) -> bool {
-        if self.closing.get() || !self.paused.replace(false) {
-            return false;
-        }
-        if self.started.get() {
-            self.read(cx, true);
-        }
-        true
+        self.state.resume(&self.protocol, cx)
     }
 
     /// Moves the marks of flow control, which may pause at once.
@@ -299,7 +263,7 @@ impl<P: PacketProtocol> Datagrams<P> {
     /// # Errors
     /// As `on_deferred`.
     pub fn set_limits(&self, cx: P::Cx<'_>, limits: Limits) -> Result<(), P::Escape> {
-        self.limits.set(limits);
+        self.marks.set_limits(limits);
         self.pause_writing(cx)
     }
 
@@ -310,58 +274,51 @@ impl<P: PacketProtocol> Datagrams<P> {
 
     /// Closes the socket without a word to the protocol: nobody refers to the transport any more.
     pub fn abandon(&self) {
-        self.gone.set(true);
+        self.state.end();
         self.disown();
     }
 
     /// As `Transport::disown`.
     pub fn disown(&self) {
-        self.closed.set(true);
+        self.state.disown();
         self.descriptor.close();
         self.descriptor.void();
     }
 
     /// Whether the socket was closed: its number may be another's by now.
     pub fn is_abandoned(&self) -> bool {
-        self.closed.get()
+        self.state.is_disowned()
     }
 
     fn lost(&self, cx: P::Cx<'_>) {
-        self.lost.set(1);
+        self.state.lose();
         // A callback may have closed us while the last packet was being sent.
         self.room(cx, false);
         self.protocol.defer(cx);
     }
 
     fn finish(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.gone.replace(true) {
+        if !self.state.end() {
             return Ok(());
         }
         // What was sent after the end, and found no room, is not sent.
         self.room(cx, false);
         let reason = self.ending.take();
         let result = self.protocol.connection_lost(cx, reason);
-        self.closed.set(true);
+        self.state.disown();
         self.descriptor.close();
         result
     }
 
     fn read(&self, cx: P::Cx<'_>, on: bool) {
-        if self.reading.replace(on) != on && !self.closed.get() {
-            self.protocol.watch(cx, Direction::Read, on);
-        }
+        self.state.read(&self.protocol, cx, on);
     }
 
     fn room(&self, cx: P::Cx<'_>, on: bool) {
-        if self.writing.replace(on) != on && !self.closed.get() {
-            self.protocol.watch(cx, Direction::Write, on);
-        }
+        self.state.room(&self.protocol, cx, on);
     }
 
     fn pause_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.size.get() > self.limits.get().high && !self.writing_paused.replace(true) {
-            return self.protocol.pause_writing(cx);
-        }
-        Ok(())
+        if self.marks.exceeded(self.size.get()) { self.protocol.pause_writing(cx) } else { Ok(()) }
     }
 }

@@ -13,12 +13,11 @@
 //!
 //! Over 500 lines because one state machine in two files would be read in neither.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
-use super::backlog::Backlog;
-use super::outgoing::Limits;
 use super::session::{Plain, Progress, Session};
 use super::sides::{Doing, Later, Patience, Severity, Sides};
+use crate::io::{ChunkQueue, Limits, Watermarks};
 
 /// Plaintext that is encrypted before it is sent, of one buffer or of many small ones: sixteen whole records, in one system
 /// call. With four, `tls_bulk_send` had 0.85 times the efficiency; more gains nothing.
@@ -28,6 +27,12 @@ const PIECE: usize = 256 * 1024;
 /// nothing more is received; asyncio's defaults.
 const WRITE_HIGH: usize = 512 * 1024;
 const READ_HIGH: usize = 256 * 1024;
+
+/// What a record holds. Chunks that are smaller are encrypted together: a record costs more than a copy of what it holds.
+const RECORD: usize = 16 * 1024;
+
+/// The most that is copied together.
+const TOGETHER: usize = 4 * RECORD;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
@@ -55,7 +60,12 @@ enum Told {
 pub struct Layer<S: Session, D: Sides<S>> {
     session: S,
     sides: D,
-    backlog: Backlog<D::Chunk>,
+    /// Plaintext that waits for room, or for the end of a handshake.
+    backlog: ChunkQueue<D::Chunk>,
+    /// Of what waits to be written, where `paused` means the protocol; and of what waits to be read, where it means the
+    /// transport below.
+    write_marks: Watermarks,
+    read_marks: Watermarks,
     stage: Cell<Stage>,
     told: Cell<Told>,
     /// `close`, `abort` or a failure began to close it.
@@ -64,33 +74,14 @@ pub struct Layer<S: Session, D: Sides<S>> {
     ended: Cell<bool>,
     /// The protocol wants no data.
     paused: Cell<bool>,
-    /// The transport below receives nothing, because of what waits for the protocol.
-    held: Cell<bool>,
     /// The transport below has no room.
     blocked: Cell<bool>,
-    /// The protocol was told to write no more.
-    full: Cell<bool>,
     /// We speak first.
     speaks_first: bool,
     /// Data is being encrypted: more of it is queued behind.
     writing: Cell<bool>,
-    limits: RefCell<Option<Box<Marks>>>,
     /// Writes after the connection was lost.
     lost_writes: Cell<u32>,
-}
-
-/// The marks of both directions; most connections keep the default.
-#[derive(Clone, Copy, Debug)]
-struct Marks {
-    reading: Limits,
-    writing: Limits,
-}
-
-impl Default for Marks {
-    fn default() -> Self {
-        let quarter = |high| Limits { high, low: high / 4 };
-        Marks { reading: quarter(READ_HIGH), writing: quarter(WRITE_HIGH) }
-    }
 }
 
 impl<S: Session, D: Sides<S>> Layer<S, D> {
@@ -100,18 +91,17 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
         Layer {
             session,
             sides,
-            backlog: Backlog::default(),
+            backlog: ChunkQueue::new(),
+            write_marks: Watermarks::new(Limits::below(WRITE_HIGH)),
+            read_marks: Watermarks::new(Limits::below(READ_HIGH)),
             stage: Cell::default(),
             told: Cell::new(if known { Told::Made } else { Told::Nothing }),
             closing: Cell::default(),
             ended: Cell::default(),
             paused: Cell::default(),
-            held: Cell::default(),
             blocked: Cell::default(),
-            full: Cell::default(),
             speaks_first,
             writing: Cell::default(),
-            limits: RefCell::default(),
             lost_writes: Cell::default(),
         }
     }
@@ -143,7 +133,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
 
     /// Whether the protocol was told to write no more.
     pub fn is_full(&self) -> bool {
-        self.full.get()
+        self.write_marks.is_paused()
     }
 
     /// Bytes that wait to be handed to the transport below.
@@ -158,8 +148,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
 
     /// The marks for what waits to be read, and to be written.
     pub fn limits(&self) -> (Limits, Limits) {
-        let marks = self.limits.borrow().as_ref().map_or_else(Marks::default, |marks| **marks);
-        (marks.reading, marks.writing)
+        (self.read_marks.limits(), self.write_marks.limits())
     }
 
     /// Begins the handshake, or ends what was closed before it could begin.
@@ -347,13 +336,13 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
     /// # Errors
     /// What must not be kept back.
     pub fn set_write_limits(&self, cx: S::Cx<'_>, limits: Limits) -> Result<(), S::Error> {
-        self.limits.borrow_mut().get_or_insert_default().writing = limits;
+        self.write_marks.set_limits(limits);
         self.tell_room(cx)
     }
 
     /// Moves the marks for what waits to be read.
     pub fn set_read_limits(&self, cx: S::Cx<'_>, limits: Limits) {
-        self.limits.borrow_mut().get_or_insert_default().reading = limits;
+        self.read_marks.set_limits(limits);
         self.hold_if_much(cx, self.session.unread(cx));
     }
 
@@ -561,7 +550,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
             if self.blocked.get() && !closing {
                 break;
             }
-            let Some((chunk, mut written)) = self.backlog.pop() else { break };
+            let Some((chunk, mut written)) = self.backlog.pop(RECORD, TOGETHER) else { break };
             let result = self.encrypt(cx, chunk.as_ref(), &mut written, gathered, closing);
             let whole = written == chunk.as_ref().len();
             if !whole {
@@ -634,15 +623,9 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
 
     fn tell_room(&self, cx: S::Cx<'_>) -> Result<(), S::Error> {
         let waiting = self.backlog.size() + if self.blocked.get() { self.session.unsent(cx) } else { 0 };
-        if waiting == 0 && !self.full.get() && self.limits.borrow().is_none() {
-            return Ok(());
-        }
-        let limits = self.limits().1;
-        if waiting >= limits.high && !self.full.get() {
-            self.full.set(true);
+        if self.write_marks.reached(waiting) {
             self.sides.pause_writing(cx)
-        } else if waiting <= limits.low && self.full.get() {
-            self.full.set(false);
+        } else if self.write_marks.receded(waiting) {
             self.sides.resume_writing(cx)
         } else {
             Ok(())
@@ -650,11 +633,9 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
     }
 
     fn hold_if_much(&self, cx: S::Cx<'_>, unread: usize) {
-        let limits = self.limits().0;
-        if unread >= limits.high && !self.held.get() {
-            self.held.set(true);
+        if self.read_marks.reached(unread) {
             self.sides.hold(cx, true);
-        } else if unread <= limits.low && self.held.replace(false) {
+        } else if self.read_marks.receded(unread) {
             self.sides.hold(cx, false);
         }
     }

@@ -3,36 +3,35 @@
 //! * `protocol`: what a transport tells its owner; what it asks of its loop is a `Host`'s, its bytes are a `Channel`'s (`io`)
 //! * `stream`: `Transport<C, P>`, the only state machine of reading, writing and closing; `writing`, its writing half;
 //!   `gathering`: what is written in one callback leaves in one system call
-//! * `outgoing`: what could not be written yet; the only flow control there is
 //! * `session`: what encrypts and decrypts; `layer`: the state machine of TLS around one, between transport and protocol
-//!   (`sides`), with what waits to be encrypted (`backlog`)
+//!   (`sides`)
 //! * `datagram`: the sibling for packets
-//! * `ending`: why either was lost
+//! * `state`: how far a transport for bytes or packets has come; `ending`: why it was lost
 //! * `listener`: accepting, one connection a call, as long as one is likely to wait
 //!
 //! None of them knows a loop: watching and deferring are the host's, so the same transport runs under any door.
 
-mod backlog;
 mod datagram;
 mod ending;
 mod gathering;
 mod layer;
 mod listener;
-mod outgoing;
 mod protocol;
 mod session;
 mod sides;
+mod state;
 mod stream;
 mod writing;
 
 use crate::io::sys;
 
-pub use crate::io::{Channel, Descriptor, Host, Kind, ReadPipe, Socket, WritePipe};
+pub use crate::io::{
+    Channel, ChunkQueue, Descriptor, Host, Kind, Limits, ReadPipe, Socket, Watermarks, WritePipe,
+};
 pub use datagram::{Datagrams, PacketProtocol};
 pub use ending::Ending;
 pub use layer::Layer;
 pub use listener::{Accepted, accept, is_worth_accepting};
-pub use outgoing::{Limits, Outgoing};
 pub use protocol::{Fault, Protocol, Received};
 pub use session::{Plain, Progress, Session, read_all};
 pub use sides::{Doing, Later, Patience, Severity, Sides};

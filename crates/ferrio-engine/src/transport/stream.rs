@@ -1,11 +1,6 @@
 //! `Transport<C, P>`: the only state machine of reading, writing and closing. How data is written is in `writing`.
 //!
-//! ```text
-//!            start                    close, eof, error                   all written, or lost
-//! (new) ────────────▶ open ─────────────────────────▶ closing ─────────────────────────────▶ lost ──▶ gone
-//!        deferred:    reading unless paused           not reading,         deferred:               connection_lost ran,
-//!        connection_made                              still writing        connection_lost         channel closed
-//! ```
+//! How far it has come is in `state`, with a diagram.
 //!
 //! Events may arrive after the state they were meant for: each handler looks at the state first. Callbacks may call
 //! any method here, so no borrow is held across one, and the state is looked at again after each.
@@ -15,10 +10,9 @@ use std::io;
 
 use super::ending::Ending;
 use super::gathering::Gathering;
-use super::outgoing::{Limits, Outgoing};
 use super::protocol::{Fault, Protocol, Received};
-use crate::io::{Channel, Kind};
-use crate::reactor::Direction;
+use super::state::{Deferred, State};
+use crate::io::{Channel, ChunkQueue, Kind, Limits, Watermarks};
 
 /// Why `write` did not take the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,37 +28,31 @@ pub enum Refused {
 pub struct Transport<C, P: Protocol> {
     pub(super) channel: C,
     pub(super) protocol: P,
-    pub(super) outgoing: Outgoing<P::Chunk>,
+    pub(super) outgoing: ChunkQueue<P::Chunk>,
+    pub(super) marks: Watermarks,
     pub(super) gathering: Gathering,
     state: State,
+    /// `write_eof` was called: no more is to be written.
+    ended: Cell<bool>,
     ending: Ending<P::Reason>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    started: Cell<bool>,
-    paused: Cell<bool>,
-    /// The channel is watched for reading.
-    reading: Cell<bool>,
-    /// The channel is watched for room.
-    writing: Cell<bool>,
-    closing: Cell<bool>,
-    /// No more is to be written.
-    ended: Cell<bool>,
-    /// `eof_received` is the next deferred call, before `connection_lost`.
-    eof_pending: Cell<bool>,
-    /// Above zero once `connection_lost` is on its way; counts the writes since.
-    lost: Cell<u32>,
-    gone: Cell<bool>,
-    closed: Cell<bool>,
-}
+/// Bytes that wait to be written above which the protocol is told to pause; asyncio's default.
+pub(super) const WRITE_HIGH: usize = 64 * 1024;
 
 impl<C: Channel, P: Protocol> Transport<C, P> {
     /// A transport that does nothing until it is started.
     pub fn new(channel: C, protocol: P) -> Self {
-        let (outgoing, gathering) = (Outgoing::new(), Gathering::default());
-        let (state, ending) = (State::default(), Ending::new());
-        Transport { channel, protocol, outgoing, gathering, state, ending }
+        Transport {
+            channel,
+            protocol,
+            outgoing: ChunkQueue::new(),
+            marks: Watermarks::new(Limits::below(WRITE_HIGH)),
+            gathering: Gathering::default(),
+            state: State::default(),
+            ended: Cell::new(false),
+            ending: Ending::new(),
+        }
     }
 
     /// The bytes' side.
@@ -78,53 +66,58 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     }
 
     /// What waits to be written.
-    pub fn outgoing(&self) -> &Outgoing<P::Chunk> {
+    pub fn outgoing(&self) -> &ChunkQueue<P::Chunk> {
         &self.outgoing
+    }
+
+    /// When the protocol is told to pause, and whether it was. `set_limits` moves them.
+    pub fn marks(&self) -> &Watermarks {
+        &self.marks
     }
 
     /// Whether `close`, `abort` or a failure began to close it.
     pub fn is_closing(&self) -> bool {
-        self.state.closing.get()
+        self.state.is_closing()
     }
 
     /// Whether it receives.
     pub fn is_reading(&self) -> bool {
-        !self.state.closing.get() && !self.state.paused.get()
+        self.state.is_reading()
     }
 
     /// Whether it was told to receive no more for now.
     pub fn is_paused(&self) -> bool {
-        self.state.paused.get()
+        self.state.is_paused()
     }
 
     /// Above zero once `connection_lost` is on its way; counts the writes since.
     pub fn losses(&self) -> u32 {
-        self.state.lost.get()
+        self.state.losses()
     }
 
     /// Whether the channel is watched for reading.
     pub fn is_polling(&self) -> bool {
-        self.state.reading.get()
+        self.state.is_watched()
     }
 
     /// Whether `connection_lost` ran, or is on its way.
     pub(super) fn is_lost(&self) -> bool {
-        self.state.lost.get() > 0
+        self.state.is_lost()
     }
 
     /// Whether `connection_lost` ran and the channel is closed.
     pub fn is_gone(&self) -> bool {
-        self.state.gone.get()
+        self.state.is_gone()
     }
 
     /// Whether the channel was closed: its number may be another's by now.
     pub fn is_abandoned(&self) -> bool {
-        self.state.closed.get()
+        self.state.is_disowned()
     }
 
     /// Whether `write_eof` was called.
     pub fn is_ended(&self) -> bool {
-        self.state.ended.get()
+        self.ended.get()
     }
 
     /// Has `connection_made` called and begins to read after it.
@@ -137,22 +130,25 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// # Errors
     /// What a callback wants to leave the loop.
     pub fn on_deferred(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.state.gone.get() {
+        if self.state.is_gone() {
             return Ok(());
         }
-        if !self.state.started.replace(true) {
-            let result = self.protocol.connection_made(cx);
-            let listens = C::KIND != Kind::WriteOnly || self.protocol_hears_of_hang_up();
-            if listens && self.is_reading() {
-                self.read(cx, true);
+        match self.state.take_deferred() {
+            Deferred::Begin => {
+                let result = self.protocol.connection_made(cx);
+                let listens = C::KIND != Kind::WriteOnly || self.protocol_hears_of_hang_up();
+                if listens && self.is_reading() {
+                    self.read(cx, true);
+                }
+                result
             }
-            return result;
+            Deferred::Eof => {
+                let told = self.protocol.eof_received(cx);
+                told.map(drop).or_else(|fault| self.fail(cx, fault))
+            }
+            Deferred::End if self.is_lost() => self.finish(cx),
+            Deferred::End => Ok(()),
         }
-        if self.state.eof_pending.replace(false) {
-            let told = self.protocol.eof_received(cx);
-            return told.map(drop).or_else(|fault| self.fail(cx, fault));
-        }
-        if self.is_lost() { self.finish(cx) } else { Ok(()) }
     }
 
     /// The channel can be read.
@@ -160,7 +156,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// # Errors
     /// As `on_deferred`.
     pub fn on_readable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.is_lost() || !self.state.reading.get() {
+        if self.is_lost() || !self.state.is_watched() {
             return Ok(());
         }
         if C::KIND == Kind::WriteOnly {
@@ -181,13 +177,11 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// # Errors
     /// Why not.
     pub fn may_write(&self) -> Result<(), Refused> {
-        if self.state.ended.get() && C::KIND == Kind::Duplex {
+        if self.ended.get() && C::KIND == Kind::Duplex {
             return Err(Refused::AfterEof);
         }
-        let lost = self.state.lost.get();
-        if lost > 0 || (C::KIND == Kind::WriteOnly && self.state.closing.get()) {
-            self.state.lost.set(lost.saturating_add(u32::from(lost > 0)));
-            return Err(Refused::Lost(lost));
+        if self.is_lost() || (C::KIND == Kind::WriteOnly && self.is_closing()) {
+            return Err(Refused::Lost(self.state.count_write()));
         }
         Ok(())
     }
@@ -198,7 +192,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// The system's, when the peer is gone.
     pub fn write_eof(&self, cx: P::Cx<'_>) -> io::Result<()> {
         self.settle(cx);
-        if self.state.closing.get() || self.state.ended.replace(true) {
+        if self.is_closing() || self.ended.replace(true) {
             return Ok(());
         }
         if C::KIND == Kind::WriteOnly {
@@ -211,7 +205,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// Closes in order: nothing more is received, everything is still written.
     pub fn close(&self, cx: P::Cx<'_>) {
         self.settle(cx);
-        if self.state.closing.replace(true) {
+        if !self.state.close() {
             return;
         }
         if C::KIND != Kind::WriteOnly || self.outgoing.is_empty() {
@@ -232,7 +226,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
             self.outgoing.clear();
             self.room(cx, false);
         }
-        self.state.closing.set(true);
+        self.state.close();
         self.read(cx, false);
         self.ending.set(reason);
         self.lost(cx);
@@ -240,23 +234,12 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
 
     /// Receives no more for now.
     pub fn pause_reading(&self, cx: P::Cx<'_>) -> bool {
-        if !self.is_reading() {
-            return false;
-        }
-        self.state.paused.set(true);
-        self.read(cx, false);
-        true
+        self.state.pause(&self.protocol, cx)
     }
 
     /// Receives again.
     pub fn resume_reading(&self, cx: P::Cx<'_>) -> bool {
-        if self.state.closing.get() || !self.state.paused.replace(false) {
-            return false;
-        }
-        if self.state.started.get() {
-            self.read(cx, true);
-        }
-        true
+        self.state.resume(&self.protocol, cx)
     }
 
     /// Moves the marks of flow control, which may pause at once.
@@ -265,7 +248,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// As `on_deferred`.
     pub fn set_limits(&self, cx: P::Cx<'_>, limits: Limits) -> Result<(), P::Escape> {
         self.settle(cx);
-        self.outgoing.set_limits(limits);
+        self.marks.set_limits(limits);
         self.pause_writing(cx)
     }
 
@@ -276,14 +259,14 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
 
     /// Closes the channel without a word to the protocol: nobody refers to the transport any more, or nobody ever will.
     pub fn abandon(&self) {
-        self.state.gone.set(true);
+        self.state.end();
         self.disown();
     }
 
     /// Closes the channel, whose number is not touched any more. Whoever still refers to the transport may close it, and the
     /// protocol be told.
     pub fn disown(&self) {
-        self.state.closed.set(true);
+        self.state.disown();
         self.channel.descriptor().close();
         self.channel.descriptor().void();
     }
@@ -291,7 +274,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     fn on_end(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
         if C::KIND == Kind::ReadOnly {
             // Two calls, as with asyncio: each may leave the loop.
-            self.state.eof_pending.set(true);
+            self.state.defer_eof();
             self.protocol.defer(cx);
             self.close(cx);
             return Ok(());
@@ -307,12 +290,12 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     pub(super) fn all_written(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
         self.room(cx, false);
         self.protocol.drained(cx, None);
-        if self.state.closing.get() {
+        if self.is_closing() {
             self.read(cx, false);
-            self.state.lost.set(1);
+            self.state.lose();
             return self.finish(cx);
         }
-        if self.state.ended.get()
+        if self.ended.get()
             && let Err(error) = self.channel.end()
         {
             self.write_failed(cx, error);
@@ -322,12 +305,12 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
 
     /// The one place where `connection_lost` is called and the channel closed.
     fn finish(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.state.gone.replace(true) {
+        if !self.state.end() {
             return Ok(());
         }
         let reason = self.ending.take();
         let result = self.protocol.connection_lost(cx, reason);
-        self.state.closed.set(true);
+        self.state.disown();
         self.channel.descriptor().close();
         result
     }
@@ -359,22 +342,18 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     }
 
     fn lost(&self, cx: P::Cx<'_>) {
-        self.state.lost.set(1);
+        self.state.lose();
         // `resume_writing` may have closed us before the last flush was through with its own bookkeeping.
         self.room(cx, false);
         self.protocol.defer(cx);
     }
 
     fn read(&self, cx: P::Cx<'_>, on: bool) {
-        if self.state.reading.replace(on) != on && !self.state.closed.get() {
-            self.protocol.watch(cx, Direction::Read, on);
-        }
+        self.state.read(&self.protocol, cx, on);
     }
 
     pub(super) fn room(&self, cx: P::Cx<'_>, on: bool) {
-        if self.state.writing.replace(on) != on && !self.state.closed.get() {
-            self.protocol.watch(cx, Direction::Write, on);
-        }
+        self.state.room(&self.protocol, cx, on);
     }
 
     /// A reader that goes away makes a FIFO or a socket readable at its writing end; other things stay silent.

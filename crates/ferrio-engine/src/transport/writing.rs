@@ -130,7 +130,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     }
 
     fn most_held(&self) -> usize {
-        MOST.min(self.outgoing.limits().high)
+        MOST.min(self.marks.limits().high)
     }
 
     /// More waits than did.
@@ -178,13 +178,17 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     }
 
     pub(super) fn pause_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.outgoing.should_pause() { self.protocol.pause_writing(cx) } else { Ok(()) }
+        if self.marks.exceeded(self.outgoing.size()) { self.protocol.pause_writing(cx) } else { Ok(()) }
     }
 
     fn resume_writing(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
         // The end of a pipe is told when all is written, with asyncio, whatever its marks say.
         let waits = C::KIND == Kind::WriteOnly && !self.outgoing.is_empty();
-        if !waits && self.outgoing.should_resume() { self.protocol.resume_writing(cx) } else { Ok(()) }
+        if !waits && self.marks.receded(self.outgoing.size()) {
+            self.protocol.resume_writing(cx)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -155,7 +155,7 @@ impl PythonTransport for DatagramTransport {
     }
 
     fn write_limits(&self) -> Limits {
-        self.transport.limits()
+        self.transport.marks().limits()
     }
 
     fn put_write_limits(&self, this: &Bound<'_, PyAny>, limits: Limits) -> PyResult<()> {
@@ -218,7 +218,7 @@ impl Native for DatagramTransport {
                 shown { c"_sock" => (packets().socket()), }
                 asked {
                     c"_paused" => (transport.is_paused()),
-                    c"_protocol_paused" => (transport.is_writing_paused()),
+                    c"_protocol_paused" => (transport.marks().is_paused()),
                 }
             })
     }

@@ -61,7 +61,7 @@ macro_rules! writing {
                 }
             },
         )
-        .and(fields! { StreamTransport<$channel>; asked { c"_protocol_paused" => (transport.outgoing().is_paused()), } })
+        .and(fields! { StreamTransport<$channel>; asked { c"_protocol_paused" => (transport.marks().is_paused()), } })
     };
 }
 

@@ -305,7 +305,7 @@ impl<C: TransportClass> PythonTransport for StreamTransport<C> {
     }
 
     fn write_limits(&self) -> Limits {
-        self.transport.outgoing().limits()
+        self.transport.marks().limits()
     }
 
     fn put_write_limits(&self, this: &Bound<'_, PyAny>, limits: Limits) -> PyResult<()> {

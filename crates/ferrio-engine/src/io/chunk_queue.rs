@@ -1,12 +1,11 @@
-//! What could not be written yet, or is held, and the limits at which its producer is told to pause and to go on.
+//! `ChunkQueue`: bytes that wait to be written, in the chunks in which they came. How many are too many is for `Watermarks`.
+//!
+//! A chunk that is being written in another way than by `flush` is out of it, so that no borrow is held meanwhile.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::iter;
-
-/// Bytes above which the producer is told to pause; asyncio's default.
-const HIGH: usize = 64 * 1024;
 
 /// Pieces handed to the kernel at once: as many as Linux and macOS take.
 const PIECES: usize = 1024;
@@ -14,24 +13,9 @@ const PIECES: usize = 1024;
 /// The list of so few takes no memory of its own.
 const FEW: usize = 16;
 
-/// The two marks of a buffer: pause above `high`, go on at `low`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Pause above this.
-    pub high: usize,
-    /// Go on at this or below.
-    pub low: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { high: HIGH, low: HIGH / 4 }
-    }
-}
-
-/// A queue of chunks. Most connections never need one, so it is made when the first chunk or other marks come.
+/// See the module. Most connections never need one, so it is made when the first chunk comes.
 #[derive(Debug)]
-pub struct Outgoing<B> {
+pub struct ChunkQueue<B> {
     queue: RefCell<Option<Box<Queue<B>>>>,
 }
 
@@ -41,60 +25,58 @@ struct Queue<B> {
     /// Bytes of the first chunk that are gone already.
     written: usize,
     size: usize,
-    limits: Limits,
-    /// The producer was told to pause.
-    paused: bool,
 }
 
 impl<B> Default for Queue<B> {
     fn default() -> Self {
-        Queue { chunks: VecDeque::new(), written: 0, size: 0, limits: Limits::default(), paused: false }
+        Queue { chunks: VecDeque::new(), written: 0, size: 0 }
     }
 }
 
-impl<B: AsRef<[u8]>> Outgoing<B> {
+impl<B: AsRef<[u8]>> ChunkQueue<B> {
     /// An empty queue, which allocates nothing.
     #[must_use]
     pub fn new() -> Self {
-        Outgoing { queue: RefCell::new(None) }
+        ChunkQueue { queue: RefCell::new(None) }
     }
 
     /// Bytes that wait.
     #[must_use]
+    #[inline]
     pub fn size(&self) -> usize {
         self.queue.borrow().as_ref().map_or(0, |queue| queue.size)
     }
 
     /// Whether nothing waits.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.size() == 0
     }
 
-    /// The marks.
-    #[must_use]
-    pub fn limits(&self) -> Limits {
-        self.queue.borrow().as_ref().map_or_else(Limits::default, |queue| queue.limits)
-    }
-
-    /// Moves the marks.
-    pub fn set_limits(&self, limits: Limits) {
-        self.queue.borrow_mut().get_or_insert_default().limits = limits;
-    }
-
-    /// Adds `chunk` without its first `skip` bytes, which are written already. Only the first chunk can have any.
+    /// Adds `chunk`. Its first `skip` bytes are written already; if there are any, it goes in front of what was queued while
+    /// they were.
     pub fn push(&self, chunk: B, skip: usize) {
         let size = chunk.as_ref().len() - skip;
         if size == 0 {
             return;
         }
+        if skip > 0 {
+            return self.put_back(chunk, skip);
+        }
         let mut queue = self.queue.borrow_mut();
         let queue = queue.get_or_insert_default();
-        if skip > 0 {
-            queue.written = skip;
-        }
         queue.size += size;
         queue.chunks.push_back(chunk);
+    }
+
+    /// Puts `chunk`, whose first `written` bytes are written, in front of all others, none of which is written in part.
+    pub fn put_back(&self, chunk: B, written: usize) {
+        let mut queue = self.queue.borrow_mut();
+        let queue = queue.get_or_insert_default();
+        queue.size += chunk.as_ref().len() - written;
+        queue.written = written;
+        queue.chunks.push_front(chunk);
     }
 
     /// Shows what waits, piece by piece. `show` must not touch the queue.
@@ -138,28 +120,6 @@ impl<B: AsRef<[u8]>> Outgoing<B> {
         drop(chunks);
     }
 
-    /// Whether the producer has to be told to pause; true once until `should_resume` was.
-    pub fn should_pause(&self) -> bool {
-        let mut queue = self.queue.borrow_mut();
-        queue.as_mut().is_some_and(|queue| {
-            queue.size > queue.limits.high && !std::mem::replace(&mut queue.paused, true)
-        })
-    }
-
-    /// Whether the producer has to be told to go on.
-    pub fn should_resume(&self) -> bool {
-        let mut queue = self.queue.borrow_mut();
-        queue
-            .as_mut()
-            .is_some_and(|queue| queue.size <= queue.limits.low && std::mem::take(&mut queue.paused))
-    }
-
-    /// Whether the producer was told to pause.
-    #[must_use]
-    pub fn is_paused(&self) -> bool {
-        self.queue.borrow().as_ref().is_some_and(|queue| queue.paused)
-    }
-
     /// Chunks are dropped outside the borrow: a drop may run code that comes back here.
     fn advance(&self, mut count: usize) {
         while count > 0 {
@@ -179,9 +139,45 @@ impl<B: AsRef<[u8]>> Outgoing<B> {
     }
 }
 
-impl<B: AsRef<[u8]>> Default for Outgoing<B> {
+impl<B: AsRef<[u8]> + From<Vec<u8>>> ChunkQueue<B> {
+    /// Takes the first chunk, and how much of it is written. Where several in front are smaller than `small`, these come as one,
+    /// of `most` bytes at most. What is out does not count as waiting.
+    pub fn pop(&self, small: usize, most: usize) -> Option<(B, usize)> {
+        let (first, parts, written) = self.queue.borrow_mut().as_mut()?.take_front(small, most)?;
+        if parts.is_empty() {
+            return Some((first, written));
+        }
+        // The parts are dropped outside the borrow: a drop may run code that comes back here.
+        let mut joined = first.as_ref()[written..].to_vec();
+        for part in &parts {
+            joined.extend_from_slice(part.as_ref());
+        }
+        Some((joined.into(), 0))
+    }
+}
+
+impl<B: AsRef<[u8]>> Queue<B> {
+    /// The first chunk, those that are to be joined with it, and how much of the first one is written.
+    fn take_front(&mut self, small: usize, most: usize) -> Option<(B, Vec<B>, usize)> {
+        let mut size = 0;
+        let count = self.chunks.iter().take_while(|chunk| {
+            let length = chunk.as_ref().len();
+            size += length;
+            length < small && size <= most
+        });
+        let count = count.count();
+        let first = self.chunks.pop_front()?;
+        let parts: Vec<B> = self.chunks.drain(..count.saturating_sub(1)).collect();
+        let written = std::mem::take(&mut self.written);
+        let taken: usize = parts.iter().map(|part| part.as_ref().len()).sum();
+        self.size -= first.as_ref().len() - written + taken;
+        Some((first, parts, written))
+    }
+}
+
+impl<B: AsRef<[u8]>> Default for ChunkQueue<B> {
     fn default() -> Self {
-        Outgoing::new()
+        ChunkQueue::new()
     }
 }
 
@@ -191,20 +187,20 @@ mod tests {
 
     #[test]
     fn every_byte_comes_out_once_and_in_order_however_it_is_cut() {
-        let outgoing = Outgoing::new();
+        let queue = ChunkQueue::new();
         let mut expected = Vec::new();
         for n in 0..200_u8 {
             let chunk = vec![n; usize::from(n % 7)];
             let skip = if n == 1 { 1.min(chunk.len()) } else { 0 };
             expected.extend_from_slice(&chunk[skip..]);
-            outgoing.push(chunk, skip);
+            queue.push(chunk, skip);
         }
-        assert_eq!(outgoing.size(), expected.len());
+        assert_eq!(queue.size(), expected.len());
         let mut seen = Vec::new();
         let mut step = 1;
-        while !outgoing.is_empty() {
+        while !queue.is_empty() {
             step = step % 11 + 1;
-            outgoing
+            queue
                 .flush(|pieces| {
                     let all: Vec<u8> = pieces.iter().flat_map(|piece| piece.to_vec()).take(step).collect();
                     seen.extend_from_slice(&all);
@@ -218,29 +214,49 @@ mod tests {
     #[test]
     fn no_more_pieces_are_offered_than_the_kernel_takes() {
         for count in [1, FEW, FEW + 1, PIECES, PIECES + 1] {
-            let outgoing = Outgoing::new();
-            (0..count).for_each(|_| outgoing.push(vec![1; 2], 0));
+            let queue = ChunkQueue::new();
+            (0..count).for_each(|_| queue.push(vec![1; 2], 0));
             let write = |pieces: &[IoSlice<'_>]| {
                 assert_eq!(pieces.len(), count.min(PIECES));
                 Ok(pieces.iter().map(|piece| piece.len()).sum())
             };
-            assert_eq!(outgoing.flush(write).unwrap(), count.min(PIECES) * 2);
-            assert_eq!(outgoing.size(), count.saturating_sub(PIECES) * 2);
+            assert_eq!(queue.flush(write).unwrap(), count.min(PIECES) * 2);
+            assert_eq!(queue.size(), count.saturating_sub(PIECES) * 2);
         }
     }
 
     #[test]
-    fn pause_and_resume_come_once_each() {
-        let outgoing = Outgoing::new();
-        outgoing.set_limits(Limits { high: 3, low: 1 });
-        outgoing.push(vec![0; 3], 0);
-        assert!(!outgoing.should_pause());
-        outgoing.push(vec![0; 1], 0);
-        assert!(outgoing.should_pause());
-        assert!(!outgoing.should_pause());
-        assert!(!outgoing.should_resume());
-        outgoing.flush(|_| Ok(3)).unwrap();
-        assert!(outgoing.should_resume());
-        assert!(!outgoing.should_resume());
+    fn the_rest_of_a_chunk_goes_in_front_of_what_came_meanwhile() {
+        let queue = ChunkQueue::new();
+        queue.push(b"later".to_vec(), 0);
+        queue.push(b"first ".to_vec(), 2);
+        assert_eq!((queue.size(), all(&queue)), (9, b"rst later".to_vec()));
+        queue.push(b"nothing".to_vec(), 7);
+        assert_eq!(queue.size(), 9);
+        queue.clear();
+        assert!(queue.is_empty() && all(&queue).is_empty());
+    }
+
+    #[test]
+    fn small_chunks_come_out_as_one() {
+        let queue = ChunkQueue::new();
+        for chunk in ["ab", "cd", "efgh", "ij"] {
+            queue.push(chunk.as_bytes().to_vec(), 0);
+        }
+        assert_eq!(queue.flush(|_| Ok(1)).unwrap(), 1);
+        assert_eq!(queue.pop(4, 100), Some((b"bcd".to_vec(), 0)));
+        assert_eq!(queue.size(), 6);
+        assert_eq!(queue.pop(4, 100), Some((b"efgh".to_vec(), 0)), "it is not small");
+        queue.put_back(b"efgh".to_vec(), 3);
+        assert_eq!((queue.size(), all(&queue)), (3, b"hij".to_vec()));
+        assert_eq!(queue.pop(5, 5), Some((b"efgh".to_vec(), 3)), "together they are too much");
+        assert_eq!((queue.pop(5, 5), queue.pop(5, 5)), (Some((b"ij".to_vec(), 0)), None));
+        assert!(queue.is_empty());
+    }
+
+    fn all(queue: &ChunkQueue<Vec<u8>>) -> Vec<u8> {
+        let mut seen = Vec::new();
+        queue.for_each(|piece| seen.extend_from_slice(piece));
+        seen
     }
 }
