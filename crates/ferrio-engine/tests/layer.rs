@@ -146,9 +146,13 @@ impl Session for Readable {
     }
 }
 
+type Reaction = Box<dyn Fn(&str, &Layer<Readable, Test>)>;
+
 /// What one side did, in order.
 #[derive(Default)]
 struct Record {
+    /// What its protocol does about it.
+    reaction: RefCell<Option<Reaction>>,
     said: RefCell<Vec<String>>,
     sent: RefCell<Vec<u8>>,
     /// How much was sent at a time.
@@ -170,7 +174,12 @@ struct Record {
 
 impl Record {
     fn say(&self, what: impl Into<String>) {
-        self.said.borrow_mut().push(what.into());
+        let what = what.into();
+        self.said.borrow_mut().push(what.clone());
+        let layer = self.layer.borrow().upgrade();
+        if let (Some(reaction), Some(layer)) = (&*self.reaction.borrow(), layer) {
+            reaction(&what, &layer);
+        }
     }
 
     fn heard(&self) -> Vec<String> {
@@ -614,6 +623,63 @@ fn errors_end_the_connection_or_leave() {
     let (_, server) = pair(100);
     server.layer.received((), b"X").unwrap();
     assert_eq!(server.record.heard(), ["Traffic: bad record"]);
+}
+
+#[test]
+fn the_marks_of_both_directions_are_reached_once_and_left_once() {
+    let (client, server) = pair(1 << 20);
+    client.layer.set_write_limits((), Limits { high: 4, low: 2 }).unwrap();
+    client.layer.pause_writing();
+    client.write(b"abc");
+    assert!(client.record.heard().is_empty());
+    client.write(b"d");
+    client.write(b"e");
+    assert_eq!(client.record.heard(), ["pause"]);
+    assert!(client.layer.is_full());
+    client.layer.resume_writing(()).unwrap();
+    assert_eq!(client.record.heard(), ["resume"]);
+
+    server.layer.set_read_limits((), Limits { high: 14, low: 13 });
+    server.layer.pause_reading();
+    let records = client.take();
+    assert_eq!(records.len(), 3 + 5, "what waits is one record");
+    server.layer.received((), &records).unwrap();
+    client.write(b"fg");
+    server.layer.received((), &client.take()).unwrap();
+    assert!(!server.record.held.get());
+    server.layer.set_read_limits((), Limits { high: 13, low: 12 });
+    assert!(server.record.held.get());
+    server.layer.resume_reading(());
+    server.run_later();
+    assert!(!server.record.held.get() && *server.record.got.borrow() == b"abcdefg");
+}
+
+#[test]
+fn callbacks_may_write_close_and_abort() {
+    for moment in ["made", "pause", "resume", "eof"] {
+        for deed in ["write", "close", "abort"] {
+            let (client, server) = (End::new(true), End::new(false));
+            *client.record.reaction.borrow_mut() = Some(Box::new(move |said, layer| match deed {
+                _ if said != moment => {}
+                "write" => layer.write((), b"!", || Ok(b"!".to_vec())).unwrap(),
+                "close" => layer.close(()).unwrap(),
+                _ => layer.abort((), None),
+            }));
+            client.layer.start(()).unwrap();
+            server.layer.start(()).unwrap();
+            exchange(&client, &server, 1000);
+            client.layer.set_write_limits((), Limits { high: 2, low: 1 }).unwrap();
+            client.layer.pause_writing();
+            client.write(b"abc");
+            client.layer.resume_writing(()).unwrap();
+            server.layer.close(()).unwrap();
+            exchange(&client, &server, 1000);
+            let got = server.record.got.borrow();
+            let written: Vec<u8> = got.iter().copied().filter(|byte| *byte != b'!').collect();
+            assert!(b"abc".starts_with(&written[..]), "{moment} {deed}: {got:?}");
+            assert!(client.layer.is_closing(), "{moment} {deed}");
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
+use rustix::fs::FileType;
 use rustix::net::{RecvFlags, Shutdown};
 
 use crate::io::sys;
@@ -51,6 +52,11 @@ pub trait Channel {
     /// # Errors
     /// When the peer is gone already, or the channel knows no half-closing.
     fn end(&self) -> io::Result<()>;
+
+    /// Whether a peer that goes away makes it readable.
+    fn shows_hang_up(&self) -> bool {
+        true
+    }
 }
 
 /// A descriptor that is ours to close, or lent by an object of the door's that closes it.
@@ -224,5 +230,12 @@ impl Channel for WritePipe {
 
     fn end(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// A FIFO and a socket are readable at their writing end then; other things stay silent.
+    fn shows_hang_up(&self) -> bool {
+        rustix::fs::fstat(self.0.borrow()).is_ok_and(|stat| {
+            matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket)
+        })
     }
 }

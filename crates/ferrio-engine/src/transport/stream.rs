@@ -136,8 +136,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         match self.state.take_deferred() {
             Deferred::Begin => {
                 let result = self.protocol.connection_made(cx);
-                let listens = C::KIND != Kind::WriteOnly || self.protocol_hears_of_hang_up();
-                if listens && self.is_reading() {
+                if self.channel.shows_hang_up() && self.is_reading() {
                     self.read(cx, true);
                 }
                 result
@@ -354,13 +353,5 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
 
     pub(super) fn room(&self, cx: P::Cx<'_>, on: bool) {
         self.state.room(&self.protocol, cx, on);
-    }
-
-    /// A reader that goes away makes a FIFO or a socket readable at its writing end; other things stay silent.
-    fn protocol_hears_of_hang_up(&self) -> bool {
-        use rustix::fs::FileType;
-        rustix::fs::fstat(self.channel.descriptor().borrow()).is_ok_and(|stat| {
-            matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket)
-        })
     }
 }

@@ -101,4 +101,8 @@ impl<C: Channel> Channel for WithOwner<C> {
         self.valid()?;
         self.channel.end()
     }
+
+    fn shows_hang_up(&self) -> bool {
+        self.channel.shows_hang_up()
+    }
 }
