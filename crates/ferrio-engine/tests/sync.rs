@@ -1,33 +1,25 @@
-//! The wait queue and what stands on it, with Rust futures as waiters: who goes on, in which order, and what becomes of
-//! those who do not want it any more. The queue also runs against a model too simple to be wrong.
+//! The wait queue and what stands on it, with waiters that do nothing: who is told, in which order, and what becomes of those
+//! who do not want it any more. The queue also runs against a model too simple to be wrong. Rust futures are in `parked.rs`.
 
 mod common;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 use common::{Random, times};
 use ferrio_engine::sync::{Event, Ledger, Lock, Semaphore, Standing, Ticket, WaitQueue, Waiter};
 
-/// A Rust future that waits: what its `Waker` is, with how it stands.
+/// A waiter that may also be cancelled by others, as futures of Python are.
 #[derive(Clone)]
 struct Sleeper {
     standing: Rc<Cell<Standing>>,
-    waker: Waker,
 }
 
 impl Sleeper {
-    fn new(waker: &Waker) -> Self {
-        Sleeper { standing: Rc::new(Cell::new(Standing::Waiting)), waker: waker.clone() }
-    }
-
     fn idle() -> Self {
-        Sleeper::new(Waker::noop())
+        Sleeper { standing: Rc::new(Cell::new(Standing::Waiting)) }
     }
 }
 
@@ -40,46 +32,7 @@ impl Waiter for Sleeper {
 
     fn wake(&self) -> Result<(), Infallible> {
         self.standing.set(Standing::Told);
-        self.waker.wake_by_ref();
         Ok(())
-    }
-}
-
-/// `lock.acquire()` as a Rust door has it: dropped while it waits, it gives its turn up.
-struct Acquire<'a> {
-    lock: &'a Lock<Sleeper>,
-    waits: Option<(Ticket, Sleeper)>,
-}
-
-impl Future for Acquire<'_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match self.waits.take() {
-            None if sure(self.lock.try_acquire()) => Poll::Ready(()),
-            None => {
-                let sleeper = Sleeper::new(context.waker());
-                let ticket = self.lock.waiters().push(sleeper.clone());
-                self.waits = Some((ticket, sleeper));
-                Poll::Pending
-            }
-            Some((ticket, sleeper)) if sleeper.standing.get() == Standing::Told => {
-                self.lock.claim(ticket);
-                Poll::Ready(())
-            }
-            waits => {
-                self.waits = waits;
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Drop for Acquire<'_> {
-    fn drop(&mut self) {
-        if let Some((ticket, _)) = self.waits.take() {
-            sure(self.lock.give_up(ticket));
-        }
     }
 }
 
@@ -87,39 +40,6 @@ fn sure<T>(result: Result<T, Infallible>) -> T {
     match result {
         Ok(value) => value,
     }
-}
-
-fn acquire(lock: &Lock<Sleeper>) -> Pin<Box<Acquire<'_>>> {
-    Box::pin(Acquire { lock, waits: None })
-}
-
-fn poll(future: &mut Pin<Box<Acquire<'_>>>) -> bool {
-    future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
-}
-
-#[test]
-fn a_lock_goes_to_who_waited_longest() {
-    let lock = Lock::default();
-    let (mut first, mut second, mut third) = (acquire(&lock), acquire(&lock), acquire(&lock));
-    assert!(poll(&mut first));
-    assert!(!poll(&mut second) && !poll(&mut third));
-    assert!(sure(lock.release()));
-    assert!(!lock.is_locked() && !sure(lock.try_acquire()), "free, but it is the second's turn");
-    assert!(!poll(&mut third) && poll(&mut second));
-    assert!(sure(lock.release()));
-    assert!(poll(&mut third));
-    assert!(sure(lock.release()) && !sure(lock.release()));
-}
-
-#[test]
-fn a_turn_that_is_given_up_is_the_next_ones() {
-    let lock = Lock::default();
-    let (mut first, mut second, mut third) = (acquire(&lock), acquire(&lock), acquire(&lock));
-    assert!(poll(&mut first) && !poll(&mut second) && !poll(&mut third));
-    sure(lock.release());
-    drop(second);
-    assert!(poll(&mut third));
-    assert!(lock.waiters().is_empty());
 }
 
 #[test]

@@ -1,0 +1,157 @@
+//! `Parked`: a Rust future as a waiter, and what such futures await of the types of this folder.
+//!
+//! ```text
+//!            nothing to be had             told                    claimed
+//!   (new) ─────────────────────▶ parked ─────────▶ polled again ─────────────▶ (done)
+//!                                  └── dropped, told or not: `give_up` passes its turn on
+//! ```
+//!
+//! A future that is dropped leaves the queue at once, so that nobody here is ever cancelled and still waits.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::sync::{Event, Ledger, Lock, Semaphore, Standing, Ticket, WaitQueue, Waiter};
+
+/// See the module. A clone is the same future.
+#[derive(Clone, Debug)]
+pub struct Parked(Rc<Inside>);
+
+#[derive(Debug)]
+struct Inside {
+    told: Cell<bool>,
+    /// Of whoever polled last.
+    waker: RefCell<Waker>,
+}
+
+impl Parked {
+    fn new(waker: Waker) -> Self {
+        Parked(Rc::new(Inside { told: Cell::new(false), waker: RefCell::new(waker) }))
+    }
+
+    /// Remembers who polls it now. Wakers are dropped outside the borrow: a drop may run code that comes back here.
+    fn is_polled_by(&self, waker: &Waker) {
+        let is_known = self.0.waker.borrow().will_wake(waker);
+        if !is_known {
+            let old = self.0.waker.replace(waker.clone());
+            drop(old);
+        }
+    }
+}
+
+impl Waiter for Parked {
+    type Error = Infallible;
+
+    fn standing(&self) -> Result<Standing, Infallible> {
+        Ok(if self.0.told.get() { Standing::Told } else { Standing::Waiting })
+    }
+
+    fn wake(&self) -> Result<(), Infallible> {
+        self.0.told.set(true);
+        let waker = self.0.waker.borrow().clone();
+        waker.wake();
+        Ok(())
+    }
+}
+
+impl Lock<Parked> {
+    /// Takes the lock, when it is this future's turn.
+    pub async fn acquire(&self) {
+        let Ok(free) = self.try_acquire();
+        if !free {
+            let ticket = Park::in_queue(self.waiters(), |ticket, _| self.give_up(ticket)).await;
+            self.claim(ticket);
+        }
+    }
+}
+
+impl Semaphore<Parked> {
+    /// Takes one, when there is one left for this future.
+    pub async fn acquire(&self) {
+        let Ok(free) = self.try_acquire();
+        if !free {
+            let give_up = |ticket, parked: &Parked| self.give_up(ticket, parked.0.told.get());
+            let ticket = Park::in_queue(self.waiters(), give_up).await;
+            let Ok(()) = self.claim(ticket);
+        }
+    }
+}
+
+impl Event<Parked> {
+    /// Waits until the flag is set. Who was told goes on, though the flag be down again by then.
+    pub async fn wait(&self) {
+        if !self.is_set() {
+            let leave = |ticket, _: &Parked| {
+                drop(self.waiters().remove(ticket));
+                Ok(())
+            };
+            let ticket = Park::in_queue(self.waiters(), leave).await;
+            drop(self.waiters().remove(ticket));
+        }
+    }
+}
+
+impl Ledger<Parked> {
+    /// Waits until `has_item`, or the queue is shut down. The item is to be taken before anything else is awaited.
+    pub async fn item(&self, has_item: impl Fn() -> bool) {
+        self.until(self.getters(), has_item).await;
+    }
+
+    /// The same for room.
+    pub async fn room(&self, has_room: impl Fn() -> bool) {
+        self.until(self.putters(), has_room).await;
+    }
+
+    /// Who is told looks again: somebody else may have been faster.
+    async fn until(&self, queue: &WaitQueue<Parked>, holds: impl Fn() -> bool) {
+        while !holds() && !self.is_shut_down() {
+            Park::in_queue(queue, |ticket, parked| queue.pass_on(ticket, parked, holds())).await;
+        }
+    }
+}
+
+/// A future's wait in a queue, up to being told.
+struct Park<'a, G: Fn(Ticket, &Parked) -> Result<(), Infallible>> {
+    queue: &'a WaitQueue<Parked>,
+    /// Its place, while it has one.
+    place: Option<(Ticket, Parked)>,
+    give_up: G,
+}
+
+impl<'a, G: Fn(Ticket, &Parked) -> Result<(), Infallible>> Park<'a, G> {
+    fn in_queue(queue: &'a WaitQueue<Parked>, give_up: G) -> Self {
+        Park { queue, place: None, give_up }
+    }
+}
+
+impl<G: Fn(Ticket, &Parked) -> Result<(), Infallible> + Unpin> Future for Park<'_, G> {
+    type Output = Ticket;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ticket> {
+        match &self.place {
+            Some((ticket, parked)) if parked.0.told.get() => {
+                let ticket = *ticket;
+                self.place = None;
+                return Poll::Ready(ticket);
+            }
+            Some((_, parked)) => parked.is_polled_by(context.waker()),
+            None => {
+                let parked = Parked::new(context.waker().clone());
+                self.place = Some((self.queue.push(parked.clone()), parked));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<G: Fn(Ticket, &Parked) -> Result<(), Infallible>> Drop for Park<'_, G> {
+    fn drop(&mut self) {
+        if let Some((ticket, parked)) = self.place.take() {
+            let Ok(()) = (self.give_up)(ticket, &parked);
+        }
+    }
+}
