@@ -1,37 +1,29 @@
 //! The engine of ferrio: one event loop for two front doors. It knows neither Python nor HTTP.
 //!
-//! A `Loop<H>` (`event_loop`) queues words of its door's type on a ready ring (`ready`), knows which of them runs
-//! (`callback`), schedules them on a timer heap (`timers`, `clock`), takes them from other threads (`inbox`) and watches
-//! descriptors (`reactor`). Everything a future needs is in the `Core` beneath it (`core`), which does not depend on the
-//! word: Rust futures (`task`) are polled on the loop's own thread between whatever else is queued. What blocks goes to a
-//! `pool`. On this stand, for Rust futures, any descriptor (`source`), sockets (`net`), children (`process`) and signals
-//! (`signal`).
+//! The folders, lowest first; each imports only from those above it in this list:
+//!
+//! * `reactor`: the pollers, and who waits for which descriptor
+//! * `event_loop`: `Loop<H>`, which queues words of its door's type, and its turn. Everything a future needs is in the `Core`
+//!   beneath it, which does not depend on the word
+//! * `io`: what transports stand on, channels and flow control; `transport`: streams, packets and TLS, for protocols
+//! * `futures`: what Rust futures await, polled on the loop's own thread between whatever else is queued
+//! * `sync`: locks, events and queues, for futures of any door
 
-pub mod callback;
-pub mod clock;
-pub mod core;
 pub mod event_loop;
-pub mod inbox;
+mod futures;
 mod io;
-pub mod net;
-pub mod pool;
-pub mod process;
 pub mod reactor;
-pub mod ready;
-pub mod signal;
-pub mod source;
 pub mod sync;
-pub mod task;
-pub mod timers;
 pub mod transport;
 
-pub use crate::clock::{Clock, Time};
-pub use crate::core::Core;
+pub use crate::event_loop::clock::{Clock, Time};
+pub use crate::event_loop::core::Core;
+pub use crate::event_loop::timers::Timed;
 pub use crate::event_loop::{Door, Handle, Loop, Pace, Plan, Remote};
+pub use crate::futures::source::Source;
+pub use crate::futures::task::{Task, sleep, spawn};
+pub use crate::futures::{net, process, signal, task};
 pub use crate::reactor::{Direction, Listener};
-pub use crate::source::Source;
-pub use crate::task::{Task, sleep, spawn};
-pub use crate::timers::Timed;
 pub use async_task::Runnable;
 
 // The door of the integration tests, for unit tests of what is private; it names the crate from outside.

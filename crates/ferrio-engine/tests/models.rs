@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use common::{Random, times};
-use ferrio_engine::ready::Ready;
-use ferrio_engine::timers::Timers;
+use ferrio_engine::event_loop::ready::Ready;
+use ferrio_engine::event_loop::timers::Timers;
 use ferrio_engine::{Time, Timed};
 
 const SEEDS: u64 = times(24) as u64;

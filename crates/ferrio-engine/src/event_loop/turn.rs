@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::clock::Time;
+use crate::event_loop::clock::Time;
 use crate::event_loop::{Handle, Loop, Plan};
 
 /// How long the kernel is given to deliver what was sent before time jumps, where somebody waits for a descriptor. Loopback

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::io::Errno;
 
-use super::{Event, Events, Interest, Notifier};
+use crate::reactor::{Event, Events, Interest, Notifier};
 
 /// How many events one wait takes at most; the rest waits in the kernel for the next turn.
 const BATCH: usize = 256;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::event::Timespec;
 use rustix::event::kqueue::{Event as Change, EventFilter, EventFlags, kevent_timespec, kqueue};
 
-use super::{Event, Events, Interest, Notifier};
+use crate::reactor::{Event, Events, Interest, Notifier};
 
 /// How many events one wait takes at most; the rest waits in the kernel for the next turn.
 const BATCH: usize = 256;

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use super::{Events, Interest, Notifier};
+use crate::reactor::{Events, Interest, Notifier};
 
 #[derive(Debug)]
 pub(crate) struct Spin {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::{Event, Events, Interest, Notifier};
+use crate::reactor::{Event, Events, Interest, Notifier};
 
 #[derive(Debug)]
 pub(crate) struct Poll {

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::task::Waker;
 
-use super::{Direction, Interest};
+use crate::reactor::{Direction, Interest};
 
 /// Who is told when a descriptor is ready.
 #[derive(Debug, Default)]

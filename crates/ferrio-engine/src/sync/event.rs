@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::wait_queue::{WaitQueue, Waiter};
+use crate::sync::wait_queue::{WaitQueue, Waiter};
 
 /// See the module.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use super::wait_queue::{Standing, Ticket, WaitQueue, Waiter};
+use crate::sync::wait_queue::{Standing, Ticket, WaitQueue, Waiter};
 
 /// See the module.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use super::wait_queue::{Ticket, WaitQueue, Waiter};
+use crate::sync::wait_queue::{Ticket, WaitQueue, Waiter};
 
 /// See the module.
 #[derive(Debug)]

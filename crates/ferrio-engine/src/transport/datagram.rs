@@ -4,10 +4,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use super::ending::Ending;
-use super::state::{Deferred, State};
-use super::stream::WRITE_HIGH;
 use crate::io::{Descriptor, Host, Limits, Watermarks};
+use crate::transport::ending::Ending;
+use crate::transport::state::{Deferred, State};
+use crate::transport::stream::WRITE_HIGH;
 
 /// What asyncio counts for a queued packet beside its bytes.
 const HEADER: usize = 8;

@@ -10,7 +10,7 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use crate::callback::LONGEST;
+use crate::event_loop::callback::LONGEST;
 
 /// The most that is held, in bytes: beyond this a system call is cheap beside the copying in it.
 pub(super) const MOST: usize = 16 * 1024;

@@ -15,9 +15,9 @@
 
 use std::cell::Cell;
 
-use super::session::{Plain, Progress, Session};
-use super::sides::{Doing, Later, Patience, Severity, Sides};
 use crate::io::{ChunkQueue, Limits, Watermarks};
+use crate::transport::session::{Plain, Progress, Session};
+use crate::transport::sides::{Doing, Later, Patience, Severity, Sides};
 
 /// Plaintext that is encrypted before it is sent, of one buffer or of many small ones: sixteen whole records, in one system
 /// call. With four, `tls_bulk_send` had 0.85 times the efficiency; more gains nothing.

@@ -2,7 +2,7 @@
 //!
 //! A door implements it once. Nothing here waits, and every method may call the layer again.
 
-use super::session::{Plain, Session};
+use crate::transport::session::{Plain, Session};
 
 /// Which errors a session and a protocol make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

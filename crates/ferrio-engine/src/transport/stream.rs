@@ -8,11 +8,11 @@
 use std::cell::Cell;
 use std::io;
 
-use super::ending::Ending;
-use super::gathering::Gathering;
-use super::protocol::{Fault, Protocol, Received};
-use super::state::{Deferred, State};
 use crate::io::{Channel, ChunkQueue, Kind, Limits, Watermarks};
+use crate::transport::ending::Ending;
+use crate::transport::gathering::Gathering;
+use crate::transport::protocol::{Fault, Protocol, Received};
+use crate::transport::state::{Deferred, State};
 
 /// Why `write` did not take the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 
 use std::io;
 
-use super::gathering::MOST;
-use super::protocol::Protocol;
-use super::stream::Transport;
 use crate::io::{Channel, Kind};
+use crate::transport::gathering::MOST;
+use crate::transport::protocol::Protocol;
+use crate::transport::stream::Transport;
 
 impl<C: Channel, P: Protocol> Transport<C, P> {
     /// Writes `data`, as much as possible at once. `rest` makes a chunk of the same data that can be kept.

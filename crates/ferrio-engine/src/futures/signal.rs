@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::process::Signal;
 use signal_hook_registry::{FORBIDDEN, SigId};
 
+use crate::futures::source::Source;
 use crate::reactor::{Direction, Notifier};
-use crate::source::Source;
 
 /// Listens for `signal` on the loop of this thread. Any number of listeners on any loops each hear of it.
 ///

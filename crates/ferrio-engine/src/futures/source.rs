@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::core::Core;
+use crate::event_loop::core::Core;
 use crate::reactor::{Direction, Listener};
 
 /// How much `read_to_end` asks for at once; also the size of a pipe on Linux.

@@ -13,8 +13,8 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType};
 
+use crate::futures::source::Source;
 use crate::reactor::Direction;
-use crate::source::Source;
 
 /// A TCP connection. Small writes are sent at once (`TCP_NODELAY`), as asyncio's transports do.
 pub type TcpStream = Source<std::net::TcpStream>;

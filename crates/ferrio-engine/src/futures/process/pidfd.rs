@@ -10,8 +10,8 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
 };
 
+use crate::futures::source::Source;
 use crate::reactor::Direction;
-use crate::source::Source;
 
 /// Shared by the task that waits and the handle that signals.
 #[derive(Clone, Debug)]

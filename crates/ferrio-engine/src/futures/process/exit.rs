@@ -15,8 +15,8 @@ use std::sync::LazyLock;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
-use super::pidfd::PidFd;
-use crate::pool::Pool;
+use crate::event_loop::pool::Pool;
+use crate::futures::process::pidfd::PidFd;
 
 static WAITING: LazyLock<Pool> = LazyLock::new(|| Pool::new("ferrio-waitid", usize::MAX));
 

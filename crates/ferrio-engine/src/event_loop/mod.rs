@@ -12,6 +12,13 @@
 //! `turn` puts them together, and is the only place where a door is called: `collect` only fills the ready ring. Not `Send`,
 //! not `Sync`; what other threads may touch is in a `Remote`.
 
+pub mod callback;
+pub mod clock;
+pub mod core;
+pub mod inbox;
+pub mod pool;
+pub mod ready;
+pub mod timers;
 mod turn;
 
 use std::cell::{Cell, RefCell};
@@ -23,13 +30,13 @@ use std::time::{Duration, Instant};
 
 use async_task::Runnable;
 
-use crate::callback::Callback;
-use crate::clock::{Clock, Time};
-use crate::core::{Core, Sink};
-use crate::inbox::{Bell, Inbox};
+use crate::event_loop::callback::Callback;
+use crate::event_loop::clock::{Clock, Time};
+use crate::event_loop::core::{Core, Sink};
+use crate::event_loop::inbox::{Bell, Inbox};
+use crate::event_loop::ready::Ready;
+use crate::event_loop::timers::{Timed, Timers};
 use crate::reactor::{Direction, Listener, Reactor};
-use crate::ready::Ready;
-use crate::timers::{Timed, Timers};
 
 pub use turn::{Door, Pace};
 

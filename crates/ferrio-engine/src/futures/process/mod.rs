@@ -26,8 +26,8 @@ use std::task::{Poll, Waker};
 use rustix::process::Signal;
 use slab::Slab;
 
-use crate::core::Core;
-use crate::source::Source;
+use crate::event_loop::core::Core;
+use crate::futures::source::Source;
 use exit::{Process, Unclaimed};
 
 /// Where a child's output is read from.

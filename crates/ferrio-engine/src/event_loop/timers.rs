@@ -8,7 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::clock::Time;
+use crate::event_loop::clock::Time;
 
 /// Below this many cancelled items a rebuild between two turns is not worth its pass; asyncio's own figure.
 const MIN_CANCELLED: usize = 100;

@@ -13,10 +13,10 @@ use std::task::Waker;
 use async_task::Runnable;
 use slab::Slab;
 
-use crate::clock::{Clock, Time};
-use crate::pool::Pool;
+use crate::event_loop::clock::{Clock, Time};
+use crate::event_loop::pool::Pool;
+use crate::event_loop::timers::{Timed, Timers};
 use crate::reactor::Reactor;
-use crate::timers::{Timed, Timers};
 
 /// Threads for blocking calls, at most.
 const BLOCKING_THREADS: usize = 32;

@@ -5,9 +5,9 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::exit::{Process, Unclaimed};
-use super::{PipeReader, spawn_watched};
 use crate::common::Door;
+use crate::futures::process::exit::{Process, Unclaimed};
+use crate::futures::process::{PipeReader, spawn_watched};
 
 fn shell(script: &str) -> Command {
     let mut command = Command::new("/bin/sh");

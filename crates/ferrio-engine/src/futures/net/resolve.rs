@@ -6,8 +6,8 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use super::addr;
-use crate::core::Core;
+use crate::event_loop::core::Core;
+use crate::futures::net::addr;
 
 /// The addresses of `host`, each with `port`; at least one.
 ///

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use async_task::Runnable;
 
-use crate::clock::Time;
-use crate::core::{Core, Sink, Sleeper};
+use crate::event_loop::clock::Time;
+use crate::event_loop::core::{Core, Sink, Sleeper};
 
 /// A spawned future: await it for its output, drop it to cancel, or `detach()` it.
 pub type Task<T> = async_task::Task<T>;

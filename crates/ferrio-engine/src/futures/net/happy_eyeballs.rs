@@ -14,8 +14,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::{TcpStream, resolve};
-use crate::task::{Sleep, sleep};
+use crate::futures::net::{TcpStream, resolve};
+use crate::futures::task::{Sleep, sleep};
 
 /// How long an attempt has to itself before the next one starts beside it; the RFC's and asyncio's figure.
 pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn addresses(hosts: &[&str]) -> Vec<SocketAddr> {
-        hosts.iter().filter_map(|host| super::super::parse(host, 1)).collect()
+        hosts.iter().filter_map(|host| crate::futures::net::parse(host, 1)).collect()
     }
 
     #[test]
