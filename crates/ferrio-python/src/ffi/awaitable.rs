@@ -11,8 +11,9 @@ use pyo3::Borrowed;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::entry::enter;
 use super::heap_type::state;
-use super::members::{Members, entry, light_entry};
+use super::members::Members;
 use super::object::{Constructed, Finalized, Shown, constructed_slots, finalized_slots, shown_slots};
 
 /// The state of a type of futures.
@@ -41,40 +42,37 @@ pub(crate) fn awaitable_slots<T: Awaitable>() -> Members {
 
 // SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn awaited<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type.
-            unsafe { state::<T>(this).alive(py)? };
-            // SAFETY: a live object, attached.
-            Ok(unsafe { ffi::Py_NewRef(this) })
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type.
+        unsafe { state::<T>(this).alive(py)? };
+        // SAFETY: a live object, attached.
+        Ok(unsafe { ffi::Py_NewRef(this) })
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<true, _>(body, ptr::null_mut()) }
 }
 
 // SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn iterator<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type.
-            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            state.iterator(&this).map(Bound::into_ptr)
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type.
+        let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+        state.iterator(&this).map(Bound::into_ptr)
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<false, _>(body, ptr::null_mut()) }
 }
 
 // SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn next<T: Awaitable>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type.
-            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            Ok(match state.step(&this)? {
-                Some(yielded) => yielded.into_ptr(),
-                None => ptr::null_mut(),
-            })
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type.
+        let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+        Ok(match state.step(&this)? {
+            Some(yielded) => yielded.into_ptr(),
+            None => ptr::null_mut(),
+        })
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<true, _>(body, ptr::null_mut()) }
 }

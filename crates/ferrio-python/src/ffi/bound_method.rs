@@ -15,10 +15,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use super::entry::enter;
 use super::heap_type::{Native, state, try_state};
 use super::held::holds;
 use super::instances::alloc_tracked;
-use super::members::{Fast, Members, light_entry, members};
+use super::members::{Fast, Members, members};
 use super::object::{self, Shown};
 use super::reference::Ref;
 
@@ -127,24 +128,21 @@ unsafe extern "C" fn compare(
     other: *mut ffi::PyObject,
     operation: c_int,
 ) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of the type, and another.
-            let (this, other) = unsafe { (Borrowed::from_ptr(py, this), Borrowed::from_ptr(py, other)) };
-            let both = try_state::<BoundMethod>(&this).zip(try_state::<BoundMethod>(&other));
-            let answer = match (both, operation) {
-                (Some((this, other)), ffi::Py_EQ) => {
-                    this.is_same(other).into_pyobject(py)?.to_owned().into_any()
-                }
-                (Some((this, other)), ffi::Py_NE) => {
-                    (!this.is_same(other)).into_pyobject(py)?.to_owned().into_any()
-                }
-                _ => py.NotImplemented().into_bound(py),
-            };
-            Ok(answer.into_ptr())
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of the type, and another.
+        let (this, other) = unsafe { (Borrowed::from_ptr(py, this), Borrowed::from_ptr(py, other)) };
+        let both = try_state::<BoundMethod>(&this).zip(try_state::<BoundMethod>(&other));
+        let answer = match (both, operation) {
+            (Some((this, other)), ffi::Py_EQ) => this.is_same(other).into_pyobject(py)?.to_owned().into_any(),
+            (Some((this, other)), ffi::Py_NE) => {
+                (!this.is_same(other)).into_pyobject(py)?.to_owned().into_any()
+            }
+            _ => py.NotImplemented().into_bound(py),
+        };
+        Ok(answer.into_ptr())
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<true, _>(body, ptr::null_mut()) }
 }
 
 // SAFETY: called by CPython only, as its slot promises.

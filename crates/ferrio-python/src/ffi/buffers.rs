@@ -51,6 +51,12 @@ impl From<Bound<'_, PyBytes>> for KeptBytes {
     }
 }
 
+impl KeptBytes {
+    pub(crate) fn bind<'a, 'py>(&'a self, py: Python<'py>) -> Borrowed<'a, 'py, PyAny> {
+        self.0.bind(py)
+    }
+}
+
 impl AsRef<[u8]> for KeptBytes {
     fn as_ref(&self) -> &[u8] {
         let object = self.0.as_ptr();

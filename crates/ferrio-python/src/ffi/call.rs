@@ -245,12 +245,6 @@ fn inside<R>(context: &Bound<'_, PyAny>, body: impl FnOnce() -> PyResult<R>) -> 
     result
 }
 
-/// Runs `body` with the interpreter's token, for code that is called by CPython but is not given it: a `Drop`.
-pub(crate) fn with_python<R>(body: impl FnOnce(Python<'_>) -> R) -> R {
-    // SAFETY: states of Python objects are dropped by CPython, attached (ATTACHED).
-    body(unsafe { Python::assume_attached() })
-}
-
 /// Runs Python's handlers of signals that arrived; does nothing but on the main thread.
 pub(crate) fn check_signals(py: Python<'_>) -> PyResult<()> {
     py.check_signals()

@@ -21,10 +21,10 @@ use pyo3::types::PyString;
 
 use super::args::Args;
 pub(crate) use super::call::Step;
-use super::call::with_python;
+use super::entry::{attached, enter};
 use super::heap_type::{Native, Place, Visitor, state};
 use super::held::Held;
-use super::members::{Members, entry, getter, light_entry, method, one_method};
+use super::members::{Members, getter, method, one_method};
 use super::raised::{self, COROUTINE, ITERATOR, Wording, thrown};
 use super::stop::{Stop, stop_with, stopped};
 use crate::compat;
@@ -45,7 +45,7 @@ pub(crate) trait Steps: Held + 'static {
     const DOC: &'static CStr;
     /// How many dead ones are kept for reuse.
     const KEPT: usize = 0;
-    /// Whether its steps drop no `Py`, so that they need not be counted in (`light_entry`).
+    /// Whether its steps drop no `Py`, so that they need not be counted in (`entry::enter`).
     const LIGHT: bool = true;
     /// Whether one object serves all: it is always new.
     const SHARED: bool = false;
@@ -178,11 +178,13 @@ impl<S: Steps> Coroutine<S> {
 
     /// As `close`, where nobody can be told what went wrong.
     fn die(&self) {
-        with_python(|py| {
+        let give_up = |py: Python<'_>| {
             if let Err(error) = self.give_up(py) {
                 error.write_unraisable(py, None);
             }
-        });
+        };
+        // SAFETY: CPython clears and frees objects attached.
+        unsafe { attached(give_up) }
     }
 
     fn qualified_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -259,7 +261,7 @@ impl<S: Steps> Drop for Coroutine<S> {
 
 /// Warns of a coroutine that died before anybody had awaited it, as the interpreter does of its own.
 fn warn_never_awaited(name: &str) {
-    with_python(|py| {
+    let warn = |py: Python<'_>| {
         let text = CString::new(format!("coroutine '{name}' was never awaited")).unwrap_or_default();
         let pending = PyErr::take(py);
         if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
@@ -268,7 +270,9 @@ fn warn_never_awaited(name: &str) {
         if let Some(error) = pending {
             error.restore(py);
         }
-    });
+    };
+    // SAFETY: CPython frees objects attached.
+    unsafe { attached(warn) }
 }
 
 /// Whether `object` is a native coroutine of ours: all of them are their own awaitables.
@@ -308,10 +312,13 @@ unsafe extern "C" fn send_slot<S: Steps>(
         })
     };
     let failed = (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut());
-    let (status, value) = if S::LIGHT { light_entry(body, failed) } else { entry(body, failed) };
-    // SAFETY: CPython's place for the result.
-    unsafe { result.write(value) };
-    status
+    // SAFETY: CPython calls this attached, and gives a place for the result.
+    unsafe {
+        let (status, value) =
+            if S::LIGHT { enter::<true, _>(body, failed) } else { enter::<false, _>(body, failed) };
+        result.write(value);
+        status
+    }
 }
 
 /// What the interpreter calls for `await`.
@@ -331,7 +338,9 @@ unsafe extern "C" fn next<S: Steps>(this: *mut ffi::PyObject) -> *mut ffi::PyObj
             }
         })
     };
-    if S::LIGHT { light_entry(body, ptr::null_mut()) } else { entry(body, ptr::null_mut()) }
+    let failed = ptr::null_mut();
+    // SAFETY: CPython calls this attached.
+    unsafe { if S::LIGHT { enter::<true, _>(body, failed) } else { enter::<false, _>(body, failed) } }
 }
 
 // SAFETY: as above.

@@ -14,10 +14,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::args::Args;
+use super::entry::enter;
 use super::heap_type::{Native, state, type_object};
 use super::held::holds;
 use super::instances::alloc;
-use super::members::{Members, light_entry, members};
+use super::members::{Members, members};
 use super::names::SUPPORT;
 use super::object::{self, Shown};
 
@@ -106,17 +107,16 @@ unsafe extern "C" fn call(
     flags: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: as above. What the flag in the count allows is not used.
-            let (body, args) = unsafe {
-                let positional = ffi::PyVectorcall_NARGS(flags);
-                (state::<Function>(this).body, Args::new(py, values, positional, names))
-            };
-            body(py, args).map(Bound::into_ptr)
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: as above. What the flag in the count allows is not used.
+        let (body, args) = unsafe {
+            let positional = ffi::PyVectorcall_NARGS(flags);
+            (state::<Function>(this).body, Args::new(py, values, positional, names))
+        };
+        body(py, args).map(Bound::into_ptr)
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<true, _>(body, ptr::null_mut()) }
 }
 
 impl Shown for Function {

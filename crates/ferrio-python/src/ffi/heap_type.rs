@@ -23,8 +23,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use super::entry::enter;
 use super::instances::{FreeList, dealloc};
-use super::members::{Members, entry};
+use super::members::Members;
 pub(crate) use super::visitor::Visitor;
 use super::{inherited, task_struct};
 
@@ -315,18 +316,17 @@ pub(super) unsafe fn clear_base<T: Native>(this: *mut ffi::PyObject) {
 
 // SAFETY: called by CPython only, as its slot or table promises.
 unsafe extern "C" fn clear<T: Native>(this: *mut ffi::PyObject) -> c_int {
-    entry(
-        |_| {
-            // SAFETY: STATE.
-            unsafe {
-                if T::BASE_LISTS {
-                    task_struct::take_off(this);
-                }
-                state::<T>(this).clear();
-                clear_base::<T>(this);
+    let body = |_: Python<'_>| {
+        // SAFETY: STATE.
+        unsafe {
+            if T::BASE_LISTS {
+                task_struct::take_off(this);
             }
-            Ok(0)
-        },
-        0,
-    )
+            state::<T>(this).clear();
+            clear_base::<T>(this);
+        }
+        Ok(0)
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<false, _>(body, 0) }
 }

@@ -15,8 +15,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use super::entry::enter;
 use super::heap_type::{Native, clear_base, state, state_pointer};
-use super::members::entry;
 use super::task_struct;
 
 /// An instance of `class`, which is the native type or a subclass, with `state`.
@@ -239,17 +239,15 @@ unsafe fn end<T: Native>(this: *mut ffi::PyObject) {
             ffi::PyObject_ClearWeakRefs(this);
         }
         let pending = PyErr::take(Python::assume_attached());
-        entry(
-            |py| {
-                state_pointer::<T>(this).drop_in_place();
-                clear_base::<T>(this);
-                if let Some(error) = pending {
-                    error.restore(py);
-                }
-                Ok(())
-            },
-            (),
-        );
+        let body = |py: Python<'_>| {
+            state_pointer::<T>(this).drop_in_place();
+            clear_base::<T>(this);
+            if let Some(error) = pending {
+                error.restore(py);
+            }
+            Ok(())
+        };
+        enter::<false, _>(body, ());
         free::<T>(this);
     }
 }

@@ -1,19 +1,18 @@
 //! Methods and attributes of native types: tables, trampolines, and what crosses them.
 //!
-//! A trampoline is what CPython calls: it takes the interpreter's token, finds the state, and turns a `PyResult` into what
-//! CPython expects. A panic becomes an exception: no user's process dies of a defect of ours. `members!` writes the
-//! trampolines, so that the methods themselves are safe code elsewhere.
+//! A trampoline is what CPython calls: it enters (`entry`), finds the state, and turns a `PyResult` into what CPython expects.
+//! `members!` writes the trampolines, so that the methods themselves are safe code elsewhere.
 
 use std::ffi::{CStr, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use pyo3::Borrowed;
-use pyo3::exceptions::{PyAttributeError, PySystemError};
+use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::args::Args;
+use super::entry::enter;
 use super::heap_type::{Native, state};
 use super::reference::Slot;
 
@@ -127,57 +126,6 @@ impl Members {
     }
 }
 
-fn guarded<R>(py: Python<'_>, body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
-    match catch_unwind(AssertUnwindSafe(|| body(py))) {
-        Ok(Ok(value)) => value,
-        Ok(Err(error)) => {
-            error.restore(py);
-            failed
-        }
-        Err(_) => {
-            PySystemError::new_err("internal error in ferrio, please report it").restore(py);
-            failed
-        }
-    }
-}
-
-/// Runs `body` with the interpreter's token. A panic becomes an exception: no user's process dies of a defect of ours.
-pub(crate) fn entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
-    let run = |py: Python<'_>| guarded(py, body, failed);
-    if !is_ending() {
-        return Python::attach(run);
-    }
-    // SAFETY: CPython calls us with its lock held. While it ends, pyo3 refuses to count us in unless it is told to; what is
-    // dropped by somebody who is not counted in would never be let go of.
-    unsafe {
-        if ffi::PyGILState_GetThisThreadState().is_null() {
-            return run(Python::assume_attached());
-        }
-        Python::attach_unchecked(run)
-    }
-}
-
-/// Whether the interpreter is on its way out. Objects of ours die even then.
-#[cfg(Py_3_13)]
-fn is_ending() -> bool {
-    // SAFETY: may be asked at any time.
-    unsafe { ffi::Py_IsFinalizing() != 0 }
-}
-
-/// Before Python 3.13 the interpreter calls itself uninitialised when it begins to end.
-#[cfg(not(Py_3_13))]
-fn is_ending() -> bool {
-    // SAFETY: may be asked at any time.
-    unsafe { ffi::Py_IsInitialized() == 0 }
-}
-
-/// As `entry`, for methods that run for every callback and drop no `Py`: pyo3 need not count them in, which takes
-/// several look-ups in thread-local storage. Where the loop runs, it is counted in already.
-pub(crate) fn light_entry<R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
-    // SAFETY: CPython calls us with its lock held.
-    guarded(unsafe { Python::assume_attached() }, body, failed)
-}
-
 /// What a method may return.
 pub(crate) trait Answer {
     fn answer(self, py: Python<'_>) -> *mut ffi::PyObject;
@@ -242,12 +190,6 @@ unsafe fn call<'py, T: Native, A: Answer>(
     body(state, &this, args).map(|answer| answer.answer(py))
 }
 
-/// `light_entry` where `LIGHT`, else `entry`.
-#[inline]
-fn enter<const LIGHT: bool, R>(body: impl FnOnce(Python<'_>) -> PyResult<R>, failed: R) -> R {
-    if LIGHT { light_entry(body, failed) } else { entry(body, failed) }
-}
-
 /// The body of a method's trampoline.
 ///
 /// # Safety
@@ -259,11 +201,10 @@ pub(crate) unsafe fn method<const LIGHT: bool, T: Native, A: Answer>(
     names: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, Args<'_, 'py>) -> PyResult<A>,
 ) -> *mut ffi::PyObject {
-    enter::<LIGHT, _>(
-        // SAFETY: the caller's promise.
-        |py| unsafe { call(py, this, Args::new(py, values, positional, names), body) },
-        ptr::null_mut(),
-    )
+    // SAFETY: the caller's promise.
+    let body = |py: Python<'_>| unsafe { call(py, this, Args::new(py, values, positional, names), body) };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<LIGHT, _>(body, ptr::null_mut()) }
 }
 
 /// The body of the trampoline of a method that takes one argument.
@@ -275,15 +216,14 @@ pub(crate) unsafe fn one_method<const LIGHT: bool, T: Native, A: Answer>(
     value: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>, &Bound<'py, PyAny>) -> PyResult<A>,
 ) -> *mut ffi::PyObject {
-    enter::<LIGHT, _>(
-        |py| {
-            // SAFETY: the descriptor checked the type of `this`; `value` is an object.
-            let (this, value, state) =
-                unsafe { (Borrowed::from_ptr(py, this), Borrowed::from_ptr(py, value), state(this)) };
-            body(state, &this, &value).map(|answer| answer.answer(py))
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: the descriptor checked the type of `this`; `value` is an object.
+        let (this, value, state) =
+            unsafe { (Borrowed::from_ptr(py, this), Borrowed::from_ptr(py, value), state(this)) };
+        body(state, &this, &value).map(|answer| answer.answer(py))
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<LIGHT, _>(body, ptr::null_mut()) }
 }
 
 /// The body of a getter's trampoline, and of that of a method which takes nothing.
@@ -294,14 +234,13 @@ pub(crate) unsafe fn getter<const LIGHT: bool, T: Native, A: Answer>(
     this: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>) -> PyResult<A>,
 ) -> *mut ffi::PyObject {
-    enter::<LIGHT, _>(
-        |py| {
-            // SAFETY: the descriptor checked the type of `this`.
-            let (this, state) = unsafe { (Borrowed::from_ptr(py, this), state(this)) };
-            body(state, &this).map(|answer| answer.answer(py))
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: the descriptor checked the type of `this`.
+        let (this, state) = unsafe { (Borrowed::from_ptr(py, this), state(this)) };
+        body(state, &this).map(|answer| answer.answer(py))
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<LIGHT, _>(body, ptr::null_mut()) }
 }
 
 /// The body of a setter's trampoline; deleting sets `None`.
@@ -313,18 +252,17 @@ pub(crate) unsafe fn setter<T: Native>(
     value: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&T, &Bound<'py, PyAny>) -> PyResult<()>,
 ) -> c_int {
-    entry(
-        |py| {
-            // SAFETY: the descriptor checked the type of `this`; `value` is an object or, to delete, null.
-            let (value, state) = unsafe { (Borrowed::from_ptr_or_opt(py, value), state(this)) };
-            if value.is_none() && !T::DELETABLE {
-                return Err(PyAttributeError::new_err("cannot delete attribute"));
-            }
-            let none = py.None();
-            body(state, value.as_deref().unwrap_or(none.bind(py))).map(|()| 0)
-        },
-        -1,
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: the descriptor checked the type of `this`; `value` is an object or, to delete, null.
+        let (value, state) = unsafe { (Borrowed::from_ptr_or_opt(py, value), state(this)) };
+        if value.is_none() && !T::DELETABLE {
+            return Err(PyAttributeError::new_err("cannot delete attribute"));
+        }
+        let none = py.None();
+        body(state, value.as_deref().unwrap_or(none.bind(py))).map(|()| 0)
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<false, _>(body, -1) }
 }
 
 /// `members! { T; [light { … }] [light_bare { … }] [light_one { … }] [bare { … }] [one { … }] [methods { "name" => function, … }] [attributes { "name" => getter [, setter]; … }] }`

@@ -10,6 +10,7 @@
 //! * `coroutine`: native coroutines
 //! * `coroutine_method`: native methods that say that what they return is to be awaited
 //! * `current`: which task is the current one
+//! * `entry`: how CPython's calls come in
 //! * `function`: native functions that pass for coroutine functions
 //! * `held`: what a state may hold that the collector has to know
 //! * `inherited`: what a program sets of the `__slots__` of asyncio's classes
@@ -49,6 +50,7 @@ pub(crate) mod common;
 pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
 pub(crate) mod current;
+mod entry;
 pub(crate) mod function;
 pub(crate) mod heap_type;
 pub(crate) mod held;

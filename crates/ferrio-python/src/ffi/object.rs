@@ -12,9 +12,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::entry::enter;
 use super::heap_type::{Native, state};
 use super::instances::alloc_raw;
-use super::members::{Members, entry, light_entry};
+use super::members::Members;
 
 /// The state of a type that is made by calling it.
 pub(crate) trait Constructed: Native {
@@ -98,15 +99,14 @@ pub(crate) unsafe extern "C" fn new_made<T: Made>(
     _: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    entry(
-        |py| {
-            // SAFETY: CPython calls this with a class derived from ours, which lives.
-            let state = T::made(&*unsafe { Borrowed::from_ptr(py, class.cast()) })?;
-            // SAFETY: as above.
-            unsafe { alloc_raw(py, class, state) }.map(Bound::into_ptr)
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this with a class derived from ours, which lives.
+        let state = T::made(&*unsafe { Borrowed::from_ptr(py, class.cast()) })?;
+        // SAFETY: as above.
+        unsafe { alloc_raw(py, class, state) }.map(Bound::into_ptr)
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<false, _>(body, ptr::null_mut()) }
 }
 
 /// `__new__`: an object that was not initialised yet, whatever its `__init__` takes.
@@ -116,11 +116,10 @@ pub(crate) unsafe extern "C" fn new<T: Native + Default>(
     _: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    entry(
-        // SAFETY: CPython calls this with a class derived from ours.
-        |py| unsafe { alloc_raw(py, class, T::default()) }.map(Bound::into_ptr),
-        ptr::null_mut(),
-    )
+    // SAFETY: CPython calls this with a class derived from ours.
+    let body = |py: Python<'_>| unsafe { alloc_raw(py, class, T::default()) }.map(Bound::into_ptr);
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<false, _>(body, ptr::null_mut()) }
 }
 
 // SAFETY: called by CPython only, as its slot promises.
@@ -129,31 +128,28 @@ unsafe extern "C" fn init<T: Constructed>(
     args: *mut ffi::PyObject,
     names: *mut ffi::PyObject,
 ) -> c_int {
-    entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type, a tuple, and a dict or null.
-            let (state, this, args, names) = unsafe {
-                let args = Borrowed::from_ptr(py, args).cast_unchecked::<PyTuple>();
-                let names =
-                    Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
-                (state::<T>(this), Borrowed::from_ptr(py, this), args, names)
-            };
-            state.init(&this, &args, names.as_deref()).map(|()| 0)
-        },
-        -1,
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type, a tuple, and a dict or null.
+        let (state, this, args, names) = unsafe {
+            let args = Borrowed::from_ptr(py, args).cast_unchecked::<PyTuple>();
+            let names = Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
+            (state::<T>(this), Borrowed::from_ptr(py, this), args, names)
+        };
+        state.init(&this, &args, names.as_deref()).map(|()| 0)
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<false, _>(body, -1) }
 }
 
 // SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn repr<T: Shown>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type.
-            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            state.repr(&this).map(Bound::into_ptr)
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type.
+        let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+        state.repr(&this).map(Bound::into_ptr)
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<false, _>(body, ptr::null_mut()) }
 }
 
 // SAFETY: called by CPython only, as its slot promises.
@@ -162,37 +158,35 @@ unsafe extern "C" fn call<T: Called>(
     arguments: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type, and a tuple.
-            let (state, arguments) = unsafe {
-                let arguments = Borrowed::from_ptr(py, arguments).cast_unchecked::<PyTuple>();
-                (state::<T>(this), arguments)
-            };
-            state.call(&arguments)?;
-            Ok(py.None().into_ptr())
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type, and a tuple.
+        let (state, arguments) = unsafe {
+            let arguments = Borrowed::from_ptr(py, arguments).cast_unchecked::<PyTuple>();
+            (state::<T>(this), arguments)
+        };
+        state.call(&arguments)?;
+        Ok(py.None().into_ptr())
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<false, _>(body, ptr::null_mut()) }
 }
 
 // SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn finalize<T: Finalized>(this: *mut ffi::PyObject) {
-    entry(
-        |py| {
-            let pending = PyErr::take(py);
-            // SAFETY: CPython calls this slot with an object of our type.
-            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            if let Err(error) = state.finalize(&this) {
-                error.write_unraisable(py, Some(&this));
-            }
-            if let Some(error) = pending {
-                error.restore(py);
-            }
-            Ok(())
-        },
-        (),
-    );
+    let body = |py: Python<'_>| {
+        let pending = PyErr::take(py);
+        // SAFETY: CPython calls this slot with an object of our type.
+        let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+        if let Err(error) = state.finalize(&this) {
+            error.write_unraisable(py, Some(&this));
+        }
+        if let Some(error) = pending {
+            error.restore(py);
+        }
+        Ok(())
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<false, _>(body, ()) };
 }
 
 // SAFETY: called by CPython only, as its slot promises.
@@ -203,25 +197,23 @@ unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 
 // SAFETY: called by CPython only, as its slot promises.
 unsafe extern "C" fn following<T: Iterates>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type.
-            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            Ok(state.next(&this)?.map_or(ptr::null_mut(), Bound::into_ptr))
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type.
+        let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+        Ok(state.next(&this)?.map_or(ptr::null_mut(), Bound::into_ptr))
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<true, _>(body, ptr::null_mut()) }
 }
 
 unsafe extern "C" fn next<T: AsyncIterator>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    light_entry(
-        |py| {
-            // SAFETY: CPython calls this slot with an object of our type.
-            let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
-            state.next(&this).map(Bound::into_ptr)
-        },
-        ptr::null_mut(),
-    )
+    let body = |py: Python<'_>| {
+        // SAFETY: CPython calls this slot with an object of our type.
+        let (state, this) = unsafe { (state::<T>(this), Borrowed::from_ptr(py, this)) };
+        state.next(&this).map(Bound::into_ptr)
+    };
+    // SAFETY: CPython calls this attached.
+    unsafe { enter::<true, _>(body, ptr::null_mut()) }
 }
 
 /// Sets an attribute as `object` does, or deletes the attribute.

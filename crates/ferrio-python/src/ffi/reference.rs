@@ -10,6 +10,8 @@ use pyo3::Borrowed;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::entry::attached;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Ref(NonNull<ffi::PyObject>);
@@ -37,6 +39,12 @@ impl Ref {
         unsafe { Bound::from_owned_ptr(py, object) }
     }
 
+    /// What `body` makes of the object, for code that is given no token: who has a `Ref` is attached.
+    pub(crate) fn with<R>(&self, body: impl FnOnce(&Bound<'_, PyAny>) -> R) -> R {
+        // SAFETY: ATTACHED; see `Send`.
+        unsafe { attached(|py| body(&self.bind(py))) }
+    }
+
     /// One more reference, as pyo3 has it.
     pub(crate) fn object(&self, py: Python<'_>) -> Py<PyAny> {
         self.bind(py).to_owned().unbind()
@@ -44,6 +52,12 @@ impl Ref {
 
     pub(crate) fn as_ptr(&self) -> *mut ffi::PyObject {
         self.0.as_ptr()
+    }
+}
+
+impl Clone for Ref {
+    fn clone(&self) -> Self {
+        self.with(|object| Ref::from(object.clone()))
     }
 }
 

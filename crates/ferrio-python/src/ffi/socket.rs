@@ -20,7 +20,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use super::call::with_python;
+use super::entry::attached;
 use super::reference::{Ref, Slot};
 
 static LAYOUT: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
@@ -115,14 +115,16 @@ unsafe fn of_another_class(socket: *mut ffi::PyObject) -> RawFd {
 /// As `number_of`.
 unsafe fn asked(socket: *mut ffi::PyObject) -> RawFd {
     static FILENO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    with_python(|py| {
+    let ask = |py: Python<'_>| {
         // SAFETY: the caller's promise.
         let socket = unsafe { Bound::from_borrowed_ptr(py, socket) };
         let method = FILENO
             .get_or_try_init(py, || class(py)?.getattr(intern!(py, "fileno")).map(Bound::unbind))
             .and_then(|method| method.call1(py, (socket,))?.extract(py));
         method.unwrap_or(-1)
-    })
+    };
+    // SAFETY: the caller's promise.
+    unsafe { attached(ask) }
 }
 
 fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {

@@ -17,6 +17,7 @@ use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, given};
 use crate::ffi::buffers::Exported;
+use crate::ffi::buffers::KeptBytes;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, fields, members};
@@ -69,9 +70,9 @@ impl DatagramTransport {
             return helper.call1((lost, "socket.send() raised exception.")).map(drop);
         }
         let data = match data.cast_exact::<PyBytes>() {
-            Ok(data) => data.to_owned().unbind(),
+            Ok(data) => KeptBytes::from(data.to_owned()),
             Err(_) => match copied(&data, !self.transport.has_queued()) {
-                Ok(data) => data.unbind(),
+                Ok(data) => data.into(),
                 Err(error) if self.transport.has_queued() => return Err(error),
                 Err(error) => return failed::<Self>(this, error, WRITE_FAILED),
             },
@@ -120,7 +121,8 @@ impl DatagramTransport {
         let py = this.py();
         let mut packets = Vec::new();
         self.transport.for_each(|packet: &Packet| {
-            packets.push((packet.data.clone_ref(py), packet.address.as_ref().map(|it| it.clone_ref(py))));
+            packets
+                .push((packet.data.bind(py).to_owned(), packet.address.as_ref().map(|it| it.clone_ref(py))));
         });
         support::helper(py, intern!(py, "packet_buffer"))?.call1((packets,)).map(Bound::unbind)
     }

@@ -18,7 +18,8 @@ use rustix::net::RecvFlags;
 
 use crate::event_loop::exceptions::os_error;
 use crate::event_loop::run::both;
-use crate::ffi::call::{call_method1, call_method2, with_python};
+use crate::ffi::buffers::KeptBytes;
+use crate::ffi::call::{call_method1, call_method2};
 use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::raised;
 use crate::ffi::reference::Slot;
@@ -36,7 +37,7 @@ const PACKETS_PER_TURN: usize = 16;
 
 /// A packet to send.
 pub(crate) struct Packet {
-    pub(crate) data: Py<PyBytes>,
+    pub(crate) data: KeptBytes,
     pub(crate) address: Option<Py<PyAny>>,
 }
 
@@ -205,7 +206,7 @@ impl<T: PacketTransport> PyPackets<T> {
     fn send_once(&self, py: Python<'_>, descriptor: &Descriptor, packet: &Packet) -> PyResult<bool> {
         self.check(py)?;
         self.base.on_engine(py, Loop::note_write);
-        let data = packet.data.as_bytes(py);
+        let data = packet.data.as_ref();
         let sent = if self.connected {
             send(descriptor, data)
         } else {
@@ -227,7 +228,7 @@ impl<T: PacketTransport> PyPackets<T> {
     /// As `send_once`, with the method of the Python socket.
     fn send_other(&self, py: Python<'_>, packet: &Packet) -> PyResult<bool> {
         let Some(socket) = self.socket.bind(py) else { return Ok(true) };
-        match socket.call_method1(intern!(py, "sendto"), (&packet.data, &packet.address)) {
+        match socket.call_method1(intern!(py, "sendto"), (packet.data.bind(py), &packet.address)) {
             Ok(_) => Ok(true),
             Err(error) if is_try_again(py, &error) => Ok(false),
             Err(error) => Err(error),
@@ -281,7 +282,7 @@ impl<T: PacketTransport> PacketProtocol for PyPackets<T> {
     }
 
     fn size(packet: &Packet) -> usize {
-        with_python(|py| packet.data.as_bytes(py).len())
+        packet.data.as_ref().len()
     }
 
     fn pause_writing(&self, this: Self::Cx<'_>) -> PyResult<()> {

@@ -10,7 +10,6 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
-use crate::ffi::call::with_python;
 use crate::ffi::heap_type::Visitor;
 use crate::ffi::held::Held;
 use crate::ffi::reference::Slot;
@@ -39,9 +38,9 @@ impl Holders {
 
     /// It was given back: by the current task or, of those who do so for others, in the place of whoever came first.
     #[inline]
-    pub(crate) fn gave(&self) {
+    pub(crate) fn gave(&self, py: Python<'_>) {
         if !self.0.is_empty() {
-            with_python(|py| self.forget(py));
+            self.forget(py);
         }
     }
 

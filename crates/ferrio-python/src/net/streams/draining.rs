@@ -22,8 +22,8 @@ use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::raised;
 use crate::ffi::reference::Slot;
-use crate::net::streams::protocol::StreamReaderProtocol;
 use crate::net::streams::STREAM_READER;
+use crate::net::streams::protocol::StreamReaderProtocol;
 use crate::net::streams::reader::StreamReader;
 use crate::net::streams::writer::StreamWriter;
 

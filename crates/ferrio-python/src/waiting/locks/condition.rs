@@ -147,7 +147,7 @@ static WAIT: WaitKind = WaitKind {
             return Err(PyRuntimeError::new_err("cannot wait on un-acquired lock"));
         }
         let future = condition.common.create_future(target)?;
-        with_lock(condition, py, |lock, _| lock.free())?;
+        with_lock(condition, py, |lock, _| lock.free(py))?;
         wait.phase.set(NOTIFIED);
         let ticket = condition.waiters.push(Waiting::new(&future));
         Ok(Went::Waits(future, ticket))

@@ -111,8 +111,8 @@ impl Acquired for Lock {
     const ACQUIRE: &'static WaitKind = &ACQUIRE;
     const ENTER: &'static WaitKind = &ENTER;
 
-    fn free(&self) -> PyResult<()> {
-        self.holders.gave();
+    fn free(&self, py: Python<'_>) -> PyResult<()> {
+        self.holders.gave(py);
         if self.inner.release()? { Ok(()) } else { Err(PyRuntimeError::new_err("Lock is not acquired.")) }
     }
 }

@@ -32,16 +32,16 @@ pub(super) trait Acquired: HasCommon {
     const ENTER: &'static WaitKind;
 
     /// Gives it back.
-    fn free(&self) -> PyResult<()>;
+    fn free(&self, py: Python<'_>) -> PyResult<()>;
 
     fn acquire(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         args.bind("acquire", [], 0)?;
         Wait::create(this, Self::ACQUIRE, None)
     }
 
-    fn release(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+    fn release(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         args.bind("release", [], 0)?;
-        self.free()
+        self.free(this.py())
     }
 
     fn enter(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
@@ -55,7 +55,7 @@ pub(super) trait Acquired: HasCommon {
         if !self.common().plain.get() {
             return Wait::create(this, &EXIT, None);
         }
-        match self.free() {
+        match self.free(this.py()) {
             Ok(()) => Finished::create(this.py()),
             Err(error) => {
                 Wait::create(this, &EXIT, Some(error.into_value(this.py()).into_bound(this.py()).into()))

@@ -178,11 +178,11 @@ impl Acquired for Semaphore {
     const ACQUIRE: &'static WaitKind = &ACQUIRE;
     const ENTER: &'static WaitKind = &ENTER;
 
-    fn free(&self) -> PyResult<()> {
+    fn free(&self, py: Python<'_>) -> PyResult<()> {
         if self.bound.get().is_some_and(|bound| self.inner.value() >= bound) {
             return Err(PyValueError::new_err("BoundedSemaphore released too many times"));
         }
-        self.holders.gave();
+        self.holders.gave(py);
         self.inner.release()
     }
 }

@@ -20,7 +20,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBool;
 
-use crate::ffi::call::{call_method1, with_python};
+use crate::ffi::call::call_method1;
 use crate::ffi::coroutine::{Coroutine, Step, Steps};
 use crate::ffi::heap_type::{Native, Visitor};
 use crate::ffi::held::{Held, held, kept};
@@ -36,6 +36,7 @@ use crate::waiting::gather::is_done;
 use ferrio_engine::sync::WaitQueue;
 
 /// A future in a wait queue.
+#[derive(Clone)]
 pub(crate) struct Waiting(Ref);
 
 impl Waiting {
@@ -58,19 +59,13 @@ impl Held for WaitQueue<Waiting> {
     }
 }
 
-impl Clone for Waiting {
-    fn clone(&self) -> Self {
-        with_python(|py| Waiting(self.0.clone_ref(py)))
-    }
-}
-
 impl Waiter for Waiting {
     type Error = PyErr;
 
     fn standing(&self) -> PyResult<Standing> {
-        with_python(|py| {
-            let future = self.0.bind(py);
-            if let Some(outcome) = exact_outcome(&future) {
+        self.0.with(|future| {
+            let py = future.py();
+            if let Some(outcome) = exact_outcome(future) {
                 return Ok(match outcome.state() {
                     State::Pending => Standing::Waiting,
                     State::Finished => Standing::Told,
@@ -88,11 +83,11 @@ impl Waiter for Waiting {
     }
 
     fn wake(&self) -> PyResult<()> {
-        with_python(|py| {
-            let (future, yes) = (self.0.bind(py), PyBool::new(py, true));
-            match exact_outcome(&future) {
-                Some(outcome) => outcome.finish(&future, &yes),
-                None => call_method1(&future, intern!(py, "set_result"), &yes).map(drop),
+        self.0.with(|future| {
+            let (py, yes) = (future.py(), PyBool::new(future.py(), true));
+            match exact_outcome(future) {
+                Some(outcome) => outcome.finish(future, &yes),
+                None => call_method1(future, intern!(py, "set_result"), &yes).map(drop),
             }
         })
     }
