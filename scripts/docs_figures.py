@@ -16,13 +16,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ferrio.benches.harness.plot import Bar, Group, bars, groups
-from ferrio.benches.harness.profiling import PARTS
-from ferrio.benches.harness.report import measured
-from ferrio.benches.harness.row import Metric
-from ferrio.benches.harness.runner import Result
-from ferrio.benches.harness.table import Line, lines_of, number
-from ferrio.benches.profile import TITLES
+from benches.harness.plot import Bar, Group, bars, groups
+from benches.harness.profiling import PARTS
+from benches.harness.report import measured
+from benches.installed.harness.row import Metric
+from benches.installed.harness.runner import Result
+from benches.installed.harness.table import Line, lines_of, number
+from benches.profile import TITLES
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "docs" / "assets"

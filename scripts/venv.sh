@@ -78,10 +78,10 @@ demo)
     exit
     ;;
 peers)
-    requirements peers python/ferrio/benches/requirements.txt
+    requirements peers benches/requirements.txt
     newer='import os, sys; sys.exit(os.confstr("CS_GNU_LIBC_VERSION").split(".") < ["glibc 2", "39"])'
     if "$venv/bin/python" -c "$newer" 2>/dev/null; then
-        requirements newer python/ferrio/benches/requirements-glibc-2.39.txt
+        requirements newer benches/requirements-glibc-2.39.txt
     fi
     exit
     ;;

@@ -8,8 +8,9 @@ import sys
 import tomllib
 
 import pytest
-from ferrio.benches import instructions
-from ferrio.benches.instructions import Setting, compare, not_comparable, sums, written
+
+from benches import instructions
+from benches.instructions import Setting, compare, not_comparable, sums, written
 
 HERE = Setting("rustc 1", "valgrind-3", "3.13.0", "abc")
 COUNTS = {"chain": {"ours": 1000.0, "all": 2000.0}, "lock": {"ours": 10.0, "all": 30.0}}

@@ -8,15 +8,17 @@ import random
 import sys
 
 import pytest
-from ferrio.benches import agree
-from ferrio.benches.harness import distance, rounds
-from ferrio.benches.harness.catalogue import row_named
-from ferrio.benches.harness.contenders import Contender
-from ferrio.benches.harness.rounds import Budget, Rounds
-from ferrio.benches.harness.runner import Result
-from ferrio.benches.harness.statistics import MARGIN, Noise, Ratio, compare, noise_of
-from ferrio.benches.harness.table import undecided
-from ferrio.benches.run import NO_CLIENT, Options, settings_of
+
+from benches import agree
+from benches.harness import distance
+from benches.harness.catalogue import row_named
+from benches.installed.harness import rounds
+from benches.installed.harness.contenders import Contender
+from benches.installed.harness.rounds import Budget, Rounds
+from benches.installed.harness.runner import Result, at_once
+from benches.installed.harness.statistics import MARGIN, Noise, Ratio, compare, noise_of
+from benches.installed.harness.table import undecided
+from benches.run import NO_CLIENT, Options, settings_of
 
 SETTINGS = settings_of(Options(quick=True), NO_CLIENT)
 
@@ -85,7 +87,7 @@ def measured(levels, monkeypatch, scatter=0.02, rows=("call_soon",), **budget):
     """Which contenders each round of a row had, when figures are those levels with noise."""
     chance, had = random.Random(3), []
 
-    def measure_round(row, contenders, number, settings, distance, results):
+    def measure_round(row, contenders, number, settings, around, results):
         had.append((row.name, number, {each.label for each in contenders}))
         for each in contenders:
             figure = levels[each.label] * math.exp(chance.gauss(0, scatter))
@@ -93,7 +95,9 @@ def measured(levels, monkeypatch, scatter=0.02, rows=("call_soon",), **budget):
 
     monkeypatch.setattr(rounds, "measure_round", measure_round)
     contenders = [Contender(label, label, sys.executable, "") for label in levels]
-    plan = Rounds([row_named(each) for each in rows], contenders, SETTINGS, None, Budget(**budget), lambda doing: None)
+    plan = Rounds(
+        [row_named(each) for each in rows], contenders, SETTINGS, at_once, Budget(**budget), lambda doing: None
+    )
     return plan.measure(lambda row, results: undecided(row, results, "ferrio")), had
 
 

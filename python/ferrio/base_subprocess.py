@@ -2,7 +2,7 @@
 
 Popen runs on the loop's thread, as in asyncio. On another it would stall the loop all the same: 0.31 of its
 0.34 ms are fork_exec() (or posix_spawn()), which hold the interpreter's lock until the child has called exec.
-A start would only take longer, 0.98 ms instead of 0.46. benches/spawn.py measures it.
+A start would only take longer, 0.98 ms instead of 0.46. benches/spawn.py, in this package, measures it.
 Reaping is ours: by the child's pidfd on the loop's thread or, without pidfds, by a thread for each child. So
 there is no child watcher, nothing polls, and nothing waits for children that are not the loop's.
 Invariant: Popen and the loop agree on a child's status, since both write it under Popen's lock.

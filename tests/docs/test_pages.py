@@ -64,8 +64,8 @@ def test_short_make_targets_do_their_work(target: str) -> None:
 
 
 def test_charts_and_tables_follow_from_the_report() -> None:
-    command = [sys.executable, ROOT / "scripts/docs_figures.py", "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    command = [sys.executable, "-m", "scripts.docs_figures", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from ferrio.benches.harness.plot import BETTER, EVEN, WIDTH, WORSE, Bar, Group, bars, groups
+from benches.harness.plot import BETTER, EVEN, WIDTH, WORSE, Bar, Group, bars, groups
 
 ROWS = (
     Bar("fast", 4.0, 3.5, 5.0, "+"),

@@ -1,5 +1,6 @@
-"""The benchmark programs of the event loop: `ferrio bench`, or `python -m benches` in a checkout.
+"""The rows of `ferrio bench`: what an installed ferrio can measure by itself, without load, peers' packages or goals.
 
-README.md says what each answers. The package is `ferrio.benches` where ferrio is installed, and `benches` to who runs
-it from a checkout (a link at its root) and to the measuring processes; so its imports are relative.
+The folder benches/ of a checkout has all rows and takes these from here; nothing here knows of it. The package is
+`ferrio.benches` where ferrio is installed, `benches` to the processes that measure, so that those of other loops do not
+import ferrio, and `benches.installed` in a checkout; so its imports are relative.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import repeat
 
-from .harness.bench import Bench, per_operation
+from .harness.bench import Bench
 from .harness.row import RATE, Figures, Row
 from .harness.window import Window
 from .to_thread import SINGLE, nothing
@@ -22,8 +22,6 @@ async def run(bench: Bench, window: Window) -> None:
 
 
 def measure(bench: Bench) -> Figures:
-    if bench.stand_in:
-        return per_operation(bench.alone(bench.stand_in))
     window = bench.window()
     bench.loop.run_until_complete(run(bench, window))
     return {"rate": window.rate()}

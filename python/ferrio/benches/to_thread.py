@@ -12,7 +12,7 @@ import asyncio
 from functools import partial
 from itertools import repeat
 
-from .harness.bench import Bench, per_operation
+from .harness.bench import Bench
 from .harness.row import RATE, Figures, Row
 from .harness.window import Window
 
@@ -37,8 +37,6 @@ async def run(window: Window, at_once: int) -> None:
 
 
 def measure(bench: Bench, at_once: int) -> Figures:
-    if bench.stand_in:
-        return per_operation(bench.alone(bench.stand_in))
     window = bench.window()
     bench.loop.run_until_complete(run(window, at_once))
     return {"rate": window.rate()}

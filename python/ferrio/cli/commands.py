@@ -118,15 +118,19 @@ BENCH = Command(
     "Compare the event loops that are installed, on this machine",
     ("[ROW...] [OPTIONS]",),
     "Without arguments: the telling rows in short windows, about a minute in all. With rows (shell patterns,\n"
-    "'echo_*'): these, in full windows, 2 rounds, and up to 12 until a verdict is reached. What is missing, a loop, a\n"
-    "package, a compiler, is named with what to do, and the rest is measured: pip install uvloop rloop rsloop",
+    "'timer_*'): these, in full windows, 2 rounds, and up to 12 until a verdict is reached. A loop that is missing is\n"
+    "named with what to do, and the rest is measured: pip install uvloop rloop rsloop. Servers, TLS and HTTP are\n"
+    "measured in a checkout of ferrio, which has a load client: make bench",
     (
         Option(
             "--all", "Every row that can be measured here, in short windows: some minutes. With --full: in full ones."
         ),
         Option("--rows", "The same as naming them as arguments.", value="A,B", complete=row_names),
         Option("--quick", "Short windows and small crowds, 3 rounds: a look, not evidence."),
-        Option("--full", "The whole table in full windows: about three minutes for each loop, 19 in all."),
+        Option(
+            "--full",
+            "The whole table in full windows: some minutes, and up to 19 until verdicts are reached.",
+        ),
         Option(
             "--loops",
             "Loops to compare, [LABEL=]LOOP[@PYTHON],...; all that are installed by default.",
@@ -135,7 +139,7 @@ BENCH = Command(
         ),
         Option("--rounds", "Just so many rounds of each row.", value="N", parse=at_least_one),
         Option("--subject", "The loop that the ratios are of; ferrio by default.", value="LABEL", complete=loop_names),
-        Option("--pin", "The server to one CPU, with all its threads; the load client always has one of its own."),
+        Option("--pin", "The measuring process to one CPU, with all its threads."),
         Option("--json", "Write every figure of every round.", value="FILE", complete=FILE),
         Option("--markdown", "Write head and table as Markdown.", value="FILE", complete=FILE),
         Option("--list", "Print the names of the rows and exit."),

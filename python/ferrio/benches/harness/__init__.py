@@ -1,3 +1,1 @@
-"""What the questions share: contenders, processes, load, statistics, tables. Knows no question but its
-list.
-"""
+"""What the rows share: contenders, processes, rounds, statistics, the table. Knows no row but by the catalogue."""

@@ -12,33 +12,41 @@ import json
 import os
 import sys
 import traceback
-from contextlib import nullcontext
+from collections.abc import Callable
 from typing import Any
 
 from . import contenders, lifetime
 from .bench import Bench, Settings
 from .catalogue import row_named
+from .row import Figures
+
+Specification = dict[str, Any]
+"""Which row, on which loop, with which settings, and the process that asked."""
 
 
-def measure(specification: dict[str, Any]) -> dict[str, Any]:
+def measure(specification: Specification) -> dict[str, Any]:
     """One measurement: figures and notes, or that the loop does not have what it takes."""
     settings = Settings(**specification["settings"])
+    bench = Bench(prepared(specification["loop"], settings), settings)
+    row = row_named(specification["row"])
+    return answered(bench, lambda: row.measure(bench))
+
+
+def prepared(name: str, settings: Settings) -> asyncio.AbstractEventLoop:
+    """The loop under test, on the CPU that was asked for."""
     if settings.server_cpu is not None:
         os.sched_setaffinity(0, {settings.server_cpu})
-    row = row_named(specification["row"])
-    name: str = specification["loop"]
-    if not contenders.has_part(name, row):
-        return {"unsupported": ""}
     loop = contenders.new_event_loop(name)
     asyncio.set_event_loop(loop)
-    bench = Bench(loop, settings, row.bare if name == contenders.LIMIT else "")
+    return loop
+
+
+def answered(bench: Bench, measured: Callable[[], Figures]) -> dict[str, Any]:
+    """What the runner hears of a measurement that came to its end."""
     try:
-        # A row with a client has its server watched while the client is there, which may be another process.
-        with nullcontext() if row.loaded else bench.watched(os.getpid()):
-            figures = row.measure(bench)
+        return {"figures": measured(), "notes": bench.notes}
     except NotImplementedError as error:
         return {"unsupported": str(error) or "not implemented"}
-    return {"figures": figures | bench.shares, "notes": bench.notes}
 
 
 def first_of(error: BaseException) -> BaseException:
@@ -58,7 +66,8 @@ def season_heap() -> None:
     del block
 
 
-def main() -> None:
+def main(measure: Callable[[Specification], dict[str, Any]] = measure) -> None:
+    """Answer with what `measure` says; never returns."""
     season_heap()
     specification = json.loads(sys.argv[1])
     lifetime.die_with_parent(specification["parent"])

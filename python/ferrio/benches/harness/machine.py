@@ -6,6 +6,7 @@ import gc
 import os
 import platform
 import sysconfig
+from collections.abc import Iterable
 from pathlib import Path
 
 from .contenders import Contender
@@ -34,21 +35,20 @@ def interpreter() -> str:
 
 
 def heading(
-    contenders: list[Contender], missing: dict[str, str], client: str, packages: dict[str, str], conditions: str
+    contenders: list[Contender], missing: dict[str, str], conditions: str, load: Iterable[str] = ()
 ) -> list[str]:
-    """The lines above the table; `client`: what loads the servers; `packages`: what the rows need, with its version."""
-    load = os.getloadavg()[0]
+    """The lines above the table; `load`: those about what loads the servers."""
+    busy = os.getloadavg()[0]
     columns = (f"{each.label} {each.version}" for each in contenders)
     lines = [
-        f"machine:    {processor()}, {os.cpu_count()} CPUs, load {load:.2f} before the start",
+        f"machine:    {processor()}, {os.cpu_count()} CPUs, load {busy:.2f} before the start",
         f"system:     {platform.system()} {platform.release()}, {' '.join(platform.libc_ver())}",
         f"python:     {interpreter()}, garbage collection as by default {gc.get_threshold()}",
-        f"client:     {client}",
         f"loops:      {', '.join(columns)}",
-        *([f"packages:   {', '.join(f'{name} {version}' for name, version in packages.items())}"] if packages else []),
+        *load,
         f"conditions: {conditions}",
     ]
-    if load > 0.5 * (os.cpu_count() or 1):
+    if busy > 0.5 * (os.cpu_count() or 1):
         lines.append("warning:    the machine was busy before the start; wait, or do not trust the spread")
     lines += [f"absent:     {label}: {reason}" for label, reason in missing.items()]
     return lines

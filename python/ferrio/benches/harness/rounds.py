@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from .bench import Settings
 from .contenders import Contender
-from .distance import Distance
 from .row import Row
-from .runner import Result, measure_round
+from .runner import Around, Result, measure_round
 
 Results = dict[str, Result]
 """One row's, by the contender's label."""
@@ -37,7 +36,7 @@ class Rounds:
     rows: list[Row]
     contenders: list[Contender]
     settings: Settings
-    distance: Distance | None
+    around: Around
     budget: Budget
     tell: Callable[[str], None]
 
@@ -61,7 +60,7 @@ class Rounds:
         return taken
 
     def _round(self, row: Row, contenders: list[Contender], number: int, taken: dict[str, Results]) -> None:
-        measure_round(row, contenders, number, self.settings, self.distance, taken[row.name])
+        measure_round(row, contenders, number, self.settings, self.around, taken[row.name])
 
     def _bound(self, row: Row) -> int:
         return row.rounds or self.budget.first

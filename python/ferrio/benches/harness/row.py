@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .bench import Bench
+from typing import Any
 
 Figures = dict[str, float]
 
@@ -32,17 +29,15 @@ class Metric:
 @dataclass(frozen=True)
 class Row:
     """One measurement. `rounds` bounds those of a slow one, 1 forbids further ones, too; `loaded` rows need the load
-    client, `rust` ones what only the one in Rust can do; `streams`: asyncio's, with or without one. `needs` names the
-    packages without which there is nothing to measure. `bare` is what stands in for the loop to tell the kernel's
-    limit.
+    client; `streams`: asyncio's, with or without one. `needs` names the packages without which there is nothing to
+    measure. `bare` is what stands in for the loop to tell the kernel's limit.
     """
 
     name: str
     metrics: tuple[Metric, ...]
-    measure: Callable[[Bench], Figures]
+    measure: Callable[[Any], Figures]
     rounds: int | None = None
     loaded: bool = False
-    rust: bool = False
     streams: bool = False
     needs: tuple[str, ...] = ()
     bare: str = ""
@@ -54,11 +49,3 @@ class Row:
 
 
 RATE = (Metric("rate", "op/s"),)
-ROUND_TRIPS = (
-    Metric("rate", "rt/s", is_spoiled=True),
-    Metric("cpu", "us/rt", ".cpu", higher_is_better=False),
-)
-BULK = (
-    Metric("rate", "MiB/s", is_spoiled=True),
-    Metric("cpu", "us/MiB", ".cpu", higher_is_better=False),
-)

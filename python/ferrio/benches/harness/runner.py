@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from .bench import Settings
 from .contenders import Contender
-from .distance import Distance
 from .row import Figures, Row
 
-SUITE = Path(__file__).resolve().parents[1] / "__init__.py"
+T = TypeVar("T")
+
 PATIENCE = 120.0
+SUITE = Path(__file__).resolve().parents[1] / "__init__.py"
+"""The package whose rows are measured. That of a checkout puts its own in this place."""
 
 START = """
 import importlib.util, sys
@@ -52,6 +55,17 @@ class Result:
         return median(figures.get("disturbed", 0.0) for figures in self.rounds.values())
 
 
+class Around(Protocol):
+    """What a measurement is made within, such as a moment when the machine is as it should be."""
+
+    def __call__(self, row: Row, measure: Callable[[], T], /) -> T: ...
+
+
+def at_once(row: Row, measure: Callable[[], T], /) -> T:
+    """The measurement, without anything around it."""
+    return measure()
+
+
 def order(contenders: list[Contender], number: int) -> list[Contender]:
     """The contenders in the order of that round: by two places further, and backwards every other time."""
     shift = number // 2 * 2 % len(contenders)
@@ -64,17 +78,14 @@ def measure_round(
     contenders: list[Contender],
     number: int,
     settings: Settings,
-    distance: Distance | None,
+    around: Around,
     results: dict[str, Result],
 ) -> None:
-    """That round of a row, into the results. Who failed twice, or does not have it, is left out. What takes two CPUs is
-    measured while they are near, if that can be told.
-    """
+    """That round of a row, into the results. Who failed twice, or does not have it, is left out."""
     for contender in order(contenders, number):
         result = results[contender.label]
         if result.unsupported is None and len(result.problems) < 2:
-            once = partial(run_once, row, contender, settings)
-            _note(result, number, distance.near(once) if distance and row.takes_client else once())
+            _note(result, number, around(row, partial(run_once, row, contender, settings)))
 
 
 def run_once(row: Row, contender: Contender, settings: Settings) -> dict[str, Any]:
