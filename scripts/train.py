@@ -5,7 +5,7 @@
 It resembles what people run: services that talk to clients over streams, protocols and TLS, workers that share locks
 and queues, time-outs that mostly do not strike, tasks that fail or are cancelled now and then. How often each thing
 happens here is what the compiler takes for usual. It measures nothing, is no benchmark and shares no more with those
-than a certificate; it ends by itself after some seconds, and fails if something does not work.
+than how a certificate is made; it ends by itself after some seconds, and fails if something does not work.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -21,8 +22,10 @@ from pathlib import Path
 
 import ferrio
 
+sys.path.append(str(Path(__file__).parents[1]))
+from benches.certificate import make
+
 ROUNDS = 40
-CERTIFICATE = Path(__file__).parents[1] / "benches" / "load_tls" / "server.pem"
 
 
 async def nap(turns: int) -> int:
@@ -245,7 +248,10 @@ async def encrypted() -> None:
     """Echo by protocol and the service of lines, over TLS."""
     loop = asyncio.get_running_loop()
     here, there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    here.load_cert_chain(CERTIFICATE)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "server.pem")
+        make(made)
+        here.load_cert_chain(made)
     there.check_hostname, there.verify_mode = False, ssl.CERT_NONE
     for factory in (Echo, BufferedEcho):
         async with await loop.create_server(factory, "127.0.0.1", 0, ssl=here) as server:
