@@ -26,8 +26,8 @@ TYPED   := tests/typing/sample.py tests/typing/in_place.py
 EXPECT  := tests/conformance/expected_failures.txt
 # What `make examples` runs has libraries of its own, and does not ask which poller there is.
 CORE    := --ignore tests/examples --ignore tests/docs
-# The same whichever poller there is: the command, what checks sources, names and pytest itself, counts made without it.
-NO_LOOP := $(addprefix --ignore tests/,cli typing test_house.py test_guards.py test_private_names.py test_instructions.py)
+# The same whichever poller there is: the command, types, what checks the checkout, counts made without it.
+NO_LOOP := $(addprefix --ignore tests/,cli typing repository)
 
 # One interpreter for every cargo call, so that PyO3 is not configured anew by each.
 export PYO3_PYTHON := $(BIN)/python
@@ -107,12 +107,12 @@ examples: venv ## every program of examples/, on both loops, and every command o
 	$(BIN)/python -m pytest -rs tests/examples tests/docs
 
 soak: venv ## 500 loops that open, fail and close everything, 10,000 TLS handshakes that fail, with warnings too; 10^6 tasks and the like
-	$(BIN)/python tests/soak.py --loop ferrio --cycles 500
-	FERRIO_POLLER=poll $(BIN)/python tests/soak.py --loop ferrio --cycles 500
-	$(BIN)/python tests/soak_tls.py --loop ferrio --connections 10000
-	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak.py --loop ferrio --cycles 100
-	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak_tls.py --loop ferrio --connections 1000
-	$(BIN)/python tests/soak_tasks.py --loop ferrio --count 1000000
+	$(BIN)/python tests/soak/soak.py --loop ferrio --cycles 500
+	FERRIO_POLLER=poll $(BIN)/python tests/soak/soak.py --loop ferrio --cycles 500
+	$(BIN)/python tests/soak/soak_tls.py --loop ferrio --connections 10000
+	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak/soak.py --loop ferrio --cycles 100
+	PYTHONDEVMODE=1 $(BIN)/python -W error tests/soak/soak_tls.py --loop ferrio --connections 1000
+	$(BIN)/python tests/soak/soak_tasks.py --loop ferrio --count 1000000
 
 wheels: ## what is published, in dist/: TARGETS (also sdist) for PYTHONS, all by default, profile-guided; tries what runs here
 	@scripts/require.sh cargo cc

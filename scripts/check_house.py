@@ -1,6 +1,7 @@
 """Checks the house rules that no linter knows: prints `path:line: message` for each breach and exits 1.
 
-Rust is read as text without comments and literals, not parsed. tests/test_house.py proves each rule can fail.
+Rust is read as text without comments and literals, not parsed. tests/repository/test_house.py proves that each rule
+can fail.
 """
 
 import re

@@ -50,21 +50,21 @@ rm -f "$reports"/*
 # Leaks are not looked for in these. The first two end a program under a thread, which then never lets go of what it holds;
 # the third asks for `session`, of which CPython 3.13.0 never frees what it returns, on any loop or none; the last has
 # CPython's own debug allocator, under which the suppressions know no name.
-abandon='tests/test_threads.py::test_the_interpreter_ends_with_a_loop_left_open
+abandon='tests/unit/test_threads.py::test_the_interpreter_ends_with_a_loop_left_open
     tests/cli/test_cli_repl.py::test_leaving_with_a_status
     tests/tls/test_tls_resumption.py
-    tests/test_hostile.py::test_tasks_that_were_registered_once_more_are_forgotten_with_their_end'
+    tests/unit/test_hostile.py::test_tasks_that_were_registered_once_more_are_forgotten_with_their_end'
 
 # Left out: what measures memory or time, of which a sanitizer takes its own, and what runs valgrind, which does not go
 # with it.
 code=0
-sanitized -m pytest --ignore tests/examples --ignore tests/docs --ignore tests/ecosystem --ignore tests/test_instructions.py \
-    --deselect tests/test_soak.py::test_nothing_is_left_behind \
-    --deselect tests/test_soak.py::test_development_mode_warns_of_nothing \
-    --deselect tests/test_soak.py::test_tasks_and_their_like_leave_nothing_behind \
+sanitized -m pytest --ignore tests/examples --ignore tests/docs --ignore tests/ecosystem --ignore tests/repository/test_instructions.py \
+    --deselect tests/soak/test_soak.py::test_nothing_is_left_behind \
+    --deselect tests/soak/test_soak.py::test_development_mode_warns_of_nothing \
+    --deselect tests/soak/test_soak.py::test_tasks_and_their_like_leave_nothing_behind \
     --deselect tests/tls/test_tls_leaks.py::test_nothing_is_left_behind \
     --deselect tests/tls/test_tls_leaks.py::test_development_mode_warns_of_nothing \
-    --deselect tests/cli/test_cli_bench.py::test_rows_with_and_without_a_client_and_both_files \
+    --deselect tests/cli/test_cli_bench.py::test_two_rows_and_both_files \
     --deselect tests/cli/test_cli_start.py::test_an_empty_program_starts_at_most_60_ms_later \
     $(printf -- '--deselect %s ' $abandon) "$@" || code=$?
 leaks=0

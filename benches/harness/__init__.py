@@ -1,1 +1,1 @@
-"""What the rows of a checkout share beyond harness/ of the installed part: load, bare servers, goals, profiles, charts."""
+"""What the rows of a checkout share beyond harness/ of the installed part: load, bare servers, goals, profiles."""

@@ -21,7 +21,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tls")]
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("", "soak", "tls")]
 
 import ferrio
 from helpers import until

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the suite measu
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="the load client of TLS is C")
 needs_cargo = pytest.mark.skipif(shutil.which(cargo_name()) is None, reason="cargo builds the load client")
 ROOT = Path(__file__).resolve().parents[2]
+QUICK = ("--quick", "--rounds", "1")
 
 
 def benches(*arguments, cwd=ROOT, **environment):
@@ -55,8 +56,8 @@ def test_without_cargo_the_other_rows_are_measured(tmp_path):
 def test_the_client_is_rust_and_the_bare_server_a_limit_but_no_peer(tmp_path):
     """Beside a row that it has none for, there is none; a goal says what the limit reaches against its peer."""
     build.client()  # which may take longer than what is measured may
-    done = benches("--rows", "to_thread,call_soon,echo_unix*,echo_udp*,bulk*,connection_rate", "--quick",
-                   "--rounds", "1", "--loops", "ferrio,asyncio,epoll", "--json", "table.json", cwd=tmp_path)  # fmt: skip
+    done = benches("--rows", "to_thread,call_soon,echo_unix*,echo_udp*,bulk*,connection_rate",
+                   *QUICK, "--loops", "ferrio,asyncio,epoll", "--json", "table.json", cwd=tmp_path)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert re.search(r"^client: +Rust, cargo ", done.stdout, re.M) and "failed" not in done.stdout
     rows = json.loads((tmp_path / "table.json").read_text())["rows"]

@@ -11,7 +11,7 @@ import pytest
 from helpers import catches, on_loop, runs_clean
 from tls_support import NAME, serving
 
-SOAK = Path(__file__).parents[1] / "soak_tls.py"
+SOAK = Path(__file__).parents[1] / "soak" / "soak_tls.py"
 SHORT = ("--seconds", 50)
 COUNT = 800
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ferrio import _compat
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 KNOWN = [f"3.{minor}" for minor in range(_compat.OLDEST[1], _compat.NEWEST[1] + 1)]
 

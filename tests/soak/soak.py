@@ -1,7 +1,7 @@
 """A program: loops that open, fail and close everything there is, over and over; nothing may be left.
 
-    python tests/soak.py --loop ferrio --cycles 500
-    PYTHONDEVMODE=1 python -W error tests/soak.py --loop ferrio --cycles 100
+    python tests/soak/soak.py --loop ferrio --cycles 500
+    PYTHONDEVMODE=1 python -W error tests/soak/soak.py --loop ferrio --cycles 100
 
 A cycle is a new loop, one round of every kind in KINDS at once, and close(). The program exits with 1, and
 says why, when at the end the process has another number of file descriptors than before the first cycle, when

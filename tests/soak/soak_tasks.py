@@ -1,6 +1,6 @@
 """A program: as many tasks, futures, cancellations, exceptions, time-outs and waits as --count says; memory stays flat.
 
-    python tests/soak_tasks.py --loop ferrio --count 1000000
+    python tests/soak/soak_tasks.py --loop ferrio --count 1000000
 
 Runs each of KINDS --count times, in batches of BATCH at once, on one loop, and measures resident memory before, after
 a warm-up, and after. The program exits with 1, and says why, when it grew by more than GROWTH since the warm-up, when

@@ -1,7 +1,7 @@
 """A program: TLS connections that fail at every stage of the handshake, over and over; nothing may be left.
 
-    python tests/soak_tls.py --loop ferrio --connections 10000
-    FERRIO_TLS=bio python tests/soak_tls.py --loop ferrio
+    python tests/soak/soak_tls.py --loop ferrio --connections 10000
+    FERRIO_TLS=bio python tests/soak/soak_tls.py --loop ferrio
 
 Each failure of FAILURES is one connection, with the loop at one end and a socket, or an SSLObject over memory, at the
 other. The program exits with 1, and says why, when after the connections there are more file descriptors, more objects
@@ -23,7 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parent / "tls"))
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("", "tls")]
 
 from helpers import Log, until
 from soak import complaints, descriptors, resident, watch

@@ -60,7 +60,7 @@ def test_expected(asyncio_errors):
 
 
 def run(folder: Path, text: str, hang: str = "20") -> subprocess.CompletedProcess[str]:
-    shutil.copy(Path(__file__).with_name("conftest.py"), folder)
+    shutil.copy(Path(__file__).parents[1] / "conftest.py", folder)
     (folder / "test_it.py").write_text(text)
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder],

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CARGO, RUSTC = "echo 'cargo 1.95.0 (f2d3ce0bd)'", "echo 'rustc 1.95.0 (59807616e)'"
 GOOD = {"cargo": CARGO, "rustc": RUSTC, "cc": "exit 0"}
 RUST, LINKER = "ferrio needs Rust 1.88 or later, and ", "ferrio needs a C compiler to link with, and "

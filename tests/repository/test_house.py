@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-CHECKER = Path(__file__).parents[1] / "scripts" / "check_house.py"
+CHECKER = Path(__file__).parents[2] / "scripts" / "check_house.py"
 ENGINE = "crates/ferrio-engine/src/a.rs"
 DOOR = "crates/ferrio-python/src/a.rs"
 FFI = "crates/ferrio-python/src/ffi/a.rs"

@@ -146,7 +146,7 @@ def test_a_long_chain_ends_on_a_small_stack(case):
         text=True,
         timeout=120,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
     )
     passes = case in COUNTED if sys.version_info >= (3, 14) else case in TASKS and sys.version_info < (3, 12)
     expected = "ended" if passes else CASES[case]

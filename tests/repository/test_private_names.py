@@ -46,7 +46,7 @@ import ferrio
 import pytest
 from ferrio import _compat
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STOCK = asyncio.SelectorEventLoop
 
 # Methods of asyncio's loop: what ferrio calls, and what it puts its own in the place of.
