@@ -81,6 +81,7 @@ check: venv ## formatting, lints, types, docs, house rules, instruction counts o
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@scripts/check_macos.sh $(MACOS)
+	$(if $(shell command -v cargo-deny),cargo deny check bans licenses sources,@echo "no cargo-deny here: licences are not checked")
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

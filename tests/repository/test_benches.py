@@ -56,7 +56,7 @@ def test_without_cargo_the_other_rows_are_measured(tmp_path):
 def test_the_client_is_rust_and_the_bare_server_a_limit_but_no_peer(tmp_path):
     """Beside a row that it has none for, there is none; a goal says what the limit reaches against its peer."""
     build.client()  # which may take longer than what is measured may
-    done = benches("--rows", "to_thread,call_soon,echo_unix*,echo_udp*,bulk*,connection_rate",
+    done = benches("--rows", "to_thread,call_soon,echo_udp*,bulk_send,connection_rate",
                    *QUICK, "--loops", "ferrio,asyncio,epoll", "--json", "table.json", cwd=tmp_path)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert re.search(r"^client: +Rust, cargo ", done.stdout, re.M) and "failed" not in done.stdout
