@@ -21,19 +21,21 @@ pub(super) unsafe fn enter<const LIGHT: bool, R>(
     body: impl FnOnce(Python<'_>) -> PyResult<R>,
     failed: R,
 ) -> R {
+    if LIGHT {
+        // SAFETY: the caller's promise.
+        return guarded(unsafe { Python::assume_attached() }, body, failed);
+    }
     let run = |py: Python<'_>| guarded(py, body, failed);
-    // SAFETY: the caller's promise. While the interpreter ends, pyo3 refuses to count us in unless it is told to; what is
-    // dropped by somebody who is not counted in would never be let go of.
+    if !is_ending() {
+        return Python::attach(run);
+    }
+    // SAFETY: as above. While the interpreter ends, pyo3 refuses to count us in unless it is told to; what is dropped by
+    // somebody who is not counted in would never be let go of.
     unsafe {
-        if LIGHT {
-            run(Python::assume_attached())
-        } else if !is_ending() {
-            Python::attach(run)
-        } else if ffi::PyGILState_GetThisThreadState().is_null() {
-            run(Python::assume_attached())
-        } else {
-            Python::attach_unchecked(run)
+        if ffi::PyGILState_GetThisThreadState().is_null() {
+            return run(Python::assume_attached());
         }
+        Python::attach_unchecked(run)
     }
 }
 
@@ -42,6 +44,7 @@ pub(super) unsafe fn enter<const LIGHT: bool, R>(
 ///
 /// # Safety
 /// ATTACHED.
+#[inline]
 pub(super) unsafe fn attached<R>(body: impl FnOnce(Python<'_>) -> R) -> R {
     // SAFETY: the caller's promise.
     body(unsafe { Python::assume_attached() })

@@ -35,6 +35,7 @@ impl Held for Slot {
         visitor.raw(self.as_ptr());
     }
 
+    #[inline]
     fn empty(&self) {
         drop(self.take());
     }
@@ -118,6 +119,7 @@ macro_rules! held {
                 $($crate::ffi::held::Held::show(&self.$field, _visitor);)*
             }
 
+            #[inline]
             fn empty(&self) {
                 $($crate::ffi::held::Held::empty(&self.$field);)*
             }

@@ -40,6 +40,7 @@ impl Ref {
     }
 
     /// What `body` makes of the object, for code that is given no token: who has a `Ref` is attached.
+    #[inline]
     pub(crate) fn with<R>(&self, body: impl FnOnce(&Bound<'_, PyAny>) -> R) -> R {
         // SAFETY: ATTACHED; see `Send`.
         unsafe { attached(|py| body(&self.bind(py))) }
@@ -56,6 +57,7 @@ impl Ref {
 }
 
 impl Clone for Ref {
+    #[inline]
     fn clone(&self) -> Self {
         self.with(|object| Ref::from(object.clone()))
     }

@@ -18,7 +18,7 @@ use super::raised;
 use super::reference::Slot;
 use crate::compat;
 
-/// What a coroutine has raised. Its methods are marked as inline, as is `Wait::end`: otherwise it is chance whether they
+/// What a coroutine has raised. Its methods are marked as inline, as are those of `Coroutine`: otherwise it is chance whether they
 /// are, and when not, a lock that nobody else wants takes 4.6 % more instructions.
 #[derive(Default)]
 pub(crate) struct Stop(Slot);

@@ -208,6 +208,7 @@ impl Wait {
         self.ticket.get()
     }
 
+    #[inline]
     fn settle<'py>(&self, went: Went<'py>) -> PyResult<Step<'py>> {
         let (future, ticket) = match went {
             Went::Done(value) => return Ok(Step::Return(value)),
@@ -254,6 +255,7 @@ impl Steps for Wait {
         Some(&self.stop)
     }
 
+    #[inline]
     fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let Some(target) = self.target.bind(this.py()) else { return Ok(nothing(this.py())) };
         self.settle((self.kind.begin)(self, &target)?)
