@@ -135,16 +135,16 @@ py314 py315:
 	    VENV=.venv-$(RELEASE) BOTH=
 
 SERVED := echo_*,bulk_*,connection_rate,http_uvicorn_*,http_aiohttp_server,websocket_*,tls_echo_*,tls_bulk_*,tls_handshakes
-profile: ## of the rows with connections: whose the CPU time of an operation is, into docs/assets/profile.json
+profile: ## of the rows with connections: whose the CPU time of an operation is, into docs/assets/profile.tsv
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
 	"$(VENV)-dist"/bin/python -m benches.profile --rows '$(SERVED)' --loops ferrio,uvloop --rounds 1 --seconds 0.5 \
-	    --json docs/assets/profile.json
+	    --table docs/assets/profile.tsv
 
 instructions: venv ## instruction counts of the hot paths against benches/instructions.toml; UPDATE=--update writes it
 	$(BIN)/python -m benches.instructions $(UPDATE)
 
-plots: venv ## charts and tables of docs/ and the chart of README.md, from docs/assets/benches.json, benches-3.14.json and profile.json
+plots: venv ## charts and tables of docs/ and the chart of README.md, from docs/assets/benches.tsv, benches-3.14.tsv and profile.tsv
 	$(BIN)/python -m scripts.docs_figures
 
 # The switch is the theme's own; docs/requirements.txt says what it keeps quiet. With --quiet, --strict sees no warning.

@@ -11,12 +11,12 @@ how it divides the second's. Of rows with a client it is the server's CPU time, 
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+from .digest import write
 from .harness import build, contenders
 from .harness.bench import Settings
 from .harness.catalogue import select
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, metavar="N", help="of a measurement; default %(default)s")
     parser.add_argument("--symbols", type=int, default=0, metavar="N", help="the N functions that cost most, too")
     parser.add_argument("--pin", action="store_true", help="the server to one CPU, too, with all its threads")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the medians, without the functions")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write the medians, without the functions")
     arguments = parser.parse_args()
     rows = select(arguments.rows)
     client, _ = client_for(rows)
@@ -56,17 +56,14 @@ def main() -> None:
     about = load_of(rows, client)
     made_with = heading(found, missing, conditions, about)
     print(*made_with, "", head(), sep="\n", flush=True)
-    report: dict[str, dict[str, Profile]] = {}
+    table: list[list[str | float]] = [["row", "label", "us", *COLUMNS]]
     for row in rows:
         profiles = measure(row, found, settings, arguments.rounds, client)
         for label, profile in profiles.items():
             print(line(row.name, label, profile), *costly(profile, arguments.symbols), sep="\n", flush=True)
-        report[row.name] = {
-            label: {part: figure for part, figure in profile.items() if "/" not in part}
-            for label, profile in profiles.items()
-        }
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"head": made_with, "rows": report}, indent=1) + "\n")
+            table.append([row.name, label, *(profile.get(part, 0.0) for part in ("us", *COLUMNS))])
+    if arguments.table:
+        write(arguments.table, made_with, table)
 
 
 def measure(

@@ -1,27 +1,24 @@
-"""Everything in the text that was measured, from one report: `make plots`.
+"""Everything in the text that was measured, from tables of what was measured: `make plots`.
 
-Reads docs/assets/benches.json, which `make bench BENCH='--json docs/assets/benches.json'` writes, and makes
-docs/assets/*.svg and docs/assets/benches.md of it, and the words for README.md's chart between its two marks. The
-other tables of the performance page are made of benches-3.14.json, which `make py314` can write, and of profile.json,
-which `make profile` writes. With --check nothing is written: exit status 1 and the names of the files that differ. No
+Reads docs/assets/benches.tsv, a digest of a report of `make bench`, and makes docs/assets/*.svg and
+docs/assets/benches.md of it, and the words for README.md's chart between its two marks. The other tables of the
+performance page are made of benches-3.14.tsv, a digest of what `make py314` measures, and of profile.tsv, which
+`make profile` writes. With --check nothing is written: exit status 1 and the names of the files that differ. No
 figure is typed by hand.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from benches.digest import Entry, digest, read
 from benches.harness.plot import Bar, Group, bars, groups
 from benches.harness.profiling import PARTS
-from benches.harness.report import measured
-from benches.installed.harness.row import Metric
-from benches.installed.harness.runner import Result
-from benches.installed.harness.table import Line, lines_of, number
+from benches.installed.harness.table import number
 from benches.profile import TITLES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,9 +59,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, name what differs")
     check: bool = parser.parse_args().check
     stale = 0
-    names = ("benches.json", "benches-3.14.json", "profile.json")
-    benches, newer, profile = (json.loads((ASSETS / name).read_text()) for name in names)
-    others = {ASSETS / "benches-3.14.md": whole(newer), ASSETS / "profile.md": divided(profile)}
+    benches, newer = (Report(*digest(ASSETS / name)) for name in ("benches.tsv", "benches-3.14.tsv"))
+    others = {ASSETS / "benches-3.14.md": whole(newer), ASSETS / "profile.md": divided(ASSETS / "profile.tsv")}
     for path, text in (made(benches) | others).items():
         if not path.exists() or path.read_text() != text:
             stale += 1
@@ -74,14 +70,24 @@ def main() -> int:
     return 1 if check and stale else 0
 
 
-def made(report: dict[str, Any]) -> dict[Path, str]:
+class Report(NamedTuple):
+    """The head, and what was measured."""
+
+    head: list[str]
+    entries: list[Entry]
+
+    def lines(self) -> dict[str, dict[str, Entry]]:
+        """By the line's name and the loop's label, in the order of the table."""
+        found: dict[str, dict[str, Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.line, {})[entry.loop] = entry
+        return found
+
+
+def made(report: Report) -> dict[Path, str]:
     """Every file that follows from the report, with its text."""
-    lines, spreads = [], {}
-    for row, results in measured(report):
-        found = lines_of(row, results, SUBJECT)
-        lines += found
-        spreads |= {line.name: spread(metric, results) for line, metric in zip(found, row.metrics, strict=True)}
-    drawn = {key: chart(key, title, pattern, lines, spreads) for key, (title, pattern) in CHARTS.items()}
+    lines = report.lines()
+    drawn = {key: chart(key, title, pattern, lines) for key, (title, pattern) in CHARTS.items()}
     files = {ASSETS / f"{key}.svg": text for key, text in drawn.items() if text}
     files[ASSETS / "benches.md"] = whole(report)
     if shown := headline(lines):
@@ -92,76 +98,61 @@ def made(report: dict[str, Any]) -> dict[Path, str]:
     return files
 
 
-def headline(lines: list[Line]) -> list[Group]:
+def headline(lines: dict[str, dict[str, Entry]]) -> list[Group]:
     """The rows of HEADLINE that were measured on all three loops."""
     found = []
-    for line in (line for line in lines if line.name in HEADLINE):
-        summaries = [line.cells[label].summary if label in line.cells else None for label in COMPARED]
-        figures = [
-            (label, summary.median, number(summary.median))
-            for label, summary in zip(COMPARED, summaries, strict=True)
-            if summary
-        ]
+    for name in (name for name in lines if name in HEADLINE):
+        medians = [(label, lines[name][label].median) for label in COMPARED if label in lines[name]]
+        figures = [(label, median, number(median)) for label, median in medians if median is not None]
         if len(figures) == len(COMPARED):
-            found.append(Group(HEADLINE[line.name], figures))
+            found.append(Group(HEADLINE[name], figures))
     return found
 
 
-def whole(report: dict[str, Any]) -> str:
+def whole(report: Report) -> str:
     """All lines of a report, and under what conditions they were measured."""
-    lines = [line for row, results in measured(report) for line in lines_of(row, results, SUBJECT)]
-    return f"{table(lines)}\n\n{heading(report)}\n"
+    return f"{table(report.lines())}\n\n{heading(report.head)}\n"
 
 
-def spread(metric: Metric, results: dict[str, Result]) -> tuple[float, float] | None:
-    """The lowest and the highest ratio against stock asyncio of any round."""
-    if SUBJECT not in results or STOCK not in results:
-        return None
-    own, stock = results[SUBJECT].figures(metric.key), results[STOCK].figures(metric.key)
-    ratios = [own[number] / stock[number] for number in own.keys() & stock.keys()]
-    better = ratios if metric.higher_is_better else [1 / ratio for ratio in ratios]
-    return (min(better), max(better)) if better else None
-
-
-def chart(key: str, title: str, pattern: str, lines: list[Line], spreads: dict[str, tuple[float, float] | None]) -> str:
+def chart(key: str, title: str, pattern: str, lines: dict[str, dict[str, Entry]]) -> str:
     shown = []
-    for line in lines:
-        ratio, ends = line.cells[STOCK].ratio, spreads[line.name]
-        if ratio and ends and re.fullmatch(pattern, line.name):
-            shown.append(Bar(line.name, ratio.value, *ends, ratio.verdict()))
+    for name, loops in lines.items():
+        stock = loops[STOCK]
+        if stock.ratio and stock.worst and stock.best and re.fullmatch(pattern, name):
+            shown.append(Bar(name, stock.ratio, stock.worst, stock.best, stock.verdict))
     return bars(key, title, NOTE, shown) if shown else ""
 
 
-def table(lines: list[Line]) -> str:
+def table(lines: dict[str, dict[str, Entry]]) -> str:
     """What ferrio reached, and how many times better that is than each other loop."""
-    labels = [label for label in lines[0].cells if label != SUBJECT]
+    labels = [label for label in next(iter(lines.values())) if label != SUBJECT]
     rows = [f"| line | {SUBJECT} | {' | '.join(labels)} |", "|---" * (len(labels) + 2) + "|"]
-    for line in lines:
-        own = line.cells[SUBJECT].summary
-        figure = f"{number(own.median)} {line.unit}" if own else NOTHING
-        rows.append(f"| {' | '.join([line.name, figure, *(ratio(line, label) for label in labels)])} |")
+    for name, loops in lines.items():
+        own = loops[SUBJECT]
+        figure = f"{number(own.median)} {own.unit}" if own.median is not None else NOTHING
+        rows.append(f"| {' | '.join([name, figure, *(ratio(loops[label]) for label in labels)])} |")
     return "\n".join(rows)
 
 
-def ratio(line: Line, label: str) -> str:
-    found = line.cells[label].ratio
-    return f"{found.value:.2f} {found.verdict()}" if found else NOTHING
+def ratio(entry: Entry) -> str:
+    return f"{entry.ratio:.2f} {entry.verdict}" if entry.ratio is not None else NOTHING
 
 
-def divided(report: dict[str, Any]) -> str:
+def divided(path: Path) -> str:
     """Microseconds of CPU that an operation takes, and whose they are."""
+    head, profiles = read(path)
     titles = [TITLES.get(part, part) for part in PARTS]
     rows = [f"| row | loop | us | {' | '.join(titles)} |", "|---" * (len(PARTS) + 3) + "|"]
-    for row, profiles in report["rows"].items():
-        for loop, profile in profiles.items():
-            shares = (profile.get(part, 0.0) for part in PARTS)
-            cells = " | ".join(f"{number(profile['us'] * share)} ({share:.0%})" for share in shares)
-            rows.append(f"| {row} | {loop} | {number(profile['us'])} | {cells} |")
-    return "\n".join([*rows, "", heading(report), ""])
+    for profile in profiles:
+        whole = float(profile["us"])
+        shares = (float(profile.get(part, 0.0)) for part in PARTS)
+        cells = " | ".join(f"{number(whole * share)} ({share:.0%})" for share in shares)
+        rows.append(f"| {profile['row']} | {profile['label']} | {number(whole)} | {cells} |")
+    return "\n".join([*rows, "", heading(head), ""])
 
 
-def heading(report: dict[str, Any]) -> str:
-    return "\n".join(["```text", *report["head"], "```"])
+def heading(head: list[str]) -> str:
+    return "\n".join(["```text", *head, "```"])
 
 
 if __name__ == "__main__":

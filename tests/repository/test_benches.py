@@ -6,12 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 import pytest
 
 from benches.certificate import make
+from benches.digest import Entry, digest, entries, read, write
 from benches.harness import build, judged, profiling
 from benches.harness.build import cargo_name
 from benches.harness.catalogue import ROWS, row_named
@@ -155,14 +156,30 @@ def test_what_is_missing_is_named_with_what_to_do():
 def test_a_profile_divides_the_time_of_an_operation(tmp_path):
     """All of it: the parts are shares of one whole, of the loop's process and of the bare server alike."""
     asked = ("--rows", "echo_1k_x8,call_soon", "--loops", "ferrio,epoll", "--rounds", "1", "--seconds", "0.5")
-    command = [sys.executable, "-m", "benches.profile", *asked, "--json", str(tmp_path / "profile.json")]
+    command = [sys.executable, "-m", "benches.profile", *asked, "--table", str(tmp_path / "profile.tsv")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
-    report = json.loads((tmp_path / "profile.json").read_text())["rows"]
-    assert {row: list(report[row]) for row in report} == {"call_soon": ["ferrio"], "echo_1k_x8": ["ferrio", "epoll"]}
-    for profile in [each for row in report.values() for each in row.values()]:
-        assert profile["us"] > 0
-        assert sum(share for part, share in profile.items() if part != "us" and "/" not in part) == pytest.approx(1)
+    _, profiles = read(tmp_path / "profile.tsv")
+    assert [(each["row"], each["label"]) for each in profiles] == [
+        ("call_soon", "ferrio"), ("echo_1k_x8", "ferrio"), ("echo_1k_x8", "epoll")
+    ]  # fmt: skip
+    for profile in profiles:
+        figures = [float(figure) for part, figure in profile.items() if part not in ("row", "label")]
+        assert figures[0] > 0 and sum(figures[1:]) == pytest.approx(1)
+
+
+def test_a_digest_holds_what_the_table_says(tmp_path):
+    rounds = {"ferrio": [4.0, 2.0], "asyncio": [1.0, 1.0]}
+    rest = {"unsupported": None, "problems": [], "notes": []}
+    row = {loop: {"rounds": {str(number): {"rate": rate} for number, rate in enumerate(rates)}} | rest
+           for loop, rates in rounds.items()}  # fmt: skip
+    rows = {"call_soon": row}
+    write(tmp_path / "a.tsv", ["machine: #1"], [[each.name for each in fields(Entry)],
+                                                *map(astuple, entries({"rows": rows}))])  # fmt: skip
+    head, (own, stock) = digest(tmp_path / "a.tsv")
+    assert head == ["machine: #1"]
+    assert own == Entry("call_soon", "op/s", "ferrio", 3.0, 2.0, 4.0)
+    assert stock == Entry("call_soon", "op/s", "asyncio", 1.0, 1.0, 1.0, pytest.approx(8**0.5), "?", 2.0, 4.0)
 
 
 def test_without_perf_the_kernel_s_own_account_divides_it(monkeypatch):
