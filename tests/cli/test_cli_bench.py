@@ -103,7 +103,7 @@ def test_a_minute_is_enough_for_a_first_round_and_no_more():
         (("--quick",), "*", True, 19.0),
         (("--full",), "*", False, 19.0),
         (("--all", "--full"), "*", False, 19.0),
-        (("--rows", "call_soon,echo_*"), "call_soon,echo_*", False, 19.0),
+        (("--rows", "call_soon,timer_*"), "call_soon,timer_*", False, 19.0),
         (("call_soon", "--quick"), "call_soon", True, 19.0),
     ],
 )

@@ -49,9 +49,9 @@ def test_every_option_of_every_command(complete, command):
 def test_values_words_and_files(complete, tmp_path):
     (tmp_path / "program.py").touch()
     (tmp_path / "data.txt").touch()
-    assert complete("ferrio", "bench", "echo_1k_x") == ["echo_1k_x1", "echo_1k_x8", "echo_1k_x64", "echo_1k_x512"]
+    assert complete("ferrio", "bench", "timer_r") == ["timer_rounds_x1", "timer_rounds_x100", "timer_rearm_1ms"]
     assert complete("ferrio", "bench", "--loops", "rl") == ["rloop"]
-    assert complete("ferrio", "bench", "--loops", "=", "r") == ["rloop", "rsloop", "rsloop-streams"]
+    assert complete("ferrio", "bench", "--loops", "=", "r") == ["rloop", "rsloop"]
     assert complete("ferrio", "bench", "--json", "da") == ["data.txt"]
     assert complete("ferrio", "completion", "") == ["bash", "zsh", "fish"]
     assert complete("ferrio", "run", "pro") == ["program.py"]
