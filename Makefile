@@ -1,4 +1,4 @@
-# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS, TARGETS, PYTHONS.
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS, TARGETS, PYTHONS, REPORT, TABLE.
 
 PYTHON  ?= python3
 VENV    ?= .venv
@@ -14,6 +14,8 @@ FUZZERS ?=
 # Of `make wheels`: systems and "sdist", and versions or paths of CPython; scripts/wheels.py has the lists of all.
 TARGETS ?=
 PYTHONS ?=
+REPORT  ?= target/benches.json
+TABLE   ?= docs/assets/benches.tsv
 # Where `make py314` and `make py315` keep their interpreters, which must stay there, and what they make with them.
 FOLDER  ?= .cache/debian
 RUN     ?= test bench
@@ -33,7 +35,7 @@ NO_LOOP := $(addprefix --ignore tests/,cli typing repository)
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check instructions conformance ecosystem examples soak wheels bench py314 py315 profile plots docs fmt clean
+.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check instructions conformance ecosystem examples soak wheels bench py314 py315 profile digest plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -143,6 +145,9 @@ profile: ## of the rows with connections: whose the CPU time of an operation is,
 
 instructions: venv ## instruction counts of the hot paths against benches/instructions.toml; UPDATE=--update writes it
 	$(BIN)/python -m benches.instructions $(UPDATE)
+
+digest: ## the small table TABLE=docs/assets/benches.tsv of a report that BENCH='--json REPORT' wrote: REPORT=target/benches.json
+	"$(PYTHON)" -m benches.digest "$(REPORT)" "$(TABLE)"
 
 plots: venv ## charts and tables of docs/ and the chart of README.md, from docs/assets/benches.tsv, benches-3.14.tsv and profile.tsv
 	$(BIN)/python -m scripts.docs_figures
