@@ -1,9 +1,11 @@
 """The suite of a checkout: all rows, load and its limits, loops left out where they differ in nothing, profiles."""
 
+import asyncio
 import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 from dataclasses import astuple, fields, replace
@@ -13,7 +15,7 @@ import pytest
 
 from benches.certificate import make
 from benches.digest import Entry, digest, entries, read, write
-from benches.harness import build, judged, profiling
+from benches.harness import build, client, judged, profiling
 from benches.harness.build import cargo_name
 from benches.harness.catalogue import ROWS, row_named
 from benches.harness.contenders import LIMIT, PATCHED, STOCK_STREAMS, find, has_part
@@ -95,11 +97,63 @@ def test_rows_at_a_fixed_rate_and_against_a_bare_server(row, loop):
     assert answer.get("figures") and not answer["notes"], answer
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nDate: today\r\nCONTENT-LENGTH: 13\r\n\r\n"
+
+
+class Web(asyncio.Protocol):
+    """Answers GET in two pieces, and WebSocket frames of 1 KiB without their masks."""
+
+    def __init__(self, head):
+        self.head, self.received, self.is_upgraded = head, b"", False
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.received += data
+        if self.is_upgraded:
+            if len(self.received) == 8 + 1024:
+                self.transport.write(b"\x82\x7e" + self.received[2:4] + self.received[8:])
+                self.received = b""
+        elif self.received.endswith(b"\r\n\r\n"):
+            self.is_upgraded = b"Upgrade" in self.received
+            self.received = b""
+            self.transport.write(b"HTTP/1.1 101 Go on\r\n\r\n" if self.is_upgraded else self.head)
+            if not self.is_upgraded:
+                asyncio.get_running_loop().call_soon(self.transport.write, b"Hello, World!")
+
+
+@needs_cargo
+@pytest.mark.parametrize(
+    ("form", "head", "reason"),
+    [("http", HEAD, ""), ("websocket", HEAD, ""), ("http", HEAD.replace(b"200", b"500"), "an answer that is not 200"),
+     ("http", HEAD.replace(b"LENGTH", b"Type"), "an answer without Content-Length")],
+)  # fmt: skip
+def test_the_client_speaks_http_and_websocket(form, head, reason):
+    path = build.client().path
+
+    async def measured():
+        server = await asyncio.get_running_loop().create_server(lambda: Web(head), "127.0.0.1", 0)
+        async with server:
+            options = {
+                "to": f"tcp:{server.sockets[0].getsockname()[1]}",
+                "form": form,
+                "connections": 3,
+                "seconds": 0.1,
+            }
+            process = client.start(path, "echo", None, options)
+            answer = await asyncio.to_thread(client.report, process)
+            client.finish(process)
+            return answer
+
+    figures, said = asyncio.run(measured())
+    assert reason in said and bool(figures) == (not reason)
+    assert reason or figures["count"] > 0
+
+
 @pytest.mark.parametrize("without", ["", "openssl"])
 def test_a_key_is_made_for_its_owner_alone(tmp_path, monkeypatch, without):
     """By the command, and without it by the package; what is made serves."""
-    import ssl
-
     if without:
         pytest.importorskip("cryptography")
         monkeypatch.setattr(shutil, "which", lambda name: None)
