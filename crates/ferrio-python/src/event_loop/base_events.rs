@@ -33,7 +33,6 @@ impl BaseLoop {
                 c"_poller" c"The name of the poller in use." => poller,
                 c"_progress" c"A number that stays the same while the loop is in one callback." => progress,
             }
-            methods {}
             attributes {
                 c"_ready" => ready, ignore;
                 c"_scheduled" => scheduled, ignore;

@@ -200,7 +200,6 @@ macro_rules! shared_members {
                 c"cancelled" c"Whether cancel() was called." => cancelled,
                 c"_run" c"Run the callback now." => run_method,
             }
-            methods {}
             attributes {
                 c"_callback" => callback;
                 c"_args" => arguments;
@@ -312,7 +311,6 @@ impl Native for TimerHandle {
             bare {
                 c"when" c"The time, on the loop's clock, at which the callback runs." => when,
             }
-            methods {}
             attributes {
                 c"_when" => when;
                 c"_scheduled" => scheduled;

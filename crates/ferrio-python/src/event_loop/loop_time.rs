@@ -19,7 +19,6 @@ impl BaseLoop {
             bare {
                 c"_monotonic" c"The loop's clock, in seconds." => time,
             }
-            methods {}
             attributes {
                 c"time" => time_attribute, set_time_attribute;
                 c"_held" => held_attribute, set_held_attribute;

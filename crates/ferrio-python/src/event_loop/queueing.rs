@@ -36,8 +36,6 @@ impl BaseLoop {
                 c"call_later" c"Call callback(*args) after delay seconds." => call_later,
                 c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
             }
-            methods {}
-            attributes {}
         }
     }
 

@@ -176,7 +176,6 @@ impl Native for BoundMethod {
             bare {
                 c"__reduce__" c"Pickled as an attribute of its instance." => reduce,
             }
-            methods {}
             attributes {
                 c"__self__" => instance;
                 c"__func__" => method;

@@ -195,7 +195,6 @@ impl Native for CoroutineMethod {
             bare {
                 c"__reduce__" c"Pickled by name." => reduce,
             }
-            methods {}
             attributes {
                 c"__name__" => name;
                 c"__qualname__" => qualified_name;

@@ -137,7 +137,6 @@ impl Native for Function {
             bare {
                 c"__reduce__" c"Pickled by name." => reduce,
             }
-            methods {}
             attributes {
                 c"__name__" => name;
                 c"__qualname__" => name;

@@ -253,7 +253,6 @@ impl Steps for Operation {
 
     fn members() -> Members {
         members! { Coroutine<Operation>;
-            methods {}
             attributes {
                 c"_target" => target_attribute;
             }
@@ -305,7 +304,6 @@ impl BaseLoop {
                 c"sock_sendall" c"Send all of data. A coroutine." => sock_sendall,
                 c"_sock_connect" c"Begin to connect, as asyncio does." => sock_connect,
             }
-            attributes {}
         }
     }
 

@@ -71,7 +71,6 @@ impl Native for WaiterCallback {
 
     fn members() -> Members {
         let own = members! { WaiterCallback;
-            methods {}
             attributes {
                 c"__self__" => waiter;
                 c"__name__" => name;

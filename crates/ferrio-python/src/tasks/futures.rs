@@ -246,7 +246,6 @@ macro_rules! shared_members {
     };
     let members = if $crate::compat::CALL_GRAPHS {
         members.and($crate::ffi::members::members! { $state;
-            methods {}
             attributes {
                 c"_asyncio_awaited_by" => awaited_by_attribute;
             }
@@ -324,7 +323,6 @@ impl Native for Future {
             methods {
                 c"cancel" c"Cancel it, and schedule its callbacks. Returns False if it was done already." => cancel,
             }
-            attributes {}
         };
         own.and(shared_members!(Future))
     }
@@ -415,7 +413,6 @@ impl Native for FutureIterator {
             methods {
                 c"throw" c"Raise an exception where it waits." => throw,
             }
-            attributes {}
         };
         own.and(object::iterator_slots::<FutureIterator>())
     }

@@ -429,8 +429,6 @@ impl Native for Task {
                 bare {
                     c"get_context" c"The context it runs in." => get_context,
                 }
-                methods {}
-                attributes {}
             })
         } else {
             own

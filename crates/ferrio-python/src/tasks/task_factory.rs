@@ -31,7 +31,6 @@ impl BaseLoop {
                 c"create_future" c"A new Future of this loop." => create_future,
                 c"_let_tasks_go" c"Keep tasks no longer, also those that are not done." => let_tasks_go,
             }
-            methods {}
             attributes {
                 c"_keeps_tasks" => keeps_tasks_attribute, set_keeps_tasks_attribute;
                 c"_task_factory" => task_factory, set_task_factory_attribute;

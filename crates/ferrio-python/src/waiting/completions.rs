@@ -277,8 +277,6 @@ impl Native for Completions {
                 one {
                     c"limit" c"Take the timer that will call expire(), to cancel it when all are done." => limit,
                 }
-                methods {}
-                attributes {}
             })
             .weak_references::<Completions>(offset_of!(Completions, weak))
     }

@@ -190,7 +190,6 @@ impl Steps for Sleep {
 
     fn members() -> Members {
         members! { Coroutine<Sleep>;
-            methods {}
             attributes {
                 c"_delay" => delay_attribute;
             }

@@ -199,7 +199,6 @@ impl Native for WorkQueue {
                 c"put" c"Have a thread call function(*arguments). Returns a future of loop, and whether all threads are \
                     busy." => put,
             }
-            attributes {}
         }
     }
 

@@ -257,8 +257,6 @@ impl Native for Waiting {
             bare {
                 c"release" c"The time is over." => release,
             }
-            methods {}
-            attributes {}
         }
     }
 }

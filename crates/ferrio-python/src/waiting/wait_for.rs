@@ -154,7 +154,6 @@ impl Steps for WaitFor {
 
     fn members() -> Members {
         members! { Coroutine<WaitFor>;
-            methods {}
             attributes {
                 c"cr_await" => awaited_attribute;
             }

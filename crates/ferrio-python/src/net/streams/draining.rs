@@ -151,7 +151,6 @@ impl Steps for Draining {
 
     fn members() -> Members {
         members! { Coroutine<Draining>;
-            methods {}
             attributes {
                 c"cr_await" => awaited;
                 c"_target" => target_attribute;

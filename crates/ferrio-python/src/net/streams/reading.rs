@@ -343,7 +343,6 @@ impl Steps for Reading {
 
     fn members() -> Members {
         members! { Coroutine<Reading>;
-            methods {}
             attributes {
                 c"cr_await" => awaited;
                 c"_target" => target_attribute;

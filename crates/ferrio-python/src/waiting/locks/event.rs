@@ -115,7 +115,6 @@ impl Native for Event {
             one {
                 c"_start" c"Sets it up: whether no method that native code would call is overridden." => start,
             }
-            methods {}
             attributes {
                 c"_loop" => loop_attribute, set_loop_attribute;
                 c"_value" => value_attribute, set_value_attribute;

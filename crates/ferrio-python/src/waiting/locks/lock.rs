@@ -142,7 +142,6 @@ impl Native for Lock {
             one {
                 c"_start" c"Sets it up: whether no method that native code would call is overridden." => start,
             }
-            methods {}
             attributes {
                 c"_loop" => loop_attribute, set_loop_attribute;
                 c"_locked" => locked_attribute;

@@ -293,7 +293,6 @@ impl Steps for Wait {
 
     fn members() -> Members {
         members! { Coroutine<Wait>;
-            methods {}
             attributes {
                 c"cr_await" => awaited;
                 c"_target" => target_attribute;
