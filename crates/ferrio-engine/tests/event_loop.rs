@@ -239,11 +239,11 @@ fn a_callback_has_a_number_of_its_own_while_it_runs() {
 fn what_callbacks_leave_is_taken_once() {
     let door = Door::new();
     let callback = door.engine.callback();
-    assert!(!callback.left_words() && callback.take_words().is_empty());
+    assert!(!callback.has_left_words() && callback.take_words().is_empty());
     (0..3).for_each(|_| callback.leave(Word::new(|_| {})));
-    assert!(callback.left_words());
+    assert!(callback.has_left_words());
     std::thread::sleep(Duration::from_millis(1));
     assert!(callback.is_overdue());
     assert_eq!(callback.take_words().len(), 3);
-    assert!(!callback.left_words() && !callback.is_overdue() && callback.take_words().is_empty());
+    assert!(!callback.has_left_words() && !callback.is_overdue() && callback.take_words().is_empty());
 }

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use std::rc::{Rc, Weak};
 
 use ferrio_engine::transport::{
-    Doing, Later, Layer, Limits, Patience, Plain, Progress, Session, Severity, Sides, read_all,
+    Activity, DeferredWork, Layer, Limits, Plain, Progress, Session, Severity, Sides, TimeLimit, read_all,
 };
 
 const HELLO: u8 = b'H';
@@ -161,8 +161,8 @@ struct Record {
     tight: Cell<bool>,
     layer: RefCell<Weak<Layer<Readable, Test>>>,
     got: RefCell<Vec<u8>>,
-    later: RefCell<Vec<Later>>,
-    waiting: Cell<Option<Patience>>,
+    later: RefCell<Vec<DeferredWork>>,
+    waiting: Cell<Option<TimeLimit>>,
     held: Cell<bool>,
     /// The protocol raises this when data comes.
     raises: Cell<Option<Error>>,
@@ -216,11 +216,11 @@ impl Sides<Readable> for Test {
         self.0.say(format!("lose {}", reason.unwrap_or("for nothing")));
     }
 
-    fn later(&self, (): (), what: Later) {
+    fn later(&self, (): (), what: DeferredWork) {
         self.0.later.borrow_mut().push(what);
     }
 
-    fn wait(&self, (): (), what: Patience) {
+    fn wait(&self, (): (), what: TimeLimit) {
         self.0.waiting.set(Some(what));
     }
 
@@ -232,12 +232,12 @@ impl Sides<Readable> for Test {
         if !self.0.patient.get() {
             self.0.waiting.set(None);
         } else if self.0.waiting.get().is_none() {
-            self.0.waiting.set(Some(Patience::Shutdown));
+            self.0.waiting.set(Some(TimeLimit::Shutdown));
         }
     }
 
-    fn too_long(&self, (): (), what: Patience) -> Error {
-        if what == Patience::Handshake { "slow handshake" } else { "slow shutdown" }
+    fn too_long(&self, (): (), what: TimeLimit) -> Error {
+        if what == TimeLimit::Handshake { "slow handshake" } else { "slow shutdown" }
     }
 
     fn hung_up(&self, (): ()) -> Error {
@@ -252,7 +252,7 @@ impl Sides<Readable> for Test {
         }
     }
 
-    fn fatal(&self, (): (), error: Error, doing: Doing) -> Result<(), Error> {
+    fn fatal(&self, (): (), error: Error, doing: Activity) -> Result<(), Error> {
         self.0.say(format!("{doing:?}: {error}"));
         Ok(())
     }
@@ -384,7 +384,7 @@ fn an_orderly_end_is_told_to_both_sides() {
     let (client, server) = pair(100);
     client.write(b"last words");
     client.layer.close(()).unwrap();
-    assert!(client.layer.is_closing() && client.record.waiting.get() == Some(Patience::Shutdown));
+    assert!(client.layer.is_closing() && client.record.waiting.get() == Some(TimeLimit::Shutdown));
     exchange(&client, &server, 100);
     assert_eq!(*server.record.got.borrow(), b"last words");
     assert_eq!(server.record.heard(), ["eof", "close"]);
@@ -534,8 +534,8 @@ fn a_handshake_fails_in_these_ways() {
 
     let slow = End::new(false);
     slow.layer.start(()).unwrap();
-    assert_eq!(slow.record.waiting.get(), Some(Patience::Handshake));
-    slow.layer.on_time((), Patience::Handshake).unwrap();
+    assert_eq!(slow.record.waiting.get(), Some(TimeLimit::Handshake));
+    slow.layer.on_time((), TimeLimit::Handshake).unwrap();
     assert_eq!(slow.record.heard(), ["Closing: slow handshake"]);
 
     let left = End::new(true);
@@ -562,10 +562,10 @@ fn what_is_closed_before_it_begins_ends_when_it_begins() {
 fn a_peer_that_does_not_answer_the_end_is_lost() {
     let (client, _) = pair(100);
     client.layer.close(()).unwrap();
-    client.layer.on_time((), Patience::Shutdown).unwrap();
+    client.layer.on_time((), TimeLimit::Shutdown).unwrap();
     assert_eq!(client.record.heard(), ["lose slow shutdown"]);
     let (client, _) = pair(100);
-    client.layer.on_time((), Patience::Shutdown).unwrap();
+    client.layer.on_time((), TimeLimit::Shutdown).unwrap();
     assert!(client.record.heard().is_empty(), "it was not closing");
 }
 
@@ -580,8 +580,8 @@ fn the_time_for_closing_may_hold_until_the_transport_below_is_closed() {
     // The one that began, and the one that only answered.
     for end in [&client, &server] {
         assert_eq!(end.record.heard(), ["eof", "close"]);
-        assert_eq!(end.record.waiting.get(), Some(Patience::Shutdown));
-        end.layer.on_time((), Patience::Shutdown).unwrap();
+        assert_eq!(end.record.waiting.get(), Some(TimeLimit::Shutdown));
+        end.layer.on_time((), TimeLimit::Shutdown).unwrap();
         assert_eq!(end.record.heard(), ["lose slow shutdown"]);
         end.layer.connection_lost((), None);
         assert_eq!(end.record.waiting.get(), None);

@@ -37,7 +37,7 @@ use crate::tasks::task::Task;
 use crate::tasks::task_factory::{create_task, eager_task_factory};
 use crate::waiting::alarm::Alarm;
 use crate::waiting::completions::Completions;
-use crate::waiting::gather::{Gathering, ensure_future, gather};
+use crate::waiting::gather::{GatheringFuture, ensure_future, gather};
 use crate::waiting::locks::wait::Wait;
 use crate::waiting::locks::{Condition, Event, Finished, Lock, Semaphore};
 use crate::waiting::queues::Queue;
@@ -51,20 +51,20 @@ use crate::waiting::wait_for::{self, WaitFor, wait_for};
 /// Adds them to the module.
 pub(crate) fn add_all(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    let workshop = Workshop {
+    let maker = TypeMaker {
         module,
         asyncio: py.import("asyncio")?,
         object: py.get_type::<PyAny>(),
         coroutine: py.import("collections.abc")?.getattr("Coroutine")?,
     };
-    workshop.make_loop()?;
-    workshop.make_tasks()?;
-    workshop.make_waits()?;
-    workshop.make_locks_and_queues()?;
-    workshop.make_streams()?;
-    workshop.make_transports()?;
-    workshop.make_functions()?;
-    workshop.mark_coroutine_methods()?;
+    maker.make_loop()?;
+    maker.make_tasks()?;
+    maker.make_waits()?;
+    maker.make_locks_and_queues()?;
+    maker.make_streams()?;
+    maker.make_transports()?;
+    maker.make_functions()?;
+    maker.mark_coroutine_methods()?;
     fill_tables();
     Ok(())
 }
@@ -77,8 +77,8 @@ fn fill_tables() {
     word::own::<Future>();
     OUTCOMES.add::<Future>();
     OUTCOMES.add::<Task>();
-    OUTCOMES.add::<Gathering>();
-    OUTERS.add::<Gathering>();
+    OUTCOMES.add::<GatheringFuture>();
+    OUTERS.add::<GatheringFuture>();
     hooks::fill(Hooks {
         callback_failed: step::callback_failed,
         inner_coroutine: wait_for::inner_coroutine,
@@ -87,7 +87,7 @@ fn fill_tables() {
     delivery::enter([protocol::delivery_to, sslproto::delivery_to]);
 }
 
-struct Workshop<'a, 'py> {
+struct TypeMaker<'a, 'py> {
     module: &'a Bound<'py, PyModule>,
     asyncio: Bound<'py, PyModule>,
     object: Bound<'py, PyType>,
@@ -95,7 +95,7 @@ struct Workshop<'a, 'py> {
     coroutine: Bound<'py, PyAny>,
 }
 
-impl<'py> Workshop<'_, 'py> {
+impl<'py> TypeMaker<'_, 'py> {
     fn make_loop(&self) -> PyResult<()> {
         let members = || {
             BaseLoop::base_members()
@@ -126,7 +126,7 @@ impl<'py> Workshop<'_, 'py> {
         let abstract_class = self.module.py().import("abc")?.getattr("ABCMeta")?.cast_into()?;
         set_metaclass::<Future>(&abstract_class);
         set_metaclass::<Task>(&abstract_class);
-        create::<Gathering>(&future, &[])?;
+        create::<GatheringFuture>(&future, &[])?;
         self.nameless::<FutureIterator>()?;
         self.nameless::<WaiterCallback>()
     }
@@ -196,17 +196,17 @@ impl<'py> Workshop<'_, 'py> {
     /// The methods that pass for coroutine functions. Not those of which a program does millions: `ffi::coroutine_method`
     /// says why.
     fn mark_coroutine_methods(&self) -> PyResult<()> {
-        const BORDERS: &[&str] = &["__aenter__", "__aexit__"];
+        const ENTER_AND_EXIT: &[&str] = &["__aenter__", "__aexit__"];
         self.nameless::<BoundMethod>()?;
         self.nameless::<CoroutineMethod>()?;
         self.mark::<BaseLoop>(&["sock_recv", "sock_recv_into", "sock_sendall"])?;
         self.mark::<Condition>(&["wait"])?;
-        self.mark::<Lock>(BORDERS)?;
+        self.mark::<Lock>(ENTER_AND_EXIT)?;
         self.mark::<Queue>(&["join"])?;
-        self.mark::<Semaphore>(BORDERS)?;
+        self.mark::<Semaphore>(ENTER_AND_EXIT)?;
         self.mark::<StreamReader>(&["read", "readexactly", "readline", "readuntil"])?;
         self.mark::<StreamWriter>(&["drain"])?;
-        self.mark::<Timeout>(BORDERS)
+        self.mark::<Timeout>(ENTER_AND_EXIT)
     }
 
     fn mark<T: Native>(&self, names: &[&str]) -> PyResult<()> {

@@ -43,7 +43,7 @@ impl<H> Callback<H> {
 
     /// Whether words were left.
     #[must_use]
-    pub fn left_words(&self) -> bool {
+    pub fn has_left_words(&self) -> bool {
         self.since.get().is_some()
     }
 

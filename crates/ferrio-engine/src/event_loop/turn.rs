@@ -150,7 +150,7 @@ impl<H: Handle> Loop<H> {
     fn batch<D: Door<H>>(&self, door: D) -> Result<(), D::Error> {
         let _running = self.callback().enter();
         let result = self.run_words(door);
-        if self.callback().left_words() {
+        if self.callback().has_left_words() {
             return door.both(result, door.run_left(self.callback().take_words()));
         }
         result

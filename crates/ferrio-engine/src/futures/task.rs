@@ -56,8 +56,8 @@ impl Core {
     pub fn spawn<T: 'static>(self: &Rc<Self>, future: impl Future<Output = T> + 'static) -> Task<T> {
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
-        let live = Live { core: self.clone(), key: entry.key() };
-        let home = Home { core: Rc::as_ptr(self) as usize, sink: self.sink.clone() };
+        let live = ListedTask { core: self.clone(), key: entry.key() };
+        let home = Destination { core: Rc::as_ptr(self) as usize, sink: self.sink.clone() };
         let future = async move {
             let _live = live;
             future.await
@@ -74,12 +74,12 @@ impl Core {
 }
 
 /// Where a woken task goes. `core` is compared, never followed.
-struct Home {
+struct Destination {
     core: usize,
     sink: Arc<dyn Sink>,
 }
 
-impl Home {
+impl Destination {
     fn queue(&self, task: Runnable) {
         if let Some(core) = Core::current()
             && Rc::as_ptr(&core) as usize == self.core
@@ -92,12 +92,12 @@ impl Home {
 }
 
 /// Takes a task off its core's list of the living when its future ends or is dropped.
-struct Live {
+struct ListedTask {
     core: Rc<Core>,
     key: usize,
 }
 
-impl Drop for Live {
+impl Drop for ListedTask {
     fn drop(&mut self) {
         let waker = self.core.tasks.borrow_mut().try_remove(self.key);
         drop(waker);

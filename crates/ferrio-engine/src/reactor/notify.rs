@@ -5,14 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-type Ends = OwnedFd;
+type PipeEnds = OwnedFd;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-type Ends = (OwnedFd, OwnedFd);
+type PipeEnds = (OwnedFd, OwnedFd);
 
 /// Ends a `wait` from any thread. Clones ring the same bell.
 #[derive(Clone, Debug)]
 pub struct Notifier {
-    ends: Arc<Ends>,
+    ends: Arc<PipeEnds>,
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -30,19 +30,19 @@ impl Listener {
         !matches!(self, Listener::Nobody)
     }
 
-    fn ear(&self) -> Ear {
+    fn ear(&self) -> ListenerKind {
         match self {
-            Listener::Nobody => Ear::Nobody,
-            Listener::Loop { once: false } => Ear::Loop,
-            Listener::Loop { once: true } => Ear::LoopOnce,
-            Listener::Waker(_) => Ear::Waker,
+            Listener::Nobody => ListenerKind::Nobody,
+            Listener::Loop { once: false } => ListenerKind::Loop,
+            Listener::Loop { once: true } => ListenerKind::LoopOnce,
+            Listener::Waker(_) => ListenerKind::Waker,
         }
     }
 }
 
 /// A `Listener` without its waker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Ear {
+enum ListenerKind {
     #[default]
     Nobody,
     Loop,
@@ -63,15 +63,15 @@ pub(super) struct Change {
 #[derive(Debug, Default)]
 struct Source {
     /// Who listens, to read and to write.
-    ears: [Ear; 2],
+    ears: [ListenerKind; 2],
     armed: Interest,
     known: bool,
 }
 
 impl Source {
     fn wanted(&self) -> Interest {
-        let [read, write] = self.ears.map(|ear| ear != Ear::Nobody);
-        Interest { read, write, once: (read || write) && !self.ears.contains(&Ear::Loop) }
+        let [read, write] = self.ears.map(|ear| ear != ListenerKind::Nobody);
+        Interest { read, write, once: (read || write) && !self.ears.contains(&ListenerKind::Loop) }
     }
 }
 
@@ -116,8 +116,8 @@ impl Registry {
             self.wakers[index][side(direction)] = Some(waker);
         }
         Ok(match (old, waker) {
-            (Ear::Loop, _) => Listener::Loop { once: false },
-            (Ear::LoopOnce, _) => Listener::Loop { once: true },
+            (ListenerKind::Loop, _) => Listener::Loop { once: false },
+            (ListenerKind::LoopOnce, _) => Listener::Loop { once: true },
             (_, Some(waker)) => Listener::Waker(waker),
             (_, None) => Listener::Nobody,
         })
@@ -126,7 +126,7 @@ impl Registry {
     /// Who is to be told of an event; a one-time listener is taken out.
     pub(super) fn fired(&mut self, fd: RawFd, direction: Direction) -> Listener {
         match self.source(fd).map(|source| source.ears[side(direction)]) {
-            Some(Ear::Loop) => Listener::Loop { once: false },
+            Some(ListenerKind::Loop) => Listener::Loop { once: false },
             _ => self.replace(fd, direction, Listener::Nobody).unwrap_or_default(),
         }
     }

@@ -17,7 +17,7 @@ use std::cell::Cell;
 
 use crate::io::{ChunkQueue, Limits, Watermarks};
 use crate::transport::session::{Plain, Progress, Session};
-use crate::transport::sides::{Doing, Later, Patience, Severity, Sides};
+use crate::transport::sides::{Activity, DeferredWork, Severity, Sides, TimeLimit};
 
 /// Plaintext that is encrypted before it is sent, of one buffer or of many small ones: sixteen whole records, in one system
 /// call. With four, `tls_bulk_send` had 0.85 times the efficiency; more gains nothing.
@@ -47,7 +47,7 @@ enum Stage {
 
 /// What the protocol was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Told {
+enum Announced {
     #[default]
     Nothing,
     Made,
@@ -67,7 +67,7 @@ pub struct Layer<S: Session, D: Sides<S>> {
     write_marks: Watermarks,
     read_marks: Watermarks,
     stage: Cell<Stage>,
-    told: Cell<Told>,
+    told: Cell<Announced>,
     /// `close`, `abort` or a failure began to close it.
     closing: Cell<bool>,
     /// The stream below has ended.
@@ -95,7 +95,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
             write_marks: Watermarks::new(Limits::below(WRITE_HIGH)),
             read_marks: Watermarks::new(Limits::below(READ_HIGH)),
             stage: Cell::default(),
-            told: Cell::new(if known { Told::Made } else { Told::Nothing }),
+            told: Cell::new(if known { Announced::Made } else { Announced::Nothing }),
             closing: Cell::default(),
             ended: Cell::default(),
             paused: Cell::default(),
@@ -165,7 +165,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
             _ => return Ok(()),
         }
         self.stage.set(Stage::Handshake);
-        self.sides.wait(cx, Patience::Handshake);
+        self.sides.wait(cx, TimeLimit::Handshake);
         // A server that was told nothing yet has nothing to say.
         if self.speaks_first || self.session.unread(cx) > 0 { self.shake_hands(cx) } else { Ok(()) }
     }
@@ -212,9 +212,9 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
         self.backlog.clear();
         self.closing.set(true);
         let told = self.told.get();
-        let tell = self.stage.get() != Stage::Handshake && matches!(told, Told::Made | Told::Eof);
+        let tell = self.stage.get() != Stage::Handshake && matches!(told, Announced::Made | Announced::Eof);
         if tell {
-            self.told.set(Told::Lost);
+            self.told.set(Announced::Lost);
         }
         self.stage.set(Stage::Closed);
         self.lost_writes.set(self.lost_writes.get() + 1);
@@ -327,7 +327,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
     /// The protocol wants data again.
     pub fn resume_reading(&self, cx: S::Cx<'_>) {
         if self.paused.replace(false) {
-            self.sides.later(cx, Later::Resume);
+            self.sides.later(cx, DeferredWork::Resume);
         }
     }
 
@@ -350,13 +350,13 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
     ///
     /// # Errors
     /// When reporting failed.
-    pub fn on_time(&self, cx: S::Cx<'_>, what: Patience) -> Result<(), S::Error> {
+    pub fn on_time(&self, cx: S::Cx<'_>, what: TimeLimit) -> Result<(), S::Error> {
         match (what, self.stage.get()) {
-            (Patience::Handshake, Stage::Handshake) => {
+            (TimeLimit::Handshake, Stage::Handshake) => {
                 let error = self.sides.too_long(cx, what);
-                self.sides.fatal(cx, error, Doing::Closing)
+                self.sides.fatal(cx, error, Activity::Closing)
             }
-            (Patience::Shutdown, Stage::Flushing | Stage::Closing) => {
+            (TimeLimit::Shutdown, Stage::Flushing | Stage::Closing) => {
                 let error = self.sides.too_long(cx, what);
                 self.sides.lose(cx, Some(error));
                 Ok(())
@@ -369,15 +369,17 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
     ///
     /// # Errors
     /// What must not be kept back.
-    pub fn on_deferred(&self, cx: S::Cx<'_>, what: Later) -> Result<(), S::Error> {
+    pub fn on_deferred(&self, cx: S::Cx<'_>, what: DeferredWork) -> Result<(), S::Error> {
         match (what, self.stage.get()) {
-            (Later::Close, _) => {
+            (DeferredWork::Close, _) => {
                 self.sides.close(cx);
                 Ok(())
             }
-            (Later::Read, Stage::Up | Stage::Flushing) | (Later::Resume, Stage::Up) => self.read(cx),
-            (Later::Resume, Stage::Flushing) => self.flush_and_close(cx),
-            (Later::Resume, Stage::Closing) => self.shut(cx),
+            (DeferredWork::Read, Stage::Up | Stage::Flushing) | (DeferredWork::Resume, Stage::Up) => {
+                self.read(cx)
+            }
+            (DeferredWork::Resume, Stage::Flushing) => self.flush_and_close(cx),
+            (DeferredWork::Resume, Stage::Closing) => self.shut(cx),
             _ => Ok(()),
         }
     }
@@ -414,9 +416,9 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
                 _ => self.handshake_failed(cx, error),
             };
         }
-        let new = self.told.get() == Told::Nothing;
+        let new = self.told.get() == Announced::Nothing;
         if new {
-            self.told.set(Told::Made);
+            self.told.set(Announced::Made);
         }
         self.sides.connection_made(cx, new)?;
         self.read(cx)
@@ -426,7 +428,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
         self.sides.forget_time(cx);
         self.stage.set(Stage::Closed);
         self.closing.set(true);
-        self.sides.fatal(cx, error, Doing::Handshake)
+        self.sides.fatal(cx, error, Activity::Handshake)
     }
 
     fn begin_to_close(&self, cx: S::Cx<'_>) -> Result<(), S::Error> {
@@ -434,7 +436,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
         match self.stage.get() {
             Stage::Up => {
                 self.stage.set(Stage::Flushing);
-                self.sides.wait(cx, Patience::Shutdown);
+                self.sides.wait(cx, TimeLimit::Shutdown);
                 self.flush_and_close(cx)
             }
             Stage::New | Stage::Handshake => {
@@ -466,7 +468,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
                 Ok(Progress::Waiting) => return self.send(cx),
                 Err(error) if self.sides.severity(cx, &error) == Severity::Tls => {
                     self.sides.forget_time(cx);
-                    return self.sides.fatal(cx, error, Doing::Closing);
+                    return self.sides.fatal(cx, error, Activity::Closing);
                 }
                 Err(error) => return Err(error),
             }
@@ -474,7 +476,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
         self.send(cx)?;
         self.tell_eof(cx)?;
         self.sides.closes_below(cx);
-        self.sides.later(cx, Later::Close);
+        self.sides.later(cx, DeferredWork::Close);
         Ok(())
     }
 
@@ -491,7 +493,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
             }
             let more = layer.sides.deliver(cx, &layer.session)?;
             match more {
-                Plain::Bytes(_) => layer.sides.later(cx, Later::Read),
+                Plain::Bytes(_) => layer.sides.later(cx, DeferredWork::Read),
                 Plain::Nothing => {}
                 Plain::End => {
                     layer.tell_eof(cx)?;
@@ -506,13 +508,13 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
     }
 
     fn tell_eof(&self, cx: S::Cx<'_>) -> Result<(), S::Error> {
-        if self.told.get() != Told::Made {
+        if self.told.get() != Announced::Made {
             return Ok(());
         }
-        self.told.set(Told::Eof);
+        self.told.set(Announced::Eof);
         match self.sides.eof_received(cx) {
             Err(error) if self.sides.severity(cx, &error) == Severity::Escape => Err(error),
-            Err(error) => self.sides.fatal(cx, error, Doing::Eof),
+            Err(error) => self.sides.fatal(cx, error, Activity::Eof),
             Ok(()) => Ok(()),
         }
     }
@@ -648,7 +650,7 @@ impl<S: Session, D: Sides<S>> Layer<S, D> {
     ) -> Result<(), S::Error> {
         match body(self) {
             Err(error) if self.sides.severity(cx, &error) != Severity::Escape => {
-                self.sides.fatal(cx, error, Doing::Traffic)
+                self.sides.fatal(cx, error, Activity::Traffic)
             }
             result => result,
         }

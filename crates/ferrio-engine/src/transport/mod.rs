@@ -2,7 +2,7 @@
 //!
 //! * `protocol`: what a transport tells its owner; what it asks of its loop is a `Host`'s, its bytes are a `Channel`'s (`io`)
 //! * `stream`: `Transport<C, P>`, the only state machine of reading, writing and closing; `writing`, its writing half;
-//!   `gathering`: what is written in one callback leaves in one system call
+//!   `held_writes`: what is written in one callback leaves in one system call
 //! * `session`: what encrypts and decrypts; `layer`: the state machine of TLS around one, between transport and protocol
 //!   (`sides`)
 //! * `datagram`: the sibling for packets
@@ -13,7 +13,7 @@
 
 mod datagram;
 mod ending;
-mod gathering;
+mod held_writes;
 mod layer;
 mod listener;
 mod protocol;
@@ -34,7 +34,7 @@ pub use layer::Layer;
 pub use listener::{Accepted, accept, is_worth_accepting};
 pub use protocol::{Fault, Protocol, Received};
 pub use session::{Plain, Progress, Session, read_all};
-pub use sides::{Doing, Later, Patience, Severity, Sides};
+pub use sides::{Activity, DeferredWork, Severity, Sides, TimeLimit};
 pub use stream::{Refused, Transport};
 
 /// Sends one packet to the address a socket is connected to.

@@ -17,7 +17,7 @@ pub enum Severity {
 
 /// What was being done when the connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
+pub enum Activity {
     /// Shaking hands.
     Handshake,
     /// Reading and writing.
@@ -30,7 +30,7 @@ pub enum Doing {
 
 /// What a layer waits for, for a limited time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
+pub enum TimeLimit {
     /// The end of the handshake.
     Handshake,
     /// The peer's answer to our closing.
@@ -39,7 +39,7 @@ pub enum Patience {
 
 /// What is to be done after whatever is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Later {
+pub enum DeferredWork {
     /// Read the rest.
     Read,
     /// Go on after a pause.
@@ -71,10 +71,10 @@ pub trait Sides<S: Session> {
     fn lose(&self, cx: S::Cx<'_>, reason: Option<S::Error>);
 
     /// Has `on_deferred` called after whatever is queued.
-    fn later(&self, cx: S::Cx<'_>, what: Later);
+    fn later(&self, cx: S::Cx<'_>, what: DeferredWork);
 
     /// Has `on_time` called when it took too long, unless `forget_time` is called before.
-    fn wait(&self, cx: S::Cx<'_>, what: Patience);
+    fn wait(&self, cx: S::Cx<'_>, what: TimeLimit);
 
     /// It did not take too long.
     fn forget_time(&self, cx: S::Cx<'_>);
@@ -84,7 +84,7 @@ pub trait Sides<S: Session> {
     fn closes_below(&self, cx: S::Cx<'_>);
 
     /// The error of a peer that took too long.
-    fn too_long(&self, cx: S::Cx<'_>, what: Patience) -> S::Error;
+    fn too_long(&self, cx: S::Cx<'_>, what: TimeLimit) -> S::Error;
 
     /// The error of a peer that hung up in the handshake.
     fn hung_up(&self, cx: S::Cx<'_>) -> S::Error;
@@ -97,7 +97,7 @@ pub trait Sides<S: Session> {
     ///
     /// # Errors
     /// When reporting failed.
-    fn fatal(&self, cx: S::Cx<'_>, error: S::Error, doing: Doing) -> Result<(), S::Error>;
+    fn fatal(&self, cx: S::Cx<'_>, error: S::Error, doing: Activity) -> Result<(), S::Error>;
 
     /// The handshake is complete.
     ///

@@ -10,7 +10,7 @@ use std::io;
 
 use crate::io::{Channel, ChunkQueue, Kind, Limits, Watermarks};
 use crate::transport::ending::Ending;
-use crate::transport::gathering::Gathering;
+use crate::transport::held_writes::HeldWrites;
 use crate::transport::protocol::{Fault, Protocol, Received};
 use crate::transport::state::{Deferred, State};
 
@@ -30,7 +30,7 @@ pub struct Transport<C, P: Protocol> {
     pub(super) protocol: P,
     pub(super) outgoing: ChunkQueue<P::Chunk>,
     pub(super) marks: Watermarks,
-    pub(super) gathering: Gathering,
+    pub(super) held_writes: HeldWrites,
     state: State,
     /// `write_eof` was called: no more is to be written.
     ended: Cell<bool>,
@@ -48,7 +48,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
             protocol,
             outgoing: ChunkQueue::new(),
             marks: Watermarks::new(Limits::below(WRITE_HIGH)),
-            gathering: Gathering::default(),
+            held_writes: HeldWrites::default(),
             state: State::default(),
             ended: Cell::new(false),
             ending: Ending::new(),

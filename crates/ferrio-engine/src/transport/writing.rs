@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::io::{Channel, Kind};
-use crate::transport::gathering::MOST;
+use crate::transport::held_writes::MOST;
 use crate::transport::protocol::Protocol;
 use crate::transport::stream::Transport;
 
@@ -53,7 +53,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         if self.outgoing.is_empty() {
             return Ok(());
         }
-        if waits && !self.gathering.is_held() {
+        if waits && !self.held_writes.is_held() {
             self.on_writable(cx)?;
         } else if !waits && !self.holds(cx, self.outgoing.size()) {
             self.flush(cx);
@@ -63,18 +63,18 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
 
     /// Whether something is held, to be sent with more.
     pub fn holds_data(&self) -> bool {
-        self.gathering.is_held()
+        self.held_writes.is_held()
     }
 
     /// Somebody else may use the channel from now on: what is held is sent first, and nothing is held again.
     pub fn share(&self, cx: P::Cx<'_>) {
-        self.gathering.share();
+        self.held_writes.share();
         self.settle(cx);
     }
 
     /// Sends what is held.
     pub fn settle(&self, cx: P::Cx<'_>) {
-        if self.gathering.release() && !self.outgoing.is_empty() {
+        if self.held_writes.release() && !self.outgoing.is_empty() {
             self.flush(cx);
         }
     }
@@ -84,7 +84,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// # Errors
     /// What a callback wants to leave the loop.
     pub fn on_writable(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.gathering.is_held() {
+        if self.held_writes.is_held() {
             self.settle(cx);
             return Ok(());
         }
@@ -112,7 +112,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     fn waits(&self) -> bool {
         let waits = !self.outgoing.is_empty();
         if waits {
-            self.gathering.note_another();
+            self.held_writes.note_another();
         }
         waits
     }
@@ -121,10 +121,10 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// told to pause for what there may well be room for.
     fn holds(&self, cx: P::Cx<'_>, length: usize) -> bool {
         let Some(callback) = self.protocol.callback(cx) else { return false };
-        if self.gathering.is_shared() || !self.gathering.note(callback) || length > self.most_held() {
+        if self.held_writes.is_shared() || !self.held_writes.note(callback) || length > self.most_held() {
             return false;
         }
-        self.gathering.hold();
+        self.held_writes.hold();
         self.protocol.settle_later(cx);
         true
     }
@@ -135,13 +135,13 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
 
     /// More waits than did.
     fn pushed(&self, cx: P::Cx<'_>) -> Result<(), P::Escape> {
-        if self.gathering.is_held() {
-            let overdue = self.gathering.is_overdue();
+        if self.held_writes.is_held() {
+            let overdue = self.held_writes.is_overdue();
             if !overdue && self.outgoing.size() <= self.most_held() {
                 return Ok(());
             }
             if overdue {
-                self.gathering.give_up();
+                self.held_writes.give_up();
             }
             self.settle(cx);
         }

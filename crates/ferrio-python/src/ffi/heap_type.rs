@@ -67,7 +67,7 @@ pub(crate) trait Native: Sized + 'static {
         ptr::null_mut()
     }
     /// Whether its finalizer, if it has one, has something to do.
-    fn has_last_words(&self) -> bool {
+    fn has_to_finalize(&self) -> bool {
         false
     }
     /// Whether its end does no more than drop references to objects that see to it themselves that their own end is not too

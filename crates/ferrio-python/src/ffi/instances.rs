@@ -132,13 +132,13 @@ const DEEP: usize = 25;
 static NESTED: AtomicUsize = AtomicUsize::new(0);
 
 /// What a thread has put off.
-struct Later {
+struct PutOff {
     depth: Cell<usize>,
     /// Borrowed for a push or a pop only.
     list: RefCell<Vec<(ffi::destructor, *mut ffi::PyObject)>>,
 }
 
-thread_local!(static LATER: Later = const { Later { depth: Cell::new(0), list: RefCell::new(Vec::new()) } });
+thread_local!(static LATER: PutOff = const { PutOff { depth: Cell::new(0), list: RefCell::new(Vec::new()) } });
 
 /// That an object is being freed.
 enum Freeing {
@@ -161,7 +161,7 @@ impl Freeing {
     /// A thread that has ended its local storage nests no more.
     #[cold]
     fn begin_deep(object: *mut ffi::PyObject, dealloc: ffi::destructor) -> Option<Freeing> {
-        let begin = |later: &Later| {
+        let begin = |later: &PutOff| {
             let depth = later.depth.get();
             if depth < DEEP {
                 later.depth.set(depth + 1);
@@ -183,7 +183,7 @@ impl Freeing {
     }
 
     #[cold]
-    fn end_deep(later: &Later) {
+    fn end_deep(later: &PutOff) {
         let next = || later.list.borrow_mut().pop();
         // Half-way up, so that what these own finds room below.
         while later.depth.get() <= DEEP / 2
@@ -203,7 +203,7 @@ pub(super) unsafe extern "C" fn dealloc<T: Native>(this: *mut ffi::PyObject) {
     // exception under way stays.
     unsafe {
         let class = ffi::Py_TYPE(this);
-        if state::<T>(this).has_last_words() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+        if state::<T>(this).has_to_finalize() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
         }
         if T::BASE_LISTS {

@@ -42,7 +42,7 @@ impl Drop for Stop {
     #[inline]
     fn drop(&mut self) {
         if let Some(error) = self.0.take() {
-            imp::put_by(error);
+            imp::keep_spare(error);
         }
     }
 }
@@ -147,7 +147,7 @@ mod imp {
         }
     }
 
-    pub(super) fn put_by(error: Ref) {
+    pub(super) fn keep_spare(error: Ref) {
         // SAFETY: a `StopIteration`. With one reference, ours, nobody else sees it change.
         let value = unsafe {
             let inside = error.as_ptr().cast::<ffi::PyStopIterationObject>();
@@ -185,5 +185,5 @@ mod imp {
         stop_with(value);
     }
 
-    pub(super) fn put_by(_: Ref) {}
+    pub(super) fn keep_spare(_: Ref) {}
 }

@@ -42,7 +42,7 @@ pub(crate) trait Parent: Io {
     fn told(&self, this: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyResult<()>;
 
     /// Children whose turn comes.
-    fn due(&self) -> &Due;
+    fn due(&self) -> &Children;
 
     /// What asyncio calls the callback.
     fn callback_name(&self) -> &'static str;
@@ -60,7 +60,7 @@ pub(crate) trait Parent: Io {
 
 /// What a parent knows of its children.
 #[derive(Default)]
-pub(crate) struct Due {
+pub(crate) struct Children {
     /// Those whose turn comes, in order.
     children: RefCell<VecDeque<Ref>>,
     /// The task that awaits the children, for those who ask who does.
@@ -70,9 +70,9 @@ pub(crate) struct Due {
     pending: Cell<usize>,
 }
 
-held!(Due: awaiter, children);
+held!(Children: awaiter, children);
 
-impl Due {
+impl Children {
     /// Whether children of ours are left that are not done.
     pub(crate) fn waits(&self) -> bool {
         self.pending.get() > 0

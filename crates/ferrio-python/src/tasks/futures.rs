@@ -23,7 +23,7 @@ use crate::ffi::object::{self, Constructed, Finalized, Iterates, Shown};
 use crate::ffi::raised::{ITERATOR, thrown};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Queued, Tag};
-use crate::tasks::outcome::{Outcome, last_words, outcome_of, step};
+use crate::tasks::outcome::{Outcome, outcome_of, report_death, step};
 
 /// The state of a future.
 #[derive(Default)]
@@ -327,7 +327,7 @@ impl Native for Future {
         own.and(shared_members!(Future))
     }
 
-    fn has_last_words(&self) -> bool {
+    fn has_to_finalize(&self) -> bool {
         self.outcome.logs_traceback()
     }
 }
@@ -341,7 +341,7 @@ pub(crate) fn never_retrieved(this: &Bound<'_, PyAny>, outcome: &Outcome) -> PyR
     let py = this.py();
     let message = format!("{} exception was never retrieved", this.get_type().name()?);
     let exception = outcome.bare_exception(py).map(|exception| exception.into_bound(py));
-    last_words(this, outcome, &message, &[("exception", exception), ("future", Some(this.clone()))])
+    report_death(this, outcome, &message, &[("exception", exception), ("future", Some(this.clone()))])
 }
 
 /// Completes a future of any kind with None, unless it is done.

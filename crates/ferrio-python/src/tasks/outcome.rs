@@ -514,7 +514,7 @@ pub(crate) fn timers_of<'a>(event_loop: &'a Bound<'_, PyAny>) -> Option<&'a Base
 }
 
 /// Reports through the loop's exception handler that something died which somebody should have known about.
-pub(crate) fn last_words(
+pub(crate) fn report_death(
     this: &Bound<'_, PyAny>,
     outcome: &Outcome,
     message: &str,

@@ -44,7 +44,7 @@ use crate::ffi::task_struct;
 use crate::ffi::task_struct::Specimens;
 use crate::tasks::cancelling;
 use crate::tasks::futures::{Shared, never_retrieved, shared_members};
-use crate::tasks::outcome::{Outcome, last_words};
+use crate::tasks::outcome::{Outcome, report_death};
 use crate::tasks::step;
 use pyo3::exceptions::PyException;
 
@@ -151,7 +151,7 @@ impl Task {
             self.enlist(this, event_loop);
             if compat::CHECKS_CONTEXT && result.is_err() {
                 // Whoever made it gets the error, and not the task.
-                self.die_in_silence();
+                self.skip_destroy_report();
             }
         } else {
             self.entry.delist();
@@ -301,7 +301,7 @@ impl Task {
     }
 
     /// Whoever made it can do nothing about it if it is destroyed.
-    pub(crate) fn die_in_silence(&self) {
+    pub(crate) fn skip_destroy_report(&self) {
         self.log_destroy_pending.set(false);
     }
 
@@ -379,7 +379,7 @@ impl Finalized for Task {
         task_struct::unlink(this);
         if self.is_lost() {
             let message = "Task was destroyed but it is pending!";
-            last_words(this, &self.outcome, message, &[("task", Some(this.clone()))])?;
+            report_death(this, &self.outcome, message, &[("task", Some(this.clone()))])?;
         }
         never_retrieved(this, &self.outcome)
     }
@@ -440,7 +440,7 @@ impl Native for Task {
         self.number.as_object()
     }
 
-    fn has_last_words(&self) -> bool {
+    fn has_to_finalize(&self) -> bool {
         self.outcome.logs_traceback() || self.is_lost()
     }
 }

@@ -28,10 +28,10 @@ use crate::ffi::object::{self, AsyncIterator, Constructed, Iterates};
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::weak::WeakReferences;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::tasks::children::{Due, Parent, turn, unwatch, watch_by};
+use crate::tasks::children::{Children, Parent, turn, unwatch, watch_by};
 use crate::tasks::outcome::Outcome;
 use crate::tasks::outcome::exact_outcome;
-use crate::waiting::locks::wait::{Common, HasCommon, Wait, WaitKind, Waiting, Went};
+use crate::waiting::locks::wait::{Common, FutureInQueue, HasCommon, Progress, Wait, WaitKind};
 
 /// `Completions(futures, task)`, of a set, and of the task that asks, or None.
 #[repr(C)]
@@ -44,11 +44,11 @@ pub(crate) struct Completions {
     left: Cell<usize>,
     /// Done and not given out; None for one that did not make it in time.
     ready: RefCell<VecDeque<Option<Ref>>>,
-    ledger: Ledger<Waiting>,
+    ledger: Ledger<FutureInQueue>,
     timer: Slot,
     /// The callback of futures that are not ours.
     callback: Slot,
-    due: Due,
+    due: Children,
     weak: WeakReferences,
 }
 
@@ -65,7 +65,7 @@ impl Default for Completions {
             ledger: Ledger::default(),
             timer: Slot::default(),
             callback: Slot::default(),
-            due: Due::default(),
+            due: Children::default(),
             weak: WeakReferences::default(),
         }
     }
@@ -111,15 +111,15 @@ impl Completions {
     }
 
     /// The next one that is done, or what has to be waited for.
-    fn take<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+    fn take<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
         let first = self.ready.borrow_mut().pop_front();
         match first {
-            Some(Some(done)) => Ok(Went::Done(done.into_bound(this.py()))),
+            Some(Some(done)) => Ok(Progress::Done(done.into_bound(this.py()))),
             Some(None) => Err(PyTimeoutError::new_err(())),
             None => {
                 let future = self.common.create_future(this).inspect_err(|_| self.count_back())?;
-                let ticket = self.ledger.getters().push(Waiting::new(&future));
-                Ok(Went::Waits(future, ticket))
+                let ticket = self.ledger.getters().push(FutureInQueue::new(&future));
+                Ok(Progress::Waits(future, ticket))
             }
         }
     }
@@ -154,13 +154,13 @@ static NEXT: WaitKind = WaitKind {
     thrown: None,
 };
 
-fn resume<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+fn resume<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
     let completions = completions(target)?;
     drop(completions.ledger.getters().remove(wait.ticket()));
     completions.take(target)
 }
 
-fn leave(wait: &Wait, target: &Bound<'_, PyAny>, waiting: &Waiting) -> PyResult<()> {
+fn leave(wait: &Wait, target: &Bound<'_, PyAny>, waiting: &FutureInQueue) -> PyResult<()> {
     let completions = completions(target)?;
     waiting.future().bind(target.py()).call_method0(intern!(target.py(), "cancel"))?;
     completions.count_back();
@@ -168,14 +168,14 @@ fn leave(wait: &Wait, target: &Bound<'_, PyAny>, waiting: &Waiting) -> PyResult<
     completions.ledger.getters().pass_on(wait.ticket(), waiting, useful)
 }
 
-fn answer(went: Went<'_>) -> PyResult<Went<'_>> {
-    let Went::Done(future) = went else { return Ok(went) };
+fn answer(went: Progress<'_>) -> PyResult<Progress<'_>> {
+    let Progress::Done(future) = went else { return Ok(went) };
     let py = future.py();
     match exact_outcome(&future) {
         Some(outcome) => outcome.result(py),
         None => future.call_method0(intern!(py, "result")),
     }
-    .map(Went::Done)
+    .map(Progress::Done)
 }
 
 fn completions<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Completions> {
@@ -240,7 +240,7 @@ impl Parent for Completions {
         }
     }
 
-    fn due(&self) -> &Due {
+    fn due(&self) -> &Children {
         &self.due
     }
 

@@ -26,7 +26,7 @@ use crate::ffi::object::{Constructed, Finalized, Shown};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::tasks::cancelling::{self, Outer};
-use crate::tasks::children::{Due, Parent, forgotten, turn, watch};
+use crate::tasks::children::{Children, Parent, forgotten, turn, watch};
 use crate::tasks::futures::{Shared, never_retrieved, shared_members};
 use crate::tasks::outcome::{Outcome, State, exact_outcome, outcome_of};
 use crate::tasks::task::{Task, is_coroutine};
@@ -34,7 +34,7 @@ use crate::tasks::task_factory::{Wanted, spawn};
 
 /// See the module.
 #[repr(C)]
-pub(crate) struct Gathering {
+pub(crate) struct GatheringFuture {
     head: Head,
     outcome: Outcome,
     outer: Outer,
@@ -42,7 +42,7 @@ pub(crate) struct Gathering {
     different: Cell<usize>,
     /// How many have been counted.
     finished: Cell<usize>,
-    due: Due,
+    due: Children,
     return_exceptions: bool,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn gather<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
     let mut gathering = None;
     let gathered = gather_all(py, &args, return_exceptions, &mut gathering);
     let Some(this) = gathering else { return gathered.and(Err(PyRuntimeError::new_err("no event loop"))) };
-    match (gathered, try_state::<Gathering>(&this)) {
+    match (gathered, try_state::<GatheringFuture>(&this)) {
         (Err(error), Some(state)) => {
             // Nobody gets it: its children end as they like.
             state.outcome.cancel(&this, None)?;
@@ -91,7 +91,7 @@ fn gather_all<'py>(
         if !child.is(argument) {
             // Nobody else can do anything about it.
             match try_state::<Task>(&child) {
-                Some(task) => task.die_in_silence(),
+                Some(task) => task.skip_destroy_report(),
                 None => child.setattr(intern!(py, "_log_destroy_pending"), false)?,
             }
         }
@@ -101,9 +101,9 @@ fn gather_all<'py>(
             this
         } else {
             let first = event_loop.insert(loop_of(&child)?);
-            gathering.insert(Gathering::create(first, return_exceptions)?)
+            gathering.insert(GatheringFuture::create(first, return_exceptions)?)
         };
-        let Some(state) = try_state::<Gathering>(this) else { continue };
+        let Some(state) = try_state::<GatheringFuture>(this) else { continue };
         state.different.set(known.len());
         if compat::GATHER_SEES_DONE && is_done(&child)? {
             done.push(child);
@@ -111,7 +111,8 @@ fn gather_all<'py>(
             watch(state, this, &child)?;
         }
     }
-    let Some((this, state)) = gathering.as_ref().and_then(|this| Some((this, try_state::<Gathering>(this)?)))
+    let Some((this, state)) =
+        gathering.as_ref().and_then(|this| Some((this, try_state::<GatheringFuture>(this)?)))
     else {
         return Ok(());
     };
@@ -167,17 +168,17 @@ pub(crate) fn loop_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
     }
 }
 
-impl Gathering {
+impl GatheringFuture {
     fn create<'py>(event_loop: &Bound<'py, PyAny>, return_exceptions: bool) -> PyResult<Bound<'py, PyAny>> {
         let outcome = Outcome::pending(event_loop.clone().into());
         outcome.note_source(event_loop)?;
-        let state = Gathering {
+        let state = GatheringFuture {
             head: Head::new::<Self>(),
             outcome,
             outer: Outer::default(),
             different: Cell::new(0),
             finished: Cell::new(0),
-            due: Due::default(),
+            due: Children::default(),
             return_exceptions,
         };
         state.due.await_by_current(event_loop)?;
@@ -234,7 +235,7 @@ impl Gathering {
     }
 }
 
-impl Parent for Gathering {
+impl Parent for GatheringFuture {
     fn counts(&self, _: &Bound<'_, PyAny>, outcome: &Outcome) -> bool {
         // A failure matters, or counts as seen where nobody will be given it any more.
         if !self.due.waits() || (outcome.is_bad() && (!self.return_exceptions || self.outcome.is_done())) {
@@ -261,7 +262,7 @@ impl Parent for Gathering {
         if self.finished.get() == self.different.get() { self.finish(this) } else { Ok(()) }
     }
 
-    fn due(&self) -> &Due {
+    fn due(&self) -> &Children {
         &self.due
     }
 
@@ -274,7 +275,7 @@ impl Parent for Gathering {
     }
 }
 
-impl Io for Gathering {
+impl Io for GatheringFuture {
     fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
         turn(self, this)
     }
@@ -338,16 +339,16 @@ fn result_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     }
 }
 
-has!(Gathering, outcome: Outcome);
-has!(Gathering, outer: Outer);
+has!(GatheringFuture, outcome: Outcome);
+has!(GatheringFuture, outer: Outer);
 
-impl Shared for Gathering {
+impl Shared for GatheringFuture {
     fn outcome(&self) -> &Outcome {
         &self.outcome
     }
 }
 
-impl Constructed for Gathering {
+impl Constructed for GatheringFuture {
     fn init(
         &self,
         _: &Bound<'_, PyAny>,
@@ -358,19 +359,19 @@ impl Constructed for Gathering {
     }
 }
 
-impl Shown for Gathering {
+impl Shown for GatheringFuture {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         support::helper(this.py(), intern!(this.py(), "future_repr"))?.call1((this,))
     }
 }
 
-impl Finalized for Gathering {
+impl Finalized for GatheringFuture {
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         never_retrieved(this, &self.outcome)
     }
 }
 
-impl Native for Gathering {
+impl Native for GatheringFuture {
     const NAME: &'static CStr = c"ferrio._GatheringFuture";
     const DOC: &'static CStr = c"What gather() returns: the results of all, or the first exception.";
     const KEPT: usize = 64;
@@ -380,7 +381,7 @@ impl Native for Gathering {
     holds!(outcome, due, outer);
 
     fn members() -> Members {
-        let own = members! { Gathering;
+        let own = members! { GatheringFuture;
             one {
                 c"set_result" c"It is done, and this is its result." => set_result,
                 c"set_exception" c"It is done, and this is its exception." => set_exception,
@@ -393,10 +394,10 @@ impl Native for Gathering {
                 c"_cancel_requested" => cancel_requested_attribute;
             }
         };
-        own.and(shared_members!(Gathering))
+        own.and(shared_members!(GatheringFuture))
     }
 
-    fn has_last_words(&self) -> bool {
+    fn has_to_finalize(&self) -> bool {
         self.outcome.logs_traceback()
     }
 }

@@ -20,7 +20,7 @@ use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::tasks::children::{Due, Parent, turn, watch};
+use crate::tasks::children::{Children, Parent, turn, watch};
 use crate::tasks::outcome::Outcome;
 use crate::tasks::outcome::exact_outcome;
 use crate::tasks::task_factory::{Wanted, spawn_as_told};
@@ -32,7 +32,7 @@ pub(crate) struct TaskGroup {
     head: Head,
     /// A Python set; made with the first task.
     tasks: Slot,
-    due: Due,
+    due: Children,
     event_loop: Slot,
     /// What the group waits for when it is left.
     completed: Slot,
@@ -47,7 +47,7 @@ impl Default for TaskGroup {
         TaskGroup {
             head: Head::new::<Self>(),
             tasks: Slot::default(),
-            due: Due::default(),
+            due: Children::default(),
             event_loop: Slot::default(),
             completed: Slot::default(),
             open: Cell::new(false),
@@ -176,7 +176,7 @@ impl Parent for TaskGroup {
         }
     }
 
-    fn due(&self) -> &Due {
+    fn due(&self) -> &Children {
         &self.due
     }
 

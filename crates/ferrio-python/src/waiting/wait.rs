@@ -24,13 +24,13 @@ use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
-use crate::tasks::children::{Due, Parent, turn, unwatch, watch, watch_by};
+use crate::tasks::children::{Children, Parent, turn, unwatch, watch, watch_by};
 use crate::tasks::futures::Future;
 use crate::tasks::outcome::exact_outcome;
 use crate::tasks::outcome::{Outcome, direct};
 use crate::tasks::task::is_coroutine;
 use crate::waiting::gather::{future_for, is_done, loop_of, verdict};
-use crate::waiting::locks::wait::{Wait, WaitKind, Went};
+use crate::waiting::locks::wait::{Progress, Wait, WaitKind};
 
 /// When a `Waiting` has seen enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) struct Waiting {
     callback: Slot,
     enough: Cell<Enough>,
     left: Cell<usize>,
-    due: Due,
+    due: Children,
 }
 
 /// `wait(fs, *, timeout=None, return_when=ALL_COMPLETED)`.
@@ -81,7 +81,7 @@ pub(crate) fn wait<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<
         callback: Slot::default(),
         enough: Cell::default(),
         left: Cell::new(0),
-        due: Due::default(),
+        due: Children::default(),
     };
     let this = alloc_tracked(py, state)?;
     Ok(Wait::create(&this, &STEPS, None)?.into_bound(py))
@@ -90,7 +90,7 @@ pub(crate) fn wait<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<
 static STEPS: WaitKind = WaitKind {
     name: "wait",
     begin: |_, target| waiting(target)?.begin(target),
-    resume: |_, target| waiting(target)?.end(target).map(Went::Done),
+    resume: |_, target| waiting(target)?.end(target).map(Progress::Done),
     leave: |_, target, _| waiting(target)?.end(target).map(drop),
     thrown: None,
 };
@@ -100,7 +100,7 @@ fn waiting<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Waiting> {
 }
 
 impl Waiting {
-    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
         let py = this.py();
         let futures = self.checked(py)?;
         let event_loop = running_loop(py)?;
@@ -118,7 +118,7 @@ impl Waiting {
         }
         self.due.await_by_current(&event_loop)?;
         futures.iter().try_for_each(|future| watch_by(self, this, &future, &self.callback))?;
-        Ok(Went::Waits(waiter, Ticket::default()))
+        Ok(Progress::Waits(waiter, Ticket::default()))
     }
 
     /// The set of the futures, and when there are enough of them, if all is as it should be.
@@ -226,7 +226,7 @@ impl Parent for Waiting {
         if enough { self.release(this) } else { Ok(()) }
     }
 
-    fn due(&self) -> &Due {
+    fn due(&self) -> &Children {
         &self.due
     }
 
@@ -269,7 +269,7 @@ pub(crate) struct Shield {
     outer: Slot,
     /// The callback of an inner future that is not ours.
     callback: Slot,
-    due: Due,
+    due: Children,
 }
 
 /// `shield(arg)`.
@@ -286,7 +286,7 @@ pub(crate) fn shield<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
         inner: Slot::new(inner.clone().into()),
         outer: Slot::new(outer.clone().into()),
         callback: Slot::default(),
-        due: Due::default(),
+        due: Children::default(),
     };
     let this = alloc_tracked(py, state)?;
     if let Some(state) = try_state::<Shield>(&this) {
@@ -348,7 +348,7 @@ impl Parent for Shield {
         if self.inner.as_ptr() == child.as_ptr() { self.inner_done(child) } else { self.outer_done(this) }
     }
 
-    fn due(&self) -> &Due {
+    fn due(&self) -> &Children {
         &self.due
     }
 

@@ -1,6 +1,6 @@
 //! What exceptions of the `ssl` module mean to a TLS connection, and asyncio's messages for them.
 
-use ferrio_engine::transport::{Doing, Severity};
+use ferrio_engine::transport::{Activity, Severity};
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -28,15 +28,15 @@ pub(crate) fn severity(py: Python<'_>, error: &PyErr) -> Severity {
 }
 
 /// asyncio's message in the report of `error`.
-pub(crate) fn message(py: Python<'_>, error: &PyErr, doing: Doing) -> PyResult<&'static str> {
+pub(crate) fn message(py: Python<'_>, error: &PyErr, doing: Activity) -> PyResult<&'static str> {
     let class = py.import(intern!(py, "ssl"))?.getattr(intern!(py, "CertificateError"))?;
     Ok(match doing {
-        Doing::Handshake if error.is_instance(py, &class) => {
+        Activity::Handshake if error.is_instance(py, &class) => {
             "SSL handshake failed on verifying the certificate"
         }
-        Doing::Handshake => "SSL handshake failed",
-        Doing::Traffic => "Fatal error on SSL protocol",
-        Doing::Eof => "Error calling eof_received()",
-        Doing::Closing => "Fatal error on transport",
+        Activity::Handshake => "SSL handshake failed",
+        Activity::Traffic => "Fatal error on SSL protocol",
+        Activity::Eof => "Error calling eof_received()",
+        Activity::Closing => "Fatal error on transport",
     })
 }

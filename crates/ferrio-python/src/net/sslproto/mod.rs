@@ -18,7 +18,7 @@ pub(crate) mod sides;
 
 use std::ffi::CStr;
 
-use ferrio_engine::transport::{Later, Layer, Limits, Patience};
+use ferrio_engine::transport::{DeferredWork, Layer, Limits, TimeLimit};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyType};
@@ -217,11 +217,11 @@ impl SslTransport {
     }
 
     fn check_handshake_timeout(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.layer.on_time(this, Patience::Handshake)
+        self.layer.on_time(this, TimeLimit::Handshake)
     }
 
     fn check_shutdown_timeout(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.layer.on_time(this, Patience::Shutdown)
+        self.layer.on_time(this, TimeLimit::Shutdown)
     }
 
     /// `loop.start_tls()` calls this.
@@ -255,7 +255,7 @@ impl SslTransport {
     }
 
     fn run_jobs(&self, this: &Bound<'_, PyAny>, jobs: u8) -> PyResult<()> {
-        for job in [Later::Read, Later::Resume, Later::Close] {
+        for job in [DeferredWork::Read, DeferredWork::Resume, DeferredWork::Close] {
             if jobs & bit(job) != 0 {
                 self.layer.on_deferred(this, job)?;
             }

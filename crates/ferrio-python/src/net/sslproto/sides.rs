@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-use ferrio_engine::transport::{Doing, Later, Patience, Plain, Severity, Sides, Socket};
+use ferrio_engine::transport::{Activity, DeferredWork, Plain, Severity, Sides, Socket, TimeLimit};
 use pyo3::exceptions::{PyConnectionAbortedError, PyConnectionResetError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -63,11 +63,11 @@ pub(crate) struct TlsSides<T> {
 /// The bit of the deferred `connection_lost`, which is not the layer's.
 pub(crate) const LOST_JOB: u8 = 8;
 
-pub(crate) fn bit(job: Later) -> u8 {
+pub(crate) fn bit(job: DeferredWork) -> u8 {
     match job {
-        Later::Read => 1,
-        Later::Resume => 2,
-        Later::Close => 4,
+        DeferredWork::Read => 1,
+        DeferredWork::Resume => 2,
+        DeferredWork::Close => 4,
     }
 }
 
@@ -158,10 +158,10 @@ impl<T: Io> TlsSides<T> {
         self.base.reported_flow(this, this, method, protocol.call_method0(method).map(drop))
     }
 
-    fn timeout(&self, what: Patience) -> &Slot {
+    fn timeout(&self, what: TimeLimit) -> &Slot {
         match what {
-            Patience::Handshake => &self.handshake_timeout,
-            Patience::Shutdown => &self.shutdown_timeout,
+            TimeLimit::Handshake => &self.handshake_timeout,
+            TimeLimit::Shutdown => &self.shutdown_timeout,
         }
     }
 
@@ -248,21 +248,21 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         self.with_below(py, |state, below| state.lose(below, reason));
     }
 
-    fn later(&self, this: Cx<'_>, what: Later) {
+    fn later(&self, this: Cx<'_>, what: DeferredWork) {
         self.queue(this, bit(what));
     }
 
-    fn wait(&self, this: Cx<'_>, what: Patience) {
+    fn wait(&self, this: Cx<'_>, what: TimeLimit) {
         let py = this.py();
         let name = match what {
-            Patience::Handshake => intern!(py, "_check_handshake_timeout"),
-            Patience::Shutdown => intern!(py, "_check_shutdown_timeout"),
+            TimeLimit::Handshake => intern!(py, "_check_handshake_timeout"),
+            TimeLimit::Shutdown => intern!(py, "_check_shutdown_timeout"),
         };
         let (Some(event_loop), Some(seconds)) = (self.base.event_loop(py), self.timeout(what).bind(py))
         else {
             return;
         };
-        if what == Patience::Handshake && self.base.is_debug(py).unwrap_or(false) {
+        if what == TimeLimit::Handshake && self.base.is_debug(py).unwrap_or(false) {
             let handshake_began =
                 support::helper(py, intern!(py, "log_handshake")).and_then(|log| log.call1((this,)));
             self.handshake_began.set(
@@ -289,21 +289,21 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         if !compat::TLS_CLOSES_IN_TIME {
             self.forget_time(this);
         } else if self.timer.is_empty() {
-            self.wait(this, Patience::Shutdown);
+            self.wait(this, TimeLimit::Shutdown);
         }
     }
 
-    fn too_long(&self, this: Cx<'_>, what: Patience) -> PyErr {
+    fn too_long(&self, this: Cx<'_>, what: TimeLimit) -> PyErr {
         let py = this.py();
         match what {
-            Patience::Handshake => {
+            TimeLimit::Handshake => {
                 let seconds = self.handshake_timeout.bind(py).map(|seconds| seconds.to_string());
                 let seconds = seconds.unwrap_or_default();
                 PyConnectionAbortedError::new_err(format!(
                     "SSL handshake is taking longer than {seconds} seconds: aborting the connection"
                 ))
             }
-            Patience::Shutdown => asyncio_error(py, intern!(py, "TimeoutError"), "SSL shutdown timed out"),
+            TimeLimit::Shutdown => asyncio_error(py, intern!(py, "TimeoutError"), "SSL shutdown timed out"),
         }
     }
 
@@ -315,7 +315,7 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         errors::severity(this.py(), error)
     }
 
-    fn fatal(&self, this: Cx<'_>, error: PyErr, doing: Doing) -> PyResult<()> {
+    fn fatal(&self, this: Cx<'_>, error: PyErr, doing: Activity) -> PyResult<()> {
         let py = this.py();
         let value = raised::value(py, &error);
         let below = self.below.bind(py);
@@ -323,7 +323,7 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         self.lose(this, Some(error));
         let helper = support::helper(py, intern!(py, "tls_failed"))?;
         helper.call1((self.base.event_loop(py), this, below, &value, message))?;
-        if doing == Doing::Handshake { self.wake(this, Some(&value)) } else { Ok(()) }
+        if doing == Activity::Handshake { self.wake(this, Some(&value)) } else { Ok(()) }
     }
 
     fn established(&self, this: Cx<'_>) -> PyResult<()> {

@@ -19,7 +19,7 @@ use pyo3::types::PyInt;
 use pyo3::{IntoPyObjectExt, intern};
 
 use super::lock::Lock;
-use super::wait::{Common, HasCommon, Wait, WaitKind, Waiting, Went, futures_of};
+use super::wait::{Common, FutureInQueue, HasCommon, Progress, Wait, WaitKind, futures_of};
 use super::{Acquired, yes};
 use crate::event_loop::exceptions::is_cancelled;
 use crate::ffi::args::Args;
@@ -33,7 +33,7 @@ use crate::ffi::reference::Slot;
 #[derive(Default)]
 pub(crate) struct Condition {
     common: Common,
-    waiters: WaitQueue<Waiting>,
+    waiters: WaitQueue<FutureInQueue>,
     /// A native lock whose methods nobody overrides.
     lock: Slot,
     /// Where asyncio's own methods keep the waiters, when they are used.
@@ -149,8 +149,8 @@ static WAIT: WaitKind = WaitKind {
         let future = condition.common.create_future(target)?;
         with_lock(condition, py, |lock, _| lock.free(py))?;
         wait.phase.set(NOTIFIED);
-        let ticket = condition.waiters.push(Waiting::new(&future));
-        Ok(Went::Waits(future, ticket))
+        let ticket = condition.waiters.push(FutureInQueue::new(&future));
+        Ok(Progress::Waits(future, ticket))
     },
     resume: |wait, target| {
         let condition = condition(target)?;
@@ -194,19 +194,19 @@ static WAIT: WaitKind = WaitKind {
     }),
 };
 
-fn take_lock<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+fn take_lock<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
     let waits = with_lock(condition(target)?, target.py(), Lock::begin)?;
     match waits {
         None => finish(wait, target),
         Some((future, ticket)) => {
             wait.phase.set(LOCKED);
-            Ok(Went::Waits(future, ticket))
+            Ok(Progress::Waits(future, ticket))
         }
     }
 }
 
 /// It has the lock again.
-fn finish<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+fn finish<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
     match wait.value.bind(target.py()) {
         None => yes(target),
         Some(error) => {

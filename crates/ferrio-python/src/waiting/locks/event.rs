@@ -7,7 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
 use pyo3::prelude::*;
 
-use super::wait::{Common, HasCommon, Wait, WaitKind, Waiting, Went, futures_of};
+use super::wait::{Common, FutureInQueue, HasCommon, Progress, Wait, WaitKind, futures_of};
 use super::yes;
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, try_state};
@@ -19,18 +19,18 @@ use crate::ffi::object;
 #[derive(Default)]
 pub(crate) struct Event {
     common: Common,
-    pub(crate) inner: sync::Event<Waiting>,
+    pub(crate) inner: sync::Event<FutureInQueue>,
 }
 
 impl Event {
     /// A wait for it, which joins the queue. For whoever waits on behalf of another object too.
-    pub(crate) fn join<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+    pub(crate) fn join<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
         if self.inner.is_set() {
             return yes(this);
         }
         let future = self.common.create_future(this)?;
-        let ticket = self.inner.waiters().push(Waiting::new(&future));
-        Ok(Went::Waits(future, ticket))
+        let ticket = self.inner.waiters().push(FutureInQueue::new(&future));
+        Ok(Progress::Waits(future, ticket))
     }
 
     fn start(&self, _: &Bound<'_, PyAny>, plain: &Bound<'_, PyAny>) -> PyResult<()> {

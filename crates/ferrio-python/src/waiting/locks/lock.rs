@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi as raw;
 use pyo3::prelude::*;
 
-use super::wait::{Common, HasCommon, WaitKind, Waiting, Went, futures_of};
+use super::wait::{Common, FutureInQueue, HasCommon, Progress, WaitKind, futures_of};
 use super::{Acquired, none, yes};
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, try_state};
@@ -20,7 +20,7 @@ use crate::waiting::holders::Holders;
 #[derive(Default)]
 pub(crate) struct Lock {
     common: Common,
-    pub(super) inner: sync::Lock<Waiting>,
+    pub(super) inner: sync::Lock<FutureInQueue>,
     pub(super) holders: Holders,
 }
 
@@ -40,7 +40,7 @@ impl Lock {
             return Ok(None);
         }
         let future = self.common.create_future(this)?;
-        let ticket = self.inner.waiters().push(Waiting::new(&future));
+        let ticket = self.inner.waiters().push(FutureInQueue::new(&future));
         Ok(Some((future, ticket)))
     }
 
@@ -95,9 +95,9 @@ static ENTER: WaitKind = WaitKind {
     thrown: None,
 };
 
-fn begin_lock<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Went<'py>> {
+fn begin_lock<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Progress<'py>> {
     match lock(target)?.begin(target)? {
-        Some((future, ticket)) => Ok(Went::Waits(future, ticket)),
+        Some((future, ticket)) => Ok(Progress::Waits(future, ticket)),
         None if answers => yes(target),
         None => none(target),
     }

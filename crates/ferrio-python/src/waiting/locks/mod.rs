@@ -24,7 +24,7 @@ pub(crate) use lock::Lock;
 pub(crate) use semaphore::Semaphore;
 
 use crate::ffi::args::Args;
-use wait::{HasCommon, Wait, WaitKind, Went};
+use wait::{HasCommon, Progress, Wait, WaitKind};
 
 /// What is acquired and released, by method or by `async with`.
 pub(super) trait Acquired: HasCommon {
@@ -90,10 +90,10 @@ pub(super) fn truth(value: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
     value.map_or(Ok(false), PyAnyMethods::is_truthy)
 }
 
-pub(crate) fn yes<'py>(target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
-    Ok(Went::Done(PyBool::new(target.py(), true).to_owned().into_any()))
+pub(crate) fn yes<'py>(target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
+    Ok(Progress::Done(PyBool::new(target.py(), true).to_owned().into_any()))
 }
 
-pub(crate) fn none<'py>(target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
-    Ok(Went::Done(target.py().None().into_bound(target.py())))
+pub(crate) fn none<'py>(target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
+    Ok(Progress::Done(target.py().None().into_bound(target.py())))
 }

@@ -11,7 +11,7 @@ use pyo3::ffi as raw;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use super::wait::{Common, HasCommon, WaitKind, Waiting, Went, futures_of};
+use super::wait::{Common, FutureInQueue, HasCommon, Progress, WaitKind, futures_of};
 use super::{Acquired, none, truth, yes};
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, try_state};
@@ -24,7 +24,7 @@ use crate::waiting::holders::Holders;
 /// The state of a semaphore, bounded or not.
 pub(crate) struct Semaphore {
     common: Common,
-    inner: sync::Semaphore<Waiting>,
+    inner: sync::Semaphore<FutureInQueue>,
     holders: Holders,
     /// Above which it must not be released.
     bound: Cell<Option<i64>>,
@@ -141,15 +141,15 @@ static ENTER: WaitKind = WaitKind {
     thrown: None,
 };
 
-fn begin_semaphore<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Went<'py>> {
+fn begin_semaphore<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Progress<'py>> {
     let semaphore = semaphore(target)?;
     if semaphore.inner.try_acquire()? {
         semaphore.holders.took(target.py());
         return if answers { yes(target) } else { none(target) };
     }
     let future = semaphore.common.create_future(target)?;
-    let ticket = semaphore.inner.waiters().push(Waiting::new(&future));
-    Ok(Went::Waits(future, ticket))
+    let ticket = semaphore.inner.waiters().push(FutureInQueue::new(&future));
+    Ok(Progress::Waits(future, ticket))
 }
 
 fn semaphore<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Semaphore> {

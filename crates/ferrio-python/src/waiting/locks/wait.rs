@@ -1,4 +1,4 @@
-//! `Wait`: the native coroutine that every lock, event and queue hands out, and `Waiting`: a future in a wait queue.
+//! `Wait`: the native coroutine that every lock, event and queue hands out, and `FutureInQueue`: a future in a wait queue.
 //!
 //! ```text
 //! begin ──▶ Done(value)                                        no future was made
@@ -37,11 +37,11 @@ use ferrio_engine::sync::WaitQueue;
 
 /// A future in a wait queue.
 #[derive(Clone)]
-pub(crate) struct Waiting(Ref);
+pub(crate) struct FutureInQueue(Ref);
 
-impl Waiting {
+impl FutureInQueue {
     pub(crate) fn new(future: &Bound<'_, PyAny>) -> Self {
-        Waiting(future.clone().into())
+        FutureInQueue(future.clone().into())
     }
 
     pub(crate) fn future(&self) -> &Ref {
@@ -49,7 +49,7 @@ impl Waiting {
     }
 }
 
-impl Held for WaitQueue<Waiting> {
+impl Held for WaitQueue<FutureInQueue> {
     fn show(&self, visitor: &mut Visitor<'_>) {
         self.for_each(|waiting| waiting.0.show(visitor));
     }
@@ -59,7 +59,7 @@ impl Held for WaitQueue<Waiting> {
     }
 }
 
-impl Waiter for Waiting {
+impl Waiter for FutureInQueue {
     type Error = PyErr;
 
     fn standing(&self) -> PyResult<Standing> {
@@ -142,7 +142,7 @@ pub(crate) trait HasCommon: Native {
 /// A list of waiters as asyncio shows it: a deque of futures. A copy, which changes nothing.
 pub(crate) fn futures_of(
     py: Python<'_>,
-    waiters: &ferrio_engine::sync::WaitQueue<Waiting>,
+    waiters: &ferrio_engine::sync::WaitQueue<FutureInQueue>,
 ) -> PyResult<Py<PyAny>> {
     static DEQUE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let mut futures = Vec::with_capacity(waiters.len());
@@ -151,7 +151,7 @@ pub(crate) fn futures_of(
 }
 
 /// What one step came to.
-pub(crate) enum Went<'py> {
+pub(crate) enum Progress<'py> {
     Done(Bound<'py, PyAny>),
     /// It waits for this future, with this ticket.
     Waits(Bound<'py, PyAny>, Ticket),
@@ -161,16 +161,16 @@ pub(crate) enum Went<'py> {
 pub(crate) struct WaitKind {
     /// As asyncio's coroutine is called.
     pub(crate) name: &'static str,
-    pub(crate) begin: for<'py> fn(&Wait, &Bound<'py, PyAny>) -> PyResult<Went<'py>>,
+    pub(crate) begin: for<'py> fn(&Wait, &Bound<'py, PyAny>) -> PyResult<Progress<'py>>,
     /// Its future has a result.
-    pub(crate) resume: for<'py> fn(&Wait, &Bound<'py, PyAny>) -> PyResult<Went<'py>>,
+    pub(crate) resume: for<'py> fn(&Wait, &Bound<'py, PyAny>) -> PyResult<Progress<'py>>,
     /// It will not go on.
-    pub(crate) leave: for<'py> fn(&Wait, &Bound<'py, PyAny>, &Waiting) -> PyResult<()>,
+    pub(crate) leave: for<'py> fn(&Wait, &Bound<'py, PyAny>, &FutureInQueue) -> PyResult<()>,
     /// It is thrown an error; `None` where that just ends it.
     pub(crate) thrown: Option<Thrown>,
 }
 
-type Thrown = for<'py> fn(&Wait, &Bound<'py, PyAny>, &Waiting, PyErr) -> PyResult<Went<'py>>;
+type Thrown = for<'py> fn(&Wait, &Bound<'py, PyAny>, &FutureInQueue, PyErr) -> PyResult<Progress<'py>>;
 
 /// See the module.
 pub(crate) struct Wait {
@@ -209,10 +209,10 @@ impl Wait {
     }
 
     #[inline]
-    fn settle<'py>(&self, went: Went<'py>) -> PyResult<Step<'py>> {
+    fn settle<'py>(&self, went: Progress<'py>) -> PyResult<Step<'py>> {
         let (future, ticket) = match went {
-            Went::Done(value) => return Ok(Step::Return(value)),
-            Went::Waits(future, ticket) => (future, ticket),
+            Progress::Done(value) => return Ok(Step::Return(value)),
+            Progress::Waits(future, ticket) => (future, ticket),
         };
         self.ticket.set(ticket);
         self.future.set(future.clone());
@@ -277,7 +277,7 @@ impl Steps for Wait {
         if let Some(thrown) = self.kind.thrown
             && let (Some(target), Some(future)) = (self.target.bind(py), self.future.take())
         {
-            return self.settle(thrown(self, &target, &Waiting(future), error)?);
+            return self.settle(thrown(self, &target, &FutureInQueue(future), error)?);
         }
         self.leave(py)?;
         Err(error)
@@ -286,7 +286,7 @@ impl Steps for Wait {
     /// Takes it out of the queue in which it waits.
     fn leave(&self, py: Python<'_>) -> PyResult<()> {
         match (self.target.bind(py), self.future.take()) {
-            (Some(target), Some(future)) => (self.kind.leave)(self, &target, &Waiting(future)),
+            (Some(target), Some(future)) => (self.kind.leave)(self, &target, &FutureInQueue(future)),
             _ => Ok(()),
         }
     }

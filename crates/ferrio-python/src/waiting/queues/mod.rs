@@ -25,7 +25,7 @@ use crate::ffi::held::holds;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::{Ref, Slot};
-use crate::waiting::locks::wait::{Common, HasCommon, Wait, WaitKind, Waiting, Went, futures_of};
+use crate::waiting::locks::wait::{Common, FutureInQueue, HasCommon, Progress, Wait, WaitKind, futures_of};
 use crate::waiting::locks::{Event, none};
 use items::{Items, Order};
 
@@ -38,7 +38,7 @@ static EVENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 pub(crate) struct Queue {
     common: Common,
     items: Items,
-    ledger: Ledger<Waiting>,
+    ledger: Ledger<FutureInQueue>,
     /// How many items fit; all do when it is not above 0.
     limit: Cell<i64>,
     /// The same as it was given.
@@ -335,8 +335,8 @@ static JOIN: WaitKind = WaitKind {
         wait.value.set(event.clone());
         match try_state::<Event>(&event) {
             Some(state) => match state.join(&event)? {
-                Went::Done(_) => none(target),
-                waits @ Went::Waits(..) => Ok(waits),
+                Progress::Done(_) => none(target),
+                waits @ Progress::Waits(..) => Ok(waits),
             },
             None => none(target),
         }
@@ -352,38 +352,38 @@ static JOIN: WaitKind = WaitKind {
     thrown: None,
 };
 
-fn get<'py>(target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+fn get<'py>(target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
     let queue = queue(target)?;
     if queue.is_empty(target)? {
         if queue.ledger.is_shut_down() {
             return Err(shut_down(target.py()));
         }
         let future = queue.common.create_future(target)?;
-        let ticket = queue.ledger.getters().push(Waiting::new(&future));
-        return Ok(Went::Waits(future, ticket));
+        let ticket = queue.ledger.getters().push(FutureInQueue::new(&future));
+        return Ok(Progress::Waits(future, ticket));
     }
     if queue.common.plain.get() {
-        return queue.get_now(target).map(Went::Done);
+        return queue.get_now(target).map(Progress::Done);
     }
-    target.call_method0(intern!(target.py(), "get_nowait")).map(Went::Done)
+    target.call_method0(intern!(target.py(), "get_nowait")).map(Progress::Done)
 }
 
-fn put<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Went<'py>> {
+fn put<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
     let (queue, py) = (queue(target)?, target.py());
     if queue.is_full(target)? {
         if queue.ledger.is_shut_down() {
             return Err(shut_down(py));
         }
         let future = queue.common.create_future(target)?;
-        let ticket = queue.ledger.putters().push(Waiting::new(&future));
-        return Ok(Went::Waits(future, ticket));
+        let ticket = queue.ledger.putters().push(FutureInQueue::new(&future));
+        return Ok(Progress::Waits(future, ticket));
     }
     let item = wait.value.bind(py).unwrap_or_else(|| py.None().into_bound(py));
     if queue.common.plain.get() {
         queue.put_now(target, &item)?;
         return none(target);
     }
-    call_method1(target, intern!(py, "put_nowait"), &item).map(Went::Done)
+    call_method1(target, intern!(py, "put_nowait"), &item).map(Progress::Done)
 }
 
 fn leave_event(wait: &Wait, py: Python<'_>) {
@@ -395,7 +395,7 @@ fn leave_event(wait: &Wait, py: Python<'_>) {
 }
 
 /// A future that nobody told: it does not stay pending.
-fn cancel(waiting: &Waiting, py: Python<'_>) -> PyResult<()> {
+fn cancel(waiting: &FutureInQueue, py: Python<'_>) -> PyResult<()> {
     waiting.future().bind(py).call_method0(intern!(py, "cancel")).map(drop)
 }
 

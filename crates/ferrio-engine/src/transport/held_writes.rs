@@ -1,4 +1,4 @@
-//! `Gathering`: which small writes wait a moment, to leave with what follows.
+//! `HeldWrites`: which small writes wait a moment, to leave with what follows.
 //!
 //! A server that writes the head of an answer and then its body pays for two system calls, and its client for two
 //! wake-ups. A transport whose last writing callback wrote more than once holds what the next one writes until the callbacks
@@ -17,7 +17,7 @@ pub(super) const MOST: usize = 16 * 1024;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Gathering {
+pub(super) struct HeldWrites {
     /// The callback that wrote last, by number.
     callback: Cell<u64>,
     /// It wrote more than once.
@@ -32,7 +32,7 @@ pub(super) struct Gathering {
     held: Cell<Option<Instant>>,
 }
 
-impl Gathering {
+impl HeldWrites {
     /// Notes a write by `callback` while nothing waits; whether more is likely to follow.
     pub(super) fn note(&self, callback: u64) -> bool {
         if self.callback.replace(callback) == callback {
@@ -92,13 +92,13 @@ mod tests {
 
     #[test]
     fn who_writes_once_a_callback_is_never_held() {
-        let gathering = Gathering::default();
+        let gathering = HeldWrites::default();
         assert!((1..100).all(|callback| !gathering.note(callback)));
     }
 
     #[test]
     fn the_callback_after_one_that_wrote_twice_is_held() {
-        let gathering = Gathering::default();
+        let gathering = HeldWrites::default();
         assert!(!gathering.note(1));
         assert!(!gathering.note(1));
         assert!(gathering.note(2));
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_slow_callback_is_not_held_nor_the_next() {
-        let gathering = Gathering::default();
+        let gathering = HeldWrites::default();
         gathering.note(1);
         gathering.note(1);
         assert!(gathering.note(2));
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_write_behind_held_data_counts() {
-        let gathering = Gathering::default();
+        let gathering = HeldWrites::default();
         gathering.note(1);
         gathering.note(1);
         for callback in 2..5 {
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_write_behind_data_that_waits_for_room_does_not_count() {
-        let gathering = Gathering::default();
+        let gathering = HeldWrites::default();
         gathering.note(1);
         gathering.note_another();
         assert!(!gathering.note(2));
