@@ -42,7 +42,7 @@ pub(crate) trait Parent: Io {
     fn told(&self, this: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyResult<()>;
 
     /// Children whose turn comes.
-    fn due(&self) -> &Children;
+    fn children(&self) -> &Children;
 
     /// What asyncio calls the callback.
     fn callback_name(&self) -> &'static str;
@@ -62,7 +62,7 @@ pub(crate) trait Parent: Io {
 #[derive(Default)]
 pub(crate) struct Children {
     /// Those whose turn comes, in order.
-    children: RefCell<VecDeque<Ref>>,
+    due: RefCell<VecDeque<Ref>>,
     /// The task that awaits the children, for those who ask who does.
     pub(crate) awaiter: Slot,
     /// How many of ours are not done. A child may be counted at once only while there are: the last one to be done is
@@ -70,7 +70,7 @@ pub(crate) struct Children {
     pending: Cell<usize>,
 }
 
-held!(Children: awaiter, children);
+held!(Children: awaiter, due);
 
 impl Children {
     /// Whether children of ours are left that are not done.
@@ -111,14 +111,14 @@ impl<P: Parent> Of<P> {
 
 /// The task that awaits `child` by a parent.
 fn awaiter<'py>(state: &impl Parent, child: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
-    state.due().awaiter.bind(child.py()).filter(|_| state.awaits(child))
+    state.children().awaiter.bind(child.py()).filter(|_| state.awaits(child))
 }
 
 /// `child`, of which `parent` is a waiter, is done.
 fn wake<P: Parent>(parent: Ref, child: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
     let parent = &parent.into_bound(child.py());
     let Some(state) = try_state::<P>(parent) else { return Ok(()) };
-    state.due().count_out();
+    state.children().count_out();
     let Some(native) = direct(event_loop) else {
         let callback = WaiterCallback::create(parent, &Of::<P>::TABLE)?;
         return queueing::call_soon(event_loop, callback.into(), Some(child), copy_context(parent.py())?);
@@ -127,7 +127,7 @@ fn wake<P: Parent>(parent: Ref, child: &Bound<'_, PyAny>, event_loop: &Bound<'_,
         return Ok(());
     }
     let engine = native.engine()?;
-    state.due().children.borrow_mut().push_back(child.clone().into());
+    state.children().due.borrow_mut().push_back(child.clone().into());
     engine.call_soon(Word::io::<P>(parent, Turn::Deferred));
     Ok(())
 }
@@ -135,7 +135,7 @@ fn wake<P: Parent>(parent: Ref, child: &Bound<'_, PyAny>, event_loop: &Bound<'_,
 /// The turn of the child that has waited longest. What goes wrong is reported, as of any callback.
 pub(crate) fn turn<P: Parent>(state: &P, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = this.py();
-    let Some(child) = state.due().children.borrow_mut().pop_front() else { return Ok(()) };
+    let Some(child) = state.children().due.borrow_mut().pop_front() else { return Ok(()) };
     let child = child.into_bound(py);
     match state.told(this, &child) {
         Err(error) if !leaves_the_loop(py, &error) => support::helper(py, intern!(py, "child_failed"))?
@@ -163,7 +163,7 @@ pub(crate) fn watch_by<P: Parent>(
 ) -> PyResult<()> {
     if let Some(outcome) = exact_outcome(child).filter(|outcome| outcome.is_pending()) {
         outcome.add_waiter(parent, &Of::<P>::TABLE);
-        state.due().pending.set(state.due().pending.get() + 1);
+        state.children().pending.set(state.children().pending.get() + 1);
     } else {
         if callback.is_empty() {
             callback.set(WaiterCallback::create(parent, &Of::<P>::TABLE)?);
@@ -171,7 +171,7 @@ pub(crate) fn watch_by<P: Parent>(
         let py = child.py();
         child.call_method1(intern!(py, "add_done_callback"), (callback.bind(py),))?;
     }
-    if state.due().awaiter.is_empty() {
+    if state.children().awaiter.is_empty() {
         return Ok(());
     }
     awaiter(state, child).map_or(Ok(()), |awaiter| awaited_by::note(child, &awaiter))
@@ -186,7 +186,7 @@ pub(crate) fn unwatch(
 ) -> PyResult<()> {
     if let Some(outcome) = exact_outcome(child) {
         if outcome.remove_waiter(parent) {
-            state.due().count_out();
+            state.children().count_out();
         }
     } else if let Some(callback) = callback {
         child.call_method1(intern!(child.py(), "remove_done_callback"), (callback,))?;

@@ -48,7 +48,7 @@ pub(crate) struct Completions {
     timer: Slot,
     /// The callback of futures that are not ours.
     callback: Slot,
-    due: Children,
+    children: Children,
     weak: WeakReferences,
 }
 
@@ -65,7 +65,7 @@ impl Default for Completions {
             ledger: Ledger::default(),
             timer: Slot::default(),
             callback: Slot::default(),
-            due: Children::default(),
+            children: Children::default(),
             weak: WeakReferences::default(),
         }
     }
@@ -196,7 +196,7 @@ impl Constructed for Completions {
         _: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
         let (todo, task): (Bound<'_, PySet>, Option<Bound<'_, PyAny>>) = args.extract()?;
-        drop(self.due.awaiter.replace(task.map(Ref::from)));
+        drop(self.children.awaiter.replace(task.map(Ref::from)));
         self.left.set(todo.len());
         self.todo.set(todo.clone());
         // A copy: what is watched may be done at once, and then leaves the set.
@@ -240,8 +240,8 @@ impl Parent for Completions {
         }
     }
 
-    fn due(&self) -> &Children {
-        &self.due
+    fn children(&self) -> &Children {
+        &self.children
     }
 
     fn callback_name(&self) -> &'static str {
@@ -264,7 +264,7 @@ impl Native for Completions {
     const DOC: &'static CStr = c"Gives what becomes of futures, in the order in which they are done.";
     const NEW: Option<raw::newfunc> = Some(object::new::<Completions>);
 
-    holds!(common.event_loop, todo, timer, callback, ready, ledger.getters(), due);
+    holds!(common.event_loop, todo, timer, callback, ready, ledger.getters(), children);
 
     fn members() -> Members {
         object::constructed_slots::<Completions>()

@@ -42,7 +42,7 @@ pub(crate) struct GatheringFuture {
     different: Cell<usize>,
     /// How many have been counted.
     finished: Cell<usize>,
-    due: Children,
+    children: Children,
     return_exceptions: bool,
 }
 
@@ -178,10 +178,10 @@ impl GatheringFuture {
             outer: Outer::default(),
             different: Cell::new(0),
             finished: Cell::new(0),
-            due: Children::default(),
+            children: Children::default(),
             return_exceptions,
         };
-        state.due.await_by_current(event_loop)?;
+        state.children.await_by_current(event_loop)?;
         alloc_tracked(event_loop.py(), state)
     }
 
@@ -210,10 +210,10 @@ impl GatheringFuture {
 
     /// Nobody awaits the children by this any more, of which some may go on.
     fn is_over(&self, py: Python<'_>) -> PyResult<()> {
-        if !self.due.awaiter.is_empty() && self.finished.get() < self.different.get() {
+        if !self.children.awaiter.is_empty() && self.finished.get() < self.different.get() {
             self.outer.all(py).iter().try_for_each(|child| forgotten(self, child))?;
         }
-        drop(self.due.awaiter.take());
+        drop(self.children.awaiter.take());
         Ok(())
     }
 
@@ -238,7 +238,8 @@ impl GatheringFuture {
 impl Parent for GatheringFuture {
     fn counts(&self, _: &Bound<'_, PyAny>, outcome: &Outcome) -> bool {
         // A failure matters, or counts as seen where nobody will be given it any more.
-        if !self.due.waits() || (outcome.is_bad() && (!self.return_exceptions || self.outcome.is_done())) {
+        if !self.children.waits() || (outcome.is_bad() && (!self.return_exceptions || self.outcome.is_done()))
+        {
             return false;
         }
         self.finished.set(self.finished.get() + 1);
@@ -262,8 +263,8 @@ impl Parent for GatheringFuture {
         if self.finished.get() == self.different.get() { self.finish(this) } else { Ok(()) }
     }
 
-    fn due(&self) -> &Children {
-        &self.due
+    fn children(&self) -> &Children {
+        &self.children
     }
 
     fn callback_name(&self) -> &'static str {
@@ -378,7 +379,7 @@ impl Native for GatheringFuture {
     const BASE_OWNS: bool = true;
     const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
 
-    holds!(outcome, due, outer);
+    holds!(outcome, children, outer);
 
     fn members() -> Members {
         let own = members! { GatheringFuture;

@@ -32,7 +32,7 @@ pub(crate) struct TaskGroup {
     head: Head,
     /// A Python set; made with the first task.
     tasks: Slot,
-    due: Children,
+    children: Children,
     event_loop: Slot,
     /// What the group waits for when it is left.
     completed: Slot,
@@ -47,7 +47,7 @@ impl Default for TaskGroup {
         TaskGroup {
             head: Head::new::<Self>(),
             tasks: Slot::default(),
-            due: Children::default(),
+            children: Children::default(),
             event_loop: Slot::default(),
             completed: Slot::default(),
             open: Cell::new(false),
@@ -119,11 +119,11 @@ impl TaskGroup {
     }
 
     fn parent_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.due.awaiter.object(this.py()))
+        Ok(self.children.awaiter.object(this.py()))
     }
 
     fn set_parent_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        drop(self.due.awaiter.replace((!value.is_none()).then(|| value.clone().into())));
+        drop(self.children.awaiter.replace((!value.is_none()).then(|| value.clone().into())));
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl Parent for TaskGroup {
             return false;
         }
         let Ok(tasks) = self.tasks(child.py()) else { return false };
-        self.due.waits() && tasks.discard(child).is_ok()
+        self.children.waits() && tasks.discard(child).is_ok()
     }
 
     fn told(&self, this: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -176,8 +176,8 @@ impl Parent for TaskGroup {
         }
     }
 
-    fn due(&self) -> &Children {
-        &self.due
+    fn children(&self) -> &Children {
+        &self.children
     }
 
     fn callback_name(&self) -> &'static str {
@@ -196,7 +196,7 @@ impl Native for TaskGroup {
     const DOC: &'static CStr = c"The native part of a task group.";
     const NEW: Option<raw::newfunc> = Some(object::new::<TaskGroup>);
 
-    holds!(tasks, event_loop, completed, due);
+    holds!(tasks, event_loop, completed, children);
 
     fn members() -> Members {
         members! { TaskGroup;

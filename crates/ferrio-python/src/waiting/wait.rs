@@ -55,7 +55,7 @@ pub(crate) struct Waiting {
     callback: Slot,
     enough: Cell<Enough>,
     left: Cell<usize>,
-    due: Children,
+    children: Children,
 }
 
 /// `wait(fs, *, timeout=None, return_when=ALL_COMPLETED)`.
@@ -81,7 +81,7 @@ pub(crate) fn wait<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<
         callback: Slot::default(),
         enough: Cell::default(),
         left: Cell::new(0),
-        due: Children::default(),
+        children: Children::default(),
     };
     let this = alloc_tracked(py, state)?;
     Ok(Wait::create(&this, &STEPS, None)?.into_bound(py))
@@ -116,7 +116,7 @@ impl Waiting {
             let limit = limit.into_bound(py);
             self.limit.set(event_loop.call_method1(intern!(py, "call_later"), (limit, release))?);
         }
-        self.due.await_by_current(&event_loop)?;
+        self.children.await_by_current(&event_loop)?;
         futures.iter().try_for_each(|future| watch_by(self, this, &future, &self.callback))?;
         Ok(Progress::Waits(waiter, Ticket::default()))
     }
@@ -208,7 +208,7 @@ impl Parent for Waiting {
             Enough::First => true,
             Enough::FirstFailure => outcome.is_bad(),
         };
-        if eventful || !self.due.waits() {
+        if eventful || !self.children.waits() {
             return false;
         }
         self.left.set(self.left.get() - 1);
@@ -226,8 +226,8 @@ impl Parent for Waiting {
         if enough { self.release(this) } else { Ok(()) }
     }
 
-    fn due(&self) -> &Children {
-        &self.due
+    fn children(&self) -> &Children {
+        &self.children
     }
 
     fn callback_name(&self) -> &'static str {
@@ -250,7 +250,7 @@ impl Native for Waiting {
     const DOC: &'static CStr = c"What wait() keeps.";
     const KEPT: usize = 64;
 
-    holds!(futures, limit, return_when, waiter, callback, due);
+    holds!(futures, limit, return_when, waiter, callback, children);
 
     fn members() -> Members {
         members! { Waiting;
@@ -269,7 +269,7 @@ pub(crate) struct Shield {
     outer: Slot,
     /// The callback of an inner future that is not ours.
     callback: Slot,
-    due: Children,
+    children: Children,
 }
 
 /// `shield(arg)`.
@@ -286,11 +286,11 @@ pub(crate) fn shield<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
         inner: Slot::new(inner.clone().into()),
         outer: Slot::new(outer.clone().into()),
         callback: Slot::default(),
-        due: Children::default(),
+        children: Children::default(),
     };
     let this = alloc_tracked(py, state)?;
     if let Some(state) = try_state::<Shield>(&this) {
-        state.due.await_by_current(&event_loop)?;
+        state.children.await_by_current(&event_loop)?;
         watch_by(state, &this, &inner, &state.callback)?;
         watch(state, &this, &outer)?;
     }
@@ -348,8 +348,8 @@ impl Parent for Shield {
         if self.inner.as_ptr() == child.as_ptr() { self.inner_done(child) } else { self.outer_done(this) }
     }
 
-    fn due(&self) -> &Children {
-        &self.due
+    fn children(&self) -> &Children {
+        &self.children
     }
 
     fn callback_name(&self) -> &'static str {
@@ -376,7 +376,7 @@ impl Native for Shield {
     const DOC: &'static CStr = c"Stands between a future and who waits for it.";
     const KEPT: usize = 64;
 
-    holds!(inner, outer, callback, due);
+    holds!(inner, outer, callback, children);
 
     fn members() -> Members {
         Members::default()

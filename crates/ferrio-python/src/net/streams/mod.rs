@@ -29,6 +29,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::ffi::args::{keywords, missing};
 use crate::tasks::outcome::{State, exact_outcome};
+use crate::waiting::gather::is_done;
 
 /// The arguments of the constructor `method`, by position or by name; the first `required` must be there.
 pub(crate) fn arguments<'py, const N: usize>(
@@ -58,22 +59,26 @@ pub(crate) fn arguments<'py, const N: usize>(
 
 /// Completes a future that somebody waits for, with an exception if there is one, unless it is done.
 pub(crate) fn complete(future: &Bound<'_, PyAny>, exception: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    if is_done(future)? { Ok(()) } else { settle(future, exception) }
+}
+
+/// As `complete`, unless the future was cancelled: one that is done otherwise is an error, as it is in asyncio.
+pub(crate) fn wake(future: &Bound<'_, PyAny>, exception: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    let cancelled = match exact_outcome(future) {
+        Some(outcome) => outcome.state() == State::Cancelled,
+        None => future.call_method0(intern!(future.py(), "cancelled"))?.is_truthy()?,
+    };
+    if cancelled { Ok(()) } else { settle(future, exception) }
+}
+
+fn settle(future: &Bound<'_, PyAny>, exception: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
     let py = future.py();
-    if let Some(outcome) = exact_outcome(future) {
-        return match (outcome.state(), exception) {
-            (State::Pending, None) => outcome.finish(future, py.None().bind(py)),
-            (State::Pending, Some(exception)) => outcome.fail(future, exception),
-            _ => Ok(()),
-        };
+    match (exact_outcome(future), exception) {
+        (Some(outcome), None) => outcome.finish(future, py.None().bind(py)),
+        (Some(outcome), Some(exception)) => outcome.fail(future, exception),
+        (None, None) => future.call_method1(intern!(py, "set_result"), (py.None(),)).map(drop),
+        (None, Some(exception)) => future.call_method1(intern!(py, "set_exception"), (exception,)).map(drop),
     }
-    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
-        return Ok(());
-    }
-    match exception {
-        None => future.call_method1(intern!(py, "set_result"), (py.None(),)),
-        Some(exception) => future.call_method1(intern!(py, "set_exception"), (exception,)),
-    }
-    .map(drop)
 }
 
 pub(crate) static STREAM_READER: Class = Class::new("StreamReader");

@@ -31,7 +31,7 @@ use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
 use crate::net::protocols::delivery::{Read, Reader};
 use crate::net::streams::buffer::Buffer;
-use crate::net::streams::{STREAM_READER, arguments, complete};
+use crate::net::streams::{STREAM_READER, arguments, wake};
 use crate::tasks::futures::Future;
 
 /// The methods that asyncio's methods call on the reader.
@@ -147,7 +147,7 @@ impl StreamReader {
     }
 
     fn wake(&self, py: Python<'_>, exception: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        self.waiter.take().map_or(Ok(()), |waiter| complete(&waiter.into_bound(py), exception))
+        self.waiter.take().map_or(Ok(()), |waiter| wake(&waiter.into_bound(py), exception))
     }
 
     /// `feed_eof`.
