@@ -2,7 +2,7 @@
 
 Native: `create_task`, `ensure_future`, `eager_task_factory`, `gather`, `shield`, `sleep`, `wait` and, where it makes
 no task of its own (Python 3.12), `wait_for`. `as_completed` checks here what it is given, once a call; what it does
-per future is native. `run_coroutine_threadsafe` and `all_tasks` stay asyncio's: ARCHITECTURE.md has the reasons.
+per future is native. `run_coroutine_threadsafe` and `all_tasks` stay asyncio's: docs/internals.md has the reasons.
 
 asyncio keeps weak references to tasks in one weak set; from Python 3.14 on, those of its own class are elsewhere, but
 the set is there for others. Native tasks are in a table of their own instead, which costs them a word. So the set's

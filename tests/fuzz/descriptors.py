@@ -39,9 +39,14 @@ KNOWN = known(
     if os.environ.get("FERRIO_POLLER") == "poll"
     else {}
 )
-# An operation that ends when its number is closed and watched the other way, too: asyncio has a callback of its own for it,
-# in which taking the number from the selector fails. ferrio has nothing that could be named in such a report.
-OF_ASYNCIO = ("handler", "Exception in ", ("OSError", "[Errno 9] Bad file descriptor"), ["exception", "handle", "message"])
+# An operation that ends when its number is closed and watched the other way, too: asyncio has a callback of its own for
+# it, in which taking the number from the selector fails. ferrio has nothing that could be named in such a report.
+OF_ASYNCIO = (
+    "handler",
+    "Exception in ",
+    ("OSError", "[Errno 9] Bad file descriptor"),
+    ["exception", "handle", "message"],
+)
 Call = tuple[str, int, int]
 
 

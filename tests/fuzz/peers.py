@@ -22,9 +22,9 @@ BLOCK = random.Random(14).randbytes(1 << 16)  # what is sent, so that bytes out 
 Seen = list[tuple[str, list[Any]]]
 RESET = struct.pack("ii", 1, 0)
 # How asyncio falls over itself: it calls methods of what connection_lost() has set to None, looks into a buffer that
-# its own call has emptied, ends a future twice, counts the items of a view that waits as bytes, and takes a new descriptor
-# for a closed one of its number, which it watches still where an iterator that writelines() was given closed the
-# connection.
+# its own call has emptied, ends a future twice, counts the items of a view that waits as bytes, and takes a new
+# descriptor for a closed one of its number, which it watches still where an iterator that writelines() was given closed
+# the connection.
 TRIPS = (
     "'NoneType' object", "Data should not be empty", "InvalidStateError", "pop from an empty deque",
     "[Errno 2] No such file or directory",

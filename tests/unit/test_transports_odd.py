@@ -60,7 +60,9 @@ async def test_a_strided_view_that_cannot_be_copied_behind_what_waits_is_an_erro
             near.close()
             transport, protocol = await loop.connect_write_pipe(Log, end)
         fill(transport)
-        text = "can't set bytearray slice from memoryview" if kind == "socket" else "can't concat memoryview to bytearray"
+        text = (
+            "can't set bytearray slice from memoryview" if kind == "socket" else "can't concat memoryview to bytearray"
+        )
         with pytest.raises(TypeError, match=f"^{text}$"):
             transport.write(STRIDED)
         assert not transport.is_closing()

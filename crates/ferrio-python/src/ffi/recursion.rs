@@ -6,7 +6,6 @@
 
 use std::cell::Cell;
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
 
 use pyo3::exceptions::PyRecursionError;
 use pyo3::ffi;
@@ -98,7 +97,7 @@ fn learn_lowest() -> usize {
 
 #[cfg(not(target_os = "macos"))]
 fn lowest_address() -> Option<usize> {
-    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut lowest, mut size, mut guard) = (std::ptr::null_mut(), 0, 0);
     // SAFETY: the calls fill what they are given, the first the attributes, which the last one frees.
     unsafe {
