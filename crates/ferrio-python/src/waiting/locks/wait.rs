@@ -208,7 +208,11 @@ impl Wait {
         self.ticket.get()
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "outlined, which is chance, it takes 2 % more instructions of an awaited lock or queue"
+    )]
+    #[inline(always)]
     fn settle<'py>(&self, went: Progress<'py>) -> PyResult<Step<'py>> {
         let (future, ticket) = match went {
             Progress::Done(value) => return Ok(Step::Return(value)),
@@ -255,7 +259,11 @@ impl Steps for Wait {
         Some(&self.stop)
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "outlined, which is chance, it takes 2 % more instructions of an awaited lock or queue"
+    )]
+    #[inline(always)]
     fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let Some(target) = self.target.bind(this.py()) else { return Ok(nothing(this.py())) };
         self.settle((self.kind.begin)(self, &target)?)
