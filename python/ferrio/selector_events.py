@@ -17,7 +17,7 @@ from asyncio import constants, selector_events, trsock
 from typing import Any
 
 from . import _ferrio
-from ._support import detach
+from ._support.selector_events import detach
 
 
 class _Extra:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _ferrio
-from ._support import tls_times
+from ._support.sslproto import tls_times
 
 # What TLS is done by: asyncio's own protocol, an SSLObject driven natively, or OpenSSL itself.
 ENGINES = ("direct", "bio", "asyncio")

@@ -23,7 +23,8 @@ from typing import IO, Any
 from weakref import WeakSet
 
 # Native code uses the first two; imported here, they are there when no file can be opened any more.
-from . import _compat, _ferrio, _support, pipes, selector_events, sslproto
+from . import _compat, _ferrio, pipes, selector_events, sslproto
+from ._support.selector_events import is_plain_socket
 from .base_subprocess import ChildProcesses
 from .keeping import KeepsTasks
 from .nested import NestedRuns
@@ -171,7 +172,7 @@ class Loop(
         context: contextvars.Context | None = None,
     ) -> asyncio.Transport:
         transport: asyncio.Transport
-        native = sslproto.is_native() and _support.is_plain_socket(rawsock)
+        native = sslproto.is_native() and is_plain_socket(rawsock)
         make = partial(sslproto.make, calls_in=context) if native else sslproto.make_theirs
         ssl_protocol, transport = make(
             self,

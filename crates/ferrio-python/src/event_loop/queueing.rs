@@ -17,12 +17,12 @@ use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::loop_time::moment;
 use crate::event_loop::run;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context, plain_number};
 use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::track;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::BASE_EVENTS;
 use crate::ffi::reference::Ref;
 use crate::ffi::word::Word;
 
@@ -105,7 +105,7 @@ impl BaseLoop {
         if self.is_debug()
             && let Some(state) = try_state::<TimerHandle>(&timer)
         {
-            state.base().set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
+            state.base().set_traceback(&BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?);
         }
         engine.call_at(Time::from_secs_f64(when), Word::of::<TimerHandle>(timer.clone()));
         Ok(timer.unbind())
@@ -251,7 +251,7 @@ pub(crate) fn queue(
 fn note_caller(handle: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = handle.py();
     if let Some(state) = try_state::<Handle>(handle) {
-        state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
+        state.set_traceback(&BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?);
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ use crate::event_loop::hooks;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::{check_signals, wait_detached};
+use crate::ffi::names::BASE_EVENTS;
 use crate::ffi::names::Names;
 use crate::ffi::nesting;
 use crate::ffi::word::Word;
@@ -252,7 +253,7 @@ fn watched(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>, word:
     let (elapsed, limit) = (elapsed?, this.getattr(intern!(py, "slow_callback_duration"))?);
     if elapsed >= limit.extract::<f64>()? {
         let report = if handle.is_some() { intern!(py, "slow_callback") } else { intern!(py, "slow_turn") };
-        support::helper(py, report)?.call1((object, elapsed))?;
+        BASE_EVENTS.helper(py, report)?.call1((object, elapsed))?;
     }
     Ok(())
 }

@@ -1,25 +1,20 @@
-//! The native side's way back into Python: cold paths whose text and wording are asyncio's, kept in `ferrio._support`.
+//! Reports to a loop's exception handler, in the words of asyncio's: by `ferrio._support` (`ffi::names`).
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 
 use crate::event_loop::exceptions::{EXCEPTIONS, cancelled_class, leaves_the_loop};
 use crate::event_loop::state::BaseLoop;
 use crate::ffi::heap_type::try_state;
-use crate::ffi::names::{Helper, SUPPORT};
+use crate::ffi::names::{BASE_EVENTS, SUPPORT};
 use crate::ffi::raised;
 
 /// Sees to KNOWN, when the extension is imported.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
-    SUPPORT.known(py)?;
+    SUPPORT.iter().try_for_each(|names| names.known(py).map(drop))?;
     EXCEPTIONS.known(py)?;
     cancelled_class(py).map(drop)
-}
-
-/// A name of `ferrio._support`.
-pub(crate) fn helper<'py>(py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Helper<'py>> {
-    SUPPORT.helper(py, name)
 }
 
 /// Whether debug mode is on, for any kind of loop.
@@ -33,7 +28,10 @@ pub(crate) fn is_debug(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Reports what the callback of `handle` raised to its loop's exception handler.
 pub(crate) fn callback_failed(handle: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
     let py = handle.py();
-    helper(py, intern!(py, "callback_failed"))?.call1((handle, raised::value(py, error))).map(drop)
+    BASE_EVENTS
+        .helper(py, intern!(py, "callback_failed"))?
+        .call1((handle, raised::value(py, error)))
+        .map(drop)
 }
 
 /// What the turn of `object` could not deal with goes to the handler of the loop that runs, unless it has to leave that.
@@ -43,7 +41,7 @@ pub(crate) fn turn_failed(object: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<
     if leaves_the_loop(py, error) {
         return Err(error.clone_ref(py));
     }
-    helper(py, intern!(py, "turn_failed"))?.call1((object, raised::value(py, error))).map(drop)
+    BASE_EVENTS.helper(py, intern!(py, "turn_failed"))?.call1((object, raised::value(py, error))).map(drop)
 }
 
 /// Reports to the loop's exception handler, as asyncio's transports do.

@@ -21,7 +21,7 @@ use super::heap_type::{Native, state, type_object};
 use super::held::holds;
 use super::instances::alloc;
 use super::members::{Fast, Members, members};
-use super::names::SUPPORT;
+use super::names::TASKS;
 use super::object::{self, Shown};
 use super::reference::{Ref, Slot};
 
@@ -128,7 +128,7 @@ fn function(method: &Bound<'_, PyAny>) -> Option<(Fast, *mut ffi::PyTypeObject)>
 }
 
 fn mark(py: Python<'_>, attribute: &str) -> PyResult<Py<PyAny>> {
-    let helper = SUPPORT.helper(py, intern!(py, "of_original"))?;
+    let helper = TASKS.helper(py, intern!(py, "of_original"))?;
     Ok(helper.call1(("", attribute))?.unbind())
 }
 

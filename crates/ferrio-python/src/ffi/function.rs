@@ -19,7 +19,7 @@ use super::heap_type::{Native, state, type_object};
 use super::held::holds;
 use super::instances::alloc;
 use super::members::{Members, members};
-use super::names::SUPPORT;
+use super::names::TASKS;
 use super::object::{self, Shown};
 
 /// What a function does.
@@ -64,7 +64,7 @@ impl Function {
     }
 
     fn of_original(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<Py<PyAny>> {
-        let helper = SUPPORT.helper(this.py(), intern!(this.py(), "of_original"))?;
+        let helper = TASKS.helper(this.py(), intern!(this.py(), "of_original"))?;
         Ok(helper.call1((self.name, what))?.unbind())
     }
 

@@ -12,8 +12,19 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::call::call_tuple;
 
-/// ferrio's own, for native code.
-pub(crate) static SUPPORT: Names = Names::of("ferrio._support");
+/// ferrio's own modules for native code, by the module of asyncio whose wording they have.
+pub(crate) static BASE_EVENTS: Names = Names::of("ferrio._support.base_events");
+pub(crate) static FUTURES: Names = Names::of("ferrio._support.futures");
+pub(crate) static SELECTOR_EVENTS: Names = Names::of("ferrio._support.selector_events");
+pub(crate) static SSLPROTO: Names = Names::of("ferrio._support.sslproto");
+pub(crate) static STREAMS: Names = Names::of("ferrio._support.streams");
+pub(crate) static TASKGROUPS: Names = Names::of("ferrio._support.taskgroups");
+pub(crate) static TASKS: Names = Names::of("ferrio._support.tasks");
+pub(crate) static TIMEOUTS: Names = Names::of("ferrio._support.timeouts");
+
+/// All of these.
+pub(crate) static SUPPORT: [&Names; 8] =
+    [&BASE_EVENTS, &FUTURES, &SELECTOR_EVENTS, &SSLPROTO, &STREAMS, &TASKGROUPS, &TASKS, &TIMEOUTS];
 
 /// The names of one module.
 pub(crate) struct Names {

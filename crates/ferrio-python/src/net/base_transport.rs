@@ -20,6 +20,7 @@ use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::call::{copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::sparse::SparseSlots;
@@ -118,7 +119,7 @@ impl BaseTransport {
                 let (Some(event_loop), Some(protocol)) = (self.event_loop(py), self.protocol(py)) else {
                     return Ok(());
                 };
-                let helper = support::helper(py, intern!(py, "protocol_callback_failed"))?;
+                let helper = SELECTOR_EVENTS.helper(py, intern!(py, "protocol_callback_failed"))?;
                 let error = raised::value(py, &error);
                 helper.call1((event_loop, protocol, name, argument, error, &self.context)).map(drop)
             }
@@ -257,7 +258,8 @@ pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fau
         return Fault::Escape(error);
     }
     let value = raised::value(py, &error);
-    let report = support::helper(py, intern!(py, "fatal_error"))
+    let report = SELECTOR_EVENTS
+        .helper(py, intern!(py, "fatal_error"))
         .and_then(|helper| helper.call1((this, &value, message)));
     match report {
         Ok(_) => Fault::Lose(value.unbind()),

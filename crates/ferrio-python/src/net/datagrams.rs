@@ -14,13 +14,13 @@ use pyo3::types::{PyBytes, PyType};
 use crate::compat;
 use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::ffi::args::{Args, given};
 use crate::ffi::buffers::Exported;
 use crate::ffi::buffers::KeptBytes;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, fields, members};
+use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::net::base_transport::{
     BaseTransport, PythonTransport, base_members, buffer_members, descriptor_members, read_members,
@@ -66,7 +66,7 @@ impl DatagramTransport {
         let counts = self.packets().address().is_some() || self.transport.is_gone();
         let lost = if counts { self.transport.refuse() } else { 0 };
         if lost > 0 {
-            let helper = support::helper(py, intern!(py, "write_after_loss"))?;
+            let helper = SELECTOR_EVENTS.helper(py, intern!(py, "write_after_loss"))?;
             return helper.call1((lost, "socket.send() raised exception.")).map(drop);
         }
         let data = match data.cast_exact::<PyBytes>() {
@@ -124,7 +124,7 @@ impl DatagramTransport {
             packets
                 .push((packet.data.bind(py).to_owned(), packet.address.as_ref().map(|it| it.clone_ref(py))));
         });
-        support::helper(py, intern!(py, "packet_buffer"))?.call1((packets,)).map(Bound::unbind)
+        SELECTOR_EVENTS.helper(py, intern!(py, "packet_buffer"))?.call1((packets,)).map(Bound::unbind)
     }
 
     fn get_write_buffer_size(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {

@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyTuple};
 
-use crate::event_loop::support;
+use crate::ffi::names::SELECTOR_EVENTS;
 
 /// What `set_write_buffer_limits()` was called with.
 pub(crate) struct GivenLimits<'py> {
@@ -31,7 +31,7 @@ impl<'py> GivenLimits<'py> {
         if let Some(limits) = plain(high, low, kib) {
             return Ok(GivenLimits { limits, as_given: None });
         }
-        let helper = support::helper(py, intern!(py, "buffer_limits"))?;
+        let helper = SELECTOR_EVENTS.helper(py, intern!(py, "buffer_limits"))?;
         let (as_given, high, low) = helper.call1((high, low, kib))?.extract()?;
         Ok(GivenLimits { limits: Limits { high, low }, as_given: Some(as_given) })
     }

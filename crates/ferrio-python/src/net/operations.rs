@@ -26,7 +26,6 @@ use pyo3::{Borrowed, IntoPyObjectExt, intern};
 
 use crate::event_loop::exceptions::os_error;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::{Exported, bytes_filled_by};
 use crate::ffi::coroutine::{Coroutine, Life, Step, Steps};
@@ -34,6 +33,7 @@ use crate::ffi::heap_type::{Visitor, try_state, type_object};
 use crate::ffi::held::{Held, kept};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::raised;
 use crate::ffi::socket::number;
 use crate::ffi::word::{Head, Io, Turn, Word};
@@ -350,7 +350,7 @@ impl BaseLoop {
         if let Ok(engine) = self.engine() {
             engine.note_write();
         }
-        let begin = support::helper(py, intern!(py, "sock_connect"))?;
+        let begin = SELECTOR_EVENTS.helper(py, intern!(py, "sock_connect"))?;
         begin.call1((this, future, sock, address)).map(Bound::unbind)
     }
 }
@@ -377,5 +377,5 @@ fn asyncio_coroutine(
     sock: Borrowed<'_, '_, PyAny>,
     argument: Borrowed<'_, '_, PyAny>,
 ) -> PyResult<Py<PyAny>> {
-    support::helper(this.py(), name)?.call1((this, sock, argument)).map(Bound::unbind)
+    SELECTOR_EVENTS.helper(this.py(), name)?.call1((this, sock, argument)).map(Bound::unbind)
 }

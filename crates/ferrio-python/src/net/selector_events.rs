@@ -15,11 +15,11 @@ use crate::event_loop::exceptions::os_error;
 use crate::event_loop::queueing::call_of;
 use crate::event_loop::run::run_left_words;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::track;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::BASE_EVENTS;
 use crate::ffi::word::Word;
 use crate::net::watching::{displace, forsake, unwatch};
 
@@ -101,7 +101,7 @@ impl BaseLoop {
         if self.is_debug()
             && let Some(state) = try_state::<Handle>(&handle)
         {
-            state.set_traceback(&support::helper(py, intern!(py, "caller"))?.call0()?);
+            state.set_traceback(&BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?);
         }
         let number = descriptor(&fd);
         let file = known_by(&engine, number.as_ref().ok().copied(), fd);

@@ -25,6 +25,7 @@ use crate::ffi::call::{copy_context, copy_of, in_context, in_shared_context};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::raised;
 use crate::ffi::reference::Ref;
 use crate::ffi::socket::number;
@@ -112,7 +113,7 @@ impl ListeningSocket {
 
     /// No descriptor or memory is left: reports that, and accepts again in a while.
     fn pause(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
-        let helper = support::helper(py, intern!(py, "accept_exhausted"))?;
+        let helper = SELECTOR_EVENTS.helper(py, intern!(py, "accept_exhausted"))?;
         helper.call1((&self.event_loop, &self.socket, raised::value(py, error), &self.arguments)).map(drop)
     }
 }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::{IntoPyObjectExt, intern};
 use rustix::net::SocketAddrAny;
 
-use crate::event_loop::support;
+use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::socket;
 
 /// The IP addresses of a connection, as far as they are known: asyncio's `sockname` and `peername`. Kept small, since few
@@ -50,7 +50,7 @@ impl Addresses {
 pub(crate) fn is_plain(socket: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = socket.py();
     socket::is_plain(socket, || {
-        support::helper(py, intern!(py, "is_plain_socket"))?.call1((socket,))?.is_truthy()
+        SELECTOR_EVENTS.helper(py, intern!(py, "is_plain_socket"))?.call1((socket,))?.is_truthy()
     })
 }
 

@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::compat;
-use crate::event_loop::support;
 use crate::ffi::heap_type::try_state;
+use crate::ffi::names::FUTURES;
 use crate::ffi::task_struct;
 use crate::tasks::outcome::outcome_of;
 use crate::tasks::task::Task;
@@ -55,5 +55,5 @@ fn kind(future: &Bound<'_, PyAny>) -> Kind {
 }
 
 fn tell(future: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, what: &Bound<'_, PyString>) -> PyResult<()> {
-    support::helper(future.py(), what)?.call1((future, task)).map(drop)
+    FUTURES.helper(future.py(), what)?.call1((future, task)).map(drop)
 }

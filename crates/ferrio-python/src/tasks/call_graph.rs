@@ -8,8 +8,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::compat;
-use crate::event_loop::support;
 use crate::ffi::heap_type::try_state;
+use crate::ffi::names::FUTURES;
 use crate::tasks::callback::WaiterCallback;
 use crate::tasks::outcome::outcome_of;
 use crate::tasks::waiters::{Table, Waiter};
@@ -37,7 +37,7 @@ pub(crate) fn awaited_by(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
             }
         }
     }
-    support::helper(py, intern!(py, "awaited_by"))?.call1((future, tasks)).map(Bound::unbind)
+    FUTURES.helper(py, intern!(py, "awaited_by"))?.call1((future, tasks)).map(Bound::unbind)
 }
 
 /// The waiters of a future that are native, also those that are so by way of a callback.

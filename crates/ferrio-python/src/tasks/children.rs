@@ -20,11 +20,11 @@ use crate::compat;
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::queueing;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::ffi::call::copy_context;
 use crate::ffi::current;
 use crate::ffi::heap_type::try_state;
 use crate::ffi::held::held;
+use crate::ffi::names::FUTURES;
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Io, Turn, Word};
@@ -138,7 +138,8 @@ pub(crate) fn turn<P: Parent>(state: &P, this: &Bound<'_, PyAny>) -> PyResult<()
     let Some(child) = state.children().due.borrow_mut().pop_front() else { return Ok(()) };
     let child = child.into_bound(py);
     match state.told(this, &child) {
-        Err(error) if !leaves_the_loop(py, &error) => support::helper(py, intern!(py, "child_failed"))?
+        Err(error) if !leaves_the_loop(py, &error) => FUTURES
+            .helper(py, intern!(py, "child_failed"))?
             .call1((this, child, raised::value(py, &error)))
             .map(drop),
         result => result,

@@ -19,6 +19,7 @@ use crate::ffi::heap_type::{Native, type_object};
 use crate::ffi::held::holds;
 use crate::ffi::instances::{alloc, alloc_tracked};
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::FUTURES;
 use crate::ffi::object::{self, Constructed, Finalized, Iterates, Shown};
 use crate::ffi::raised::{ITERATOR, thrown};
 use crate::ffi::reference::{Ref, Slot};
@@ -291,7 +292,7 @@ impl Constructed for Future {
 impl Shown for Future {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.outcome.alive(this.py())?;
-        support::helper(this.py(), intern!(this.py(), "future_repr"))?.call1((this,))
+        FUTURES.helper(this.py(), intern!(this.py(), "future_repr"))?.call1((this,))
     }
 }
 

@@ -26,6 +26,8 @@ use crate::ffi::call::copy_context;
 use crate::ffi::common::Common;
 use crate::ffi::heap_type::try_state;
 use crate::ffi::held::held;
+use crate::ffi::names::BASE_EVENTS;
+use crate::ffi::names::FUTURES;
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::stop::stop_with;
@@ -144,7 +146,7 @@ impl Outcome {
     pub(crate) fn note_source(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         if support::is_debug(event_loop)? {
             let py = event_loop.py();
-            let source = support::helper(py, intern!(py, "caller"))?.call0()?;
+            let source = BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?;
             self.keep(|extra| &mut extra.source_traceback, source);
         }
         Ok(())
@@ -270,7 +272,7 @@ impl Outcome {
         }
         let exception = if exception.is_instance_of::<pyo3::exceptions::PyStopIteration>() {
             // What becomes of it differs between releases.
-            support::helper(py, intern!(py, "stop_iteration"))?.call1((event_loop.clone(), exception))?
+            FUTURES.helper(py, intern!(py, "stop_iteration"))?.call1((event_loop.clone(), exception))?
         } else {
             exception
         };

@@ -27,10 +27,10 @@ use crate::event_loop::exceptions::{asyncio_error, is_cancelled, leaves_the_loop
 use crate::event_loop::queueing::{self, QueueResult};
 use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::ffi::call::{Step, in_context, is_generator, send_none, throw_into};
 use crate::ffi::current::{self, Last};
 use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::names::TASKS;
 use crate::ffi::raised;
 use crate::ffi::reference::Ref;
 use crate::ffi::task_struct;
@@ -131,9 +131,9 @@ fn step_failed(task: &Task, this: &Bound<'_, PyAny>, error: PyErr, began: bool) 
     let py = this.py();
     let result = if began { Err(error) } else { end_with(task, this, error) };
     match result {
-        Err(error) if !leaves_the_loop(py, &error) => support::helper(py, intern!(py, "step_failed"))?
-            .call1((this, raised::value(py, &error)))
-            .map(drop),
+        Err(error) if !leaves_the_loop(py, &error) => {
+            TASKS.helper(py, intern!(py, "step_failed"))?.call1((this, raised::value(py, &error))).map(drop)
+        }
         result => result,
     }
 }

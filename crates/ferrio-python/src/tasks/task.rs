@@ -22,7 +22,6 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::compat;
 use crate::event_loop::hooks;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::Args;
 use crate::ffi::args::keywords;
@@ -34,6 +33,7 @@ use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::held::holds;
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::TASKS;
 use crate::ffi::number;
 use crate::ffi::number::Number;
 use crate::ffi::object::{self, Constructed, Finalized, Shown};
@@ -286,13 +286,13 @@ impl Task {
 
     fn get_stack(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [limit] = args.bind_keywords("get_stack", ["limit"])?;
-        let helper = support::helper(this.py(), intern!(this.py(), "task_get_stack"))?;
+        let helper = TASKS.helper(this.py(), intern!(this.py(), "task_get_stack"))?;
         Ok(helper.call1((this, limit))?.unbind())
     }
 
     fn print_stack(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [limit, file] = args.bind_keywords("print_stack", ["limit", "file"])?;
-        let helper = support::helper(this.py(), intern!(this.py(), "task_print_stack"))?;
+        let helper = TASKS.helper(this.py(), intern!(this.py(), "task_print_stack"))?;
         Ok(helper.call1((this, limit, file))?.unbind())
     }
 
@@ -368,7 +368,7 @@ impl Constructed for Task {
 impl Shown for Task {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.outcome.alive(this.py())?;
-        support::helper(this.py(), intern!(this.py(), "task_repr"))?.call1((this,))
+        TASKS.helper(this.py(), intern!(this.py(), "task_repr"))?.call1((this,))
     }
 }
 
@@ -487,7 +487,7 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     if !compat::TASKS_ARE_LINKED {
         return Ok(());
     }
-    let specimens = support::helper(py, intern!(py, "specimens"))?.call0()?;
+    let specimens = TASKS.helper(py, intern!(py, "specimens"))?.call0()?;
     let (first, second, future, coroutine, name) = specimens.extract()?;
     match (Specimens { first, second, future, coroutine, name }).examine() {
         Err(error) if error.is_instance_of::<PyException>(py) => Ok(()),

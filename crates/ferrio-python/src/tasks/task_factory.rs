@@ -9,12 +9,13 @@ use pyo3::prelude::*;
 
 use crate::compat;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::event_loop::which::{loop_or_current, running_loop};
 use crate::ffi::args::{Args, missing};
 use crate::ffi::function::Function;
 use crate::ffi::heap_type::try_state;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::BASE_EVENTS;
+use crate::ffi::names::TASKS;
 use crate::ffi::reference::Ref;
 use crate::ffi::registry;
 use crate::tasks::futures::Future;
@@ -64,10 +65,10 @@ impl BaseLoop {
 
     /// asyncio's own method knows how the running release calls a factory.
     fn create_task_by_factory(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let create = support::helper(this.py(), intern!(this.py(), "create_task"))?;
+        let create = BASE_EVENTS.helper(this.py(), intern!(this.py(), "create_task"))?;
         let task = args.pass_on(&create, Some(this))?;
         if self.keeps_tasks.get() && try_state::<Task>(&task).is_none() {
-            support::helper(this.py(), intern!(this.py(), "keep_task"))?.call1((this, &task))?;
+            BASE_EVENTS.helper(this.py(), intern!(this.py(), "keep_task"))?.call1((this, &task))?;
         }
         Ok(task.unbind())
     }
@@ -123,7 +124,7 @@ pub(crate) fn spawn<'py>(
         );
     }
     let py = event_loop.py();
-    let helper = support::helper(py, intern!(py, "spawn"))?;
+    let helper = TASKS.helper(py, intern!(py, "spawn"))?;
     helper.call1((event_loop, coroutine, wanted.name, wanted.context))
 }
 

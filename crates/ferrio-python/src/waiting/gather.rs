@@ -14,7 +14,6 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::compat;
 use crate::event_loop::exceptions::cancelled_error;
-use crate::event_loop::support;
 use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::common::has;
@@ -22,6 +21,8 @@ use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::held::holds;
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::FUTURES;
+use crate::ffi::names::TASKS;
 use crate::ffi::object::{Constructed, Finalized, Shown};
 use crate::ffi::reference::Ref;
 use crate::ffi::word::{Head, Io, Turn};
@@ -153,7 +154,7 @@ pub(crate) fn future_for<'py>(
             Err(error)
         });
     }
-    support::helper(py, intern!(py, "ensure_future"))?.call1((argument, event_loop))
+    TASKS.helper(py, intern!(py, "ensure_future"))?.call1((argument, event_loop))
 }
 
 /// The loop of any kind of future.
@@ -362,7 +363,7 @@ impl Constructed for GatheringFuture {
 
 impl Shown for GatheringFuture {
     fn repr<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        support::helper(this.py(), intern!(this.py(), "future_repr"))?.call1((this,))
+        FUTURES.helper(this.py(), intern!(this.py(), "future_repr"))?.call1((this,))
     }
 }
 

@@ -17,7 +17,6 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::event_loop::support;
 use crate::event_loop::which::running_loop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{plain_number, send_none, throw_into};
@@ -25,6 +24,7 @@ use crate::ffi::coroutine::{Coroutine, Step, Steps};
 use crate::ffi::held::{held, kept};
 use crate::ffi::instances::{alloc_untracked, track};
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::TASKS;
 use crate::ffi::raised::{self, COROUTINE, ITERATOR, Wording};
 use crate::ffi::reference::Slot;
 use crate::ffi::word::Word;
@@ -93,7 +93,7 @@ fn length(delay: &Bound<'_, PyAny>) -> PyResult<Length> {
 impl Sleep {
     /// Sleeps in a coroutine of asyncio's.
     fn delegate<'py>(&self, py: Python<'py>, delay: Bound<'py, PyAny>) -> PyResult<Step<'py>> {
-        let original = support::helper(py, intern!(py, "sleep"))?;
+        let original = TASKS.helper(py, intern!(py, "sleep"))?;
         let coroutine = original.call1((delay, self.answer(py)))?;
         self.waits_for.set(coroutine.clone());
         self.stage.set(Stage::Delegated);

@@ -12,11 +12,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySet};
 
 use crate::compat;
-use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::Native;
 use crate::ffi::held::holds;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::TASKGROUPS;
 use crate::ffi::object;
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
@@ -72,7 +72,7 @@ impl TaskGroup {
         let event_loop = self.event_loop.bind(py).filter(|_| self.open.get());
         let Some(event_loop) = event_loop.filter(|_| !self.exiting.get() || !tasks.is_empty()) else {
             let (coroutine, _) = Wanted::of(&args)?;
-            let refuse = support::helper(py, intern!(py, "refuse_task"))?;
+            let refuse = TASKGROUPS.helper(py, intern!(py, "refuse_task"))?;
             return refuse.call1((this, coroutine)).map(Bound::unbind);
         };
         let task = spawn_as_told(&event_loop, args)?;

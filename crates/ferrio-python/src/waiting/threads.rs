@@ -20,12 +20,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
 use crate::ffi::held::holds;
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::FUTURES;
 use crate::ffi::object;
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
@@ -310,7 +310,7 @@ impl Io for Job {
             return outcome.finish(&future, &result);
         }
         // concurrent.futures has errors of its own for what asyncio calls the same.
-        let error = support::helper(py, intern!(py, "convert_exception"))?.call1((result,))?;
+        let error = FUTURES.helper(py, intern!(py, "convert_exception"))?.call1((result,))?;
         match outcome.fail(&future, &error) {
             // A StopIteration, where the running release has no way to hand it on.
             Err(error) => outcome.fail(&future, &raised::value(py, &error)),

@@ -23,7 +23,6 @@ use pyo3::types::{PyDict, PyFloat, PyTuple};
 use crate::compat;
 use crate::event_loop::exceptions::cancelled_class;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::event_loop::which::running_loop;
 use crate::ffi::args::keywords;
 use crate::ffi::args::{Args, missing};
@@ -34,6 +33,7 @@ use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::held::{held, holds, kept};
 use crate::ffi::instances::{alloc_tracked, alloc_untracked, track};
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::TIMEOUTS;
 use crate::ffi::object::{self, Constructed, Shown};
 use crate::ffi::raised;
 use crate::ffi::reference::Slot;
@@ -171,7 +171,7 @@ impl Timeout {
             raised::set_cause(&timeout, error);
             return Err(PyErr::from_value(timeout.into_any()));
         }
-        support::helper(py, intern!(py, "insert_timeout_error"))?.call1((error,)).map(drop)
+        TIMEOUTS.helper(py, intern!(py, "insert_timeout_error"))?.call1((error,)).map(drop)
     }
 
     /// Sets the alarm.
@@ -304,7 +304,7 @@ impl Shown for Timeout {
         let py = this.py();
         let stage = self.stage.get();
         let active = stage == Stage::Active;
-        support::helper(py, intern!(py, "timeout_repr"))?.call1((stage.name(), active, self.when.object(py)))
+        TIMEOUTS.helper(py, intern!(py, "timeout_repr"))?.call1((stage.name(), active, self.when.object(py)))
     }
 }
 

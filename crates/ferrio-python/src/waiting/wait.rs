@@ -15,13 +15,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PySet, PyString, PyTuple};
 
 use crate::compat;
-use crate::event_loop::support;
 use crate::event_loop::which::running_loop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::held::holds;
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::TASKS;
 use crate::ffi::reference::Slot;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::tasks::children::{Children, Parent, turn, unwatch, watch, watch_by};
@@ -328,7 +328,7 @@ impl Shield {
         }
         unwatch(self, this, &inner, self.callback.take().map(|callback| callback.into_bound(py)).as_ref())?;
         if compat::SHIELD_REPORTS {
-            support::helper(py, intern!(py, "log_shielded"))?.call1((inner,))?;
+            TASKS.helper(py, intern!(py, "log_shielded"))?.call1((inner,))?;
         }
         Ok(())
     }

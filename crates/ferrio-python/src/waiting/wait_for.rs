@@ -8,7 +8,6 @@ use std::ffi::CStr;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::event_loop::support;
 use crate::event_loop::which::running_loop;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{is_native_coroutine, send_none, throw_into};
@@ -17,6 +16,7 @@ use crate::ffi::heap_type::try_state;
 use crate::ffi::held::{held, kept};
 use crate::ffi::instances::alloc_tracked;
 use crate::ffi::members::{Members, members};
+use crate::ffi::names::TASKS;
 use crate::ffi::raised;
 use crate::ffi::recursion::nested;
 use crate::ffi::reference::Slot;
@@ -112,7 +112,7 @@ impl Steps for WaitFor {
         };
         let limit = limit.into_bound(py);
         let inner = if !limit.is_none() && limit.le(0)? {
-            support::helper(py, intern!(py, "wait_for"))?.call1((awaited, limit))?
+            TASKS.helper(py, intern!(py, "wait_for"))?.call1((awaited, limit))?
         } else {
             let event_loop = running_loop(py)?;
             let timeout = Timeout::after(&event_loop, &limit)?;
@@ -123,7 +123,7 @@ impl Steps for WaitFor {
             if is_iterator(&awaited) {
                 awaited
             } else {
-                support::helper(py, intern!(py, "awaiting"))?.call1((awaited,))?
+                TASKS.helper(py, intern!(py, "awaiting"))?.call1((awaited,))?
             }
         };
         self.awaited.set(inner.clone());

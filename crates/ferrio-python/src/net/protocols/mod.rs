@@ -20,9 +20,9 @@ use pyo3::prelude::*;
 
 use crate::event_loop::exceptions::{leaves_the_loop, os_error};
 use crate::event_loop::run::both;
-use crate::event_loop::support;
 use crate::ffi::call::call_method1;
 use crate::ffi::heap_type::Visitor;
+use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot, is_last};
 use crate::ffi::word::{Turn, Word};
@@ -157,7 +157,8 @@ impl<C: TransportClass> PyProtocol<C> {
         if leaves_the_loop(py, &error) {
             return Err(Fault::Escape(error));
         }
-        let report = support::helper(py, intern!(py, "pipe_callback_failed"))
+        let report = SELECTOR_EVENTS
+            .helper(py, intern!(py, "pipe_callback_failed"))
             .and_then(|helper| helper.call1((this, callback, raised::value(py, &error))));
         report.map(drop).map_err(Fault::Escape)
     }
@@ -194,7 +195,8 @@ impl<C: TransportClass> Protocol for PyProtocol<C> {
     fn eof_received(&self, this: Self::Cx<'_>) -> Result<bool, Fault<PyErr, Py<PyAny>>> {
         let py = this.py();
         if self.base.is_debug(py).unwrap_or(false) {
-            let logged = support::helper(py, intern!(py, "log_eof")).and_then(|helper| helper.call1((this,)));
+            let logged =
+                SELECTOR_EVENTS.helper(py, intern!(py, "log_eof")).and_then(|helper| helper.call1((this,)));
             logged.map_err(Fault::Escape)?;
         }
         let protocol = self.base.protocol(py);
@@ -324,7 +326,7 @@ impl<C: TransportClass> PyProtocol<C> {
         let closed = owner.map_or(Ok(()), |owner| owner.call_method0(intern!(py, "close")).map(drop));
         let waiter = self.base.sparse.take(EMPTY_WAITER);
         let told = waiter.map_or(Ok(()), |waiter| {
-            support::helper(py, intern!(py, "closed_by_peer"))?.call1((&waiter,)).map(drop)
+            SELECTOR_EVENTS.helper(py, intern!(py, "closed_by_peer"))?.call1((&waiter,)).map(drop)
         });
         let server = self.server.take().map(|server| server.into_bound(py));
         let detached = server.map_or(Ok(()), |server| clients::detach(&server, this));

@@ -31,6 +31,7 @@ use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, fields, members};
+use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::word::{Head, Io, Turn};
 use crate::net::base_transport::{
     BaseTransport, PythonTransport, Writable, base_members, is_stream, read_members, write_members,
@@ -61,7 +62,7 @@ impl LayerProtocol for SslTransport {
     fn eof_received(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = this.py();
         if self.base().is_debug(py).unwrap_or(false) {
-            support::helper(py, intern!(py, "log_eof"))?.call1((this,))?;
+            SELECTOR_EVENTS.helper(py, intern!(py, "log_eof"))?.call1((this,))?;
         }
         self.inside(this, || self.layer.eof_received(this))
     }
@@ -120,7 +121,7 @@ impl SslTransport {
 
     fn may_write(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
         let Err(times) = self.layer.may_write() else { return Ok(true) };
-        let helper = support::helper(this.py(), intern!(this.py(), "write_after_loss"))?;
+        let helper = SELECTOR_EVENTS.helper(this.py(), intern!(this.py(), "write_after_loss"))?;
         helper.call1((times, "SSL connection is closed"))?;
         Ok(false)
     }

@@ -16,6 +16,7 @@ use crate::event_loop::exceptions::asyncio_error;
 use crate::event_loop::support;
 use crate::ffi::call::{call_method0, call_method1};
 use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::names::SSLPROTO;
 use crate::ffi::raised;
 use crate::ffi::reference::Slot;
 use crate::ffi::word::Io;
@@ -264,7 +265,7 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         };
         if what == TimeLimit::Handshake && self.base.is_debug(py).unwrap_or(false) {
             let handshake_began =
-                support::helper(py, intern!(py, "log_handshake")).and_then(|log| log.call1((this,)));
+                SSLPROTO.helper(py, intern!(py, "log_handshake")).and_then(|log| log.call1((this,)));
             self.handshake_began.set(
                 handshake_began.and_then(|handshake_began| handshake_began.extract()).unwrap_or_default(),
             );
@@ -321,7 +322,7 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         let below = self.below.bind(py);
         let message = errors::message(py, &error, doing)?;
         self.lose(this, Some(error));
-        let helper = support::helper(py, intern!(py, "tls_failed"))?;
+        let helper = SSLPROTO.helper(py, intern!(py, "tls_failed"))?;
         helper.call1((self.base.event_loop(py), this, below, &value, message))?;
         if doing == Activity::Handshake { self.wake(this, Some(&value)) } else { Ok(()) }
     }
@@ -335,7 +336,7 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         }
         learned?;
         if self.base.is_debug(py)? {
-            support::helper(py, intern!(py, "log_shook_hands"))?.call1((this, self.handshake_began.get()))?;
+            SSLPROTO.helper(py, intern!(py, "log_shook_hands"))?.call1((this, self.handshake_began.get()))?;
         }
         Ok(())
     }
@@ -362,7 +363,7 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         let py = this.py();
         let Some(protocol) = self.base.protocol(py) else { return Ok(()) };
         if call_method0(&protocol, intern!(py, "eof_received"))?.is_truthy()? {
-            support::helper(py, intern!(py, "log_half_open"))?.call0()?;
+            SSLPROTO.helper(py, intern!(py, "log_half_open"))?.call0()?;
         }
         Ok(())
     }

@@ -20,6 +20,8 @@ use crate::ffi::args::Args;
 use crate::ffi::call::{call_method1, is_native_coroutine};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, fields, members, put};
+use crate::ffi::names::STREAMS;
+use crate::ffi::names::TASKS;
 use crate::ffi::object::{self, Constructed, Finalized};
 use crate::ffi::reference::Slot;
 use crate::net::protocols::delivery::{Delivery, Reader, Readers};
@@ -94,7 +96,7 @@ impl StreamReaderProtocol {
         let [Some(transport)] = args.bind("connection_made", ["transport"], 1)? else { return Ok(()) };
         let transport = &*transport;
         if self.rejects.get() {
-            let helper = support::helper(py, intern!(py, "stream_rejected"))?;
+            let helper = STREAMS.helper(py, intern!(py, "stream_rejected"))?;
             return helper.call1((this, transport)).map(drop);
         }
         self.transport.set(transport.clone());
@@ -141,7 +143,7 @@ impl StreamReaderProtocol {
         if is_native_coroutine(&answer) || is_coroutine(&answer)? {
             let task = call_method1(&event_loop, intern!(py, "create_task"), &answer)?;
             self.task.set(task.clone());
-            let helper = support::helper(py, intern!(py, "watch_client"))?;
+            let helper = STREAMS.helper(py, intern!(py, "watch_client"))?;
             helper.call1((event_loop, transport, task))?;
         }
         drop(self.strong_reader.take());
@@ -216,7 +218,7 @@ impl StreamReaderProtocol {
     fn log(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
         let py = this.py();
         if support::is_debug(&self.event_loop(py)?)? {
-            support::helper(py, intern!(py, "log_writing"))?.call1((this, what))?;
+            STREAMS.helper(py, intern!(py, "log_writing"))?.call1((this, what))?;
         }
         Ok(())
     }
@@ -304,7 +306,7 @@ fn is_over_ssl(transport: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 fn is_coroutine(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
-    support::helper(answer.py(), intern!(answer.py(), "iscoroutine"))?.call1((answer,))?.is_truthy()
+    TASKS.helper(answer.py(), intern!(answer.py(), "iscoroutine"))?.call1((answer,))?.is_truthy()
 }
 
 impl Constructed for StreamReaderProtocol {

@@ -27,6 +27,7 @@ use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::members::{Members, fields, members, put};
+use crate::ffi::names::BASE_EVENTS;
 use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
 use crate::net::protocols::delivery::{Read, Reader};
@@ -331,7 +332,7 @@ impl Constructed for StreamReader {
             drop(slot.take());
         }
         if support::is_debug(&event_loop)? {
-            self.source_traceback.set(support::helper(py, intern!(py, "caller"))?.call0()?);
+            self.source_traceback.set(BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?);
         }
         self.event_loop.set(event_loop);
         self.plain.set(STREAM_READER.keeps(this, &CALLED)?);

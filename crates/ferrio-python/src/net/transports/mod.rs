@@ -18,11 +18,11 @@ use pyo3::types::{PyBytes, PyList, PyType};
 use crate::event_loop::exceptions::os_error;
 use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
-use crate::event_loop::support;
 use crate::ffi::args::{Args, given};
 use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::Members;
+use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::object::{Finalized, finalized_slots};
 use crate::ffi::openssl::recycle;
 use crate::ffi::socket::is_socket;
@@ -182,7 +182,7 @@ impl<C: TransportClass> StreamTransport<C> {
             }
         });
         added?;
-        let helper = support::helper(py, intern!(py, "write_buffer"))?;
+        let helper = SELECTOR_EVENTS.helper(py, intern!(py, "write_buffer"))?;
         helper.call1((pieces, C::KIND == Kind::Duplex)).map(Bound::unbind)
     }
 
@@ -280,7 +280,7 @@ impl<C: TransportClass> StreamTransport<C> {
     fn log(&self, this: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
         let py = this.py();
         if self.base().is_debug(py)? {
-            support::helper(py, intern!(py, "log_reading"))?.call1((this, what))?;
+            SELECTOR_EVENTS.helper(py, intern!(py, "log_reading"))?.call1((this, what))?;
         }
         Ok(())
     }

@@ -10,9 +10,9 @@ use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
 
 use super::StreamTransport;
 use crate::compat;
-use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
+use crate::ffi::names::SELECTOR_EVENTS;
 use crate::net::base_transport::{PythonTransport, Writable};
 use crate::net::chunk::Chunk;
 use crate::net::protocols::EMPTY_WAITER;
@@ -119,7 +119,9 @@ impl<C: TransportClass> StreamTransport<C> {
             }
             Err(Refused::Lost(times)) => {
                 let py = this.py();
-                support::helper(py, intern!(py, "write_after_loss"))?.call1((times, C::WRITE_AFTER_LOSS))?;
+                SELECTOR_EVENTS
+                    .helper(py, intern!(py, "write_after_loss"))?
+                    .call1((times, C::WRITE_AFTER_LOSS))?;
                 Ok(false)
             }
         }
