@@ -11,7 +11,7 @@ use crate::event_loop::events::{Handle, TimerHandle};
 use crate::event_loop::hooks::{self, Hooks};
 use crate::event_loop::state::BaseLoop;
 use crate::ffi::bound_method::BoundMethod;
-use crate::ffi::coroutine::{Coroutine, Steps};
+use crate::ffi::coroutine::{self, Coroutine, Steps};
 use crate::ffi::coroutine_method::CoroutineMethod;
 use crate::ffi::function::{Body, Function};
 use crate::ffi::heap_type::{Native, create, create_with, set_metaclass, type_object};
@@ -236,6 +236,7 @@ impl<'py> TypeMaker<'_, 'py> {
     /// A type of coroutines, which is nameless.
     fn coroutine<S: Steps>(&self) -> PyResult<()> {
         self.nameless::<Coroutine<S>>()?;
+        coroutine::enlist::<S>();
         self.coroutine.call_method1("register", (type_object::<Coroutine<S>>(self.module.py())?,)).map(drop)
     }
 }

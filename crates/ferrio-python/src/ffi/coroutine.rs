@@ -12,6 +12,7 @@
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::Borrowed;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError};
@@ -283,14 +284,21 @@ fn warn_never_awaited(name: &str) {
     unsafe { attached(warn) }
 }
 
-/// Whether `object` is a native coroutine of ours: all of them are their own awaitables.
-pub(crate) fn is_ours(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: ATTACHED, a live type.
-    unsafe {
-        let methods = (*object.get_type_ptr()).tp_as_async;
-        !methods.is_null()
-            && (*methods).am_await.is_some_and(|function| ptr::fn_addr_eq(function, itself as ffi::unaryfunc))
+/// The types of native coroutines, one for each kind.
+static TYPES: [AtomicPtr<ffi::PyTypeObject>; 8] = [const { AtomicPtr::new(ptr::null_mut()) }; 8];
+
+/// Enters the type of a kind, which was made.
+pub(crate) fn enlist<S: Steps>() {
+    let free = TYPES.iter().find(|known| known.load(Ordering::Relaxed).is_null());
+    debug_assert!(free.is_some(), "too few places");
+    if let Some(free) = free {
+        free.store(S::place().object(), Ordering::Relaxed);
     }
+}
+
+/// Whether `object` is a native coroutine of ours.
+pub(crate) fn is_ours(object: &Bound<'_, PyAny>) -> bool {
+    TYPES.iter().any(|known| known.load(Ordering::Relaxed) == object.get_type_ptr())
 }
 
 /// Those who follow what a task awaits look for a frame in whatever has a `cr_await`.
