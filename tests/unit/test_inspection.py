@@ -183,13 +183,14 @@ def test_the_commands(command):
 
 def test_looking_at_tasks_that_come_and_go():
     """Nothing that is read may be freed memory: the program must not notice, and goes on."""
-    seen = set()
+    seen, sought = set(), {"main", "brief"}
     with running("ferrio", inspected.churn) as pid:
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
+        begin = time.monotonic()
+        # Most looks at tasks that change come to nothing: on a busy machine it takes more of them.
+        while (spent := time.monotonic() - begin) < 3 or (spent < 30 and not sought <= seen):
             with contextlib.suppress(RuntimeError, OSError, ValueError):
                 seen.update(task.task_name.partition(" ")[0] for thread in look(pid) for task in thread.awaited_by)
-    assert {"main", "brief"} <= seen
+    assert sought <= seen
 
 
 def layout_of_debug_section():
