@@ -16,7 +16,8 @@ use pyo3::types::PyString;
 
 use crate::event_loop::exceptions::{loop_closed, os_error};
 use crate::ffi::current::Last;
-use crate::ffi::heap_type::{Native, Place, Visitor, class_version, owner, type_object};
+use crate::ffi::heap_type::{Native, Visitor, class_version, owner, type_object};
+use crate::ffi::held::kept;
 use crate::ffi::members::Members;
 use crate::ffi::object::{Made, new_made};
 use crate::ffi::reference::Slot;
@@ -203,10 +204,7 @@ impl Native for BaseLoop {
     const DOC: &'static CStr = c"The native part of ferrio's event loop.";
     const NEW: Option<raw::newfunc> = Some(new_made::<BaseLoop>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    kept!();
 
     /// Each file that has methods of a loop adds its own (`types`).
     fn members() -> Members {

@@ -17,7 +17,8 @@ use crate::event_loop::state::BaseLoop;
 use crate::ffi::args::{Args, given};
 use crate::ffi::buffers::Exported;
 use crate::ffi::buffers::KeptBytes;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, Visitor, try_state};
+use crate::ffi::held::kept;
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, fields, members};
 use crate::ffi::names::SELECTOR_EVENTS;
@@ -196,10 +197,7 @@ impl Native for DatagramTransport {
     const DOC: &'static CStr = c"A datagram transport. Made by the loop.";
     const BASE_SLOTS: bool = true;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    kept!();
 
     fn members() -> Members {
         base_members!(DatagramTransport)

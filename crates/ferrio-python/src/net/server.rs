@@ -22,7 +22,8 @@ use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, given};
 use crate::ffi::call::{copy_context, copy_of, in_context, in_shared_context};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
+use crate::ffi::heap_type::{Native, Visitor, try_state, type_object};
+use crate::ffi::held::kept;
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::names::SELECTOR_EVENTS;
@@ -138,10 +139,7 @@ impl Native for ListeningSocket {
     const NAME: &'static CStr = c"ferrio._ferrio.ListeningSocket";
     const DOC: &'static CStr = c"A listening socket at work.";
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    kept!();
 
     fn members() -> Members {
         Members::default()

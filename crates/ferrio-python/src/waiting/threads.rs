@@ -21,8 +21,8 @@ use pyo3::types::{PyList, PyTuple};
 
 use crate::event_loop::state::BaseLoop;
 use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state, type_object};
-use crate::ffi::held::holds;
+use crate::ffi::heap_type::{Native, Visitor, try_state, type_object};
+use crate::ffi::held::{holds, kept};
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, members};
 use crate::ffi::names::FUTURES;
@@ -179,10 +179,7 @@ impl Native for WorkQueue {
     const DOC: &'static CStr = c"What the loop's own threads take their work from.";
     const NEW: Option<raw::newfunc> = Some(object::new::<WorkQueue>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    kept!();
 
     fn members() -> Members {
         members! { WorkQueue;

@@ -28,7 +28,8 @@ use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, given, missing};
 use crate::ffi::buffers::Exported;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, Visitor, try_state};
+use crate::ffi::held::kept;
 use crate::ffi::instances::alloc;
 use crate::ffi::members::{Members, fields, members};
 use crate::ffi::names::SELECTOR_EVENTS;
@@ -329,10 +330,7 @@ impl Native for SslTransport {
     const DOC: &'static CStr = c"A TLS transport. Made by the loop.";
     const BASE_SLOTS: bool = true;
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    kept!();
 
     fn members() -> Members {
         base_members!(SslTransport).and(read_members!(SslTransport)).and(write_members!(SslTransport)).and(

@@ -13,6 +13,7 @@ use pyo3::types::{PyByteArray, PyBytes, PySequence};
 
 use crate::ffi::buffers::{bytes_filled_by, filled};
 use crate::ffi::heap_type::Visitor;
+use crate::ffi::held::Held;
 use crate::ffi::received::Received;
 use crate::ffi::reference::Ref;
 use crate::net::scratch::with_scratch;
@@ -135,18 +136,6 @@ impl Buffer {
         drop(self.0.replace(Storage::Shared(object.clone().into())));
     }
 
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        if let Ok(storage) = self.0.try_borrow()
-            && let Storage::Shared(shared) = &*storage
-        {
-            visitor.raw(shared.as_ptr());
-        }
-    }
-
-    pub(crate) fn clear(&self) {
-        drop(self.0.replace(Storage::Own(Received::default())));
-    }
-
     fn shared<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         match &*self.0.borrow() {
             Storage::Own(_) => None,
@@ -163,6 +152,20 @@ impl Buffer {
             Storage::Own(received) => body(received),
             Storage::Shared(_) => body(&mut Received::default()),
         }
+    }
+}
+
+impl Held for Buffer {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        if let Ok(storage) = self.0.try_borrow()
+            && let Storage::Shared(shared) = &*storage
+        {
+            visitor.raw(shared.as_ptr());
+        }
+    }
+
+    fn empty(&self) {
+        drop(self.0.replace(Storage::Own(Received::default())));
     }
 }
 

@@ -18,7 +18,8 @@ use crate::event_loop::support;
 use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::Args;
 use crate::ffi::call::{call_method1, is_native_coroutine};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::holds;
 use crate::ffi::members::{Members, fields, members, put};
 use crate::ffi::names::STREAMS;
 use crate::ffi::names::TASKS;
@@ -251,26 +252,6 @@ impl StreamReaderProtocol {
     }
 }
 
-impl StreamReaderProtocol {
-    fn slots(&self) -> [&Slot; 10] {
-        let StreamReaderProtocol { event_loop, reader, strong_reader, source_traceback, transport, .. } =
-            self;
-        let StreamReaderProtocol { writer, task, callback, closed, drain_waiters, .. } = self;
-        [
-            event_loop,
-            reader,
-            strong_reader,
-            source_traceback,
-            transport,
-            writer,
-            task,
-            callback,
-            closed,
-            drain_waiters,
-        ]
-    }
-}
-
 /// The delivery to `protocol`, if that is a plain one of this type.
 pub(crate) fn delivery_to(protocol: &Bound<'_, PyAny>) -> Option<Delivery> {
     static READERS: Readers = Readers {
@@ -359,10 +340,18 @@ impl Native for StreamReaderProtocol {
     const DOC: &'static CStr = c"The native part of ferrio.StreamReaderProtocol.";
     const NEW: Option<raw::newfunc> = Some(object::new::<StreamReaderProtocol>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(
+        event_loop,
+        reader,
+        strong_reader,
+        source_traceback,
+        transport,
+        writer,
+        task,
+        callback,
+        closed,
+        drain_waiters
+    );
 
     fn members() -> Members {
         let own = members! { StreamReaderProtocol;
@@ -405,13 +394,5 @@ impl Native for StreamReaderProtocol {
         own.and(fields)
             .and(object::constructed_slots::<StreamReaderProtocol>())
             .and(object::finalized_slots::<StreamReaderProtocol>())
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.slots().into_iter().for_each(|slot| visitor.raw(slot.as_ptr()));
-    }
-
-    fn clear(&self) {
-        self.slots().into_iter().for_each(|slot| drop(slot.take()));
     }
 }

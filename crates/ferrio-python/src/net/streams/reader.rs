@@ -25,7 +25,8 @@ use crate::event_loop::support;
 use crate::event_loop::which::loop_or_current;
 use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, try_state};
+use crate::ffi::held::{Held, holds};
 use crate::ffi::members::{Members, fields, members, put};
 use crate::ffi::names::BASE_EVENTS;
 use crate::ffi::object::{self, Constructed};
@@ -325,7 +326,7 @@ impl Constructed for StreamReader {
             }
         }
         let event_loop = loop_or_current(py, event_loop)?;
-        self.buffer.clear();
+        self.buffer.empty();
         self.eof.set(false);
         self.paused.set(false);
         for slot in [&self.waiter, &self.exception, &self.transport] {
@@ -345,10 +346,7 @@ impl Native for StreamReader {
     const DOC: &'static CStr = c"The native part of ferrio.StreamReader.";
     const NEW: Option<raw::newfunc> = Some(object::new::<StreamReader>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    holds!(buffer, waiter, exception, event_loop, transport, limit_object, source_traceback);
 
     fn members() -> Members {
         let own = members! { StreamReader;
@@ -390,27 +388,5 @@ impl Native for StreamReader {
         own.and(fields)
             .and(object::constructed_slots::<StreamReader>())
             .and(object::async_iterator_slots::<StreamReader>())
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.buffer.traverse(visitor);
-        for slot in self.slots() {
-            visitor.raw(slot.as_ptr());
-        }
-    }
-
-    fn clear(&self) {
-        self.buffer.clear();
-        for slot in self.slots() {
-            drop(slot.take());
-        }
-    }
-}
-
-impl StreamReader {
-    fn slots(&self) -> [&Slot; 6] {
-        let StreamReader { waiter, exception, event_loop, transport, limit_object, source_traceback, .. } =
-            self;
-        [waiter, exception, event_loop, transport, limit_object, source_traceback]
     }
 }

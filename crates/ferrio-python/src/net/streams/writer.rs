@@ -15,7 +15,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
+use crate::ffi::heap_type::{Native, Visitor, try_state};
+use crate::ffi::held::kept;
 use crate::ffi::members::{Members, fields, members, put};
 use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
@@ -193,10 +194,7 @@ impl Native for StreamWriter {
     const DOC: &'static CStr = c"The native part of ferrio.StreamWriter.";
     const NEW: Option<raw::newfunc> = Some(object::new::<StreamWriter>);
 
-    fn place() -> &'static Place {
-        static PLACE: Place = Place::new();
-        &PLACE
-    }
+    kept!();
 
     fn members() -> Members {
         let own = members! { StreamWriter;
