@@ -207,10 +207,12 @@ PATHS: tuple[Callable[[int], Awaitable[None]], ...] = (
 )
 
 
-async def main() -> None:
-    """Each path warm, then between its marks."""
+async def main(names: list[str]) -> None:
+    """Each path of these names, or of all, warm, then between its marks."""
     gc.disable()
     for path in PATHS:
+        if names and path.__name__ not in names:
+            continue
         await path(WARM_UP)
         os.getpgid(0)
         await path(TIMES)
@@ -221,4 +223,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--list"]:
         print("\n".join(path.__name__ for path in PATHS))
     else:
-        asyncio.run(main(), loop_factory=VirtualLoop)
+        asyncio.run(main(sys.argv[1:]), loop_factory=VirtualLoop)

@@ -121,9 +121,9 @@ def not_comparable(known: Known, here: Setting) -> str:
     return "" if here.python in known else f"there are no counts for CPython {here.python}"
 
 
-def count() -> Counts:
-    """The instructions of an operation, by path."""
-    names = said_by(sys.executable, "-P", str(PROGRAM), "--list").split()
+def count(*paths: str) -> Counts:
+    """The instructions of an operation, by path: of `paths`, which are in the program's order, or of all."""
+    names = paths or said_by(sys.executable, "-P", str(PROGRAM), "--list").split()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         output = Path(folder, "count")
         command = ["setarch", "--addr-no-randomize", "valgrind", "-q", "--tool=callgrind", "--dump-line=no"]
@@ -134,6 +134,7 @@ def count() -> Counts:
             sys.executable,
             "-P",
             str(PROGRAM),
+            *paths,
         ]
         # Nothing of the caller's but what finds the interpreter's libraries: an environment moves the stack.
         kept = {name: value for name in ("PATH", "LD_LIBRARY_PATH", "HOME") if (value := os.environ.get(name))}
