@@ -59,6 +59,34 @@ async def test_callbacks_run_in_order_and_in_their_contexts(loop):
 
 
 @on_loop
+async def test_none_as_a_callbacks_context_is_a_copy_of_the_one_it_is_queued_in(loop):
+    async def nothing():
+        pass
+
+    seen = []
+    for make in (loop.create_future, lambda: loop.create_task(nothing())):
+        future = make()
+        variable = contextvars.ContextVar("variable", default="unset")
+        future.add_done_callback(lambda _, variable=variable: seen.append(variable.get()), context=None)
+        variable.set("set")
+        assert future._callbacks[0][1] is None
+        future.cancel()
+        await asyncio.wait([future])
+        future.add_done_callback(lambda _: seen.append("done before"), context=None)
+        await asyncio.sleep(0)
+    # A task ends in a context of its own.
+    assert seen == ["set", "done before", "unset", "done before"]
+
+
+@on_loop
+async def test_what_a_future_keeps_for_itself_cannot_be_deleted(loop):
+    for future in (loop.create_future(), asyncio.current_task()):
+        for name in ("_asyncio_future_blocking", "_cancel_message", "_log_traceback"):
+            with pytest.raises(AttributeError):
+                delattr(future, name)
+
+
+@on_loop
 async def test_an_exception_that_nobody_asks_for_is_reported(loop):
     errors = collect_errors(loop)
     future = loop.create_future()

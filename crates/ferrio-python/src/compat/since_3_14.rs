@@ -6,9 +6,6 @@ pub(crate) const CALL_GRAPHS: bool = cfg!(Py_3_14);
 /// Tasks of asyncio's class are on a list through their structs.
 pub(crate) const TASKS_ARE_LINKED: bool = cfg!(Py_3_14);
 
-/// Deleting an attribute of a future is an error; before, it sets None.
-pub(crate) const KEEPS_ATTRIBUTES: bool = cfg!(Py_3_14);
-
 /// `create_task()` takes whatever the loop's method takes, and tasks begin at once where they are told to.
 pub(crate) const PASSES_NAMES_ON: bool = cfg!(Py_3_14);
 

@@ -75,6 +75,8 @@ impl BaseLoop {
         if checked.as_ref().is_err_and(|error| !leaves_the_loop(py, error)) {
             return checked.map(Ok);
         }
+        // None stands for a copy of the present one, as whoever calls `add_done_callback(callback, context=None)` means it.
+        let context = if context.bind(py).is_none() { copy_context(py)? } else { context };
         let handle = Handle::create(this, call, context)?;
         if !self.runs() {
             track(&handle);

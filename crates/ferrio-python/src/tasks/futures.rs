@@ -11,7 +11,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::compat;
 use crate::event_loop::support;
 use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
@@ -98,7 +97,7 @@ pub(crate) trait Shared: Constructed + Shown + Finalized {
         let [Some(callback), context] = args.bind_first(name, ["fn", "context"])? else {
             return Err(missing(name, "fn"));
         };
-        // None is no context, as the C type sees it: calling back then fails.
+        // None is kept as it is, and becomes a copy of the context in which the callback is queued.
         let context = context.map(|context| Ref::from(context.to_owned()));
         self.outcome().add_callback(this, &callback, context)
     }
@@ -308,7 +307,7 @@ impl Native for Future {
         c"Future(*, loop=None)\n--\n\nA result that is not there yet. Made by loop.create_future().";
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
-    const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
+    const DELETABLE: bool = false;
     const NEW: Option<raw::newfunc> = Some(object::new::<Future>);
 
     holds!(outcome);

@@ -392,7 +392,7 @@ impl Native for Task {
     const BASE_OWNS: bool = true;
     const BASE_LISTS: bool = compat::TASKS_ARE_LINKED;
     const HIDES: bool = compat::TASKS_ARE_LINKED;
-    const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
+    const DELETABLE: bool = false;
     const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
 
     holds!(entry, outcome, coroutine, context, name, waits_for, error);

@@ -378,7 +378,7 @@ impl Native for GatheringFuture {
     const DOC: &'static CStr = c"What gather() returns: the results of all, or the first exception.";
     const KEPT: usize = 64;
     const BASE_OWNS: bool = true;
-    const DELETABLE: bool = !compat::KEEPS_ATTRIBUTES;
+    const DELETABLE: bool = false;
 
     holds!(outcome, children, outer);
 
