@@ -13,10 +13,12 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import warnings
 import weakref
 
 import pytest
+from helpers import noop
 
 
 @contextlib.contextmanager
@@ -131,6 +133,20 @@ def test_threadsafe_while_the_loop_closes(new_loop):
             loop.run_forever()
             loop.close()
         assert len(ran) <= len(accepted) + 3
+
+
+def test_threads_that_queue_all_the_time_leave_the_loop_its_turns(new_loop):
+    """There was a time when each turn was longer than the last one: this took half a minute, and 3 GB."""
+    loop, over, began = new_loop(), [], time.monotonic()
+
+    def thread():
+        while not over and time.monotonic() - began < 20:
+            loop.call_soon_threadsafe(noop)
+
+    with joined(*[thread] * 8):
+        loop.run_until_complete(asyncio.sleep(0.3))
+        over.append(True)
+    assert time.monotonic() - began < 15
 
 
 def test_run_coroutine_threadsafe(new_loop):

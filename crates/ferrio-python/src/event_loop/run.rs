@@ -41,11 +41,16 @@ pub(crate) fn outermost(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<(
 fn enter(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = this.py();
     state.notice_replaced(this)?;
-    state.set_thread(Some(THREAD.find(py, intern!(py, "get_ident"))?.call0()?));
+    state.set_thread(Some(thread_ident(py)?));
     let first = this.getattr(intern!(py, "_asyncgen_firstiter_hook"))?;
     let last = this.getattr(intern!(py, "_asyncgen_finalizer_hook"))?;
     set_hooks(py, &first, &last)?;
     EVENTS.find(py, intern!(py, "_set_running_loop"))?.call1((this,)).map(drop)
+}
+
+/// Python's identity of this thread.
+pub(crate) fn thread_ident(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    THREAD.find(py, intern!(py, "get_ident"))?.call0()
 }
 
 fn leave(state: &BaseLoop, this: &Bound<'_, PyAny>, hooks: &Bound<'_, PyAny>) -> PyResult<()> {
