@@ -89,6 +89,7 @@ async def eager_in_eager(aio, loop):
         await starts(LENGTH)
     finally:
         loop.set_task_factory(None)
+        assert aio.all_tasks() == {aio.current_task()}  # or ferrio.run() would wait for one that never began
 
 
 async def queues_in_queues(aio, loop):

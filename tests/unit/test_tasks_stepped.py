@@ -7,6 +7,8 @@ asyncio itself loses a task, the test says so and is about ferrio alone.
 import asyncio
 import contextvars
 import dataclasses
+import gc
+import sys
 
 import ferrio
 import pytest
@@ -423,3 +425,58 @@ def test_who_waits_for_several_is_woken_when_asyncio_wakes_it(aio, new_loop, kin
         oracle.close()
     loop = new_loop()
     assert loop.run_until_complete(main(aio, loop)) == expected
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_eager_task_whose_first_step_cannot_be_made_is_over(keep, recwarn):
+    """Its context is entered already. asyncio keeps it among the tasks, where `asyncio.run()` waits for it."""
+    made = []
+
+    class Remembered(ferrio.Task):
+        def __init__(self, *args, **names):
+            made.append(self)
+            super().__init__(*args, **names)
+
+    async def nothing():
+        pass
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        context = contextvars.copy_context()
+        loop.set_task_factory(ferrio.eager_task_factory)
+        for make in (loop.create_task, lambda *args, **names: Remembered(*args, loop=loop, eager_start=True, **names)):
+            with pytest.raises(RuntimeError, match="cannot enter context"):
+                context.run(make, nothing(), context=context)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        with pytest.raises(RuntimeError, match="cannot enter context"):
+            await asyncio.wait_for(made[0], 5)
+
+    ferrio.run(main(), keep_tasks=keep)
+    assert {str(warning.message) for warning in recwarn} == {f"coroutine '{nothing.__qualname__}' was never awaited"}
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+def test_a_task_that_could_not_be_queued_is_none(aio, new_loop, asyncio_errors):
+    async def nothing():
+        pass
+
+    def refuses(*args, **names):
+        raise LookupError("call_soon")
+
+    def main(loop):
+        call_soon = loop.call_soon
+        loop.call_soon = refuses
+        for make in (loop.create_task, lambda coroutine: aio.Task(coroutine, loop=loop)):
+            with pytest.raises(LookupError, match="call_soon"):
+                make(nothing())
+        loop.call_soon = call_soon
+        gc.collect()
+        assert asyncio.all_tasks(loop) == set()
+
+    loop = new_loop()
+    if aio is ferrio:
+        loop.keep_tasks()
+    main(loop)
+    assert {record.msg.partition("\n")[0] for record in asyncio_errors} == {"Task was destroyed but it is pending!"}
+    asyncio_errors.clear()

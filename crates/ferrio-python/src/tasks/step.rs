@@ -42,14 +42,9 @@ use crate::tasks::outcome::{direct, exact_outcome};
 use crate::tasks::task::Task;
 use crate::tasks::waiters::Table;
 
-/// Queues the next step of a task.
-pub(crate) fn soon(task: &Task, this: &Bound<'_, PyAny>) -> PyResult<()> {
-    queue(task, this)?
-}
-
-/// As `soon`, with what interrupted the queueing apart: the step is queued then.
+/// Queues the next step of a task. What interrupted the queueing is apart: the step is queued then.
 #[inline]
-fn queue(task: &Task, this: &Bound<'_, PyAny>) -> QueueResult {
+pub(crate) fn queue(task: &Task, this: &Bound<'_, PyAny>) -> QueueResult {
     let event_loop = task.outcome.alive(this.py())?;
     if let Some(state) = direct(&event_loop) {
         state.engine()?.call_soon(Word::of::<Task>(this.clone()));
@@ -195,7 +190,7 @@ fn step(
 
 /// Ends the task with `error`, which kept its step from being made: nobody would make it ever again. Says the error, too.
 #[cold]
-fn end_with(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+pub(crate) fn end_with(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
     drop(task.error.take());
     drop(task.waits_for.take());
     task.leave(this);

@@ -134,7 +134,15 @@ impl Task {
             return self.start_at_once(this, event_loop);
         }
         self.enlist(this, event_loop);
-        step::soon(self, this)
+        match step::queue(self, this) {
+            Ok(interrupted) => interrupted,
+            Err(error) => {
+                // A `call_soon` of the program's own raised, or the loop is closed: whoever made it gets the error, and
+                // nobody will step it.
+                self.withdraw(this);
+                Err(error)
+            }
+        }
     }
 
     /// The first step here and now, in the middle of whatever runs.
@@ -143,10 +151,15 @@ impl Task {
         let context = self.context_of(py);
         let before = current::swap(event_loop, Some(this))?;
         self.list(this);
+        let began = Cell::new(false);
         let result = nested(c" while starting a task", || {
-            in_context(&context, || step::run_and_handle(self, this, None))
+            in_context(&context, || {
+                began.set(true);
+                step::run_and_handle(self, this, None)
+            })
         });
         current::swap(event_loop, before.as_ref())?;
+        let result = if began.get() { result } else { self.not_begun(this, result) };
         if self.outcome.is_pending() {
             self.enlist(this, event_loop);
             if compat::CHECKS_CONTEXT && result.is_err() {
@@ -158,6 +171,14 @@ impl Task {
             drop(self.coroutine.take());
             task_struct::forget_coroutine(this);
         }
+        result
+    }
+
+    /// Its first step could not be made: nobody would make it ever again. Whoever made the task gets the error.
+    #[cold]
+    fn not_begun(&self, this: &Bound<'_, PyAny>, result: PyResult<()>) -> PyResult<()> {
+        let result = result.or_else(|error| step::end_with(self, this, error));
+        self.outcome.forget_traceback();
         result
     }
 
@@ -179,6 +200,12 @@ impl Task {
         if try_state::<BaseLoop>(event_loop).is_some_and(|state| state.keeps_tasks.get()) {
             self.entry.keep(this, event_loop);
         }
+    }
+
+    /// It is none of the tasks any more, though it is not done.
+    fn withdraw(&self, this: &Bound<'_, PyAny>) {
+        self.entry.delist();
+        task_struct::unlink(this);
     }
 
     /// It is done: its loop keeps it no longer, and tools do not show it.
@@ -375,8 +402,7 @@ impl Shown for Task {
 impl Finalized for Task {
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         // A report may keep it alive; that does not make it one of the tasks again.
-        self.entry.delist();
-        task_struct::unlink(this);
+        self.withdraw(this);
         if self.is_lost() {
             let message = "Task was destroyed but it is pending!";
             report_death(this, &self.outcome, message, &[("task", Some(this.clone()))])?;
