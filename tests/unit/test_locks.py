@@ -470,3 +470,31 @@ async def test_leaving_by_a_release_of_ones_own_calls_it_when_awaited(loop, aio)
     assert not calls and lock.locked()
     await leaving
     assert calls == ["release"] and not lock.locked()
+
+
+@on_loop
+async def test_a_class_may_have_an_opinion_of_its_own_on_whether_a_semaphore_is_locked(loop, aio):
+    class Paused(aio.Semaphore):
+        paused = True
+
+        def locked(self):
+            return self.paused or super().locked()
+
+    semaphore = Paused(2)
+    waiting = loop.create_task(semaphore.acquire())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    semaphore.paused = False
+    semaphore.release()
+    assert await waiting
+    assert semaphore._value == 2
+
+
+@on_loop
+async def test_a_lock_is_what_a_program_says_it_is(loop, aio):
+    lock = aio.Lock()
+    lock._locked = True
+    assert lock.locked()
+    lock.release()
+    assert not lock.locked()

@@ -125,3 +125,23 @@ async def test_weak_references(loop, aio):
         del made
         gc.collect()
         assert reference() is None
+
+
+@on_loop
+async def test_a_class_may_replace_what_asyncio_calls_of_a_timeout(loop, aio):
+    class Noted(aio.Timeout):
+        def reschedule(self, when):
+            seen.append(when)
+            super().reschedule(when)
+
+        def _on_timeout(self):
+            seen.append("time")
+            super()._on_timeout()
+
+    seen = []
+    async with Noted(None):
+        pass
+    with pytest.raises(TimeoutError):
+        async with Noted(0):
+            await asyncio.sleep(5)
+    assert seen == [None, 0, "time"]

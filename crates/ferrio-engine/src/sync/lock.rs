@@ -27,6 +27,11 @@ impl<W> Lock<W> {
         self.locked.get()
     }
 
+    /// Says whether somebody holds it; tells nobody.
+    pub fn put(&self, locked: bool) {
+        self.locked.set(locked);
+    }
+
     /// Who waits for it.
     #[must_use]
     pub fn waiters(&self) -> &WaitQueue<W> {

@@ -31,6 +31,11 @@ impl<W> Semaphore<W> {
         self.value.set(value);
     }
 
+    /// Takes one, for who judged by other means that there is one.
+    pub fn take(&self) {
+        self.value.set(self.value.get().saturating_sub(1));
+    }
+
     /// Who waits for one.
     #[must_use]
     pub fn waiters(&self) -> &WaitQueue<W> {
@@ -55,7 +60,7 @@ impl<W: Waiter> Semaphore<W> {
         if self.is_locked()? {
             return Ok(false);
         }
-        self.value.set(self.value.get() - 1);
+        self.take();
         Ok(true)
     }
 

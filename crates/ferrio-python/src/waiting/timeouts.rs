@@ -138,7 +138,10 @@ impl Timeout {
             None => task.call_method0(intern!(task.py(), "cancelling"))?.extract()?,
         });
         self.task.set(task);
-        self.schedule(this, event_loop)
+        if is_exact(this) {
+            return self.schedule(this, event_loop);
+        }
+        this.call_method1(intern!(this.py(), "reschedule"), (self.when.object(this.py()),)).map(drop)
     }
 
     /// What `__aexit__` does, with the exception that ends the block.
@@ -178,7 +181,8 @@ impl Timeout {
     fn schedule(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let Some(when) = self.when.bind(py) else { return Ok(()) };
-        if let Some(state) = timers_of(event_loop)
+        if is_exact(this)
+            && let Some(state) = timers_of(event_loop)
             && let Some(seconds) = plain_number(&when)
         {
             let engine = state.engine()?;
@@ -276,6 +280,11 @@ impl Timeout {
     fn task_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         Ok(self.task.object(this.py()))
     }
+}
+
+/// A timeout whose methods are ours.
+fn is_exact(this: &Bound<'_, PyAny>) -> bool {
+    this.get_type_ptr() == Timeout::place().object()
 }
 
 /// A task whose methods are ours.

@@ -71,6 +71,11 @@ impl Lock {
     fn locked_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.inner.is_locked())
     }
+
+    fn set_locked_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.inner.put(value.is_truthy()?);
+        Ok(())
+    }
 }
 
 static ACQUIRE: WaitKind = WaitKind {
@@ -144,7 +149,7 @@ impl Native for Lock {
             }
             attributes {
                 c"_loop" => loop_attribute, set_loop_attribute;
-                c"_locked" => locked_attribute;
+                c"_locked" => locked_attribute, set_locked_attribute;
                 c"_holders" => holders_attribute;
                 c"_waiters" => waiters_attribute;
             }

@@ -8,6 +8,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi as raw;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
@@ -63,6 +64,18 @@ impl Semaphore {
     fn locked(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
         args.bind("locked", [], 0)?;
         self.inner.is_locked()
+    }
+
+    /// Takes one, if it can be had at once. A class may have an opinion of its own on that.
+    fn take(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if self.common.plain.get() {
+            return self.inner.try_acquire();
+        }
+        if this.call_method0(intern!(this.py(), "locked"))?.is_truthy()? {
+            return Ok(false);
+        }
+        self.inner.take();
+        Ok(true)
     }
 
     /// The waiter was told, and has its share.
@@ -143,7 +156,7 @@ static ENTER: WaitKind = WaitKind {
 
 fn begin_semaphore<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Progress<'py>> {
     let semaphore = semaphore(target)?;
-    if semaphore.inner.try_acquire()? {
+    if semaphore.take(target)? {
         semaphore.holders.took(target.py());
         return if answers { yes(target) } else { none(target) };
     }
