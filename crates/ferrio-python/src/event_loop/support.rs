@@ -28,10 +28,9 @@ pub(crate) fn is_debug(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Reports what the callback of `handle` raised to its loop's exception handler.
 pub(crate) fn callback_failed(handle: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
     let py = handle.py();
-    BASE_EVENTS
-        .helper(py, intern!(py, "callback_failed"))?
-        .call1((handle, raised::value(py, error)))
-        .map(drop)
+    let helper = BASE_EVENTS.helper(py, intern!(py, "callback_failed"))?;
+    let error = raised::value(py, error);
+    raised::handling(&error, || helper.call1((handle, &error))).map(drop)
 }
 
 /// What the turn of `object` could not deal with goes to the handler of the loop that runs, unless it has to leave that.
@@ -41,7 +40,9 @@ pub(crate) fn turn_failed(object: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<
     if leaves_the_loop(py, error) {
         return Err(error.clone_ref(py));
     }
-    BASE_EVENTS.helper(py, intern!(py, "turn_failed"))?.call1((object, raised::value(py, error))).map(drop)
+    let helper = BASE_EVENTS.helper(py, intern!(py, "turn_failed"))?;
+    let error = raised::value(py, error);
+    raised::handling(&error, || helper.call1((object, &error))).map(drop)
 }
 
 /// Reports to the loop's exception handler, as asyncio's transports do.
@@ -54,9 +55,11 @@ pub(crate) fn report(
     let py = event_loop.py();
     let context = PyDict::new(py);
     context.set_item(intern!(py, "message"), message)?;
-    context.set_item(intern!(py, "exception"), raised::value(py, error))?;
+    let error = raised::value(py, error);
+    context.set_item(intern!(py, "exception"), &error)?;
     for (name, value) in more {
         context.set_item(name, value)?;
     }
-    event_loop.call_method1(intern!(py, "call_exception_handler"), (context,)).map(drop)
+    let name = intern!(py, "call_exception_handler");
+    raised::handling(&error, || event_loop.call_method1(name, (context,))).map(drop)
 }

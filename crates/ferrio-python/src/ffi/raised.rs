@@ -29,6 +29,52 @@ pub(crate) fn raise(error: &Bound<'_, PyAny>) -> PyErr {
     PyErr::fetch(error.py())
 }
 
+/// Runs `body` as an `except` block that caught `error`, which is an exception, does: an exception handler of the program's
+/// own may ask `sys.exc_info()`, as `logging.exception()` does.
+pub(crate) fn handling<R>(error: &Bound<'_, PyAny>, body: impl FnOnce() -> R) -> R {
+    let _present = Handled::replaced_by(error);
+    body()
+}
+
+/// What was handled before, which is so again when this is dropped.
+struct Handled<'py> {
+    py: Python<'py>,
+    /// What the running coroutine, or else the thread's plain code, handles itself; what others below it do is not touched.
+    own: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Handled<'py> {
+    fn replaced_by(error: &Bound<'py, PyAny>) -> Self {
+        let py = error.py();
+        let topmost = handled(py);
+        let own = topmost.filter(|topmost| {
+            set_handled(py, None);
+            // Seen without it, too: it is somebody else's.
+            !handled(py).is_some_and(|below| below.is(topmost))
+        });
+        set_handled(py, Some(error));
+        Handled { py, own }
+    }
+}
+
+impl Drop for Handled<'_> {
+    fn drop(&mut self) {
+        set_handled(self.py, self.own.as_ref());
+    }
+}
+
+fn handled(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: ATTACHED; a new reference, or null for none.
+    let handled = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyErr_GetHandledException()) };
+    handled.filter(|handled| !handled.is_none())
+}
+
+fn set_handled(py: Python<'_>, error: Option<&Bound<'_, PyAny>>) {
+    let none = py.None();
+    // SAFETY: ATTACHED, an exception or None; the call takes a reference of its own.
+    unsafe { ffi::PyErr_SetHandledException(error.map_or(none.as_ptr(), Bound::as_ptr)) };
+}
+
 /// The traceback of `error`, which is an exception.
 pub(crate) fn traceback<'py>(error: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     // SAFETY: ATTACHED, an exception; a new reference, or null for none.

@@ -121,7 +121,8 @@ impl BaseTransport {
                 };
                 let helper = SELECTOR_EVENTS.helper(py, intern!(py, "protocol_callback_failed"))?;
                 let error = raised::value(py, &error);
-                helper.call1((event_loop, protocol, name, argument, error, &self.context)).map(drop)
+                let told = (event_loop, protocol, name, argument, &error, &self.context);
+                raised::handling(&error, || helper.call1(told)).map(drop)
             }
             result => result,
         }
@@ -260,7 +261,7 @@ pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fau
     let value = raised::value(py, &error);
     let report = SELECTOR_EVENTS
         .helper(py, intern!(py, "fatal_error"))
-        .and_then(|helper| helper.call1((this, &value, message)));
+        .and_then(|helper| raised::handling(&value, || helper.call1((this, &value, message))));
     match report {
         Ok(_) => Fault::Lose(value.unbind()),
         Err(error) => Fault::Escape(error),

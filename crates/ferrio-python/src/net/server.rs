@@ -115,7 +115,9 @@ impl ListeningSocket {
     /// No descriptor or memory is left: reports that, and accepts again in a while.
     fn pause(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
         let helper = SELECTOR_EVENTS.helper(py, intern!(py, "accept_exhausted"))?;
-        helper.call1((&self.event_loop, &self.socket, raised::value(py, error), &self.arguments)).map(drop)
+        let error = raised::value(py, error);
+        let told = (&self.event_loop, &self.socket, &error, &self.arguments);
+        raised::handling(&error, || helper.call1(told)).map(drop)
     }
 }
 

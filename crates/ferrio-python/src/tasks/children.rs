@@ -138,10 +138,11 @@ pub(crate) fn turn<P: Parent>(state: &P, this: &Bound<'_, PyAny>) -> PyResult<()
     let Some(child) = state.children().due.borrow_mut().pop_front() else { return Ok(()) };
     let child = child.into_bound(py);
     match state.told(this, &child) {
-        Err(error) if !leaves_the_loop(py, &error) => FUTURES
-            .helper(py, intern!(py, "child_failed"))?
-            .call1((this, child, raised::value(py, &error)))
-            .map(drop),
+        Err(error) if !leaves_the_loop(py, &error) => {
+            let helper = FUTURES.helper(py, intern!(py, "child_failed"))?;
+            let error = raised::value(py, &error);
+            raised::handling(&error, || helper.call1((this, child, &error))).map(drop)
+        }
         result => result,
     }
 }

@@ -127,7 +127,9 @@ fn step_failed(task: &Task, this: &Bound<'_, PyAny>, error: PyErr, began: bool) 
     let result = if began { Err(error) } else { end_with(task, this, error) };
     match result {
         Err(error) if !leaves_the_loop(py, &error) => {
-            TASKS.helper(py, intern!(py, "step_failed"))?.call1((this, raised::value(py, &error))).map(drop)
+            let helper = TASKS.helper(py, intern!(py, "step_failed"))?;
+            let error = raised::value(py, &error);
+            raised::handling(&error, || helper.call1((this, &error))).map(drop)
         }
         result => result,
     }

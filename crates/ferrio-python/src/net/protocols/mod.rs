@@ -157,9 +157,10 @@ impl<C: TransportClass> PyProtocol<C> {
         if leaves_the_loop(py, &error) {
             return Err(Fault::Escape(error));
         }
+        let error = raised::value(py, &error);
         let report = SELECTOR_EVENTS
             .helper(py, intern!(py, "pipe_callback_failed"))
-            .and_then(|helper| helper.call1((this, callback, raised::value(py, &error))));
+            .and_then(|helper| raised::handling(&error, || helper.call1((this, callback, &error))));
         report.map(drop).map_err(Fault::Escape)
     }
 }

@@ -323,7 +323,8 @@ impl<T: Io> Sides<Cipher> for TlsSides<T> {
         let message = errors::message(py, &error, doing)?;
         self.lose(this, Some(error));
         let helper = SSLPROTO.helper(py, intern!(py, "tls_failed"))?;
-        helper.call1((self.base.event_loop(py), this, below, &value, message))?;
+        let told = (self.base.event_loop(py), this, below, &value, message);
+        raised::handling(&value, || helper.call1(told))?;
         if doing == Activity::Handshake { self.wake(this, Some(&value)) } else { Ok(()) }
     }
 
