@@ -143,5 +143,6 @@ if os.environ.get("FERRIO_INSPECTABLE"):
     from . import inspectable
 
     inspectable.make_inspectable()
+_ferrio._look_up()
 # Whoever deletes the package from sys.modules and imports it anew gets this one again.
 _ferrio._package = sys.modules[__name__]

@@ -75,6 +75,7 @@ __build__: str
 __version__: str
 _package: ModuleType
 
+def _look_up() -> None: ...
 def direct_tls() -> str | None:
     """Why OpenSSL is not called directly; None if it is."""
 

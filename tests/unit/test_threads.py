@@ -2,6 +2,8 @@
 
 What has to be seen from outside (exit codes, SIGINT, shutdown) runs as a program in a fresh interpreter; the
 name of the module under test is its first argument, imported as `mod`.
+
+Over 500 lines because the programs stand in the tests that run them.
 """
 
 import asyncio
@@ -244,6 +246,88 @@ LEFT_OPEN = {
 def test_the_interpreter_ends_with_a_loop_left_open(aio, name):
     source = "loop = mod.new_event_loop()\n" + LEFT_OPEN[name] + "\nprint('end', flush=True)"
     assert finish(aio, source).split() == ["end"]
+
+
+def test_a_loop_that_runs_for_the_first_time_while_the_interpreter_ends(aio):
+    """In a finalizer of what is part of a cycle: nothing can be imported any more."""
+    source = """
+        import gc
+        gc.disable()
+
+        async def one():
+            await mod.sleep(0)
+
+        async def combined():
+            await mod.gather(one(), one())
+            await mod.wait_for(one(), 5)
+            await mod.wait([mod.ensure_future(one())])
+            for done in mod.as_completed([one()]):
+                await done
+            async with mod.TaskGroup() as group:
+                group.create_task(one())
+            try:
+                async with mod.timeout(0):
+                    await mod.sleep(5)
+            except TimeoutError:
+                pass
+
+        async def synchronized():
+            lock, queue = mod.Lock(), mod.PriorityQueue(1)
+            async with lock:
+                waiting = mod.create_task(lock.acquire())
+                await mod.sleep(0)
+                len(lock._waiters)
+            await waiting
+            condition = mod.Condition()
+            async with condition:
+                condition.notify()
+            await mod.Semaphore().acquire()
+            await mod.Barrier(1).wait()
+            await queue.put(1)
+            for full in (True, False):
+                try:
+                    queue.put_nowait(1) if full else queue.get_nowait()
+                except mod.QueueFull:
+                    queue.get_nowait()
+                    queue.task_done()
+                except mod.QueueEmpty:
+                    pass
+            await queue.join()
+
+        async def connected():
+            server = await mod.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+            reader, writer = await mod.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"x")
+            await writer.drain()
+            await reader.read()
+            writer.close()
+            server.close()
+            loop = mod.get_running_loop()
+            near, far = socket.socketpair()
+            near.setblocking(False)
+            far.setblocking(False)
+            await loop.sock_sendall(near, b"x")
+            await loop.sock_recv(far, 1)
+            near.close()
+            far.close()
+            transport, _ = await loop.create_datagram_endpoint(mod.DatagramProtocol, local_addr=("127.0.0.1", 0))
+            transport.sendto(b"x", transport.get_extra_info("sockname"))
+            await mod.sleep(0.01)
+            transport.close()
+
+        class Last:
+            def __init__(self):
+                self.cycle, self.loop = self, mod.new_event_loop()
+
+            def __del__(self):
+                for part in (combined, synchronized, connected):
+                    self.loop.run_until_complete(part())
+                    print(part.__name__, flush=True)
+                self.loop.close()
+
+        Last()
+    """
+    assert finish(aio, source).split() == ["combined", "synchronized", "connected"]
 
 
 def test_the_interpreter_ends_from_within_a_callback(aio):

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 
+use crate::ffi::known::Place;
 use crate::ffi::names::Names;
 use crate::ffi::raised;
 
@@ -63,7 +64,7 @@ pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
 /// `asyncio.CancelledError`.
 pub(crate) fn cancelled_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS.import(py, "asyncio.exceptions", "CancelledError")
+    CLASS.known(py, "asyncio.exceptions", "CancelledError")
 }
 
 /// One of asyncio's own exceptions, with any arguments.

@@ -3,13 +3,12 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use crate::ffi::known::Place;
+
 /// The loop that runs on this thread.
 pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let running = RUNNING.get_or_try_init(py, || {
-        py.import("asyncio.events")?.getattr("get_running_loop").map(Bound::unbind)
-    })?;
-    running.bind(py).call0()
+    RUNNING.known(py, "asyncio.events", "get_running_loop")?.call0()
 }
 
 /// The loop that was given, or else asyncio's idea of the current one.
@@ -20,11 +19,6 @@ pub(crate) fn loop_or_current<'py>(
     static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     match event_loop.filter(|event_loop| !event_loop.is_none()) {
         Some(event_loop) => Ok(event_loop),
-        None => CURRENT
-            .get_or_try_init(py, || {
-                py.import("asyncio.events")?.getattr("get_event_loop").map(Bound::unbind)
-            })?
-            .bind(py)
-            .call0(),
+        None => CURRENT.known(py, "asyncio.events", "get_event_loop")?.call0(),
     }
 }

@@ -16,6 +16,7 @@
 //! * `inherited`: what a program sets of the `__slots__` of asyncio's classes
 //! * `instances`: how instances of native types come to be and end, and those that are kept
 //! * `interpreter`: which interpreter of the process this is
+//! * `known`: single classes and functions of Python's
 //! * `lent`: memory of ours that a method of C reads or fills
 //! * `names`: what a module of Python's has
 //! * `nesting`: how many loops run on this thread, one within the other
@@ -57,6 +58,7 @@ pub(crate) mod held;
 mod inherited;
 pub(crate) mod instances;
 pub(crate) mod interpreter;
+pub(crate) mod known;
 pub(crate) mod lent;
 pub(crate) mod members;
 pub(crate) mod names;

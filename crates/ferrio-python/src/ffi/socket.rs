@@ -22,6 +22,7 @@ use pyo3::types::PyType;
 
 use super::entry::attached;
 use super::reference::{Ref, Slot};
+use crate::ffi::known::Place;
 
 static LAYOUT: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
 static EXACT: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
@@ -129,7 +130,7 @@ unsafe fn asked(socket: *mut ffi::PyObject) -> RawFd {
 
 fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS.import(py, "_socket", "socket")
+    CLASS.known(py, "_socket", "socket")
 }
 
 /// Whether `socket` is one, of the standard library's class or a subclass of it.
@@ -149,7 +150,7 @@ pub(crate) fn is_plain(socket: &Bound<'_, PyAny>, look: impl FnOnce() -> PyResul
     if plain {
         static SOCKET: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = socket.py();
-        let exact = SOCKET.import(py, "socket", "socket")?;
+        let exact = SOCKET.known(py, "socket", "socket")?;
         if LAYOUT.load(Ordering::Relaxed).is_null() && exact.is_subclass(class(py)?)? && prove(py) {
             LAYOUT.store(class(py)?.as_type_ptr(), Ordering::Relaxed);
             EXACT.store(exact.as_type_ptr(), Ordering::Relaxed);

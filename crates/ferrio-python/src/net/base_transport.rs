@@ -20,6 +20,7 @@ use crate::event_loop::support;
 use crate::ffi::args::Args;
 use crate::ffi::call::{copy_context, in_shared_context};
 use crate::ffi::heap_type::{Visitor, try_state};
+use crate::ffi::known::Place;
 use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
@@ -271,7 +272,7 @@ pub(crate) fn fatal(this: &Bound<'_, PyAny>, error: PyErr, message: &str) -> Fau
 /// Whether `protocol` belongs to a stream, asyncio's or ours.
 pub(crate) fn is_stream(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
     static MIXIN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    protocol.is_instance(MIXIN.import(protocol.py(), "asyncio.streams", "FlowControlMixin")?)
+    protocol.is_instance(MIXIN.known(protocol.py(), "asyncio.streams", "FlowControlMixin")?)
 }
 
 /// What every transport has.

@@ -12,6 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::compat;
+use crate::ffi::known::Place;
 
 /// With fewer connections than this, dead ones are not searched for.
 const FEW: usize = 64;
@@ -84,7 +85,7 @@ impl Clients {
         static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = server.py();
         if !compat::SERVERS_KNOW_CLIENTS
-            || !server.get_type().is(CLASS.import(py, "asyncio.base_events", "Server")?)
+            || !server.get_type().is(CLASS.known(py, "asyncio.base_events", "Server")?)
         {
             return Ok(None);
         }

@@ -20,6 +20,7 @@ use crate::ffi::buffers::KeptBytes;
 use crate::ffi::heap_type::{Native, Visitor, try_state};
 use crate::ffi::held::kept;
 use crate::ffi::instances::alloc;
+use crate::ffi::known::Place;
 use crate::ffi::members::{Members, fields, members};
 use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::word::{Head, Io, Turn};
@@ -254,7 +255,7 @@ impl BaseLoop {
         this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
         if !is_plain(&socket)? {
             static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            let class = ASKING.import(py, "ferrio.selector_events", "AskingDatagramTransport")?;
+            let class = ASKING.known(py, "ferrio.selector_events", "AskingDatagramTransport")?;
             let made = class.call1((this, socket, protocol, given(address), given(waiter), given(extra)))?;
             return Ok(made.unbind());
         }
@@ -262,7 +263,7 @@ impl BaseLoop {
         let number = descriptor.number();
         let base = BaseTransport::new(this, &protocol, given(waiter), None)?;
         let packets = PyPackets::new(base, &socket, &descriptor, given(address))?;
-        let class = CLASS.import(py, "ferrio.selector_events", "DatagramTransport")?;
+        let class = CLASS.known(py, "ferrio.selector_events", "DatagramTransport")?;
         let transport = Datagrams::new(descriptor, packets);
         let transport =
             alloc(class, DatagramTransport { head: Head::new::<DatagramTransport>(), transport })?;

@@ -10,6 +10,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyInt, PyList, PyString};
 
+use crate::ffi::known::known;
+
 /// Members of the enumerations that `socket` answers with.
 struct Constants {
     inet: Py<PyAny>,
@@ -20,8 +22,7 @@ struct Constants {
 
 impl Constants {
     fn find(py: Python<'_>) -> PyResult<Self> {
-        let socket = py.import("socket")?;
-        let constant = |name| socket.getattr(name).map(Bound::unbind);
+        let constant = |name| known(py, "socket", name).map(Bound::unbind);
         Ok(Constants {
             inet: constant("AF_INET")?,
             inet6: constant("AF_INET6")?,

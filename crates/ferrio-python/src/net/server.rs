@@ -25,6 +25,7 @@ use crate::ffi::call::{copy_context, copy_of, in_context, in_shared_context};
 use crate::ffi::heap_type::{Native, Visitor, try_state, type_object};
 use crate::ffi::held::kept;
 use crate::ffi::instances::alloc;
+use crate::ffi::known::Place;
 use crate::ffi::members::{Members, members};
 use crate::ffi::names::SELECTOR_EVENTS;
 use crate::ffi::raised;
@@ -223,7 +224,7 @@ impl BaseLoop {
         this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
         if !is_plain(&socket)? {
             static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            let class = ASKING.import(py, "ferrio.selector_events", "AskingSocketTransport")?;
+            let class = ASKING.known(py, "ferrio.selector_events", "AskingSocketTransport")?;
             let (waiter, extra, server) = (given(waiter), given(extra), given(server));
             let made = if compat::SERVER_CONTEXTS {
                 class.call1((this, socket, protocol, waiter, extra, server, given(context)))
@@ -296,7 +297,7 @@ fn stream<'py>(
     let py = event_loop.py();
     // The kernel sends small writes at once. Unix sockets do so anyway.
     descriptor.set_no_delay();
-    let class = CLASS.import(py, "ferrio.selector_events", "SocketTransport")?;
+    let class = CLASS.known(py, "ferrio.selector_events", "SocketTransport")?;
     let server = options.server.clone();
     let protocol = PyProtocol::new(event_loop, protocol, addresses, options)?;
     let transport = StreamTransport::create(class, WithOwner::new(Socket(descriptor), owner), protocol)?;

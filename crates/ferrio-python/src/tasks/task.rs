@@ -32,6 +32,7 @@ use crate::ffi::current;
 use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::held::holds;
 use crate::ffi::instances::alloc_tracked;
+use crate::ffi::known::Place;
 use crate::ffi::members::{Members, members};
 use crate::ffi::names::TASKS;
 use crate::ffi::number;
@@ -478,9 +479,7 @@ pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(true);
     }
     let py = object.py();
-    let judge = JUDGE
-        .get_or_try_init(py, || py.import("asyncio.coroutines")?.getattr("iscoroutine").map(Bound::unbind))?;
-    judge.bind(py).call1((object,))?.is_truthy()
+    JUDGE.known(py, "asyncio.coroutines", "iscoroutine")?.call1((object,))?.is_truthy()
 }
 
 fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {

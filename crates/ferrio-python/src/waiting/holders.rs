@@ -12,6 +12,7 @@ use pyo3::types::PyList;
 
 use crate::ffi::heap_type::Visitor;
 use crate::ffi::held::Held;
+use crate::ffi::known::Place;
 use crate::ffi::reference::Slot;
 
 static RECORDED: AtomicBool = AtomicBool::new(false);
@@ -89,6 +90,6 @@ impl Held for Holders {
 /// Nobody, where no loop runs on this thread.
 fn current_task(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let task = CURRENT.import(py, "asyncio.tasks", "current_task").and_then(Bound::call0).ok()?;
+    let task = CURRENT.known(py, "asyncio.tasks", "current_task").and_then(Bound::call0).ok()?;
     Some(task).filter(|task| !task.is_none())
 }

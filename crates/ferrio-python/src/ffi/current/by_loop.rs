@@ -8,6 +8,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
+use crate::ffi::known::Place;
+
 /// What of the current task a loop of ours remembers: whether the dictionary still names the task that ran last, though
 /// it does not run any more. Steps in a row then change one entry, instead of adding and deleting it each time.
 ///
@@ -97,7 +99,5 @@ pub(crate) fn swap<'py>(
 
 fn current_tasks(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
     static CURRENT: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let find =
-        || Ok::<_, PyErr>(py.import("_asyncio")?.getattr("_current_tasks")?.cast_into::<PyDict>()?.unbind());
-    Ok(CURRENT.get_or_try_init(py, find)?.bind(py))
+    CURRENT.known(py, "_asyncio", "_current_tasks")
 }

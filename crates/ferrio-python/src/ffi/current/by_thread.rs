@@ -12,6 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use crate::ffi::known::Place;
 use crate::ffi::task_struct::current_task;
 
 /// What of the current task a loop of ours remembers: whether the thread still names the task that ran last, though it does
@@ -150,8 +151,7 @@ impl Function {
         arguments: [&Bound<'py, PyAny>; N],
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = arguments[0].py();
-        let find = || Ok::<_, PyErr>(py.import("_asyncio")?.getattr(self.name)?.unbind());
-        let function = self.object.get_or_try_init(py, find)?;
+        let function = self.object.known(py, "_asyncio", self.name)?;
         let arguments = arguments.map(Bound::as_ptr);
         // SAFETY: ATTACHED, live objects. No code of the program's runs but for the texts of errors.
         let result = unsafe {

@@ -12,6 +12,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
+use crate::ffi::known::Place;
+
 /// See the module.
 #[derive(Clone, Copy)]
 pub(crate) enum Delivery {
@@ -92,7 +94,7 @@ impl Delivery {
         if let Some(delivery) = NATIVE.get().into_iter().flatten().find_map(|native| native(protocol)) {
             return Ok(delivery);
         }
-        let buffered = BUFFERED.import(protocol.py(), "asyncio", "BufferedProtocol")?;
+        let buffered = BUFFERED.known(protocol.py(), "asyncio", "BufferedProtocol")?;
         Ok(if protocol.is_instance(buffered)? { Delivery::BufferUpdated } else { Delivery::DataReceived })
     }
 }

@@ -2,17 +2,18 @@
 
 use ferrio_engine::transport::{Activity, Severity};
 use pyo3::exceptions::PyException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
+
+use crate::ffi::known::{Place, known};
 
 /// Whether `error` only means that the peer has to answer first.
 pub(crate) fn is_again(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
     static READ: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     static SYSTEM: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    Ok(error.is_instance(py, READ.import(py, "ssl", "SSLWantReadError")?)
-        || error.is_instance(py, SYSTEM.import(py, "ssl", "SSLSyscallError")?))
+    Ok(error.is_instance(py, READ.known(py, "ssl", "SSLWantReadError")?)
+        || error.is_instance(py, SYSTEM.known(py, "ssl", "SSLSyscallError")?))
 }
 
 /// How asyncio treats `error`.
@@ -21,7 +22,7 @@ pub(crate) fn severity(py: Python<'_>, error: &PyErr) -> Severity {
     if !error.is_instance_of::<PyException>(py) {
         return Severity::Escape;
     }
-    match CLASS.import(py, "ssl", "SSLError") {
+    match CLASS.known(py, "ssl", "SSLError") {
         Ok(class) if error.is_instance(py, class) => Severity::Tls,
         _ => Severity::Ordinary,
     }
@@ -29,7 +30,7 @@ pub(crate) fn severity(py: Python<'_>, error: &PyErr) -> Severity {
 
 /// asyncio's message in the report of `error`.
 pub(crate) fn message(py: Python<'_>, error: &PyErr, doing: Activity) -> PyResult<&'static str> {
-    let class = py.import(intern!(py, "ssl"))?.getattr(intern!(py, "CertificateError"))?;
+    let class = known(py, "ssl", "CertificateError")?;
     Ok(match doing {
         Activity::Handshake if error.is_instance(py, &class) => {
             "SSL handshake failed on verifying the certificate"

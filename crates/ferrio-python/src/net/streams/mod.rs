@@ -28,6 +28,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::ffi::args::{keywords, missing};
+use crate::ffi::known::{Place, known};
 use crate::tasks::outcome::{State, exact_outcome};
 use crate::waiting::gather::is_done;
 
@@ -99,13 +100,13 @@ impl Class {
 
     /// The class in `ferrio.streams`.
     pub(crate) fn ours<'py>(&'py self, py: Python<'py>) -> PyResult<&'py Bound<'py, PyType>> {
-        self.ours.import(py, "ferrio.streams", self.name)
+        self.ours.known(py, "ferrio.streams", self.name)
     }
 
     /// asyncio's own class, even if another one was installed under its name.
     pub(crate) fn theirs<'py>(&'py self, py: Python<'py>) -> PyResult<&'py Bound<'py, PyType>> {
         let class = self.theirs.get_or_try_init(py, || {
-            let originals = py.import("ferrio.streams")?.getattr("originals")?;
+            let originals = known(py, "ferrio.streams", "originals")?;
             Ok::<_, PyErr>(originals.get_item(self.name)?.cast_into::<PyType>()?.unbind())
         })?;
         Ok(class.bind(py))

@@ -20,6 +20,7 @@ use crate::ffi::args::Args;
 use crate::ffi::call::{call_method1, is_native_coroutine};
 use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::held::holds;
+use crate::ffi::known::known;
 use crate::ffi::members::{Members, fields, members, put};
 use crate::ffi::names::STREAMS;
 use crate::ffi::names::TASKS;
@@ -240,8 +241,7 @@ impl StreamReaderProtocol {
     fn drain_waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let py = this.py();
         if self.drain_waiters.is_empty() {
-            self.drain_waiters
-                .set(py.import(intern!(py, "collections"))?.call_method0(intern!(py, "deque"))?);
+            self.drain_waiters.set(known(py, "collections", "deque")?.call0()?);
         }
         Ok(self.drain_waiters.object(py))
     }

@@ -27,6 +27,7 @@ use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
 use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::held::{Held, holds};
+use crate::ffi::known::Place;
 use crate::ffi::members::{Members, fields, members, put};
 use crate::ffi::names::BASE_EVENTS;
 use crate::ffi::object::{self, Constructed};
@@ -297,7 +298,7 @@ pub(crate) fn pending<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py
     static LOOP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = event_loop.py();
     if try_state::<BaseLoop>(event_loop).is_some()
-        && event_loop.get_type().is(LOOP.import(py, "ferrio.unix_events", "Loop")?)
+        && event_loop.get_type().is(LOOP.known(py, "ferrio.unix_events", "Loop")?)
     {
         return Future::create(event_loop);
     }

@@ -17,6 +17,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, Visitor, try_state};
 use crate::ffi::held::kept;
+use crate::ffi::known::Place;
 use crate::ffi::members::{Members, fields, members, put};
 use crate::ffi::object::{self, Constructed};
 use crate::ffi::reference::Slot;
@@ -81,12 +82,12 @@ impl StreamWriter {
         static TLS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = transport.py();
         let class = transport.get_type();
-        self.calls.set(if class.is(SOCKET.import(py, "ferrio.selector_events", "SocketTransport")?) {
+        self.calls.set(if class.is(SOCKET.known(py, "ferrio.selector_events", "SocketTransport")?) {
             Some(const { &Calls::of::<StreamTransport<Socket>>() })
-        } else if class.is(PIPE.import(py, "ferrio.pipes", "WritePipeTransport")?) {
+        } else if class.is(PIPE.known(py, "ferrio.pipes", "WritePipeTransport")?) {
             Some(const { &Calls::of::<StreamTransport<WritePipe>>() })
         } else if try_state::<SslTransport>(transport).is_some()
-            && class.is(TLS.import(py, "ferrio.sslproto", "SSLTransport")?)
+            && class.is(TLS.known(py, "ferrio.sslproto", "SSLTransport")?)
         {
             Some(const { &Calls::of::<SslTransport>() })
         } else {

@@ -25,6 +25,7 @@ use crate::event_loop::exceptions::is_cancelled;
 use crate::ffi::args::Args;
 use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::held::holds;
+use crate::ffi::known::Place;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::Slot;
@@ -234,7 +235,7 @@ fn condition<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Condition> {
 /// asyncio's own class, whatever stands under its name by now.
 fn asyncios(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    CLASS.import(py, "ferrio.locks", "StockCondition")
+    CLASS.known(py, "ferrio.locks", "StockCondition")
 }
 
 impl HasCommon for Condition {

@@ -24,6 +24,7 @@ pub(crate) use lock::Lock;
 pub(crate) use semaphore::Semaphore;
 
 use crate::ffi::args::Args;
+use crate::ffi::known::Place;
 use wait::{HasCommon, Progress, Wait, WaitKind};
 
 /// What is acquired and released, by method or by `async with`.
@@ -82,7 +83,7 @@ static EXIT: WaitKind = WaitKind {
 /// asyncio's own `__aenter__`, which calls `self.acquire()`.
 fn enter_by_method(this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     static MIXIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let mixin = MIXIN.import(this.py(), "asyncio.locks", "_ContextManagerMixin")?;
+    let mixin = MIXIN.known(this.py(), "asyncio.locks", "_ContextManagerMixin")?;
     mixin.call_method1(intern!(this.py(), "__aenter__"), (this,)).map(Bound::unbind)
 }
 

@@ -25,6 +25,7 @@ use crate::ffi::coroutine::{Coroutine, Step, Steps};
 use crate::ffi::heap_type::{Native, Visitor};
 use crate::ffi::held::{Held, held, kept};
 use crate::ffi::instances::alloc_tracked;
+use crate::ffi::known::Place;
 use crate::ffi::members::{Members, members};
 use crate::ffi::raised;
 use crate::ffi::reference::{Ref, Slot};
@@ -147,7 +148,7 @@ pub(crate) fn futures_of(
     static DEQUE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let mut futures = Vec::with_capacity(waiters.len());
     waiters.for_each(|waiter| futures.push(waiter.future().bind(py).to_owned()));
-    DEQUE.import(py, "collections", "deque")?.call1((futures,)).map(Bound::unbind)
+    DEQUE.known(py, "collections", "deque")?.call1((futures,)).map(Bound::unbind)
 }
 
 /// What one step came to.
@@ -328,5 +329,5 @@ fn failure(future: &Bound<'_, PyAny>) -> PyResult<Option<PyErr>> {
 /// asyncio's idea of the running loop, or None.
 fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    RUNNING.import(py, "asyncio.events", "_get_running_loop")?.call0()
+    RUNNING.known(py, "asyncio.events", "_get_running_loop")?.call0()
 }

@@ -16,6 +16,7 @@ use pyo3::types::PyList;
 use crate::ffi::call::call_method1;
 use crate::ffi::heap_type::Visitor;
 use crate::ffi::held::Held;
+use crate::ffi::known::Place;
 use crate::ffi::reference::Ref;
 
 /// Which item comes out.
@@ -79,7 +80,7 @@ impl Items {
         match self.order.get() {
             Order::Least => {
                 static PUSH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-                PUSH.import(py, "heapq", "heappush")?.call1((object, item)).map(drop)
+                PUSH.known(py, "heapq", "heappush")?.call1((object, item)).map(drop)
             }
             _ => call_method1(&object, intern!(py, "append"), item).map(drop),
         }
@@ -97,7 +98,7 @@ impl Items {
             Order::Last => object.call_method0(intern!(py, "pop")),
             Order::Least => {
                 static POP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-                POP.import(py, "heapq", "heappop")?.call1((object,))
+                POP.known(py, "heapq", "heappop")?.call1((object,))
             }
         }
     }
@@ -111,7 +112,7 @@ impl Items {
         let list = PyList::new(py, items)?.into_any();
         let object = if self.order.get() == Order::First {
             static DEQUE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-            DEQUE.import(py, "collections", "deque")?.call1((list,))?
+            DEQUE.known(py, "collections", "deque")?.call1((list,))?
         } else {
             list
         };

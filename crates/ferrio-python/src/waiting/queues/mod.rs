@@ -22,6 +22,7 @@ use crate::ffi::args::{Args, missing};
 use crate::ffi::call::call_method1;
 use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::held::holds;
+use crate::ffi::known::Place;
 use crate::ffi::members::{Members, members};
 use crate::ffi::object;
 use crate::ffi::reference::{Ref, Slot};
@@ -171,7 +172,7 @@ impl Queue {
             return Err(shut_down(py));
         }
         if self.is_full(this)? {
-            return Err(PyErr::from_type(FULL.import(py, "asyncio.queues", "QueueFull")?.clone(), ()));
+            return Err(PyErr::from_type(FULL.known(py, "asyncio.queues", "QueueFull")?.clone(), ()));
         }
         if self.common.plain.get() {
             self.items.push(item)?;
@@ -192,7 +193,7 @@ impl Queue {
             if self.ledger.is_shut_down() {
                 return Err(shut_down(py));
             }
-            return Err(PyErr::from_type(EMPTY.import(py, "asyncio.queues", "QueueEmpty")?.clone(), ()));
+            return Err(PyErr::from_type(EMPTY.known(py, "asyncio.queues", "QueueEmpty")?.clone(), ()));
         }
         let item = self.take(this)?;
         self.ledger.removed()?;
@@ -231,7 +232,7 @@ impl Queue {
         if let Some(event) = self.finished.bind(py) {
             return Ok(event);
         }
-        let event = EVENT.import(py, "ferrio.locks", "Event")?.call0()?;
+        let event = EVENT.known(py, "ferrio.locks", "Event")?.call0()?;
         if let Some(state) = try_state::<Event>(&event) {
             state.inner.put(self.ledger.unfinished() == 0);
         }
@@ -405,7 +406,7 @@ fn queue<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Queue> {
 
 fn shut_down(py: Python<'_>) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    match CLASS.import(py, "ferrio.queues", "QueueShutDown") {
+    match CLASS.known(py, "ferrio.queues", "QueueShutDown") {
         Ok(class) => PyErr::from_type(class.clone(), ()),
         Err(error) => error,
     }
