@@ -10,8 +10,10 @@ from __future__ import annotations
 import abc
 import asyncio
 from asyncio import exceptions, locks
+from typing import Any
 
 from . import _ferrio
+from .copying import put_state, state_of
 from .futures import cover
 
 __all__ = ("Barrier", "BoundedSemaphore", "BrokenBarrierError", "Condition", "Event", "Lock", "Semaphore")
@@ -31,12 +33,26 @@ class Lock(_ferrio.Lock, locks.Lock, metaclass=abc.ABCMeta):  # type: ignore[mis
     def __init__(self) -> None:
         self._start(keeps(type(self), Lock, ("acquire", "release", "_get_loop")))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self, "_locked", "_waiters")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Lock.__init__(self)
+        put_state(self, state, "_locked", "_waiters")
+
 
 class Event(_ferrio.Event, locks.Event, metaclass=abc.ABCMeta):  # type: ignore[override]  # as Lock
     """A flag that tasks wait for: `set()` lets all of them go on."""
 
     def __init__(self) -> None:
         self._start(keeps(type(self), Event, ("_get_loop",)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self, "_value", "_waiters")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Event.__init__(self)
+        put_state(self, state, "_value", "_waiters")
 
 
 class Semaphore(_ferrio.Semaphore, locks.Semaphore, metaclass=abc.ABCMeta):  # type: ignore[misc]  # as Lock
@@ -45,6 +61,13 @@ class Semaphore(_ferrio.Semaphore, locks.Semaphore, metaclass=abc.ABCMeta):  # t
     def __init__(self, value: int = 1) -> None:
         self._start(value, False, keeps(type(self), Semaphore, ("acquire", "release", "locked", "_get_loop")))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self, "_value", "_waiters")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Semaphore.__init__(self)
+        put_state(self, state, "_value", "_waiters")
+
 
 class BoundedSemaphore(Semaphore, locks.BoundedSemaphore):  # type: ignore[misc]  # as Lock
     """A semaphore that refuses to be released more often than it was acquired."""
@@ -52,6 +75,13 @@ class BoundedSemaphore(Semaphore, locks.BoundedSemaphore):  # type: ignore[misc]
     def __init__(self, value: int = 1) -> None:
         plain = keeps(type(self), BoundedSemaphore, ("acquire", "release", "locked", "_get_loop"))
         self._start(value, True, plain)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_bound_value": self._bound_value}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        BoundedSemaphore.__init__(self)
+        put_state(self, state, "_value", "_bound_value", "_waiters")
 
 
 class Condition(_ferrio.Condition, locks.Condition, metaclass=abc.ABCMeta):  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -62,6 +92,16 @@ class Condition(_ferrio.Condition, locks.Condition, metaclass=abc.ABCMeta):  # p
     def __init__(self, lock: asyncio.Lock | None = None) -> None:
         super().__init__(Lock() if lock is None else lock)
         self._start(self._lock, keeps(type(self), Condition, ("_get_loop",)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = state_of(self, "_waiters")
+        for name in ("acquire", "release", "locked"):  # methods of the lock, which those of its copy replace
+            state.pop(name, None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Condition.__init__(self, state["_lock"])
+        put_state(self, state, "_waiters")
 
 
 class Barrier(locks.Barrier, metaclass=abc.ABCMeta):

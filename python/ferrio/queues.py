@@ -10,10 +10,11 @@ import abc
 from asyncio import queues
 from asyncio.queues import QueueEmpty, QueueFull
 from types import GenericAlias
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import _compat, _ferrio
 from ._compat import QueueShutDown
+from .copying import put_state, state_of
 from .futures import cover
 from .locks import keeps
 
@@ -25,6 +26,8 @@ _T = TypeVar("_T")
 _CALLED = (
     "_init", "_get", "_put", "qsize", "empty", "full", "put_nowait", "get_nowait", "_get_loop",
 )  # fmt: skip
+
+_STATE = ("_maxsize", "_queue", "_unfinished_tasks", "_is_shutdown", "_getters", "_putters")
 
 
 # So that it can be a base with a parameter, as asyncio's can.
@@ -38,6 +41,13 @@ class Queue(_ferrio.Queue[_T], queues.Queue[_T], metaclass=abc.ABCMeta):  # pyri
 
     def __init__(self, maxsize: int = 0) -> None:
         self._start(maxsize, self._order, keeps(type(self), Queue, _CALLED))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self, *_STATE)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Queue.__init__(self, state["_maxsize"])
+        put_state(self, state, *_STATE)
 
     if not _compat.SHUTS_QUEUES_DOWN:
 
