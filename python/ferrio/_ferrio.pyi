@@ -45,12 +45,12 @@ __all__ = [
     "WritePipeTransport",
     "__build__",
     "__version__",
-    "_awaited_by",
     "_count_signals",
     "_record_holders",
     "_signals_counted",
     "_task_layout",
     "_tasks",
+    "_waiting_for",
     "create_task",
     "direct_tls",
     "eager_task_factory",
@@ -84,7 +84,7 @@ def literal_address(host: Any, port: Any, family: Any, type: Any, proto: Any, fl
 
 def _tasks() -> list[Task[Any]]: ...  # that are alive, of any loop
 def _task_layout() -> dict[str, int] | None: ...  # where tools find what, if tasks are on that list
-def _awaited_by(future: asyncio.Future[Any]) -> frozenset[asyncio.Task[Any]] | None: ...
+def _waiting_for(future: asyncio.Future[Any]) -> list[asyncio.Task[Any]]: ...
 def _record_holders(on: bool) -> None: ...
 def _count_signals() -> None: ...
 def _signals_counted() -> int: ...

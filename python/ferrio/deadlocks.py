@@ -5,11 +5,13 @@ in whose coroutines an `async with` of it is left open: the interpreter keeps th
 otherwise has no holder that is known.
 
 A task is blocked if what it waits for takes a blocked task: the one that holds the lock, all that hold the semaphore,
-one of those that `gather()` or a group waits for. Blocked for good is what remains when all others are taken out.
+one of those that `gather()` or a group waits for, all of those of which one is enough. Blocked for good is what remains
+when all others are taken out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import types
 from collections.abc import Callable, Iterable, Iterator
@@ -17,16 +19,16 @@ from typing import Any
 
 from . import _ferrio
 from .locks import Condition, Lock, Semaphore
-from .waiting import WAITS, Standing, acquired, attempt, qualified_name
+from .waiting import LIMIT, ONE, WAITS, Standing, acquired, attempt, qualified_name
 
 PARENTS: dict[str, Callable[[Any], list[Any]]] = {
     "task": lambda task: [task],
     "gather()": lambda future: list(future._children),
     "TaskGroup": lambda group: list(group._tasks),
+    "wait()": list,
+    "as_completed()": list,
 }
-"""What knows the tasks that are waited for, by the kind of wait."""
-
-ANY = ("wait()", "as_completed()")  # go on when one of their futures is done
+"""What knows the tasks that are waited for, and the futures, by the kind of wait."""
 
 
 class Web:
@@ -34,6 +36,7 @@ class Web:
 
     def __init__(self, standings: Iterable[Standing]) -> None:
         self._standings = {id(each.task): each for each in standings}
+        self._order = {key: number for number, key in enumerate(self._standings)}
         self._left_open = self._find_left_open()
         self._children = self._find_children()
         self.blocked = self._find_blocked()
@@ -48,12 +51,13 @@ class Web:
 
     def children(self, standing: Standing) -> list[Any]:
         """The tasks that this one waits for: as they know, or as what it waits for does."""
-        known = self._children.get(id(standing.task), [])
-        if known or standing.kind not in PARENTS:
-            return known
-        return [
-            task for task in attempt(PARENTS[standing.kind], standing.target, otherwise=list[Any]()) if id(task) in self
-        ]
+        parts = sorted((task for task in _parts(standing) if id(task) in self), key=lambda task: self._order[id(task)])
+        return parts or self._children.get(id(standing.task), [])
+
+    def others(self, standing: Standing) -> list[Any]:
+        """What this one waits for besides: futures that anybody may set a result of, and that are not done."""
+        parts = [part for part in _parts(standing) if id(part) not in self]
+        return [part for part in parts if not attempt(lambda: bool(part.done()), otherwise=True)]  # noqa: B023
 
     def __contains__(self, key: int) -> bool:
         """Whether it has a task with this key."""
@@ -94,10 +98,17 @@ class Web:
 
     def _find_children(self) -> dict[int, list[Any]]:
         children: dict[int, list[Any]] = {}
-        for standing in self._standings.values():
-            for parent in attempt(_waiting_for, standing.task, otherwise=list[Any]()):
-                children.setdefault(id(parent), []).append(standing.task)
+        for task in [each.task for each in self._standings.values()]:
+            parents = attempt(_ferrio._waiting_for, task, otherwise=list[Any]())
+            noted = [each for each in attempt(_noted, task, otherwise=list[Any]()) if self._waits_for_future(each)]
+            for key in {id(each): None for each in [*parents, *noted]}:
+                children.setdefault(key, []).append(task)
         return children
+
+    def _waits_for_future(self, task: Any) -> bool:
+        """Which may be what `shield()` or `gather()` gives, and not a lock or a queue."""
+        standing = self._standings.get(id(task))
+        return standing is not None and isinstance(standing.target, asyncio.Future)
 
     def _find_blocked(self) -> dict[int, None]:
         """Those whose wait will not end: ordered, by their keys."""
@@ -109,9 +120,17 @@ class Web:
 
     def _is_blocked(self, standing: Standing, blocked: dict[int, None]) -> bool:
         holders = self.holders(standing)
-        if holders or standing.kind in ANY:
-            return all(id(task) in blocked for task in holders or self.children(standing))
-        return any(id(task) in blocked for task in self.children(standing))
+        if holders:
+            return all(id(task) in blocked for task in holders)
+        children = [id(task) in blocked for task in self.children(standing)]
+        if standing.until == LIMIT:
+            return False
+        return all(children) and not self.others(standing) if standing.until == ONE else any(children)
+
+
+def _parts(standing: Standing) -> list[Any]:
+    parts = PARENTS.get(standing.kind)
+    return [] if parts is None else attempt(parts, standing.target, otherwise=list[Any]())
 
 
 def _called(coroutine: Any) -> str:
@@ -143,10 +162,8 @@ def _to_leave(coroutine: Any) -> Iterator[Any]:
         before = each
 
 
-def _waiting_for(task: Any) -> list[Any]:
-    """Who awaits a task: of those that are not ours, as far as asyncio knows."""
-    if isinstance(task, _ferrio.Task):
-        return list(_ferrio._awaited_by(task) or ())
+def _noted(task: Any) -> list[Any]:
+    """Who awaits a task by way of asyncio's own code, from Python 3.14 on: whatever they are at."""
     return list(getattr(task, "_asyncio_awaited_by", None) or ())
 
 

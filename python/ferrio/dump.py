@@ -214,10 +214,17 @@ def _what(standing: Standing, web: Web) -> str:
     holders = web.holders(standing)
     if holders:
         parts.append(f", held by {'itself' if holders == [standing.task] else _holders(holders)}")
-    children = [] if standing.kind == "task" or holders else web.children(standing)
-    if children:
-        parts.append(f"of {_number(len(children), 'task')}: {_listed(children)}")
+    if standing.kind != "task" and not holders:
+        parts += _children(web.children(standing), web.others(standing))
     return " ".join(parts).replace(" ,", ",")
+
+
+def _children(children: list[Any], others: list[Any]) -> Iterator[str]:
+    futures = _number(len(others), "future")
+    if children:
+        yield f"of {_number(len(children), 'task')}: {_listed(children)}" + (f", and {futures}" if others else "")
+    elif others:
+        yield f"of {futures}"
 
 
 def _named(standing: Standing) -> str:

@@ -24,12 +24,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from . import _ferrio
+from .deadlocks import PARENTS, Web
 from .dump import duration, report, standings_of, to_stderr
 from .waiting import Standing, attempt, look, task_name
 from .watchdog import SAMPLES, Watch
 
 LATE = 1.0  # seconds, after which another thread does what the main thread's handler should have done
-ON_OTHERS = ("task", "gather()", "TaskGroup", "wait()")  # waits as long as another task does, which is looked at itself
 MOST_PLACES = 1000  # that are remembered; a program with more has got its reports
 
 
@@ -99,16 +99,18 @@ class StuckWatch(Watch):
         self._known = set(late)
         if not new:
             return
-        reasons = [each for task in new if self._is_new(each := look(task))]
         _, web = standings_of(loop, attempt(asyncio.all_tasks, loop, otherwise=set[Any]()))
+        reasons = [each for task in new if self._is_new(each := look(task), web)]
         reasons += [each for circle in web.circles() if self._is_new_circle(circle) for each in circle[:1]]
         if reasons:
             longest = max(reasons, key=lambda each: each.since or 0.0)
             who = f"task {task_name(longest.task)} has waited for {duration(longest.since or 0.0)}"
             self._report(report(None, f": {who}"))
 
-    def _is_new(self, standing: Standing) -> bool:
-        if standing.idle or standing.kind in ON_OTHERS or standing.since is None:
+    def _is_new(self, standing: Standing, web: Web) -> bool:
+        """Who waits for other tasks waits as long as those, which are looked at themselves."""
+        waits_for_tasks = standing.kind in PARENTS and web.children(standing)
+        if standing.idle or waits_for_tasks or standing.since is None:
             return False
         return self._remember((standing.kind, standing.places))
 

@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 
 DEEPEST = 1000  # coroutines of one task that are looked at
 RUNNING, READY, NEW, WAITS = "running", "ready", "not started", "waits"
+ALL, ONE, LIMIT = "all", "one", "limit"  # what a wait for several lasts until: one of them may be enough, or time
 
 
 class Place(NamedTuple):
@@ -44,6 +45,7 @@ class Standing(NamedTuple):
     since: float | None = None  # for how many seconds, where that is known
     places: tuple[Place, ...] = ()  # outermost first
     idle: bool = False  # whether programs that are well wait like this for as long as they please
+    until: str = ALL
     chain: tuple[Any, ...] = ()
 
 
@@ -68,8 +70,8 @@ def look(task: Any, current: Any = None) -> Standing:
         new = attempt(lambda: inspect.getcoroutinestate(task.get_coro()) == inspect.CORO_CREATED, otherwise=False)
         return Standing(task, NEW if new else READY, places=places, chain=chain)
     since = attempt(lambda: max(0.0, float(task.get_loop().time() - task._waits_since)), otherwise=None)
-    kind, target, detail, idle = attempt(_what, chain, since, awaited, otherwise=_What("something odd"))
-    return Standing(task, WAITS, kind, target, detail, since, _own(places, chain), idle, chain)
+    kind, target, detail, idle, until = attempt(_what, chain, since, awaited, otherwise=_What("something odd"))
+    return Standing(task, WAITS, kind, target, detail, since, _own(places, chain), idle, until, chain)
 
 
 class _What(NamedTuple):
@@ -77,6 +79,7 @@ class _What(NamedTuple):
     target: Any = None
     detail: str = ""
     idle: bool = False
+    until: str = ALL
 
 
 # The chain.
@@ -284,8 +287,23 @@ def _task(_: Any, names: Any, __: float | None) -> _What:
     return _of_future(names["fut"])
 
 
-def _wait(*_: Any) -> _What:
-    return _What("wait()", None)
+def _wait(target: Any, names: Any, _: float | None) -> _What:
+    if target is None:  # asyncio's own, a coroutine
+        futures, limit, return_when = names["fs"], names["timeout"], names["return_when"]
+    else:
+        futures, limit, return_when = target._futures, target._limit, target._return_when
+    until = LIMIT if limit is not None else ALL if return_when == asyncio.ALL_COMPLETED else ONE
+    return _What("wait()", futures, _ENOUGH.get(return_when, ""), until=until)
+
+
+_ENOUGH = {asyncio.FIRST_COMPLETED: "for the first", asyncio.FIRST_EXCEPTION: "for all, or the first that fails,"}
+
+
+def _completions(target: Any, *_: Any) -> _What:
+    """The generator of releases before 3.13 shows nobody what it waits for, unless it is ours."""
+    limit = attempt(lambda: target._timeout_handle, otherwise=None)
+    futures = attempt(lambda: target._todo, otherwise=None)
+    return _What("as_completed()", futures, "for the next", until=ONE if limit is None else LIMIT)
 
 
 KINDS: dict[str, Callable[..., _What]] = {
@@ -316,6 +334,9 @@ KINDS: dict[str, Callable[..., _What]] = {
     "TaskGroup.__aexit__": _group,
     "wait": _wait,
     "_wait": _wait,
+    "as_completed.<locals>._wait_for_one": _completions,
+    "_AsCompletedIterator._wait_for_one": _completions,
+    "_AsCompletedIterator.__anext__": _completions,
 }
 if not _compat.PLAIN_WAIT_FOR:  # it has a task of its own for what it awaits
     KINDS["wait_for"] = _task

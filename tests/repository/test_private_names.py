@@ -262,6 +262,8 @@ INSTANCES = {
     unix_events._UnixReadPipeTransport: {"_closing", "_fileno", "_paused", "_pipe"},
     unix_events._UnixWritePipeTransport: {"_buffer", "_closing", "_conn_lost", "_fileno", "_pipe"},
 }
+if sys.version_info >= (3, 13):
+    INSTANCES[tasks._AsCompletedIterator] = {"_timeout_handle", "_todo"}  # type: ignore[attr-defined]
 
 # ferrio's own names, which asyncio has for something else, or, in task groups, timeouts and gather(), for the same.
 OURS = {

@@ -124,6 +124,14 @@ def test_what_waits_for_time_data_or_another_task_is_well():
     assert reports == []
 
 
+def test_who_waits_for_futures_that_are_no_tasks_is_reported():
+    async def waits():
+        await ferrio.wait([asyncio.get_running_loop().create_future()], return_when=asyncio.FIRST_COMPLETED)
+
+    (report,) = after(LIMIT, waits())
+    assert "waits for wait() for the first of 1 future\n" in report
+
+
 def test_a_circle_is_reported_once_though_its_place_is_known():
     async def main():
         locks = [ferrio.Lock(), ferrio.Lock()]

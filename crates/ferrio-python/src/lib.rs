@@ -43,7 +43,7 @@ fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<net::clients::Clients>()?;
     module.add_function(wrap_pyfunction!(ffi::registry::all, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::known::look_up, module)?)?;
-    module.add_function(wrap_pyfunction!(tasks::call_graph::ask, module)?)?;
+    module.add_function(wrap_pyfunction!(tasks::call_graph::waiting_for, module)?)?;
     module.add_function(wrap_pyfunction!(waiting::holders::record, module)?)?;
     module.add_function(wrap_pyfunction!(event_loop::arrivals::count, module)?)?;
     module.add_function(wrap_pyfunction!(event_loop::arrivals::counted, module)?)?;

@@ -14,11 +14,25 @@ use crate::tasks::callback::WaiterCallback;
 use crate::tasks::outcome::outcome_of;
 use crate::tasks::waiters::{Table, Waiter};
 
-/// The tasks that await `future`, whatever release of Python runs: for `ferrio.waiting`.
+/// The tasks that wait for `future` now, themselves or by way of futures that are done by it: for `ferrio.deadlocks`.
+/// Unlike `awaited_by`, which says as asyncio does who has called `gather()` and its like, whatever that task is at.
 #[pyfunction]
-#[pyo3(name = "_awaited_by")]
-pub(crate) fn ask(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    awaited_by(future)
+#[pyo3(name = "_waiting_for")]
+pub(crate) fn waiting_for<'py>(future: &Bound<'py, PyAny>) -> Vec<Bound<'py, PyAny>> {
+    let (mut futures, mut tasks) = (vec![future.clone()], Vec::new());
+    let mut seen = 0;
+    while let Some(next) = futures.get(seen).cloned() {
+        seen += 1;
+        for (waiter, table) in native_waiters(&next) {
+            match (table.outer)(&waiter) {
+                Some(outer) if futures.iter().any(|known| known.is(&outer)) => {}
+                Some(outer) => futures.push(outer),
+                // One that awaits the future itself.
+                None => tasks.extend((table.awaiter)(&waiter, &next).filter(|task| task.is(&waiter))),
+            }
+        }
+    }
+    tasks
 }
 
 /// The tasks that await `future`, as a frozenset; None if there are none.

@@ -91,6 +91,14 @@ impl Completions {
         Ok(())
     }
 
+    fn todo_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.todo.object(this.py()))
+    }
+
+    fn timer_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.timer.object(this.py()))
+    }
+
     fn put(&self, done: Option<Ref>) -> PyResult<()> {
         self.ready.borrow_mut().push_back(done);
         self.ledger.added()
@@ -276,6 +284,10 @@ impl Native for Completions {
                 }
                 one {
                     c"limit" c"Take the timer that will call expire(), to cancel it when all are done." => limit,
+                }
+                attributes {
+                    c"_todo" => todo_attribute;
+                    c"_timeout_handle" => timer_attribute;
                 }
             })
             .weak_references::<Completions>(offset_of!(Completions, weak))

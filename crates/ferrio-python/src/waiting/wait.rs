@@ -9,6 +9,7 @@ use std::ffi::CStr;
 
 use ferrio_engine::sync::Ticket;
 use pyo3::Borrowed;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -161,6 +162,18 @@ impl Waiting {
         }
     }
 
+    fn futures_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.futures.object(this.py()))
+    }
+
+    fn limit_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.limit.object(this.py()))
+    }
+
+    fn return_when_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.enough.get().name().into_py_any(this.py())
+    }
+
     /// Ends it: nobody tells it anything any more. The futures that are done, and those that are not.
     fn end<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
@@ -192,6 +205,14 @@ impl Enough {
             }
         }
         Err(PyValueError::new_err(format!("Invalid return_when value: {}", return_when.str()?)))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Enough::All => "ALL_COMPLETED",
+            Enough::First => "FIRST_COMPLETED",
+            Enough::FirstFailure => "FIRST_EXCEPTION",
+        }
     }
 }
 
@@ -256,6 +277,11 @@ impl Native for Waiting {
         members! { Waiting;
             bare {
                 c"release" c"The time is over." => release,
+            }
+            attributes {
+                c"_futures" => futures_attribute;
+                c"_limit" => limit_attribute;
+                c"_return_when" => return_when_attribute;
             }
         }
     }
