@@ -12,10 +12,10 @@ Invariant: IPython is imported only where it is what loads the extension.
 
 from __future__ import annotations
 
+import _asyncio
 import asyncio
 import contextlib
 import sys
-from asyncio import events as _events
 from asyncio import tasks as _tasks
 from collections.abc import Callable, Coroutine, Iterator
 from importlib import import_module
@@ -115,11 +115,11 @@ def _aside(running: asyncio.AbstractEventLoop) -> Iterator[None]:
     task = _tasks.current_task(running)
     if task is not None:
         _tasks._leave_task(running, task)
-    _events._set_running_loop(None)
+    _asyncio._set_running_loop(None)
     try:
         yield
     finally:
-        _events._set_running_loop(running)
+        _asyncio._set_running_loop(running)  # unannounced: it does not begin to run
         if task is not None:
             _tasks._enter_task(running, task)
 

@@ -58,6 +58,8 @@ from nbclient import NotebookClient
 kernel, cells = json.load(sys.stdin)
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
 NotebookClient(notebook, kernel_name=kernel, timeout=60, allow_errors=True).execute()
+warnings = [o.text for cell in notebook.cells for o in cell.outputs if o.get("name") == "stderr"]
+assert not warnings, warnings
 outputs = [cell.outputs[-1] if cell.outputs else {} for cell in notebook.cells]
 print(json.dumps([o.get("evalue") or o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs]))
 """
