@@ -1,10 +1,14 @@
-"""The API reference leaves nothing out, and links of the files outside docs/ lead somewhere; mkdocs checks the rest."""
+"""The API reference leaves nothing out, links outside docs/ lead somewhere, and maps of the code name what is there.
+
+mkdocs checks the rest.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import ferrio
 import pytest
@@ -58,3 +62,34 @@ def test_every_method_of_the_loop_is_there_or_named_as_asyncios() -> None:
 def test_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text())
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def spelled_out(text: str) -> list[str]:
+    """`a/{b,c}.rs` names two files."""
+    if (group := re.search(r"{([^{}]*)}", text)) is None:
+        return [text]
+    return [
+        name for part in group[1].split(",") for name in spelled_out(text[: group.start()] + part + text[group.end() :])
+    ]
+
+
+MAPS = [ROOT / "ARCHITECTURE.md", ROOT / "docs/internals.md"]
+CODE = [path for folder in ("crates", "python", "scripts", "tests") for path in (ROOT / folder).rglob("*.*")]
+
+
+@pytest.mark.parametrize("page", MAPS, ids=lambda page: page.name)
+def test_maps_name_files_that_there_are(page: Path) -> None:
+    names = {name for span in re.findall(r"`([\w/{},]+\.(?:rs|py))`", page.read_text()) for name in spelled_out(span)}
+    assert names
+    there = [f"/{path.relative_to(ROOT)}" for path in CODE]
+    to_be_made = {"compat/since_3_16.rs"}
+    assert {name for name in names if not any(path.endswith(f"/{name}") for path in there)} <= to_be_made
+
+
+@pytest.mark.parametrize("page", MAPS, ids=lambda page: page.name)
+def test_maps_name_methods_and_fields_that_there_are(page: Path) -> None:
+    sources = [path.read_text() for path in CODE if path.suffix == ".rs"]
+    for owner, member in re.findall(r"`([A-Z]\w+)(?:<[^`]*>)?::([a-z_]+)`", page.read_text()):
+        has = re.compile(rf"\bfn {member}\b|\b{member}: ")
+        names = re.compile(rf"^(?:pub(?:\(\w+\))? )?(?:impl|trait|struct)\b.*\b{owner}\b", re.M)
+        assert any(names.search(source) and has.search(source) for source in sources), f"{owner}::{member}"
