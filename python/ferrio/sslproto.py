@@ -6,7 +6,6 @@ What runs per record is native; here is what is done once a connection, or when 
 from __future__ import annotations
 
 import os
-import ssl
 import warnings
 from asyncio import constants, sslproto
 from collections.abc import Callable
@@ -14,6 +13,9 @@ from typing import Any
 
 from . import _ferrio
 from ._support.sslproto import tls_times
+
+# None in a Python that was built without OpenSSL; asyncio says so where TLS is asked for.
+ssl: Any = vars(sslproto)["ssl"]
 
 # What TLS is done by: asyncio's own protocol, an SSLObject driven natively, or OpenSSL itself.
 ENGINES = ("direct", "bio", "asyncio")
@@ -29,6 +31,8 @@ _EVERYTHING, _NOTHING = (True,) * len(_DRIVEN), (False,) * len(_DRIVEN)
 
 def engine() -> tuple[str, str]:
     """The engine that is in force, and why it is."""
+    if ssl is None:
+        return "asyncio", "this Python has no module ssl"
     asked = os.environ.get(VARIABLE)
     if asked in ("bio", "asyncio"):
         return asked, f"{VARIABLE}={asked}"
@@ -40,6 +44,11 @@ def engine() -> tuple[str, str]:
     if asked:
         raise RuntimeError(f"{VARIABLE}=direct: OpenSSL cannot be called directly: {obstacle}; unset the variable")
     return "bio", obstacle
+
+
+def library() -> str:
+    """The TLS library that this Python has."""
+    return "none" if ssl is None else str(ssl.OPENSSL_VERSION)
 
 
 def is_native() -> bool:
@@ -179,16 +188,19 @@ def make_theirs(loop: Any, protocol: Any, sslcontext: Any, *args: Any, **names: 
 
 def _can_be_direct(sslcontext: Any) -> bool:
     """Whether the records of the context's objects go through the C object inside, and nobody looks on."""
-    kind = getattr(sslcontext, "sslobject_class", None)
+    kind: Any = getattr(sslcontext, "sslobject_class", None)
     return (
         type(sslcontext).wrap_bio is ssl.SSLContext.wrap_bio
-        and isinstance(kind, type)
-        and issubclass(kind, ssl.SSLObject)
-        and kind._create.__func__ is ssl.SSLObject._create.__func__  # type: ignore[attr-defined]
+        and _is_kind_of_object(kind)
+        and kind._create.__func__ is ssl.SSLObject._create.__func__
         and kind.read is ssl.SSLObject.read
         and kind.write is ssl.SSLObject.write
         and sslcontext._msg_callback is None
     )
+
+
+def _is_kind_of_object(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, ssl.SSLObject)
 
 
 def _called_inside(sslobj: Any) -> tuple[bool, ...]:
@@ -202,4 +214,4 @@ def _called_inside(sslobj: Any) -> tuple[bool, ...]:
 
 
 # For objects whose BIOs are replaced: nothing is ever written to these.
-_UNUSED = (ssl.MemoryBIO(), ssl.MemoryBIO())
+_UNUSED = () if ssl is None else (ssl.MemoryBIO(), ssl.MemoryBIO())

@@ -18,8 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from socket import socket
-from ssl import SSLContext
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from weakref import WeakSet
 
 # Native code uses the first two; imported here, they are there when no file can be opened any more.
@@ -32,6 +31,9 @@ from .resolver import Resolver
 from .stuck import Explained
 from .threads import Threads
 from .watchdog import Watched
+
+if TYPE_CHECKING:  # a Python that was built without OpenSSL has no such module
+    from ssl import SSLContext
 
 
 class Loop(
@@ -205,8 +207,8 @@ class Loop(
             "ssl_handshake_timeout": ssl_handshake_timeout,
             "ssl_shutdown_timeout": ssl_shutdown_timeout,
         }
-        plain = type(transport) is selector_events.SocketTransport and isinstance(sslcontext, SSLContext)
-        if not plain or not sslproto.is_native():
+        plain = type(transport) is selector_events.SocketTransport
+        if not plain or not sslproto.is_native() or not isinstance(sslcontext, sslproto.ssl.SSLContext):
             return await super().start_tls(transport, protocol, sslcontext, **names)
         waiter: asyncio.Future[None] | None = self.create_future()
         secured: sslproto.SSLTransport

@@ -221,3 +221,24 @@ def test_interpreters_of_the_standard_library(kind, used):
     refused = lines[used:-1]
     assert len(refused) == 2
     assert all(line.startswith(REFUSED) for line in refused)
+
+
+def test_a_python_without_openssl():
+    """As asyncio itself: all but TLS works, and TLS fails with asyncio's words."""
+    program = """
+        from ferrio import sslproto
+
+        async def tls():
+            async with await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0) as server:
+                await asyncio.open_connection(*server.sockets[0].getsockname(), ssl=True)
+
+        print(ferrio.run(main()), *sslproto.engine(), sslproto.library(), sep=", ")
+        for run in (asyncio.run, ferrio.run):
+            try:
+                run(tls())
+            except Exception as error:
+                print(type(error).__name__, error, sep=", ")
+    """
+    lines = run(program, "import sys; sys.modules['_ssl'] = None" + BEGIN)
+    assert lines[0] == "ran, asyncio, this Python has no module ssl, none"
+    assert lines[1:] == ["RuntimeError, stdlib ssl module not available"] * 2

@@ -12,7 +12,6 @@ import importlib.metadata
 import os
 import platform
 import resource
-import ssl
 import sys
 import sysconfig
 
@@ -73,7 +72,7 @@ def versions() -> dict[str, str]:
         "platform": f"{platform.system()} {platform.machine()}",
         "kernel": platform.release(),
         "libc": libc or "unknown",
-        "openssl": ssl.OPENSSL_VERSION,
+        "openssl": sslproto.library(),
     }
 
 
