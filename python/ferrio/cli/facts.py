@@ -61,7 +61,6 @@ def collect() -> Facts:
 
 def versions() -> dict[str, str]:
     """What is installed, and on what."""
-    libc = " ".join(platform.libc_ver())
     return {
         "ferrio": ferrio.__version__,
         "for": f"CPython {_compat.KNOWN}",
@@ -71,9 +70,16 @@ def versions() -> dict[str, str]:
         "executable": sys.executable,
         "platform": f"{platform.system()} {platform.machine()}",
         "kernel": platform.release(),
-        "libc": libc or "unknown",
+        "libc": _libc(),
         "openssl": sslproto.library(),
     }
+
+
+def _libc() -> str:
+    name, version = platform.libc_ver()
+    if not version and "musl" in str(sysconfig.get_config_var("SOABI")):  # which few releases know by themselves
+        return "musl"
+    return f"{name} {version}".strip() or "unknown"
 
 
 def interpreter() -> dict[str, str]:
