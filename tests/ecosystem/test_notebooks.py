@@ -94,10 +94,11 @@ def test_the_kernel_is_ferrios(kernel):
     assert execute(kernel, *cells) == list(cells.values())
 
 
-def test_nest_asyncio_in_the_kernel(kernel):
-    pytest.importorskip("nest_asyncio", reason="nest_asyncio is not installed: make ecosystem")
+@pytest.mark.parametrize("name", ["nest_asyncio", "nest_asyncio2"])  # the second comes with ipykernel
+def test_nest_asyncio_in_the_kernel(kernel, name):
+    pytest.importorskip(name, reason=f"{name} is not installed: make ecosystem")
     cells = {
-        "import nest_asyncio; nest_asyncio.apply()": "",
+        f"import {name}; {name}.apply()": "",
         "asyncio.run(ask())": "'ferrio'",
         "asyncio.get_event_loop().run_until_complete(ask())": "'ferrio'",
         "await ask()": "'ferrio'",
