@@ -216,6 +216,22 @@ def test_ctrl_c_interrupts_a_statement_that_computes(repl):
 
 
 @on(OURS)
+@pytest.mark.parametrize("failing", ["1 / 0", "signal.raise_signal(signal.SIGINT)", "await interrupted()"])
+def test_a_statement_that_fails_is_the_last_of_its_input(repl, failing):
+    """Python's own editor goes on with the next one in 3.13.0: https://github.com/python/cpython/issues/128231."""
+    repl.type("import signal\r")
+    repl.until(">>> ")
+    repl.type("async def interrupted(): signal.raise_signal(signal.SIGINT)\r\r")
+    repl.until(">>> ")
+    repl.type(f"print('fir' + 'st'); {failing}; print('sec' + 'ond'); await asyncio.sleep(60)\r")
+    repl.until("first")
+    repl.until("ZeroDivisionError" if failing == "1 / 0" else "KeyboardInterrupt")
+    assert "second" not in repl.until(">>> ")
+    repl.type("6 * 7\r")
+    repl.until("42")
+
+
+@on(OURS)
 def test_ctrl_c_between_two_statements_of_an_input_is_for_the_second(repl):
     repl.type("import signal\r")
     repl.until(">>> ")

@@ -2,7 +2,8 @@
 
 The loop runs in the main thread, statements too; only reading and compiling lines is another thread's, so tasks go on
 while the prompt waits. Ctrl-C reaches what runs: an await is cancelled, a statement is interrupted, a task in the
-background is spared unless it is what keeps the loop busy. At the end tasks are cancelled, as asyncio.run() does.
+background is spared unless it is what keeps the loop busy. A statement that fails is the last of its input, with every
+editor (that of 3.13.0 goes on with the next). At the end tasks are cancelled, as asyncio.run() does.
 A traceback begins in the statement, and shows its source; statements share a context, on every Python. A pipe gets
 neither prompts nor a banner. Lines come from editor.py or terminal.py.
 """
@@ -176,6 +177,10 @@ class Session:
             self._interrupt_prompt()
 
 
+class StatementFailed(Exception):
+    """What a statement raised was reported, and the rest of its input is not to be run."""
+
+
 class Console(console_class()):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
     """The other thread's side: statements, compiled, and tracebacks that begin in the statement and show its source."""
 
@@ -198,20 +203,21 @@ class Console(console_class()):  # type: ignore[misc]  # pyright: ignore[reportG
 
     def runsource(self, source: str, filename: str = "", symbol: str = "single") -> bool:
         """Run a statement, if it is one and complete. The editor's come with a file name; lines get the same here."""
+        more: bool = False
         if isinstance(self._terminal, Editor):
-            with self._session.expecting():
-                more: bool = super().runsource(source, filename, symbol)
-                return more
+            with self._input():
+                more = super().runsource(source, filename, symbol)
+            return more
         filename = f"<python-input-{self._inputs}>"
         lines = [line + "\n" for line in source.splitlines()]
         linecache.cache[filename] = (len(source), None, lines, filename)
-        with self._session.expecting():
+        with self._input():
             more = code.InteractiveConsole.runsource(self, source, filename, symbol)
         self._inputs += not more
         return more
 
     def runcode(self, code: CodeType) -> object:
-        """Have a statement run, and wait for it; what it raised is reported here, and to 3.14's editor."""
+        """Have a statement run, and wait for it; what it raised is reported here."""
         error = self._session.execute(code).exception()
         if error is None:
             return None
@@ -224,7 +230,13 @@ class Console(console_class()):  # type: ignore[misc]  # pyright: ignore[reportG
                 raise error.with_traceback(_from_statement(error.__traceback__, code))
             except BaseException:
                 self.showtraceback()
-        return getattr(self, "STATEMENT_FAILED", None)
+        raise StatementFailed
+
+    @contextlib.contextmanager
+    def _input(self) -> Iterator[None]:
+        """The statements of one input, to the first that fails."""
+        with self._session.expecting(), contextlib.suppress(StatementFailed):
+            yield
 
     def _run_startup_file(self) -> None:
         """PYTHONSTARTUP, as Python's own prompts do."""
@@ -240,7 +252,8 @@ class Console(console_class()):  # type: ignore[misc]  # pyright: ignore[reportG
         except (SyntaxError, ValueError):
             self.showsyntaxerror(path)
         else:
-            self.runcode(program)
+            with self._input():
+                self.runcode(program)
 
 
 def _from_statement(traceback: TracebackType | None, code: CodeType) -> TracebackType | None:
