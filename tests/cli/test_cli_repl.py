@@ -84,6 +84,66 @@ def test_startup_file_and_debug_mode(tmp_path):
     assert done.stdout == "True\n"
 
 
+INTERRUPTED_ONCE = """
+import concurrent.futures, functools, signal
+import ferrio.cli.repl as repl
+def once(owner, name):
+    original = getattr(owner, name)
+    def interrupted(*arguments, **others):
+        setattr(owner, name, original)
+        signal.raise_signal(signal.SIGINT)
+        return original(*arguments, **others)
+    setattr(owner, name, interrupted)
+
+def factory(loop, coroutine, **others):
+    loop.set_task_factory(None)
+    signal.raise_signal(signal.SIGINT)
+    return asyncio.Task(coroutine, loop=loop, **others)
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "statement", "shown"),
+    [
+        ("once(repl.Session, '_start')", "print('no')", "KeyboardInterrupt"),
+        ("once(repl, 'FunctionType')", "print('no')", "KeyboardInterrupt"),
+        ("once(concurrent.futures.Future, 'set_exception')", "1/0", "ZeroDivisionError"),
+        ("once(concurrent.futures.Future, 'set_result')", "pass", ""),
+        ("asyncio.get_running_loop().set_task_factory(factory)", "await asyncio.sleep(60)", "KeyboardInterrupt"),
+        ("once(repl.Session, '_finish')", "await asyncio.sleep(0)", ""),
+        ("once(repl.Session, '_cancel')", "signal.raise_signal(2); await asyncio.sleep(60)", "KeyboardInterrupt"),
+    ],
+)
+def test_a_signal_at_any_point_of_a_statement_leaves_the_session_whole(tmp_path, where, statement, shown):
+    done = piped(f"{INTERRUPTED_ONCE}{where}\n{statement}\n6 * 7\n", tmp_path)
+    assert (done.returncode, done.stdout) == (0, "42\n")
+    assert shown in done.stderr if shown else not done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")
+def test_a_signal_while_an_eager_task_begins(tmp_path):
+    done = piped(
+        "import signal\nasyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)\n"
+        "signal.raise_signal(signal.SIGINT); await asyncio.sleep(60)\n6 * 7\n",
+        tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (0, "42\n")
+    assert (
+        "\nKeyboardInterrupt\n" in done.stderr
+    )  # and that nobody asked for the exception of the task, as asyncio says
+
+
+def test_a_signal_that_another_thread_gets_ends_the_await(tmp_path):
+    """The system may choose any thread; and to the loop's own, just before the loop waits, comes to the same."""
+    done = piped(
+        "import signal, threading\ndef interrupt(): signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n\n"
+        "threading.Timer(0.2, interrupt).start(); await asyncio.sleep(60)\n6 * 7\n",
+        tmp_path,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "\nKeyboardInterrupt\n")
+
+
 def test_a_traceback_shows_the_source_of_an_earlier_statement(tmp_path):
     done = piped("def f(x):\n    return 1 / x\n\nf(0)\n", tmp_path)
     shown = [line for line in done.stderr.splitlines() if not set(line) <= set(" ~^")]

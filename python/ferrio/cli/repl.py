@@ -20,6 +20,7 @@ import inspect
 import linecache
 import os
 import signal
+import socket
 import sys
 import threading
 import tokenize
@@ -80,10 +81,11 @@ class Session:
             self._interrupt_prompt = terminal.interrupt
             before = signal.signal(signal.SIGINT, self._interrupt)
             thread = threading.Thread(target=self._converse, args=(terminal,), name="ferrio repl", daemon=True)
-            thread.start()
             try:
-                while not self._is_over:
-                    self._turn()
+                with self._woken_by_signals():
+                    thread.start()
+                    while not self._is_over:
+                        self._turn()
             finally:
                 signal.signal(signal.SIGINT, before)
         if is_terminal:
@@ -98,6 +100,7 @@ class Session:
     @contextlib.contextmanager
     def expecting(self) -> Iterator[None]:
         """Until the other thread reads again, Ctrl-C is for its statements: the editor has several of one input."""
+        self._is_interrupted = False  # by a Ctrl-C that came while the last input ended
         self._is_expecting = True
         try:
             yield
@@ -106,6 +109,21 @@ class Session:
             if self._is_interrupted:
                 self._is_interrupted = False
                 self._interrupt_prompt()
+
+    @contextlib.contextmanager
+    def _woken_by_signals(self) -> Iterator[None]:
+        """A signal that comes just before the loop waits, or to another thread, does not end the wait; a byte does."""
+        near, far = socket.socketpair()
+        with near, far:
+            near.setblocking(False)
+            far.setblocking(False)
+            self._loop.add_reader(near, near.recv, 4096)
+            before = signal.set_wakeup_fd(far.fileno(), warn_on_full_buffer=False)
+            try:
+                yield
+            finally:
+                signal.set_wakeup_fd(before)
+                self._loop.remove_reader(near)
 
     def _turn(self) -> None:
         """Run the loop until it is stopped, or something leaves it: a KeyboardInterrupt was the running task's."""
@@ -131,22 +149,26 @@ class Session:
                 self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _start(self, code: CodeType, done: concurrent.futures.Future[None]) -> None:
-        if self._is_interrupted:
-            self._is_interrupted = False
-            done.set_exception(KeyboardInterrupt())
-            return
+        """Run a statement. Python has a signal's handler run after a call, hence none between the assignments here."""
         self._is_executing = True
         try:
+            if self._is_interrupted:
+                self._is_interrupted = False
+                raise KeyboardInterrupt
             outcome = self._context.run(FunctionType(code, self._namespace))
         except BaseException as error:
+            self._is_executing = False  # first: what the statement came to must be told
             done.set_exception(error)
             return
-        finally:
-            self._is_executing = False
+        self._is_executing = False
         if not code.co_flags & inspect.CO_COROUTINE:
             done.set_result(None)
             return
-        self._task = self._loop.create_task(outcome, context=self._context)
+        try:
+            self._task = self._loop.create_task(outcome, context=self._context)
+        except BaseException as error:  # a task factory's, or what an eager task leaves the loop with
+            done.set_exception(error)
+            return
         self._task.add_done_callback(lambda task: self._finish(task, done))
         if self._is_interrupted:
             self._is_interrupted = False
@@ -169,7 +191,7 @@ class Session:
         """What computes gets a KeyboardInterrupt where it is; what awaits is cancelled; else what comes next is."""
         if self._is_executing or asyncio.current_task(self._loop) is not None:
             signal.default_int_handler(number, frame)
-        elif self._task is not None:
+        elif self._task is not None and not self._task.done():
             self._loop.call_soon_threadsafe(self._cancel, self._task)
         elif self._is_expecting:
             self._is_interrupted = True
