@@ -59,6 +59,44 @@ async def test_the_current_task_and_all_tasks(loop):
 
 
 @on_loop
+async def test_between_the_turns_of_a_busy_loop_no_task_is_the_current_one(loop):
+    seen = []
+
+    def look():
+        seen.append(asyncio.current_task(loop))
+
+    async def turn_over():
+        for _ in range(300):
+            await asyncio.sleep(0)
+
+    others = [loop.create_task(turn_over()) for _ in range(2)]
+    for _ in range(100):
+        await asyncio.sleep(0)
+    loop.call_soon(look)
+    await asyncio.gather(*others)
+    loop.call_later(0.001, look)
+    await asyncio.sleep(0.01)
+    assert seen == [None, None]
+
+
+def test_after_a_run_no_task_is_the_current_one(new_loop):
+    loop = new_loop()
+
+    async def turn_over():
+        for _ in range(300):
+            await asyncio.sleep(0)
+
+    task = loop.create_task(turn_over())
+    loop.run_until_complete(task)
+    assert asyncio.current_task(loop) is None
+    again = loop.create_task(turn_over())
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert asyncio.current_task(loop) is None
+    loop.run_until_complete(again)
+
+
+@on_loop
 async def test_cancelling_is_counted_refused_and_taken_back(loop):
     async def stubborn():
         try:

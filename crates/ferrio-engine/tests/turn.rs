@@ -91,11 +91,6 @@ impl Door<Name> for &Script {
         words.into_iter().try_for_each(|word| self.run(&self.engine, word))
     }
 
-    fn ran(self) -> Result<(), &'static str> {
-        self.said.borrow_mut().push("ran");
-        Ok(())
-    }
-
     fn pace(self, _: &Loop<Name>) -> Pace {
         self.pace
     }
@@ -118,8 +113,8 @@ fn words_run_in_order_and_what_they_queued_in_the_next_turn() {
     let script = Script::new(Pace::Real);
     script.queue(&["leaves", "queues", "b"]);
     let (said, result) = script.turn();
-    assert_eq!((but_for_left(&said), result), (vec!["poll", "leaves", "queues", "b", "ran"], Ok(())));
-    assert_eq!(script.turn(), (vec!["poll", "queued", "ran"], Ok(())));
+    assert_eq!((but_for_left(&said), result), (vec!["poll", "leaves", "queues", "b"], Ok(())));
+    assert_eq!(script.turn(), (vec!["poll", "queued"], Ok(())));
 }
 
 #[test]
@@ -129,29 +124,29 @@ fn a_failure_leaves_the_words_behind_it_queued_and_none_that_was_left_waits() {
     let (said, result) = script.turn();
     assert_eq!((but_for_left(&said), result), (vec!["poll", "leaves", "fails"], Err("failed")));
     assert!(!script.engine.callback().runs());
-    assert_eq!(script.turn(), (vec!["poll", "b", "ran"], Ok(())));
+    assert_eq!(script.turn(), (vec!["poll", "b"], Ok(())));
 }
 
 #[test]
 fn the_last_turn_does_not_wait() {
     let script = Script::new(Pace::Real);
-    assert_eq!(script.turn().0, ["wait for ever", "ran"]);
+    assert_eq!(script.turn().0, ["wait for ever"]);
     script.stopping.set(true);
-    assert_eq!(script.turn().0, ["poll", "ran"]);
+    assert_eq!(script.turn().0, ["poll"]);
     script.engine.call_at(script.time().after(HOUR), Name("timer"));
-    assert_eq!(script.turn().0, ["poll", "ran"]);
+    assert_eq!(script.turn().0, ["poll"]);
 }
 
 #[test]
 fn virtual_time_jumps_only_where_nothing_is_ready_and_a_timer_is_scheduled() {
     let script = Script::new(Pace::Jumping);
-    assert_eq!(script.turn().0, ["wait for ever", "ran"]);
+    assert_eq!(script.turn().0, ["wait for ever"]);
     assert_eq!(script.time(), Time::ZERO);
     script.engine.call_at(Time::ZERO.after(HOUR), Name("timer"));
     script.queue(&["a"]);
-    assert_eq!(script.turn().0, ["a", "ran"], "the poller was asked a moment ago");
+    assert_eq!(script.turn().0, ["a"], "the poller was asked a moment ago");
     assert_eq!(script.time(), Time::ZERO);
-    assert_eq!(script.turn().0, ["poll", "timer", "ran"]);
+    assert_eq!(script.turn().0, ["poll", "timer"]);
     assert_eq!(script.time(), Time::ZERO.after(HOUR));
 }
 
@@ -159,6 +154,6 @@ fn virtual_time_jumps_only_where_nothing_is_ready_and_a_timer_is_scheduled() {
 fn virtual_time_that_is_held_passes_as_the_real_one() {
     let script = Script::new(Pace::Held);
     script.engine.call_at(Time::ZERO.after(HOUR), Name("timer"));
-    assert_eq!(script.turn().0, ["wait", "ran"]);
+    assert_eq!(script.turn().0, ["wait"]);
     assert!(Time::ZERO < script.time() && script.time() < Time::ZERO.after(HOUR));
 }

@@ -102,6 +102,7 @@ impl Core {
     }
 
     /// Wakes the futures whose time has come.
+    #[inline]
     pub(crate) fn wake_sleepers(&self, now: Time) {
         while let Some(sleeper) = self.sleepers.pop_due(now) {
             sleeper.fire();

@@ -125,6 +125,7 @@ impl<T: Timed> Timers<T> {
     }
 
     /// Drops what is cancelled, when that is more than half.
+    #[inline]
     pub fn tidy(&self) {
         let cancelled = self.cancelled.get();
         if cancelled > MIN_CANCELLED && cancelled * 2 > self.len() {
@@ -149,6 +150,7 @@ impl<T: Timed> Timers<T> {
         self.cancelled.set(self.cancelled.get().saturating_sub(1));
     }
 
+    #[cold]
     fn rebuild(&self) {
         let all = std::mem::take(&mut self.heap.borrow_mut().entries);
         let (dead, alive): (Vec<_>, Vec<_>) = all.into_iter().partition(|entry| entry.item.is_cancelled());

@@ -59,14 +59,6 @@ pub trait Door<H>: Copy {
     /// As `run`.
     fn run_left(self, words: Vec<H>) -> Result<(), Self::Error>;
 
-    /// All words of the batch have run; what they left has not.
-    ///
-    /// # Errors
-    /// As `run`.
-    fn ran(self) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
     /// How time passes now.
     fn pace(self, _engine: &Loop<H>) -> Pace {
         Pace::Real
@@ -164,6 +156,6 @@ impl<H: Handle> Loop<H> {
                 door.run_left(self.callback().take_words())?;
             }
         }
-        door.ran()
+        Ok(())
     }
 }

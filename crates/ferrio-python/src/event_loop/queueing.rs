@@ -3,7 +3,6 @@
 //! Native code queues what was waiting for something that has happened: nobody would call that a second time. So an
 //! interrupt keeps nothing from being queued, and is the caller's afterwards.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use ferrio_engine::{Loop, Time};
@@ -46,14 +45,14 @@ impl BaseLoop {
         this: &Bound<'py, PyAny>,
         method: &str,
         args: Args<'_, 'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, Rc<Loop<Word>>)> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
         let ([Some(callback)], context) = args.split(method, ["callback"], intern!(py, "context"))? else {
             return Err(missing(method, "callback"));
         };
         let (call, context) = call_of(callback, args.positional().skip(1), context)?;
-        let engine = self.engine()?;
         if self.is_debug() {
+            self.engine()?;
             self.check(this, method, &call)?;
         }
         let handle = Handle::create(this, call, context)?;
@@ -63,16 +62,20 @@ impl BaseLoop {
         if !self.runs() {
             track(&handle);
         }
-        engine.call_soon(Word::of::<Handle>(handle.clone()));
-        Ok((handle, engine))
+        self.push(Word::of::<Handle>(handle.clone()))?;
+        Ok(handle)
     }
 
     /// Queues what was waiting for something that has happened: nobody would call it a second time. In debug mode, a signal's
     /// handler may raise in the checks: that is not their judgement.
     fn soon_at_any_rate(&self, this: &Bound<'_, PyAny>, call: Call, context: Ref) -> QueueResult {
         let py = this.py();
-        let engine = self.engine()?;
-        let checked = if self.is_debug() { self.check(this, "call_soon", &call) } else { Ok(()) };
+        let checked = if self.is_debug() {
+            self.engine()?;
+            self.check(this, "call_soon", &call)
+        } else {
+            Ok(())
+        };
         if checked.as_ref().is_err_and(|error| !leaves_the_loop(py, error)) {
             return checked.map(Ok);
         }
@@ -83,10 +86,9 @@ impl BaseLoop {
             track(&handle);
         }
         if !self.is_debug() {
-            engine.call_soon(Word::of::<Handle>(handle));
-            return Ok(Ok(()));
+            return self.push(Word::of::<Handle>(handle)).map(Ok);
         }
-        engine.call_soon(Word::of::<Handle>(handle.clone()));
+        self.push(Word::of::<Handle>(handle.clone()))?;
         Ok(run::both(py, checked, note_caller(&handle)))
     }
 
@@ -125,7 +127,7 @@ impl BaseLoop {
     }
 
     fn call_soon<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
-        Ok(self.soon(this, "call_soon", args)?.0.unbind())
+        Ok(self.soon(this, "call_soon", args)?.unbind())
     }
 
     /// The interpreter's lock makes the push safe from any thread; only a sleeping loop has to be woken.
@@ -134,10 +136,17 @@ impl BaseLoop {
         this: &Bound<'py, PyAny>,
         args: Args<'_, 'py>,
     ) -> PyResult<Py<PyAny>> {
-        let (handle, engine) = self.soon(this, "call_soon_threadsafe", args)?;
-        engine.ring();
-        let queued = engine.ready().len();
-        if queued > CROWDED && queued.is_multiple_of(ONE_IN) && self.runs_elsewhere(this.py())? {
+        let handle = self.soon(this, "call_soon_threadsafe", args)?;
+        // One that was closed meanwhile needs no waking.
+        let queued = self.on_engine(|engine| {
+            engine.ring();
+            engine.ready().len()
+        });
+        if let Some(queued) = queued
+            && queued > CROWDED
+            && queued.is_multiple_of(ONE_IN)
+            && self.runs_elsewhere(this.py())?
+        {
             this.py().detach(|| std::thread::sleep(A_MOMENT));
         }
         Ok(handle.unbind())

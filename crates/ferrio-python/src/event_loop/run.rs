@@ -129,7 +129,7 @@ pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResu
         };
     }
     engine.ready().for_each(|word| word.track_if_shared(this.py()));
-    result
+    both(this.py(), result, state.last_task.forget(this))
 }
 
 /// Runs one turn.
@@ -139,16 +139,27 @@ pub(crate) fn once(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let _inside = nesting::enter();
     engine.poll_next_turn();
     run_left_words(this.py(), &engine)?;
-    turn(state, this, &engine)
+    let result = turn(state, this, &engine);
+    both(this.py(), result, state.last_task.forget(this))
 }
 
+/// Signals are looked for in each turn that waits, and in each that asks the poller: a busy loop does so every 100 us, and the
+/// interpreter looks in Python code.
 fn turn(state: &BaseLoop, this: &Bound<'_, PyAny>, engine: &Loop<Word>) -> PyResult<()> {
-    check_signals(this.py())?;
+    if engine.ready().is_empty() {
+        between_tasks(state, this)?;
+    }
     let result = engine.turn(Attached { state, this });
     if cfg!(debug_assertions) && result.is_ok() {
         hooks::batch_ended(this, engine);
     }
     result
+}
+
+/// No task is the current one, for whoever looks, and the handlers of signals run.
+fn between_tasks(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
+    state.last_task.forget(this)?;
+    check_signals(this.py())
 }
 
 /// The Python door of a turn: a loop on the thread that has the interpreter.
@@ -162,6 +173,9 @@ impl Door<Word> for Attached<'_, '_> {
     type Error = PyErr;
 
     fn now(self, engine: &Loop<Word>) -> PyResult<Time> {
+        if self.state.foreign_time.get() {
+            self.state.last_task.forget(self.this)?;
+        }
         self.state.now(self.this, engine)
     }
 
@@ -169,6 +183,7 @@ impl Door<Word> for Attached<'_, '_> {
     fn wait(self, engine: &Loop<Word>, timeout: Option<Duration>) -> PyResult<()> {
         let py = self.this.py();
         let result = if timeout == Some(Duration::ZERO) {
+            between_tasks(self.state, self.this)?;
             engine.wait(timeout)
         } else {
             wait_detached(py, engine, timeout)
@@ -193,11 +208,8 @@ impl Door<Word> for Attached<'_, '_> {
     }
 
     fn run_left(self, words: Vec<Word>) -> PyResult<()> {
-        run_all(self.this.py(), words)
-    }
-
-    fn ran(self) -> PyResult<()> {
-        self.state.last_task.forget(self.this)
+        let forgotten = self.state.last_task.forget(self.this);
+        both(self.this.py(), forgotten, run_all(self.this.py(), words))
     }
 
     fn pace(self, engine: &Loop<Word>) -> Pace {

@@ -100,6 +100,12 @@ impl BaseLoop {
         self.engine.borrow().as_deref().map(tell)
     }
 
+    /// Queues `word`, unless the loop is closed.
+    #[inline]
+    pub(crate) fn push(&self, word: Word) -> PyResult<()> {
+        self.on_engine(|engine| engine.call_soon(word)).ok_or_else(loop_closed)
+    }
+
     pub(crate) fn is_debug(&self) -> bool {
         self.debug.get()
     }

@@ -18,6 +18,7 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Whether debug mode is on, for any kind of loop.
+#[inline]
 pub(crate) fn is_debug(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     match try_state::<BaseLoop>(event_loop) {
         Some(state) => Ok(state.is_debug()),

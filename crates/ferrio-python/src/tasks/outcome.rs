@@ -143,12 +143,15 @@ impl Outcome {
     }
 
     /// In debug mode: where it was made.
+    #[inline]
     pub(crate) fn note_source(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-        if support::is_debug(event_loop)? {
-            let py = event_loop.py();
-            let source = BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?;
-            self.keep(|extra| &mut extra.source_traceback, source);
-        }
+        if support::is_debug(event_loop)? { self.keep_source(event_loop.py()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn keep_source(&self, py: Python<'_>) -> PyResult<()> {
+        let source = BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?;
+        self.keep(|extra| &mut extra.source_traceback, source);
         Ok(())
     }
 

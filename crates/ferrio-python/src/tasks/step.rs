@@ -47,8 +47,7 @@ use crate::tasks::waiters::Table;
 pub(crate) fn queue(task: &Task, this: &Bound<'_, PyAny>) -> QueueResult {
     let event_loop = task.outcome.alive(this.py())?;
     if let Some(state) = direct(&event_loop) {
-        state.engine()?.call_soon(Word::of::<Task>(this.clone()));
-        return Ok(Ok(()));
+        return state.push(Word::of::<Task>(this.clone())).map(Ok);
     }
     let wakeup = WaiterCallback::create(this, &WAITING)?;
     queueing::queue(&event_loop, wakeup.into(), None, task.context_of(this.py()).into())
@@ -64,8 +63,7 @@ fn wake_soon(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>
 fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> QueueResult {
     let py = future.py();
     if let Some(state) = direct(event_loop) {
-        state.engine()?.call_soon(Word::of::<Task>(task.into_bound(py)));
-        return Ok(Ok(()));
+        return state.push(Word::of::<Task>(task.into_bound(py))).map(Ok);
     }
     let task = task.bind(py);
     let wakeup = WaiterCallback::create(&task, &WAITING)?;

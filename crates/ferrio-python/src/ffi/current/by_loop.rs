@@ -13,7 +13,9 @@ use crate::ffi::known::Place;
 /// What of the current task a loop of ours remembers: whether the dictionary still names the task that ran last, though
 /// it does not run any more. Steps in a row then change one entry, instead of adding and deleting it each time.
 ///
-/// Invariant: nothing but the next step runs while it does; `forget` comes first.
+/// Invariant: nothing but the next step runs while it does, in the same turn or a later one; `forget` comes first. A
+/// task that is forgotten after each step takes 7.9 % more instructions of `gather`; one that is at each end of a turn, when
+/// signals were looked for, too, took 17 % more of `sleep_zero`, and 11 % of `future_ping_pong`.
 #[derive(Debug, Default)]
 pub(crate) struct Last(Cell<bool>);
 

@@ -18,7 +18,8 @@ use crate::ffi::task_struct::current_task;
 /// What of the current task a loop of ours remembers: whether the thread still names the task that ran last, though it does
 /// not run any more. Steps in a row then put one in the place of the other, instead of entering and leaving each time.
 ///
-/// Invariant: nothing but the next step runs while it does; `forget` comes first.
+/// Invariant: nothing but the next step runs while it does, in the same turn or a later one; `forget` comes
+/// first. `by_loop` has figures.
 #[derive(Debug, Default)]
 pub(crate) struct Last(Cell<bool>);
 
