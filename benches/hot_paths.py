@@ -1,4 +1,4 @@
-"""The program that instructions.py counts: a dozen hot paths, each a fixed number of times between two marks.
+"""The program that instructions.py counts: the hot paths, each a fixed number of times between two marks.
 
 Runs by itself, without the suite. Everything that could differ from run to run is fixed: a virtual clock (the poller is
 asked by turns, not by time), no garbage collection, socket pairs and one thread. A mark is a call of getpgid(2), which
@@ -87,6 +87,14 @@ async def gather(times: int) -> None:
         await asyncio.gather(*(idle() for _ in range(10)))
 
 
+async def shield(times: int) -> None:
+    loop = asyncio.get_running_loop()
+    for _ in repeat(None, times):
+        future = loop.create_future()
+        loop.call_soon(future.set_result, None)
+        await asyncio.shield(future)
+
+
 async def queue_pair(times: int) -> None:
     queue: asyncio.Queue[int] = asyncio.Queue(1)
 
@@ -135,6 +143,25 @@ async def wait_for(times: int) -> None:
         await asyncio.wait_for(idle(), 10)
 
 
+async def timer_cancel(times: int) -> None:
+    """Beside a hundred that wait longer."""
+    loop = asyncio.get_running_loop()
+    others = [loop.call_later(1000 + number, nothing) for number in range(100)]
+    for _ in repeat(None, times):
+        loop.call_later(10, nothing).cancel()
+    for other in others:
+        other.cancel()
+
+
+async def timer_fire(times: int) -> None:
+    """A hundred at a time, each at a time of its own, in no order."""
+    loop = asyncio.get_running_loop()
+    for _ in repeat(None, times // 100):
+        for number in range(100):
+            loop.call_later(1 + number * 37 % 100, nothing)
+        await asyncio.sleep(200)
+
+
 class Back(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -169,6 +196,81 @@ async def echo_protocol(times: int) -> None:
     await asyncio.sleep(0)
 
 
+async def echo_sock(times: int) -> None:
+    """Both ends: each round trip is two of sock_sendall and sock_recv, which waits."""
+    loop, ends = asyncio.get_running_loop(), socket.socketpair()
+
+    async def answer() -> None:
+        while data := await loop.sock_recv(ends[1], 1024):
+            await loop.sock_sendall(ends[1], data)
+
+    for end in ends:
+        end.setblocking(False)
+    answering = loop.create_task(answer())
+    for _ in repeat(None, times):
+        await loop.sock_sendall(ends[0], LINE)
+        await loop.sock_recv(ends[0], 1024)
+    ends[0].close()
+    await answering
+    ends[1].close()
+
+
+class Packets(asyncio.DatagramProtocol):
+    """Sends back what comes, so often."""
+
+    def __init__(self, times: int, done: Any) -> None:
+        self.left = times
+        self.done = done
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        self.left -= 1
+        if self.left:
+            self.transport.sendto(data, address)
+        elif not self.done.done():
+            self.done.set_result(None)
+
+
+async def echo_datagrams(times: int) -> None:
+    """Both ends, on loopback: each round trip is two packets sent and received."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    ends = [(await loop.create_datagram_endpoint(lambda: Packets(times, done), ("127.0.0.1", 0)))[0] for _ in range(2)]
+    ends[0].sendto(LINE, ends[1].get_extra_info("sockname"))
+    await done
+    for end in ends:
+        end.close()
+    await asyncio.sleep(0)
+
+
+class Farewell(asyncio.Protocol):
+    """Closes what was accepted, and says when it is closed."""
+
+    closed: asyncio.Future[None]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set_result(None)
+
+
+async def accept(times: int) -> None:
+    """A connection accepted and closed. The client's end is the kernel's alone."""
+    loop, farewell = asyncio.get_running_loop(), Farewell()
+    server = await loop.create_server(lambda: farewell, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    for _ in repeat(None, times):
+        farewell.closed = loop.create_future()
+        client = socket.socket()
+        client.connect(address)
+        await farewell.closed
+        client.close()
+    server.close()
+
+
 async def echo_streams(times: int) -> None:
     """Both ends: each round trip is two of read and write and drain."""
     left, right = socket.socketpair()
@@ -197,12 +299,18 @@ PATHS: tuple[Callable[[int], Awaitable[None]], ...] = (
     future_ping_pong,
     create_task,
     gather,
+    shield,
     queue_pair,
     lock,
     event_ping_pong,
     timeout,
     wait_for,
+    timer_cancel,
+    timer_fire,
     echo_protocol,
+    echo_sock,
+    echo_datagrams,
+    accept,
     echo_streams,
 )
 
