@@ -10,9 +10,6 @@ use std::iter;
 /// Pieces handed to the kernel at once: as many as Linux and macOS take.
 const PIECES: usize = 1024;
 
-/// The list of so few takes no memory of its own.
-const FEW: usize = 16;
-
 /// See the module. Most connections never need one, so it is made when the first chunk comes.
 #[derive(Debug)]
 pub struct ChunkQueue<B> {
@@ -98,13 +95,7 @@ impl<B: AsRef<[u8]>> ChunkQueue<B> {
             let skips = iter::once(queue.written).chain(iter::repeat(0));
             let offered =
                 queue.chunks.iter().zip(skips).map(|(chunk, skip)| IoSlice::new(&chunk.as_ref()[skip..]));
-            if queue.chunks.len() <= FEW {
-                let mut pieces = [IoSlice::new(&[]); FEW];
-                pieces.iter_mut().zip(offered).for_each(|(piece, offer)| *piece = offer);
-                write(&pieces[..queue.chunks.len()])?
-            } else {
-                write(&offered.take(PIECES).collect::<Vec<_>>())?
-            }
+            write(&offered.take(PIECES).collect::<Vec<_>>())?
         };
         self.advance(count);
         Ok(count)
@@ -213,7 +204,7 @@ mod tests {
 
     #[test]
     fn no_more_pieces_are_offered_than_the_kernel_takes() {
-        for count in [1, FEW, FEW + 1, PIECES, PIECES + 1] {
+        for count in [1, PIECES, PIECES + 1] {
             let queue = ChunkQueue::new();
             (0..count).for_each(|_| queue.push(vec![1; 2], 0));
             let write = |pieces: &[IoSlice<'_>]| {

@@ -6,6 +6,7 @@
 //! that writes once a callback is sent at once, always; so is all that is written outside of one, and what a callback
 //! writes that takes its time. Held data is never seen to wait: whatever looks at the buffer, drains or closes has it sent
 //! first. Nor is anything held where somebody else can use the channel, past us: what they send, or end, comes after it.
+//! Where nothing is ever held, the benchmark `http_uvicorn_asgi` takes 1.2 to 1.3 times the CPU time.
 
 use std::cell::Cell;
 use std::time::Instant;

@@ -29,6 +29,7 @@ const WRITE_HIGH: usize = 512 * 1024;
 const READ_HIGH: usize = 256 * 1024;
 
 /// What a record holds. Chunks that are smaller are encrypted together: a record costs more than a copy of what it holds.
+/// Where each is encrypted alone, the benchmark `tls_bulk_writelines` takes twice the CPU time.
 const RECORD: usize = 16 * 1024;
 
 /// The most that is copied together.

@@ -33,7 +33,8 @@ pub(crate) struct BaseLoop {
     pub(super) stopping: Cell<bool>,
     /// Python's identity of the thread that runs the loop, or `None`.
     pub(super) thread: RefCell<Option<Py<PyAny>>>,
-    /// The class as it was when somebody last looked whether a method was replaced.
+    /// The class as it was when somebody last looked whether a method was replaced. Where somebody looks each time,
+    /// `create_task` takes three times the instructions.
     class_version: Cell<u32>,
     /// Whether `time` was replaced, on the instance or by a subclass: then its answer rules.
     pub(super) foreign_time: Cell<bool>,

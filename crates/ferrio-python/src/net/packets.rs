@@ -58,6 +58,7 @@ pub(crate) struct PyPackets<T> {
     connected: bool,
     /// Of an IP socket.
     family: Option<Family>,
+    /// Without it `echo_datagrams` takes 48 % more instructions where packets come, and 10 % where they are sent.
     recent: RefCell<Option<(Py<PyAny>, SocketAddr)>>,
     number: i32,
     transport: PhantomData<T>,

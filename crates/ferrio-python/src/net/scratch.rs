@@ -1,4 +1,5 @@
-//! The buffer that data is read into before `bytes` of the right size are made of it: one for each thread.
+//! The buffer that data is read into before `bytes` of the right size are made of it: one for each thread. With a new one each
+//! time `echo_datagrams` takes 15 % more instructions, `echo_protocol` 9 %.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;

