@@ -17,14 +17,14 @@ pub mod sync;
 pub mod transport;
 
 pub use crate::event_loop::clock::{Clock, Time};
-pub use crate::event_loop::core::Core;
+pub use crate::event_loop::core::{Core, Destination, Runnable};
+pub use crate::event_loop::live::{LiveTasks, TaskId};
 pub use crate::event_loop::timers::Timed;
 pub use crate::event_loop::{Door, Handle, Loop, Pace, Plan, Remote};
 pub use crate::futures::source::Source;
 pub use crate::futures::task::{Task, sleep, spawn};
 pub use crate::futures::{net, process, signal, task};
 pub use crate::reactor::{Direction, Listener};
-pub use async_task::Runnable;
 
 // The door of the integration tests, for unit tests of what is private; it names the crate from outside.
 #[cfg(test)]

@@ -9,11 +9,10 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
-
-use async_task::Runnable;
-use slab::Slab;
+use std::time::Duration;
 
 use crate::event_loop::clock::{Clock, Time};
+use crate::event_loop::live::LiveTasks;
 use crate::event_loop::pool::Pool;
 use crate::event_loop::timers::{Timed, Timers};
 use crate::reactor::Reactor;
@@ -24,6 +23,9 @@ const BLOCKING_THREADS: usize = 32;
 const RESOLVER_THREADS: usize = 8;
 
 thread_local!(static CURRENT: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) });
+
+/// A task that is to be polled.
+pub type Runnable = async_task::Runnable<Destination>;
 
 /// Takes tasks that were woken on another thread.
 pub(crate) trait Sink: Send + Sync {
@@ -39,8 +41,8 @@ pub struct Core {
     pub reactor: Reactor,
     /// Futures that wait for a time.
     pub(crate) sleepers: Timers<Rc<Sleeper>>,
-    /// One waker for each live task: closing the loop wakes them all so that their futures are dropped.
-    pub(crate) tasks: RefCell<Slab<Waker>>,
+    /// The tasks that have not ended: closing the loop wakes them all so that their futures are dropped.
+    pub tasks: LiveTasks,
     /// Queues a task on the ready ring; set once by the loop around this core.
     pub(crate) queue: OnceCell<Box<dyn Fn(Runnable)>>,
     pub(crate) sink: Arc<dyn Sink>,
@@ -55,7 +57,7 @@ impl Core {
             clock,
             reactor,
             sleepers: Timers::new(),
-            tasks: RefCell::default(),
+            tasks: LiveTasks::default(),
             queue: OnceCell::new(),
             sink,
             closed: Cell::new(false),
@@ -96,6 +98,11 @@ impl Core {
         self.blocking.get_or_init(|| Pool::new("ferrio-blocking", BLOCKING_THREADS))
     }
 
+    /// Waits for calls that block to end, at most for `timeout`, and takes no more. Whether all have ended.
+    pub fn join_blocking(&self, timeout: Duration) -> bool {
+        self.blocking.get().is_none_or(|pool| pool.join(Some(timeout)))
+    }
+
     /// The pool for name look-ups.
     pub fn resolver(&self) -> &Pool {
         self.resolver.get_or_init(|| Pool::new("ferrio-resolver", RESOLVER_THREADS))
@@ -113,6 +120,47 @@ impl Core {
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core").field("reactor", &self.reactor.name()).finish_non_exhaustive()
+    }
+}
+
+/// Where a woken task goes; part of the task, so that a wake-up takes hold of nothing.
+pub struct Destination {
+    /// Compared, never followed. Zero: the inbox, from whichever thread.
+    core: usize,
+    sink: Arc<dyn Sink>,
+}
+
+impl Destination {
+    pub(crate) fn of(core: &Rc<Core>) -> Self {
+        Destination { core: Rc::as_ptr(core) as usize, sink: core.sink.clone() }
+    }
+
+    pub(crate) fn inbox(sink: Arc<dyn Sink>) -> Self {
+        Destination { core: 0, sink }
+    }
+
+    /// On the loop's own thread to the ring, on any other to the inbox.
+    pub(crate) fn queue(task: Runnable) {
+        let left = CURRENT.with_borrow(|current| {
+            let core = current.as_ref().filter(|core| Rc::as_ptr(core) as usize == task.metadata().core);
+            match core.and_then(|core| core.queue.get()) {
+                Some(queue) => {
+                    queue(task);
+                    None
+                }
+                None => Some(task),
+            }
+        });
+        if let Some(task) = left {
+            let sink = task.metadata().sink.clone();
+            sink.post(task);
+        }
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination").finish_non_exhaustive()
     }
 }
 

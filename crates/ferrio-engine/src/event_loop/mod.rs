@@ -16,6 +16,8 @@ pub mod callback;
 pub mod clock;
 pub mod core;
 pub mod inbox;
+mod lent;
+pub mod live;
 pub mod pool;
 pub mod ready;
 pub mod timers;
@@ -28,11 +30,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_task::Runnable;
-
 use crate::event_loop::callback::Callback;
 use crate::event_loop::clock::{Clock, Time};
-use crate::event_loop::core::{Core, Sink};
+use crate::event_loop::core::{Core, Destination, Runnable, Sink};
 use crate::event_loop::inbox::{Bell, Inbox};
 use crate::event_loop::ready::Ready;
 use crate::event_loop::timers::{Timed, Timers};
@@ -414,11 +414,10 @@ impl<H> Loop<H> {
     fn drop_tasks(&self) {
         let start = Instant::now();
         loop {
-            let wakers: Vec<_> = self.core.tasks.borrow().iter().map(|(_, waker)| waker.clone()).collect();
-            wakers.into_iter().for_each(std::task::Waker::wake);
+            self.core.tasks.wake_all();
             drop(self.inbox.take());
             self.ready.clear();
-            if self.core.tasks.borrow().is_empty() || start.elapsed() > LAST_POSTS {
+            if self.core.tasks.is_empty() || start.elapsed() > LAST_POSTS {
                 return;
             }
             std::thread::yield_now();
@@ -451,6 +450,17 @@ impl<H> Remote<H> {
     /// Ends the loop's present wait.
     pub fn ring(&self) {
         self.bell.ring();
+    }
+}
+
+impl<H: Handle> Remote<H> {
+    /// Has the loop call `call`, as a task of its own. A loop that is closed drops it.
+    pub fn call(&self, call: impl FnOnce() + Send + 'static) {
+        let inbox = Destination::inbox(self.inbox.clone());
+        let once = async_task::Builder::new().metadata(inbox);
+        let (runnable, task) = once.spawn(|_| async move { call() }, Destination::queue);
+        task.detach();
+        runnable.schedule();
     }
 }
 

@@ -8,17 +8,15 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_task::Runnable;
-
 use crate::event_loop::clock::Time;
-use crate::event_loop::core::{Core, Sink, Sleeper};
+use crate::event_loop::core::{Core, Destination, Sleeper};
+use crate::event_loop::live::TaskId;
 
 /// A spawned future: await it for its output, drop it to cancel, or `detach()` it.
-pub type Task<T> = async_task::Task<T>;
+pub type Task<T> = async_task::Task<T, Destination>;
 
 /// Starts `future` on the loop of this thread.
 ///
@@ -33,9 +31,7 @@ pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> io::Resul
 /// # Errors
 /// When no loop runs on this thread.
 pub fn sleep(delay: Duration) -> io::Result<Sleep> {
-    let core = Core::require()?;
-    let deadline = core.clock.now().after(delay);
-    Ok(Sleep { core, deadline, sleeper: None })
+    Ok(Core::require()?.sleep(delay))
 }
 
 /// Lets everything else that is ready run first.
@@ -54,53 +50,66 @@ pub async fn yield_now() {
 impl Core {
     /// Starts `future` on the loop of this core: it is polled for the first time at the loop's next turn.
     pub fn spawn<T: 'static>(self: &Rc<Self>, future: impl Future<Output = T> + 'static) -> Task<T> {
-        let mut tasks = self.tasks.borrow_mut();
-        let entry = tasks.vacant_entry();
-        let live = ListedTask { core: self.clone(), key: entry.key() };
-        let home = Destination { core: Rc::as_ptr(self) as usize, sink: self.sink.clone() };
-        let future = async move {
-            let _live = live;
-            future.await
-        };
+        self.start(0, |_| future)
+    }
+
+    /// As `spawn`, for a task of the door's: it has a number, can be woken by it, and is listed by `live_tasks`.
+    pub fn spawn_numbered<T: 'static, F: Future<Output = T> + 'static>(
+        self: &Rc<Self>,
+        future: impl FnOnce(TaskId) -> F,
+    ) -> Task<T> {
+        self.start(self.tasks.next_number(), future)
+    }
+
+    /// Completes `delay` from now on the clock of this core.
+    pub fn sleep(self: &Rc<Self>, delay: Duration) -> Sleep {
+        Sleep { core: self.clone(), deadline: self.clock.now().after(delay), sleeper: None }
+    }
+
+    fn start<T: 'static, F: Future<Output = T> + 'static>(
+        self: &Rc<Self>,
+        number: u64,
+        future: impl FnOnce(TaskId) -> F,
+    ) -> Task<T> {
+        let id = self.tasks.reserve(number);
+        let future = Listed { future: future(id), _place: ListedTask { core: self.clone(), id } };
+        let destination = Destination::of(self);
         // SAFETY: neither future nor output need be `Send`: a Runnable runs and is dropped only by its loop, on the
         // thread that has the loop, and `Loop::close` drops the futures that are left before the loop goes away.
-        let (runnable, task) =
-            unsafe { async_task::spawn_unchecked(future, move |runnable| home.queue(runnable)) };
-        entry.insert(runnable.waker());
-        drop(tasks);
+        let (runnable, task) = unsafe {
+            async_task::Builder::new().metadata(destination).spawn_unchecked(|_| future, Destination::queue)
+        };
+        self.tasks.begin(id, runnable.waker());
         runnable.schedule();
         task
     }
 }
 
-/// Where a woken task goes. `core` is compared, never followed.
-struct Destination {
-    core: usize,
-    sink: Arc<dyn Sink>,
+/// A future that is on its core's list of the living. An async block around the future would hold it twice.
+struct Listed<F> {
+    /// Dropped first: what its destructor finds is a task that has not ended.
+    future: F,
+    _place: ListedTask,
 }
 
-impl Destination {
-    fn queue(&self, task: Runnable) {
-        if let Some(core) = Core::current()
-            && Rc::as_ptr(&core) as usize == self.core
-            && let Some(queue) = core.queue.get()
-        {
-            return queue(task);
-        }
-        self.sink.post(task);
+impl<F: Future> Future for Listed<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the future is pinned with the struct: nothing moves it out, and there is no `Drop` or `Unpin` of its own.
+        unsafe { self.map_unchecked_mut(|listed| &mut listed.future) }.poll(context)
     }
 }
 
-/// Takes a task off its core's list of the living when its future ends or is dropped.
+/// Takes a task off its core's list of the living when its future has ended or was dropped.
 struct ListedTask {
     core: Rc<Core>,
-    key: usize,
+    id: TaskId,
 }
 
 impl Drop for ListedTask {
     fn drop(&mut self) {
-        let waker = self.core.tasks.borrow_mut().try_remove(self.key);
-        drop(waker);
+        self.core.tasks.end(self.id);
     }
 }
 

@@ -1,0 +1,85 @@
+//! `LiveTasks`: a loop's tasks that have not ended, to be woken, listed, and dropped when the loop closes.
+//!
+//! The engine's own tasks have the number zero. A door's are numbered from one, in the order in which they were started, and
+//! are found again by their `TaskId`. No borrow is alive while a waker is woken or dropped, which may start or end tasks.
+
+use std::cell::{Cell, RefCell};
+use std::task::Waker;
+
+use slab::Slab;
+
+/// Which task of a loop: no other one of the same loop has, had or will have its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId {
+    /// Counts from one, in the order in which tasks were started.
+    pub number: u64,
+    /// Its place in the table.
+    key: usize,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct LiveTasks {
+    tasks: RefCell<Slab<LiveTask>>,
+    /// How many numbers were given away so far.
+    numbered: Cell<u64>,
+}
+
+#[derive(Debug)]
+struct LiveTask {
+    number: u64,
+    /// `None` until it begins.
+    waker: Option<Waker>,
+}
+
+impl LiveTasks {
+    /// The numbered tasks, in the order in which they were started.
+    #[must_use]
+    pub fn ids(&self) -> Vec<TaskId> {
+        let tasks = self.tasks.borrow();
+        let numbered = tasks.iter().filter(|(_, live)| live.number > 0);
+        let mut ids: Vec<_> = numbered.map(|(key, live)| TaskId { number: live.number, key }).collect();
+        ids.sort_unstable_by_key(|id| id.number);
+        ids
+    }
+
+    /// Has a task polled again. Whether it has not ended.
+    pub fn wake(&self, id: TaskId) -> bool {
+        let tasks = self.tasks.borrow();
+        let waker =
+            tasks.get(id.key).filter(|live| live.number == id.number).and_then(|live| live.waker.clone());
+        drop(tasks);
+        waker.map(Waker::wake).is_some()
+    }
+
+    pub(crate) fn wake_all(&self) {
+        let wakers: Vec<_> = self.tasks.borrow().iter().filter_map(|(_, live)| live.waker.clone()).collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tasks.borrow().is_empty()
+    }
+
+    pub(crate) fn next_number(&self) -> u64 {
+        let number = self.numbered.get() + 1;
+        self.numbered.set(number);
+        number
+    }
+
+    /// A place for a task that is about to begin.
+    pub(crate) fn reserve(&self, number: u64) -> TaskId {
+        let key = self.tasks.borrow_mut().insert(LiveTask { number, waker: None });
+        TaskId { number, key }
+    }
+
+    pub(crate) fn begin(&self, id: TaskId, waker: Waker) {
+        self.tasks.borrow_mut()[id.key].waker = Some(waker);
+    }
+
+    /// The task's future is gone.
+    pub(crate) fn end(&self, id: TaskId) {
+        let live = self.tasks.borrow_mut().try_remove(id.key);
+        drop(live);
+    }
+}

@@ -1,0 +1,225 @@
+//! The running loop: what a loop of this door consists of, and how code that runs on it finds it.
+//!
+//! Owns `LoopState`, one a loop, and the thread's pointer to the one that runs. Everything that asks for "the running loop"
+//! comes through `LoopState::require`, which panics with the remedy where there is none.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ferrio_engine::{Clock, Core, Door, Loop, Pace, Time};
+
+use crate::tasks::{JoinHandle, create_task_on};
+use crate::threads::Remote;
+use crate::watchdog::Heartbeat;
+use crate::words::{IoTable, Word};
+
+thread_local!(static RUNNING: RefCell<Option<Rc<LoopState>>> = const { RefCell::new(None) });
+
+/// See the module.
+pub(crate) struct LoopState {
+    pub(crate) engine: Loop<Word>,
+    /// Connections and other things that the poller speaks to.
+    pub(crate) ios: IoTable,
+    /// Tasks that are to be cancelled, by number: each looks here before it runs, if anybody is listed at all.
+    pub(crate) cancelled: RefCell<HashSet<u64>>,
+    /// Names that were given; a task without one is called after its number.
+    pub(crate) names: RefCell<HashMap<u64, Rc<str>>>,
+    /// Tasks that clean up after others: closing the loop waits for them instead of cancelling them.
+    pub(crate) protected: RefCell<HashSet<u64>>,
+    /// Calls that run on other threads, which a virtual clock has to wait for.
+    pub(crate) outside: Cell<usize>,
+    pub(crate) is_virtual: bool,
+    pub(crate) heartbeat: Option<Arc<Heartbeat>>,
+    /// Of all loops of the process, none has the same.
+    pub(crate) number: u64,
+}
+
+impl LoopState {
+    pub(crate) fn new(is_virtual: bool, heartbeat: Option<Arc<Heartbeat>>) -> io::Result<Rc<Self>> {
+        static LOOPS: AtomicU64 = AtomicU64::new(1);
+        let clock = if is_virtual { Clock::manual() } else { Clock::Monotonic };
+        Ok(Rc::new(LoopState {
+            engine: Loop::new(clock)?,
+            ios: IoTable::default(),
+            cancelled: RefCell::default(),
+            names: RefCell::default(),
+            protected: RefCell::default(),
+            outside: Cell::new(0),
+            is_virtual,
+            heartbeat,
+            number: LOOPS.fetch_add(1, Ordering::Relaxed),
+        }))
+    }
+
+    /// The loop that runs on this thread.
+    pub(crate) fn current() -> Option<Rc<Self>> {
+        RUNNING.with_borrow(Clone::clone)
+    }
+
+    /// As `current`, for `what`, which cannot do without one.
+    ///
+    /// # Panics
+    /// Where no loop runs.
+    #[track_caller]
+    pub(crate) fn require(what: &str) -> Rc<Self> {
+        Self::current().unwrap_or_else(|| no_loop(what))
+    }
+
+    /// Calls `with` on the running loop, without taking hold of it.
+    #[track_caller]
+    pub(crate) fn with<R>(what: &str, with: impl FnOnce(&Rc<LoopState>) -> R) -> R {
+        RUNNING.with_borrow(|running| running.as_ref().map(with)).unwrap_or_else(|| no_loop(what))
+    }
+
+    /// Makes this loop the running one of the thread until the guard is dropped.
+    pub(crate) fn enter(self: &Rc<Self>) -> Entered {
+        assert!(
+            Self::current().is_none(),
+            "a loop is running on this thread already: await the future there, or run it on a thread of its own"
+        );
+        RUNNING.set(Some(self.clone()));
+        Entered
+    }
+
+    /// As `enter`, for a loop that is about to close; `None` where another one runs, which may be whoever closes this one.
+    pub(crate) fn enter_to_close(self: &Rc<Self>) -> Option<Entered> {
+        Self::current().is_none().then(|| self.enter())
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        self.engine.core()
+    }
+
+    pub(crate) fn time(&self) -> Time {
+        self.core().clock.now()
+    }
+}
+
+impl Drop for LoopState {
+    fn drop(&mut self) {
+        self.engine.close();
+    }
+}
+
+#[cold]
+#[track_caller]
+fn no_loop(what: &str) -> ! {
+    panic!("{what}: no running event loop on this thread; call it from a future that `ferrio::run` runs")
+}
+
+/// Puts an end to the loop's being the running one.
+pub(crate) struct Entered;
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        RUNNING.set(None);
+    }
+}
+
+impl Door<Word> for &Rc<LoopState> {
+    type Error = io::Error;
+
+    fn now(self, _: &Loop<Word>) -> io::Result<Time> {
+        Ok(self.time())
+    }
+
+    fn wait(self, engine: &Loop<Word>, timeout: Option<Duration>) -> io::Result<()> {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.sleeps();
+        }
+        match engine.wait(timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
+        }
+    }
+
+    #[inline]
+    fn run(self, engine: &Loop<Word>, word: Word) -> io::Result<()> {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.beats();
+        }
+        match word {
+            Word::Task(task) => drop(task.run()),
+            Word::Io(event) => self.ios.tell(engine, event),
+        }
+        Ok(())
+    }
+
+    fn run_left(self, words: Vec<Word>) -> io::Result<()> {
+        words.into_iter().try_for_each(|word| self.run(&self.engine, word))
+    }
+
+    fn pace(self, _: &Loop<Word>) -> Pace {
+        match (self.is_virtual, self.outside.get()) {
+            (false, _) => Pace::Real,
+            (true, 0) => Pace::Jumping,
+            (true, _) => Pace::Held,
+        }
+    }
+}
+
+/// The event loop that runs on this thread: asyncio's loop object, as far as programs use it.
+#[derive(Clone)]
+pub struct EventLoop(Rc<LoopState>);
+
+impl EventLoop {
+    /// Seconds on the loop's clock, which only goes forward.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.0.time().since(Time::ZERO)
+    }
+
+    /// Calls `call` at the loop's next turn, after what is queued already.
+    pub fn call_soon(&self, call: impl FnOnce() + 'static) {
+        create_task_on(&self.0, async move { call() }).detach();
+    }
+
+    /// Calls `call` after `delay`, unless the handle is cancelled before.
+    pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> JoinHandle<()> {
+        create_task_on(&self.0, async move {
+            crate::sleep(delay).await;
+            call();
+        })
+    }
+
+    /// Starts `future` as a task of this loop.
+    pub fn create_task<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
+        create_task_on(&self.0, future)
+    }
+
+    /// What other threads may touch of this loop.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote::new(self.0.engine.remote())
+    }
+}
+
+impl std::fmt::Debug for EventLoop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventLoop").field("number", &self.0.number).finish_non_exhaustive()
+    }
+}
+
+/// The loop that runs on this thread.
+///
+/// # Panics
+/// Where no loop runs.
+///
+/// ```
+/// ferrio::run(async {
+///     let before = ferrio::get_running_loop().time();
+///     ferrio::yield_now().await;
+///     assert!(ferrio::get_running_loop().time() >= before);
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn get_running_loop() -> EventLoop {
+    EventLoop(LoopState::require("get_running_loop"))
+}

@@ -1,0 +1,437 @@
+//! Tasks: `create_task`, and the `JoinHandle` that yields what one gave.
+//!
+//! ```text
+//!            polled                        ended: Ok(value), Err(a panic)
+//! queued ──────────▶ waits or queued ───────────────────────────────────────▶ handle yields
+//!    └──── cancel: queued, and dropped instead of being polled: Err(Cancelled) ──▶ ▲
+//! ```
+//!
+//! Cancelling is Rust's: the future is dropped at the loop's next turn, and whoever awaits the handle is told. A task is known
+//! by its `TaskId`; what few tasks have (a name, a wish to be cancelled) is in tables of the loop.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ferrio_engine::{Destination, TaskId, task};
+use pin_project_lite::pin_project;
+
+use crate::events::LoopState;
+
+thread_local! {
+    /// The task that is polled.
+    static CURRENT: Cell<Option<TaskId>> = const { Cell::new(None) };
+    /// Whether a task of this thread was ever cancelled or named, or is watched: else no table is looked at.
+    static MARKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Why a task gave no value.
+pub struct JoinError {
+    name: String,
+    cause: Cause,
+}
+
+enum Cause {
+    Cancelled,
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl JoinError {
+    fn cancelled(id: TaskId) -> Self {
+        JoinError { name: name_of(id), cause: Cause::Cancelled }
+    }
+
+    /// Whether the task was cancelled, or its loop closed before it had ended.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.cause, Cause::Cancelled)
+    }
+
+    /// Whether the task panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        !self.is_cancelled()
+    }
+
+    /// What the task panicked with, for `std::panic::resume_unwind`.
+    ///
+    /// # Errors
+    /// The error itself, when the task was cancelled.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
+        match self.cause {
+            Cause::Panicked(panic) => Ok(panic),
+            Cause::Cancelled => Err(self),
+        }
+    }
+
+    /// What the panic said, where it said anything.
+    fn message(&self) -> Option<&str> {
+        let Cause::Panicked(panic) = &self.cause else { return None };
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, self.message()) {
+            (Cause::Cancelled, _) => write!(f, "{} was cancelled", self.name),
+            (_, Some(message)) => write!(f, "{} panicked: {message}", self.name),
+            (_, None) => write!(f, "{} panicked", self.name),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+pin_project! {
+    /// A task's future as the loop polls it: what it gives stays apart from how it may fail.
+    pub(crate) struct Run<F> {
+        id: TaskId,
+        #[pin]
+        future: F,
+    }
+
+    impl<F> PinnedDrop for Run<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if MARKED.get() {
+                unmark(*this.project().id);
+            }
+        }
+    }
+}
+
+impl<F> Run<F> {
+    /// As the main task of a loop.
+    pub(crate) fn main(id: TaskId, future: F) -> Self {
+        Run { id, future }
+    }
+}
+
+impl<F: Future> Future for Run<F> {
+    type Output = Result<F::Output, JoinError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let id = *this.id;
+        if MARKED.get() && look_closer(id) {
+            return Poll::Ready(Err(JoinError::cancelled(id)));
+        }
+        let before = CURRENT.replace(Some(id));
+        // What panicked is dropped with its task, and seen by nobody again.
+        let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(context)));
+        CURRENT.set(before);
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(JoinError { name: name_of(id), cause: Cause::Panicked(panic) })),
+        }
+    }
+}
+
+/// A task: await it for its output. Dropping the handle leaves the task alone.
+///
+/// ```
+/// ferrio::run(async {
+///     let task = ferrio::create_task(async { 6 * 7 });
+///     assert_eq!(task.await.unwrap(), 42);
+/// });
+/// ```
+#[must_use = "a task that nobody awaits may be cut off by the end of the program; say `detach()` if that is meant"]
+pub struct JoinHandle<T> {
+    /// `None` once its output was given away.
+    task: Option<async_task::FallibleTask<Result<T, JoinError>, Destination>>,
+    id: TaskId,
+    loop_number: u64,
+    /// It belongs to its loop's thread.
+    _confined: PhantomData<Rc<()>>,
+}
+
+/// Starts `future` as a task of the running loop. It runs at the loop's next turn, whether or not anybody awaits it.
+///
+/// # Panics
+/// Where no loop runs.
+///
+/// ```
+/// # use std::time::Duration;
+/// ferrio::run(async {
+///     let tea = ferrio::create_task(async { ferrio::sleep(Duration::from_millis(2)).await; "tea" });
+///     let toast = ferrio::create_task(async { ferrio::sleep(Duration::from_millis(1)).await; "toast" });
+///     assert_eq!((tea.await.unwrap(), toast.await.unwrap()), ("tea", "toast"));
+/// });
+/// ```
+#[track_caller]
+pub fn create_task<T: 'static>(future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
+    LoopState::with("create_task", |state| create_task_on(state, future))
+}
+
+pub(crate) fn create_task_on<T: 'static>(
+    state: &Rc<LoopState>,
+    future: impl Future<Output = T> + 'static,
+) -> JoinHandle<T> {
+    let mut task_id = None;
+    let task = state.core().spawn_numbered(|id| {
+        task_id = Some(id);
+        Run { id, future }
+    });
+    let id = task_id.expect("the engine calls what makes the future");
+    JoinHandle { task: Some(task.fallible()), id, loop_number: state.number, _confined: PhantomData }
+}
+
+impl<T> JoinHandle<T> {
+    /// Has the task's future dropped at the loop's next turn. Whether the task had not ended.
+    pub fn cancel(&self) -> bool {
+        self.info().cancel()
+    }
+
+    /// Whether the task has ended, in whichever way.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.task.as_ref().is_none_or(async_task::FallibleTask::is_finished)
+    }
+
+    /// Leaves the task to itself: it runs on until it has ended, or the loop closes.
+    pub fn detach(self) {}
+
+    /// The task's name: the one it was given, or `Task-` and its number.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.info().name()
+    }
+
+    /// Gives the task a name, for errors, the watchdog and `all_tasks`.
+    pub fn named(self, name: &str) -> Self {
+        self.info().set_name(name);
+        self
+    }
+
+    /// What is known of the task by its number.
+    #[must_use]
+    pub fn info(&self) -> TaskInfo {
+        TaskInfo { id: self.id, loop_number: self.loop_number }
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let id = self.id;
+        let task = self.task.as_mut().expect("a JoinHandle was awaited after it had given its output");
+        match Pin::new(task).poll(context) {
+            Poll::Ready(output) => {
+                self.task = None;
+                Poll::Ready(output.unwrap_or_else(|| Err(JoinError::cancelled(id))))
+            }
+            Poll::Pending => {
+                LoopState::with("a JoinHandle", |running| {
+                    assert!(
+                        running.number == self.loop_number,
+                        "{} belongs to another event loop: await its JoinHandle where the task was created",
+                        self.name()
+                    );
+                });
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.detach();
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("name", &self.name())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// A task as others see it: whose it is, without its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskInfo {
+    id: TaskId,
+    loop_number: u64,
+}
+
+impl TaskInfo {
+    /// The task's number: the first of a loop has 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.id.number
+    }
+
+    /// The task's name: the one it was given, or `Task-` and its number.
+    #[must_use]
+    pub fn name(&self) -> String {
+        name_of(self.id)
+    }
+
+    /// Gives the task a name.
+    pub fn set_name(&self, name: &str) {
+        self.on_its_loop(|state| {
+            mark();
+            state.names.borrow_mut().insert(self.id.number, name.into());
+        });
+    }
+
+    /// Has the task's future dropped at the loop's next turn. Whether the task had not ended.
+    #[allow(clippy::must_use_candidate, reason = "most programs do not care")]
+    pub fn cancel(&self) -> bool {
+        self.on_its_loop(|state| {
+            let lives = state.core().tasks.wake(self.id);
+            if lives {
+                mark();
+                state.cancelled.borrow_mut().insert(self.id.number);
+            }
+            lives
+        })
+        .unwrap_or(false)
+    }
+
+    fn on_its_loop<R>(&self, call: impl FnOnce(&Rc<LoopState>) -> R) -> Option<R> {
+        LoopState::current().filter(|state| state.number == self.loop_number).map(|state| call(&state))
+    }
+}
+
+/// The task that runs. `None` outside of one.
+///
+/// ```
+/// ferrio::run(async {
+///     assert_eq!(ferrio::current_task().unwrap().name(), "Task-1");
+/// });
+/// assert!(ferrio::current_task().is_none());
+/// ```
+#[must_use]
+pub fn current_task() -> Option<TaskInfo> {
+    let id = CURRENT.get()?;
+    LoopState::current().map(|state| TaskInfo { id, loop_number: state.number })
+}
+
+/// The tasks of the running loop that have not ended, in the order in which they were started.
+///
+/// # Panics
+/// Where no loop runs.
+///
+/// ```
+/// ferrio::run(async {
+///     let _other = ferrio::create_task(std::future::pending::<()>()).named("waits for ever");
+///     let names: Vec<_> = ferrio::all_tasks().iter().map(|task| task.name()).collect();
+///     assert_eq!(names, ["Task-1", "waits for ever"]);
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn all_tasks() -> Vec<TaskInfo> {
+    let state = LoopState::require("all_tasks");
+    state.core().tasks.ids().into_iter().map(|id| TaskInfo { id, loop_number: state.number }).collect()
+}
+
+/// Completes `delay` after it was first awaited, on the clock of the running loop.
+///
+/// # Panics
+/// When it is awaited where no loop runs.
+///
+/// ```
+/// # use std::time::Duration;
+/// ferrio::run(async {
+///     ferrio::sleep(Duration::from_millis(1)).await;
+/// });
+/// ```
+pub fn sleep(delay: Duration) -> Sleep {
+    Sleep(Stage::New(delay))
+}
+
+/// See [`sleep`].
+#[derive(Debug)]
+#[must_use = "a sleep that is not awaited does nothing"]
+pub struct Sleep(Stage);
+
+#[derive(Debug)]
+enum Stage {
+    New(Duration),
+    Sleeps(task::Sleep),
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if let Stage::New(delay) = self.0 {
+            self.0 = Stage::Sleeps(LoopState::with("sleep", |state| state.core().sleep(delay)));
+        }
+        match &mut self.0 {
+            Stage::Sleeps(sleep) => Pin::new(sleep).poll(context),
+            Stage::New(_) => Poll::Pending,
+        }
+    }
+}
+
+/// Lets everything else that is ready run first: asyncio's `sleep(0)`.
+///
+/// ```
+/// ferrio::run(ferrio::yield_now());
+/// ```
+pub async fn yield_now() {
+    task::yield_now().await;
+}
+
+/// Cancels every task of the loop but those that clean up.
+pub(crate) fn cancel_all(state: &Rc<LoopState>) {
+    for id in state.core().tasks.ids() {
+        if !state.protected.borrow().contains(&id.number) {
+            TaskInfo { id, loop_number: state.number }.cancel();
+        }
+    }
+}
+
+fn name_of(id: TaskId) -> String {
+    let given = LoopState::current().and_then(|state| state.names.borrow().get(&id.number).cloned());
+    given.map_or_else(|| format!("Task-{}", id.number), |name| name.to_string())
+}
+
+/// Tells the watchdog who runs. Whether that is to be cancelled instead.
+#[cold]
+fn look_closer(id: TaskId) -> bool {
+    LoopState::current().is_some_and(|state| {
+        if let Some(heartbeat) = &state.heartbeat {
+            heartbeat.runs(id.number);
+        }
+        state.cancelled.borrow_mut().remove(&id.number)
+    })
+}
+
+/// From now on every step of a task looks closer.
+pub(crate) fn mark() {
+    MARKED.set(true);
+}
+
+/// The task is gone: nobody asks for its marks any more.
+#[cold]
+fn unmark(id: TaskId) {
+    if let Some(state) = LoopState::current() {
+        state.cancelled.borrow_mut().remove(&id.number);
+        state.protected.borrow_mut().remove(&id.number);
+        let name = state.names.borrow_mut().remove(&id.number);
+        drop(name);
+    }
+}

@@ -1,0 +1,124 @@
+//! `Word`: what the ready ring of this door holds, and `IoTable`: whom the words that come from the poller are for.
+//!
+//! A task is a word by itself. A connection is not: it is told of events as often as they come, and the poller knows it by a
+//! number. The number of a place that was given away again is told apart by its generation.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use ferrio_engine::{Handle, Loop, Runnable, Timed};
+use slab::Slab;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// A task to poll.
+    Task(Runnable),
+    /// Something for a connection.
+    Io(IoEvent),
+}
+
+/// What there is for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IoEvent {
+    pub(crate) place: IoPlace,
+    pub(crate) what: What,
+}
+
+/// What a connection is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Readable,
+    Writable,
+    /// What the connection asked for, after all that was queued.
+    Deferred,
+}
+
+/// A place in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IoPlace {
+    index: u32,
+    generation: u16,
+}
+
+impl IoPlace {
+    pub(crate) fn word(self, what: What) -> Word {
+        Word::Io(IoEvent { place: self, what })
+    }
+}
+
+/// What the loop tells of events.
+pub(crate) trait Io {
+    /// `what` has come. Whether it called nobody: then the poller need not be asked again.
+    fn tell(&self, what: What);
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct IoTable {
+    places: RefCell<Slab<(u16, Rc<dyn Io>)>>,
+    generation: Cell<u16>,
+}
+
+impl IoTable {
+    /// Gives a place to what `make` makes of it.
+    pub(crate) fn insert<T: Io + 'static>(&self, make: impl FnOnce(IoPlace) -> Rc<T>) -> Rc<T> {
+        let generation = self.generation.get().wrapping_add(1);
+        self.generation.set(generation);
+        let mut places = self.places.borrow_mut();
+        let entry = places.vacant_entry();
+        let index = u32::try_from(entry.key()).expect("fewer connections than descriptors");
+        let made = make(IoPlace { index, generation });
+        entry.insert((generation, made.clone()));
+        made
+    }
+
+    /// The place is free again; what had it is given back, to be dropped outside.
+    pub(crate) fn remove(&self, place: IoPlace) -> Option<Rc<dyn Io>> {
+        let mut places = self.places.borrow_mut();
+        let index = place.index as usize;
+        let is_its_own = places.get(index).is_some_and(|(generation, _)| *generation == place.generation);
+        is_its_own.then(|| places.remove(index).1)
+    }
+
+    /// Runs a word.
+    pub(crate) fn tell(&self, engine: &Loop<Word>, event: IoEvent) {
+        let places = self.places.borrow();
+        let found = places.get(event.place.index as usize);
+        let io =
+            found.filter(|(generation, _)| *generation == event.place.generation).map(|(_, io)| io.clone());
+        drop(places);
+        if let Some(io) = io {
+            // It wakes tasks and calls nobody.
+            engine.note_quiet();
+            io.tell(event.what);
+        }
+    }
+
+    /// All that has a place leaves it: the loop closes.
+    pub(crate) fn clear(&self) {
+        let all = self.places.take();
+        drop(all);
+    }
+}
+
+impl From<Runnable> for Word {
+    fn from(task: Runnable) -> Self {
+        Word::Task(task)
+    }
+}
+
+impl Timed for Word {
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+impl Handle for Word {
+    fn again(&self) -> Option<Self> {
+        match self {
+            Word::Task(_) => None,
+            Word::Io(event) => Some(Word::Io(*event)),
+        }
+    }
+}
