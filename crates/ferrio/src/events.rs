@@ -146,13 +146,22 @@ impl Door<Word> for &Rc<LoopState> {
         }
         match word {
             Word::Task(task) => drop(task.run()),
-            Word::Io(event) => self.ios.tell(engine, event),
+            Word::Io(event) => {
+                engine.note_quiet();
+                self.ios.tell(event);
+            }
         }
         Ok(())
     }
 
     fn run_left(self, words: Vec<Word>) -> io::Result<()> {
-        words.into_iter().try_for_each(|word| self.run(&self.engine, word))
+        for word in words {
+            // Only connections leave words.
+            if let Word::Io(event) = word {
+                self.ios.tell(event);
+            }
+        }
+        Ok(())
     }
 
     fn pace(self, _: &Loop<Word>) -> Pace {

@@ -4,10 +4,13 @@
 //!
 //! The names are asyncio's: whoever knows asyncio knows where to look.
 
+#[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
+pub mod compat;
 mod events;
 mod exceptions;
 mod futures;
 mod runners;
+mod streams;
 mod tasks;
 mod threads;
 mod watchdog;
@@ -17,6 +20,10 @@ pub use events::{EventLoop, get_running_loop};
 pub use exceptions::{Cancelled, Elapsed};
 pub use futures::{Promise, Promised, create_future};
 pub use runners::{Builder, Runner, run};
+pub use streams::{
+    PeerAddress, ReadError, Server, ServerBuilder, Stream, StreamReader, StreamWriter, open_connection,
+    open_unix_connection, start_server, start_unix_server,
+};
 pub use tasks::{
     JoinError, JoinHandle, Sleep, TaskInfo, all_tasks, create_task, current_task, sleep, yield_now,
 };

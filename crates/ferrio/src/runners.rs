@@ -136,7 +136,6 @@ impl Runner {
                 break;
             }
         }
-        self.state.ios.clear();
         let _some_go_on = self.state.core().join_blocking(LAST_CALLS);
     }
 }
@@ -145,6 +144,7 @@ impl Drop for Runner {
     /// A task may panic while it is dropped: the loop closes all the same.
     fn drop(&mut self) {
         let closed = std::panic::catch_unwind(AssertUnwindSafe(|| self.close()));
+        self.state.ios.clear();
         self.state.engine.close();
         if let Err(panic) = closed
             && !std::thread::panicking()

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use ferrio_engine::{Handle, Loop, Runnable, Timed};
+use ferrio_engine::{Handle, Runnable, Timed};
 use slab::Slab;
 
 /// See the module.
@@ -47,9 +47,9 @@ impl IoPlace {
     }
 }
 
-/// What the loop tells of events.
+/// What the loop tells of events. It wakes tasks, and calls nobody.
 pub(crate) trait Io {
-    /// `what` has come. Whether it called nobody: then the poller need not be asked again.
+    /// `what` has come.
     fn tell(&self, what: What);
 }
 
@@ -81,16 +81,14 @@ impl IoTable {
         is_its_own.then(|| places.remove(index).1)
     }
 
-    /// Runs a word.
-    pub(crate) fn tell(&self, engine: &Loop<Word>, event: IoEvent) {
+    /// Tells whoever has the place, if it is still the same.
+    pub(crate) fn tell(&self, event: IoEvent) {
         let places = self.places.borrow();
         let found = places.get(event.place.index as usize);
         let io =
             found.filter(|(generation, _)| *generation == event.place.generation).map(|(_, io)| io.clone());
         drop(places);
         if let Some(io) = io {
-            // It wakes tasks and calls nobody.
-            engine.note_quiet();
             io.tell(event.what);
         }
     }

@@ -59,6 +59,18 @@ pub trait Channel {
     }
 }
 
+/// Appends to `buffer` what is there, at most `most` bytes, and says how many; zero is the end.
+///
+/// # Errors
+/// As `Channel::read`.
+pub fn read_append(channel: &impl Channel, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+    buffer.reserve(most);
+    let count = channel.read(&mut buffer.spare_capacity_mut()[..most])?;
+    // SAFETY: a channel's `read` says how many bytes it has written, from the first on; no more than there was room for.
+    unsafe { buffer.set_len(buffer.len() + count.min(most)) };
+    Ok(count)
+}
+
 /// A descriptor that is ours to close, or lent by an object of the door's that closes it.
 #[derive(Debug)]
 pub struct Descriptor {

@@ -13,7 +13,7 @@ mod host;
 pub(crate) mod sys;
 mod watermarks;
 
-pub use channel::{Channel, Descriptor, Kind, ReadPipe, Socket, WritePipe};
+pub use channel::{Channel, Descriptor, Kind, ReadPipe, Socket, WritePipe, read_append};
 pub use chunk_queue::ChunkQueue;
 pub use host::Host;
 pub use watermarks::{Limits, Watermarks};

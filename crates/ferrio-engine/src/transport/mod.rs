@@ -23,10 +23,17 @@ mod state;
 mod stream;
 mod writing;
 
+use std::ffi::OsStr;
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use rustix::net::SocketAddrAny;
+
 use crate::io::sys;
 
 pub use crate::io::{
-    Channel, ChunkQueue, Descriptor, Host, Kind, Limits, ReadPipe, Socket, Watermarks, WritePipe,
+    Channel, ChunkQueue, Descriptor, Host, Kind, Limits, ReadPipe, Socket, Watermarks, WritePipe, read_append,
 };
 pub use datagram::{Datagrams, PacketProtocol};
 pub use ending::Ending;
@@ -36,6 +43,29 @@ pub use protocol::{Fault, Protocol, Received};
 pub use session::{Plain, Progress, Session, read_all};
 pub use sides::{Activity, DeferredWork, Severity, Sides, TimeLimit};
 pub use stream::{Refused, Transport};
+
+/// The other end of a socket: an internet address, or the path of a Unix socket, if it has one.
+///
+/// # Errors
+/// The system's: the socket is not connected any more.
+pub fn peer_address(descriptor: &Descriptor) -> std::io::Result<Result<SocketAddr, Option<PathBuf>>> {
+    Ok(named(rustix::net::getpeername(descriptor.borrow())?))
+}
+
+/// A socket's own end.
+///
+/// # Errors
+/// The system's.
+pub fn local_address(descriptor: &Descriptor) -> std::io::Result<Result<SocketAddr, Option<PathBuf>>> {
+    Ok(named(Some(rustix::net::getsockname(descriptor.borrow())?)))
+}
+
+fn named(address: Option<SocketAddrAny>) -> Result<SocketAddr, Option<PathBuf>> {
+    let address = address.ok_or(None)?;
+    let unix = |address| rustix::net::SocketAddrUnix::try_from(address).ok();
+    SocketAddr::try_from(address.clone())
+        .map_err(|_| unix(address)?.path().map(|path| OsStr::from_bytes(path.to_bytes()).into()))
+}
 
 /// Sends one packet to the address a socket is connected to.
 ///

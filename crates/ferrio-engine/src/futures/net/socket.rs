@@ -183,14 +183,14 @@ fn skip_aborted<T>(mut accept: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 /// A stream socket, non-blocking and not inherited by children.
 #[cfg(not(target_vendor = "apple"))]
-fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+pub(super) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
     let flags = net::SocketFlags::NONBLOCK | net::SocketFlags::CLOEXEC;
     Ok(net::socket_with(family, SocketType::STREAM, flags, None)?)
 }
 
 /// As above, where the flags take calls of their own, and a broken pipe would be a signal.
 #[cfg(target_vendor = "apple")]
-fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+pub(super) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
     let socket = net::socket(family, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
