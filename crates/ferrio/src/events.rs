@@ -32,6 +32,9 @@ pub(crate) struct LoopState {
     pub(crate) names: RefCell<HashMap<u64, Rc<str>>>,
     /// Tasks that clean up after others: closing the loop waits for them instead of cancelling them.
     pub(crate) protected: RefCell<HashSet<u64>>,
+    /// Where ciphertext is read into, one connection at a time.
+    #[cfg(feature = "tls")]
+    pub(crate) scratch: Cell<Vec<u8>>,
     /// Calls that run on other threads, which a virtual clock has to wait for.
     pub(crate) outside: Cell<usize>,
     pub(crate) is_virtual: bool,
@@ -50,6 +53,8 @@ impl LoopState {
             cancelled: RefCell::default(),
             names: RefCell::default(),
             protected: RefCell::default(),
+            #[cfg(feature = "tls")]
+            scratch: Cell::default(),
             outside: Cell::new(0),
             is_virtual,
             heartbeat,

@@ -6,16 +6,20 @@
 
 #[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
 pub mod compat;
+mod datagrams;
 mod events;
 mod exceptions;
 mod futures;
 mod runners;
+#[cfg(feature = "tls")]
+pub mod ssl;
 mod streams;
 mod tasks;
 mod threads;
 mod watchdog;
 mod words;
 
+pub use datagrams::{DatagramEndpoint, create_datagram_endpoint};
 pub use events::{EventLoop, get_running_loop};
 pub use exceptions::{Cancelled, Elapsed};
 pub use futures::{Promise, Promised, create_future};

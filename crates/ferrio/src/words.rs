@@ -32,6 +32,9 @@ pub(crate) enum What {
     Writable,
     /// What the connection asked for, after all that was queued.
     Deferred,
+    /// The same for the TLS layer.
+    #[cfg(feature = "tls")]
+    Later,
 }
 
 /// A place in the table.

@@ -74,6 +74,20 @@ fn a_writer_waits_for_a_reader_that_does_not_read() {
     });
 }
 
+/// What it reads comes while its own writes make room: neither may put the other to sleep for good.
+#[test]
+fn a_reader_that_wants_more_than_is_kept_gets_it_while_it_writes() {
+    ferrio::run(async {
+        let server = echo_server().await;
+        let (mut reader, mut writer) = connect(&server).await;
+        let data = vec![5; 3_000_000];
+        for _ in 0..20 {
+            writer.write(&data);
+            assert_eq!(reader.read_exact(data.len()).await.unwrap(), data);
+        }
+    });
+}
+
 #[test]
 fn lines_and_separators() {
     ferrio::run(async {

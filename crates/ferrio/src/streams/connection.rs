@@ -3,9 +3,10 @@
 //! The loop knows it by its place in the table, and keeps it until the channel is closed: so what was written is still sent
 //! when nobody refers to it any more.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
+#[cfg(feature = "tls")]
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use ferrio_engine::Direction;
@@ -13,7 +14,8 @@ use ferrio_engine::transport::{Channel, Descriptor, Fault, Host, Limits, Protoco
 
 use crate::events::LoopState;
 use crate::streams::flow::{Flow, Wire};
-use crate::words::{Io, IoPlace, What};
+use crate::streams::watch::Watch;
+use crate::words::{Io, What};
 
 /// See the module.
 pub(crate) struct Connection<C: Channel> {
@@ -25,7 +27,8 @@ impl<C: Channel + 'static> Connection<C> {
     pub(crate) fn start(state: &Rc<LoopState>, channel: C) -> (Rc<Flow>, Rc<Self>) {
         let flow = Rc::new(Flow::new());
         let connection = state.ios.insert(|place| {
-            let ends = Ends::new(state.clone(), place, channel.descriptor(), flow.clone());
+            let watch = Watch::new(state.clone(), place, channel.descriptor());
+            let ends = Ends { watch, flow: flow.clone() };
             Rc::new(Connection { transport: Transport::new(channel, ends) })
         });
         connection.transport.start(());
@@ -39,13 +42,15 @@ impl<C: Channel> Io for Connection<C> {
             What::Readable => self.transport.on_readable(()),
             What::Writable => self.transport.on_writable(()),
             What::Deferred => self.transport.on_deferred(()),
+            #[cfg(feature = "tls")]
+            What::Later => Ok(()),
         };
         let ends = self.transport.protocol();
-        if let Some(error) = ends.refused.take() {
+        if let Some(error) = ends.watch.refused() {
             self.transport.lose((), Some(error));
         }
-        if ends.flow.is_too_much() && self.transport.pause_reading(()) {
-            ends.flow.hold(true);
+        if ends.flow.holds() {
+            self.transport.pause_reading(());
         }
     }
 }
@@ -92,51 +97,40 @@ impl<C: Channel> Wire for Connection<C> {
     fn descriptor(&self) -> &Descriptor {
         self.transport.channel().descriptor()
     }
+
+    #[cfg(feature = "tls")]
+    fn detach(&self) -> io::Result<OwnedFd> {
+        let twin = self.descriptor().borrow().try_clone_to_owned()?;
+        self.transport.pause_reading(());
+        self.transport.abandon();
+        self.transport.protocol().watch.leave();
+        Ok(twin)
+    }
 }
 
 /// Both ends of a transport: the flow it serves, and the loop it is on.
 pub(crate) struct Ends {
-    state: Rc<LoopState>,
-    place: IoPlace,
-    fd: i32,
+    watch: Watch,
     flow: Rc<Flow>,
-    /// The kernel would not watch the descriptor.
-    refused: Cell<Option<io::Error>>,
-}
-
-impl Ends {
-    fn new(state: Rc<LoopState>, place: IoPlace, descriptor: &Descriptor, flow: Rc<Flow>) -> Self {
-        Ends { state, place, fd: descriptor.number(), flow, refused: Cell::new(None) }
-    }
 }
 
 impl Host for Ends {
     type Cx<'a> = ();
 
     fn watch(&self, (): (), direction: Direction, on: bool) {
-        let engine = &self.state.engine;
-        if !on {
-            // The descriptor is open for as long as the transport watches it.
-            let _word = engine.unwatch(self.fd, direction);
-            return;
-        }
-        let what = if direction == Direction::Read { What::Readable } else { What::Writable };
-        if let Err(error) = engine.watch(self.fd, direction, self.place.word(what), false) {
-            self.refused.set(Some(error));
-            self.defer(());
-        }
+        self.watch.set(direction, on);
     }
 
     fn defer(&self, (): ()) {
-        self.state.engine.call_soon(self.place.word(What::Deferred));
+        self.watch.queue(What::Deferred);
     }
 
     fn callback(&self, (): ()) -> Option<u64> {
-        self.state.engine.note_write()
+        self.watch.state.engine.note_write()
     }
 
     fn settle_later(&self, (): ()) {
-        self.state.engine.callback().leave(self.place.word(What::Writable));
+        self.watch.state.engine.callback().leave(self.watch.place.word(What::Writable));
     }
 }
 
@@ -181,7 +175,7 @@ impl Protocol for Ends {
 
     fn connection_lost(&self, (): (), reason: Option<io::Error>) -> Result<(), Infallible> {
         self.flow.lose(reason);
-        drop(self.state.ios.remove(self.place));
+        self.watch.leave();
         Ok(())
     }
 

@@ -45,6 +45,18 @@ pub(crate) trait Wire {
 
     /// The socket.
     fn descriptor(&self) -> &Descriptor;
+
+    /// Gives the socket away; nothing may wait to be sent. The connection is over without a word.
+    ///
+    /// # Errors
+    /// Where more than a socket belongs to the connection.
+    #[cfg(feature = "tls")]
+    fn detach(&self) -> io::Result<std::os::fd::OwnedFd>;
+
+    /// What both sides have agreed on to speak, if they have.
+    fn alpn(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// See the module.
@@ -55,6 +67,8 @@ pub(crate) struct Flow {
     reader: RefCell<Option<Waker>>,
     /// The peer sends no more.
     ended: Cell<bool>,
+    /// More has come since somebody asked whether that is too much.
+    grown: Cell<bool>,
     /// There was too much; the peer has to wait.
     held: Cell<bool>,
     limit: Cell<usize>,
@@ -90,6 +104,7 @@ impl Flow {
             incoming: RefCell::default(),
             reader: RefCell::default(),
             ended: Cell::new(false),
+            grown: Cell::new(false),
             held: Cell::new(false),
             limit: Cell::new(LIMIT),
             next_read: Cell::new(FIRST_READ),
@@ -110,16 +125,19 @@ impl Flow {
         if count == most && most < LARGEST_READ {
             self.next_read.set(most * 2);
         }
+        self.grown.set(true);
         self.tell_reader();
         Ok(count)
     }
 
     /// Takes in what came by another way.
+    #[cfg(feature = "tls")]
     pub(crate) fn append(&self, data: &[u8]) {
         let mut incoming = self.incoming.borrow_mut();
         incoming.make_room();
         incoming.data.extend_from_slice(data);
         drop(incoming);
+        self.grown.set(true);
         self.tell_reader();
     }
 
@@ -128,9 +146,14 @@ impl Flow {
         self.unread() > 2 * self.limit.get()
     }
 
-    /// The peer was told to wait, or that it need not any more.
-    pub(crate) fn hold(&self, on: bool) {
-        self.held.set(on);
+    /// Whether what has come just now is too much, so that the peer is to wait. Asked after each event: a reader that wants more
+    /// than is kept has had the peer go on, and would not learn that it waits again.
+    pub(crate) fn holds(&self) -> bool {
+        let holds = self.grown.replace(false) && self.is_too_much();
+        if holds {
+            self.held.set(true);
+        }
+        holds
     }
 
     pub(crate) fn end(&self) {

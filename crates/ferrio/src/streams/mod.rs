@@ -13,7 +13,15 @@ mod listening;
 mod reader;
 mod server;
 mod stream;
+mod watch;
 mod writer;
+
+#[cfg(feature = "tls")]
+pub(crate) use flow::{Flow, Wire};
+#[cfg(feature = "tls")]
+pub(crate) use stream::Link;
+#[cfg(feature = "tls")]
+pub(crate) use watch::Watch;
 
 pub use connecting::{open_connection, open_unix_connection};
 pub use errors::ReadError;

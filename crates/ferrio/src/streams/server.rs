@@ -75,11 +75,19 @@ pub struct ServerBuilder {
     backlog: i32,
     reuse_port: bool,
     limit: usize,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::ssl::ServerContext>,
 }
 
 impl Default for ServerBuilder {
     fn default() -> Self {
-        ServerBuilder { backlog: 100, reuse_port: false, limit: super::LIMIT }
+        ServerBuilder {
+            backlog: 100,
+            reuse_port: false,
+            limit: super::LIMIT,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 }
 
@@ -102,6 +110,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Encrypts all connections. One that does not get through the handshake is closed, and the callback not called.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, context: crate::ssl::ServerContext) -> Self {
+        self.tls = Some(context);
         self
     }
 
@@ -157,22 +173,13 @@ impl ServerBuilder {
         F: AsyncFn(StreamReader, StreamWriter) + 'static,
     {
         let clients = Rc::new(Clients::default());
-        let (callback, limit) = (Rc::new(callback), self.limit);
+        let (callback, options) = (Rc::new(callback), self.clone());
         let serve = {
             let (state, clients) = (state.clone(), clients.clone());
             Rc::new(move |socket: OwnedFd| {
                 let descriptor = Descriptor::owned(socket);
                 descriptor.set_no_delay();
-                let link = Link::over(&state, Socket(descriptor));
-                link.flow.set_limit(limit);
-                let client = Clients::enter(&clients, Rc::downgrade(&link));
-                let callback = callback.clone();
-                let (reader, writer) = link.halves();
-                create_task_on(&state, async move {
-                    let _client = client;
-                    callback(reader, writer).await;
-                })
-                .detach();
+                options.connect(&state, &clients, callback.clone(), Socket(descriptor));
             })
         };
         let mut server = Server { listening: Vec::new(), clients };
@@ -180,6 +187,37 @@ impl ServerBuilder {
             server.listening.push(Listening::start(state, socket, serve.clone())?);
         }
         Ok(server)
+    }
+
+    /// Starts the task of a connection that was accepted.
+    fn connect<F>(&self, state: &Rc<LoopState>, clients: &Rc<Clients>, callback: Rc<F>, socket: Socket)
+    where
+        F: AsyncFn(StreamReader, StreamWriter) + 'static,
+    {
+        #[cfg(feature = "tls")]
+        if let Some(context) = &self.tls {
+            let (session, limit) = (context.session(), self.limit);
+            let (owner, clients) = (state.clone(), clients.clone());
+            let task = create_task_on(state, async move {
+                let Ok(session) = session else { return };
+                let made = crate::ssl::TlsConnection::start(&owner, socket, session, false, &[]).await;
+                // Who did not get through was told why, if that can be told.
+                let Ok((mut reader, writer)) = made else { return };
+                reader.set_limit(limit);
+                let _client = Clients::enter(&clients, Rc::downgrade(&reader.0));
+                callback(reader, writer).await;
+            });
+            return task.detach();
+        }
+        let link = Link::over(state, socket);
+        link.flow.set_limit(self.limit);
+        let client = Clients::enter(clients, Rc::downgrade(&link));
+        let (reader, writer) = link.halves();
+        let task = create_task_on(state, async move {
+            let _client = client;
+            callback(reader, writer).await;
+        });
+        task.detach();
     }
 }
 

@@ -118,6 +118,13 @@ impl Link {
         }
     }
 
+    /// Gives away the socket, and what was read of it and used by nobody.
+    #[cfg(feature = "tls")]
+    pub(crate) fn detach(&self) -> io::Result<(std::os::fd::OwnedFd, Vec<u8>)> {
+        let socket = self.wire.detach()?;
+        Ok((socket, self.flow.peek(<[u8]>::to_vec)))
+    }
+
     pub(super) fn peer_address(&self) -> io::Result<PeerAddress> {
         peer_address(self.wire.descriptor()).map(PeerAddress::from)
     }

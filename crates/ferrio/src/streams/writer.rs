@@ -55,6 +55,14 @@ impl StreamWriter {
         self.drain().await
     }
 
+    /// Waits until all is sent.
+    ///
+    /// # Errors
+    /// Why the connection was lost.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|context| self.0.poll_flush(context)).await
+    }
+
     /// Tells the peer that no more comes, once all is sent. Reading goes on.
     ///
     /// # Errors
@@ -102,6 +110,12 @@ impl StreamWriter {
     pub fn set_write_buffer_limits(&mut self, high: usize, low: usize) {
         assert!(low <= high, "set_write_buffer_limits: low ({low}) must not be above high ({high})");
         self.0.wire.set_write_limits(Limits { high, low });
+    }
+
+    /// What both sides have agreed on to speak by ALPN: `h2`, for one. `None` without TLS, and where nothing was agreed on.
+    #[must_use]
+    pub fn alpn(&self) -> Option<Vec<u8>> {
+        self.0.wire.alpn()
     }
 
     /// Whose the other end is.
