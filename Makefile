@@ -61,8 +61,8 @@ core: venv ## of these: pytest and conformance
 
 engine-test: ## the Rust tests alone, on both pollers
 	@scripts/require.sh cargo cc
-	cargo test $(CRATES)
-	FERRIO_POLLER=poll cargo test $(CRATES)
+	cargo test $(CRATES) --all-features
+	FERRIO_POLLER=poll cargo test $(CRATES) --all-features
 
 fuzz: venv ## random programs on stock asyncio and on ferrio, each kind for SECONDS=60; SEED= to begin with another, FUZZERS= for some
 	@code=0; for name in $(or $(FUZZERS),$$($(BIN)/python -m tests.fuzz --list)); do \
@@ -81,7 +81,8 @@ check: venv ## formatting, lints, types, docs, house rules, instruction counts o
 	@scripts/require.sh rustfmt clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	cargo clippy --package ferrio --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 	@scripts/check_macos.sh $(MACOS)
 	$(if $(shell command -v cargo-deny),cargo deny check bans licenses sources,@echo "no cargo-deny here: licences are not checked")
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" tools

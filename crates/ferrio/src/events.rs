@@ -115,6 +115,7 @@ impl Drop for LoopState {
 #[cold]
 #[track_caller]
 fn no_loop(what: &str) -> ! {
+    // Bad use.
     panic!("{what}: no running event loop on this thread; call it from a future that `ferrio::run` runs")
 }
 

@@ -19,7 +19,6 @@ use crate::Cancelled;
 ///     assert_eq!(promised.await, Ok(42));
 /// });
 /// ```
-#[must_use]
 pub fn create_future<T>() -> (Promise<T>, Promised<T>) {
     let shared = Arc::new(Mutex::new(State { result: None, is_kept: false, is_awaited: true, waker: None }));
     (Promise(shared.clone()), Promised(shared))

@@ -1,8 +1,6 @@
+//! The Rust door of ferrio. Its files have asyncio's names: whoever knows asyncio knows where to look.
+//!
 #![doc = include_str!("../README.md")]
-//!
-//! # Files
-//!
-//! The names are asyncio's: whoever knows asyncio knows where to look.
 
 #[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
 pub mod compat;

@@ -30,6 +30,8 @@ const LAST_CALLS: Duration = Duration::from_secs(300);
 /// ```
 #[track_caller]
 pub fn run<F: Future>(main: F) -> F::Output {
+    // As documented: a program without descriptors to spare has nothing to go on with.
+    // Cannot fail otherwise.
     Runner::new().unwrap_or_else(|error| panic!("no event loop: {error}")).run(main)
 }
 
@@ -117,11 +119,15 @@ impl Runner {
             mark();
         }
         let ended = self.state.engine.run_until_complete(&self.state, |id| Run::main(id, main));
+        // The poller of a loop that was made cannot fail, but by the kernel's fault.
         match ended.unwrap_or_else(|error| panic!("the poller failed: {error}")) {
-            Ok(output) => output,
-            Err(error) => match error.try_into_panic() {
+            Some(Ok(output)) => output,
+            // Cannot fail: the runner, which is borrowed, closes its loop when it is dropped.
+            None => panic!("the loop was closed while it ran"),
+            Some(Err(error)) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => panic!("the main task was cancelled"),
+                // Bad use: the program cancelled its main task itself, and there is no value to give.
+                Err(error) => panic!("{error}, which a loop runs for its output"),
             },
         }
     }

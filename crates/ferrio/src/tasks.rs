@@ -186,12 +186,14 @@ pub(crate) fn create_task_on<T: 'static>(
         task_id = Some(id);
         Run { id, future }
     });
-    let id = task_id.expect("the engine calls what makes the future");
+    // Cannot fail: the engine calls what makes the future.
+    let id = task_id.expect("a task has its number");
     JoinHandle { task: Some(task.fallible()), id, loop_number: state.number, _confined: PhantomData }
 }
 
 impl<T> JoinHandle<T> {
     /// Has the task's future dropped at the loop's next turn. Whether the task had not ended.
+    #[allow(clippy::must_use_candidate, reason = "most programs do not care")]
     pub fn cancel(&self) -> bool {
         self.info().cancel()
     }
@@ -229,6 +231,7 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let id = self.id;
+        // Bad use.
         let task = self.task.as_mut().expect("a JoinHandle was awaited after it had given its output");
         match Pin::new(task).poll(context) {
             Poll::Ready(output) => {

@@ -47,11 +47,13 @@ impl Remote {
 pub fn to_thread<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> {
     let state = LoopState::require("to_thread");
     let running = state.core().blocking().run(move || catch_unwind(AssertUnwindSafe(call)));
+    // As documented; cannot fail while the system has threads.
     let running = running.unwrap_or_else(|error| panic!("to_thread: {error}"));
     let outside = Outside::of(state);
     async move {
         let _outside = outside;
-        match running.await.expect("the pool runs what it took, unless its loop is gone") {
+        // Cannot fail: the call itself catches its panics, and the loop that awaits has the pool.
+        match running.await.expect("the pool runs what it took") {
             Ok(value) => value,
             Err(panic) => resume_unwind(panic),
         }

@@ -70,10 +70,11 @@ impl IoTable {
         self.generation.set(generation);
         let mut places = self.places.borrow_mut();
         let entry = places.vacant_entry();
+        // Cannot fail: each has a descriptor, of which there are fewer.
         let index = u32::try_from(entry.key()).expect("fewer connections than descriptors");
-        let made = make(IoPlace { index, generation });
-        entry.insert((generation, made.clone()));
-        made
+        let io = make(IoPlace { index, generation });
+        entry.insert((generation, io.clone()));
+        io
     }
 
     /// The place is free again; what had it is given back, to be dropped outside.

@@ -34,7 +34,7 @@ fn what_is_written_comes_back() {
         let server = echo_server().await;
         let (mut reader, mut writer) = connect(&server).await;
         for size in [1, 1024, 100_000, 3_000_000] {
-            let data: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+            let data: Vec<u8> = (0..=250).cycle().take(size).collect();
             writer.write(&data);
             assert_eq!(reader.read_exact(size).await.unwrap(), data);
         }
@@ -64,7 +64,7 @@ fn a_writer_waits_for_a_reader_that_does_not_read() {
         let (mut other, _kept) = told.await.unwrap();
         let sent = ferrio::create_task(async move {
             for _ in 0..200 {
-                writer.write_all(&[7; 65_536]).await.unwrap();
+                writer.write_all(&vec![7; 65_536]).await.unwrap();
             }
         });
         ferrio::sleep(Duration::from_millis(50)).await;
@@ -140,7 +140,7 @@ fn what_was_written_is_sent_though_both_halves_are_dropped() {
     ferrio::run(async {
         let data = vec![3; 4_000_000];
         let server = ferrio::start_server(
-            async |_, mut writer: StreamWriter| writer.write(&[3; 4_000_000]),
+            async |_, mut writer: StreamWriter| writer.write(&vec![3; 4_000_000]),
             "127.0.0.1",
             0,
         )
@@ -166,7 +166,7 @@ fn a_reset_is_an_error_for_both_halves() {
         .unwrap();
         let (mut reader, mut writer) = connect(&server).await;
         // The peer closes with unread data, which is a reset.
-        writer.write(&[0; 100_000]);
+        writer.write(&vec![0; 100_000]);
         let error = loop {
             match reader.read(1000).await {
                 Ok(data) if data.is_empty() => {

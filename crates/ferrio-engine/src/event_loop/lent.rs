@@ -46,7 +46,8 @@ impl Drop for Guard<'_> {
 }
 
 impl<H: Handle> Loop<H> {
-    /// Runs turns of `door` until the future that `make` makes has ended. The future is a numbered task of this loop.
+    /// Runs turns of `door` until the future that `make` makes has ended. The future is a numbered task of this loop. `None`: the
+    /// loop was closed meanwhile.
     ///
     /// # Errors
     /// What the door's methods fail with: then the future is dropped where it was.
@@ -54,19 +55,18 @@ impl<H: Handle> Loop<H> {
         &self,
         door: D,
         make: impl FnOnce(TaskId) -> F,
-    ) -> Result<F::Output, D::Error> {
+    ) -> Result<Option<F::Output>, D::Error> {
         let _entered = self.core().enter();
         let loan = Rc::new(Loan::default());
         let output = Cell::new(None);
-        let borrower = loan.clone();
-        let mut id = None;
-        let task = self.core().spawn_numbered(|its_own| {
-            id = Some(its_own);
+        let mut begun = None;
+        let task = self.core().spawn_numbered(|id| {
+            begun = Some(make(id));
+            let borrower = loan.clone();
             std::future::poll_fn(move |context| borrower.poll(context))
         });
-        let made = id.map(make);
         let mut future = pin!(async {
-            if let Some(future) = made {
+            if let Some(future) = begun {
                 output.set(Some(future.await));
             }
         });
@@ -80,6 +80,6 @@ impl<H: Handle> Loop<H> {
             self.turn(door)?;
         }
         drop(guard);
-        Ok(output.take().expect("a task has finished when its future has ended"))
+        Ok(output.take())
     }
 }

@@ -346,7 +346,7 @@ impl Sides<Rustls> for Above {
     }
 
     fn severity(&self, (): (), error: &io::Error) -> Severity {
-        let by_rustls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+        let by_rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some();
         if by_rustls { Severity::Tls } else { Severity::Ordinary }
     }
 

@@ -287,7 +287,7 @@ impl Server {
 
     /// Serves until the future is dropped, or for ever.
     pub async fn serve_forever(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -317,7 +317,9 @@ impl Clients {
 
     fn each(&self, call: impl Fn(&Link)) {
         let links: Vec<_> = self.links.borrow().iter().filter_map(|(_, link)| link.upgrade()).collect();
-        links.iter().for_each(|link| call(link));
+        for link in &links {
+            call(link);
+        }
     }
 
     fn tell_if_none(&self) {
