@@ -1,12 +1,12 @@
 //! The inbox: how other threads reach a loop. The only atomics and the only lock on the loop's path are here.
 //!
 //! A post puts a word under the lock and rings the bell only when the loop sleeps in its poller: a busy loop is never
-//! interrupted and finds the word at its next turn. `Bell::sleep` and `Bell::ring` are ordered by sequential consistency
-//! so that either the poster sees the sleeper or the sleeper sees the word, never neither.
+//! interrupted and finds the word at its next turn. A fence on each side, after the word and after the announcement of sleep,
+//! sees to it that either the poster sees the sleeper or the sleeper sees the word, never neither. tests/loom.rs tries all orders.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
+use crate::event_loop::atomics::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, fence};
 use crate::reactor::Notifier;
 
 /// Wakes a loop that sleeps in its poller; cheap when it does not: the benchmark `threadsafe_own` runs 2.2 times as fast as
@@ -22,26 +22,28 @@ impl Bell {
         Bell { asleep: AtomicBool::new(false), notifier }
     }
 
-    /// Ends the loop's present wait, if there is one. From any thread.
+    /// Ends the loop's present wait, if there is one, so that it sees what this thread has done before. From any thread.
     pub fn ring(&self) {
-        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Acquire) && self.asleep.swap(false, Ordering::AcqRel) {
             self.notifier.notify();
         }
     }
 
     /// Announces that the loop is about to wait: what was posted before must be looked at after this, not before.
     pub(crate) fn sleep(&self) {
-        self.asleep.store(true, Ordering::SeqCst);
+        self.asleep.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
     }
 
     /// Whether the loop waits, or is about to.
     pub(crate) fn is_asleep(&self) -> bool {
-        self.asleep.load(Ordering::SeqCst)
+        self.asleep.load(Ordering::Acquire)
     }
 
     /// The loop is up again.
     pub(crate) fn awake(&self) {
-        self.asleep.store(false, Ordering::SeqCst);
+        self.asleep.store(false, Ordering::Release);
     }
 }
 
@@ -64,7 +66,7 @@ impl<H> Inbox<H> {
     pub fn post(&self, word: H) {
         let mut posts = self.lock();
         posts.push(word);
-        self.full.store(true, Ordering::SeqCst);
+        self.full.store(true, Ordering::Release);
         drop(posts);
         self.bell.ring();
     }
@@ -72,7 +74,7 @@ impl<H> Inbox<H> {
     /// Whether nothing was posted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        !self.full.load(Ordering::SeqCst)
+        !self.full.load(Ordering::Acquire)
     }
 
     /// Takes all that was posted.
@@ -81,7 +83,7 @@ impl<H> Inbox<H> {
             return Vec::new();
         }
         let mut posts = self.lock();
-        self.full.store(false, Ordering::SeqCst);
+        self.full.store(false, Ordering::Release);
         std::mem::take(&mut *posts)
     }
 

@@ -12,6 +12,7 @@
 //! `turn` puts them together, and is the only place where a door is called: `collect` only fills the ready ring. Not `Send`,
 //! not `Sync`; what other threads may touch is in a `Remote`.
 
+mod atomics;
 pub mod callback;
 pub mod clock;
 pub mod core;
