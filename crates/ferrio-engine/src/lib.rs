@@ -23,7 +23,7 @@ pub use crate::event_loop::timers::Timed;
 pub use crate::event_loop::{Door, Handle, Loop, Pace, Plan, Remote};
 pub use crate::futures::source::Source;
 pub use crate::futures::task::{Task, sleep, spawn};
-pub use crate::futures::{net, process, signal, task};
+pub use crate::futures::{fs, net, process, signal, task};
 pub use crate::reactor::{Direction, Listener};
 
 // The door of the integration tests, for unit tests of what is private; it names the crate from outside.

@@ -13,7 +13,9 @@ use std::task::{Context, Wake, Waker};
 
 use common::{Door, Random, abandon, times};
 use ferrio_engine::spawn;
-use ferrio_engine::sync::{Event, Ledger, Lock, Parked, Semaphore};
+use ferrio_engine::sync::{
+    Barrier, BarrierBroken, BarrierState, Condition, Event, Ledger, Lock, Parked, Semaphore,
+};
 use ferrio_engine::task::yield_now;
 
 /// Counts how often it was used.
@@ -122,6 +124,58 @@ fn an_item_that_a_dropped_future_was_told_of_is_the_next_ones() {
     ledger.set_shut_down(true);
     assert_eq!(ledger.tell_all(), Ok(()));
     assert!(poll(&mut third), "a queue that is shut down makes nobody wait");
+}
+
+#[test]
+fn a_notification_that_a_dropped_future_had_is_the_next_ones() {
+    let (condition, lock) = (Condition::default(), Lock::default());
+    for has_looked in [false, true] {
+        let mut waits = [(); 2].map(|()| Some(boxed(condition.wait(&lock))));
+        for wait in waits.iter_mut().flatten() {
+            assert_eq!(lock.try_acquire(), Ok(true));
+            assert!(!poll(wait) && !lock.is_locked());
+        }
+        assert_eq!(lock.try_acquire(), Ok(true));
+        assert_eq!(condition.notify(1), Ok(()));
+        if has_looked {
+            // It waits for the lock now.
+            assert!(!poll(waits[0].as_mut().unwrap()));
+        }
+        waits[0] = None;
+        assert_eq!(lock.release(), Ok(true));
+        assert!(!poll(&mut boxed(condition.wait(&lock))), "told before it came");
+        assert!(poll(waits[1].as_mut().unwrap()) && lock.is_locked());
+        assert_eq!(lock.release(), Ok(true));
+        assert!(condition.waiters().is_empty() && lock.waiters().is_empty());
+    }
+}
+
+async fn arrive(barrier: &Barrier<Parked>, result: &Cell<Option<Result<usize, BarrierBroken>>>) {
+    result.set(Some(barrier.wait().await));
+}
+
+#[test]
+fn a_barrier_counts_who_is_there() {
+    let barrier = Barrier::new(2);
+    let results = [(); 3].map(|()| Cell::new(None));
+    let mut gone = boxed(async {
+        let _broken = barrier.wait().await;
+    });
+    assert!(!poll(&mut gone) && barrier.waiting() == 1);
+    drop(gone);
+    assert_eq!(barrier.waiting(), 0);
+
+    let come = |result| boxed(arrive(&barrier, result));
+    let [mut first, mut second, mut late] = results.each_ref().map(come);
+    assert!(!poll(&mut first) && poll(&mut second) && !poll(&mut late));
+    assert_eq!((barrier.state(), barrier.outsiders().len()), (BarrierState::Draining, 1));
+    assert!(poll(&mut first) && !poll(&mut late));
+    assert_eq!((barrier.state(), barrier.waiting()), (BarrierState::Filling, 1));
+    assert_eq!(barrier.abort(), Ok(()));
+    assert!(poll(&mut late));
+    drop((first, second, late));
+    assert_eq!(results.map(Cell::into_inner), [Some(Ok(0)), Some(Ok(1)), Some(Err(BarrierBroken))]);
+    assert_eq!((barrier.reset(), barrier.state()), (Ok(()), BarrierState::Filling));
 }
 
 /// A queue as a Rust door has it, with room for two.

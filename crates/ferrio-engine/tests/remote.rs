@@ -118,3 +118,16 @@ fn wake_ups_from_many_foreign_threads_all_arrive() {
         thread.join().unwrap();
     }
 }
+
+/// What a call holds is let go of, though somebody still has the remote.
+#[test]
+fn calls_for_a_loop_that_is_closed_are_dropped() {
+    let held = Arc::new(());
+    let door = Door::new();
+    let remote = door.engine.remote();
+    let (before, after) = (held.clone(), held.clone());
+    remote.call(move || drop(before));
+    door.engine.close();
+    remote.call(move || drop(after));
+    assert_eq!(Arc::strong_count(&held), 1);
+}

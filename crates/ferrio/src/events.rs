@@ -191,11 +191,13 @@ impl EventLoop {
     }
 
     /// Calls `call` at the loop's next turn, after what is queued already.
+    #[track_caller]
     pub fn call_soon(&self, call: impl FnOnce() + 'static) {
         create_task_on(&self.0, async move { call() }).detach();
     }
 
     /// Calls `call` after `delay`, unless the handle is cancelled before.
+    #[track_caller]
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> JoinHandle<()> {
         create_task_on(&self.0, async move {
             crate::sleep(delay).await;
@@ -204,6 +206,7 @@ impl EventLoop {
     }
 
     /// Starts `future` as a task of this loop.
+    #[track_caller]
     pub fn create_task<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
         create_task_on(&self.0, future)
     }

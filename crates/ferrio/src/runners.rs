@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::events::LoopState;
 use crate::tasks::{Run, cancel_all, mark};
+use crate::traced::TaskSpan;
 use crate::watchdog::{Heartbeat, Watchdog};
 
 /// How long closing waits for calls that run on threads; asyncio's own figure.
@@ -50,7 +51,20 @@ impl Builder {
         self
     }
 
-    /// Has a thread look on, and tell on stderr of a task that has kept the loop from running others for so long.
+    /// Has a thread look on, and tell on stderr of each task that has kept the loop from running others for so long: once, by its
+    /// name and number. A loop that waits is not told of, nor one between its runs.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runner = ferrio::Runner::builder().watchdog(Duration::from_millis(10)).build()?;
+    /// // On stderr: "ferrio: greedy (Task-2) has kept the loop busy for 10ms: …"
+    /// runner.run(async {
+    ///     let task = ferrio::create_task(async { std::thread::sleep(Duration::from_millis(30)) });
+    ///     task.named("greedy").await.unwrap();
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn watchdog(mut self, limit: Duration) -> Self {
         self.watchdog = Some(limit);
@@ -118,7 +132,9 @@ impl Runner {
         if self.state.heartbeat.is_some() {
             mark();
         }
-        let ended = self.state.engine.run_until_complete(&self.state, |id| Run::main(id, main));
+        let span = TaskSpan::main::<F>();
+        let ended = self.state.engine.run_until_complete(&self.state, |id| Run::main(id, span, main));
+        self.rests();
         // The poller of a loop that was made cannot fail, but by the kernel's fault.
         match ended.unwrap_or_else(|error| panic!("the poller failed: {error}")) {
             Some(Ok(output)) => output,
@@ -132,6 +148,13 @@ impl Runner {
         }
     }
 
+    /// No task runs from here on: what takes its time is nobody's fault.
+    fn rests(&self) {
+        if let Some(heartbeat) = &self.state.heartbeat {
+            heartbeat.sleeps();
+        }
+    }
+
     /// Ends what is left: cancels all tasks, and runs turns as long as any of them cleans up.
     fn close(&self) {
         let Some(_entered) = self.state.enter_to_close() else { return };
@@ -142,6 +165,7 @@ impl Runner {
                 break;
             }
         }
+        self.rests();
         let _some_go_on = self.state.core().join_blocking(LAST_CALLS);
     }
 }

@@ -17,13 +17,14 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ferrio_engine::{Destination, TaskId, task};
 use pin_project_lite::pin_project;
 
 use crate::events::LoopState;
+use crate::traced::TaskSpan;
 
 thread_local! {
     /// The task that is polled.
@@ -41,9 +42,16 @@ pub struct JoinError {
 enum Cause {
     Cancelled,
     Panicked(Box<dyn Any + Send>),
+    /// A task group has its error, or what it panicked with.
+    Failed,
 }
 
 impl JoinError {
+    /// A task of a group failed, and the group knows why.
+    pub(crate) fn failed(id: TaskId) -> Self {
+        JoinError { name: name_of(id), cause: Cause::Failed }
+    }
+
     fn cancelled(id: TaskId) -> Self {
         JoinError { name: name_of(id), cause: Cause::Cancelled }
     }
@@ -57,17 +65,17 @@ impl JoinError {
     /// Whether the task panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {
-        !self.is_cancelled()
+        matches!(self.cause, Cause::Panicked(_))
     }
 
     /// What the task panicked with, for `std::panic::resume_unwind`.
     ///
     /// # Errors
-    /// The error itself, when the task was cancelled.
+    /// The error itself, when the task did not panic, or panicked in a task group, which has the panic then.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
         match self.cause {
             Cause::Panicked(panic) => Ok(panic),
-            Cause::Cancelled => Err(self),
+            Cause::Cancelled | Cause::Failed => Err(self),
         }
     }
 
@@ -82,6 +90,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.cause, self.message()) {
             (Cause::Cancelled, _) => write!(f, "{} was cancelled", self.name),
+            (Cause::Failed, _) => write!(f, "{} failed: its task group has the error", self.name),
             (_, Some(message)) => write!(f, "{} panicked: {message}", self.name),
             (_, None) => write!(f, "{} panicked", self.name),
         }
@@ -100,6 +109,7 @@ pin_project! {
     /// A task's future as the loop polls it: what it gives stays apart from how it may fail.
     pub(crate) struct Run<F> {
         id: TaskId,
+        span: TaskSpan,
         #[pin]
         future: F,
     }
@@ -115,8 +125,12 @@ pin_project! {
 
 impl<F> Run<F> {
     /// As the main task of a loop.
-    pub(crate) fn main(id: TaskId, future: F) -> Self {
-        Run { id, future }
+    pub(crate) fn main(id: TaskId, span: TaskSpan, future: F) -> Self {
+        Run { id, span, future }
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
     }
 }
 
@@ -130,6 +144,7 @@ impl<F: Future> Future for Run<F> {
         if MARKED.get() && look_closer(id) {
             return Poll::Ready(Err(JoinError::cancelled(id)));
         }
+        let _span = this.span.enter(id, name_of);
         let before = CURRENT.replace(Some(id));
         // What panicked is dropped with its task, and seen by nobody again.
         let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(context)));
@@ -151,12 +166,19 @@ impl<F: Future> Future for Run<F> {
 /// ```
 #[must_use = "a task that nobody awaits may be cut off by the end of the program; say `detach()` if that is meant"]
 pub struct JoinHandle<T> {
-    /// `None` once its output was given away.
-    task: Option<async_task::FallibleTask<Result<T, JoinError>, Destination>>,
+    held: Held<T>,
     id: TaskId,
     loop_number: u64,
     /// It belongs to its loop's thread.
     _confined: PhantomData<Rc<()>>,
+}
+
+/// What a handle has.
+enum Held<T> {
+    Task(async_task::FallibleTask<Result<T, JoinError>, Destination>),
+    /// The task has ended, and nobody has taken its output yet.
+    Output(Result<T, JoinError>),
+    Nothing,
 }
 
 /// Starts `future` as a task of the running loop. It runs at the loop's next turn, whether or not anybody awaits it.
@@ -173,22 +195,38 @@ pub struct JoinHandle<T> {
 /// });
 /// ```
 #[track_caller]
-pub fn create_task<T: 'static>(future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
-    LoopState::with("create_task", |state| create_task_on(state, future))
+pub fn create_task<T: 'static, F: Future<Output = T> + 'static>(future: F) -> JoinHandle<T> {
+    let span = TaskSpan::task::<F>();
+    LoopState::with("create_task", |state| start(state, span, future, |run| run))
 }
 
-pub(crate) fn create_task_on<T: 'static>(
+#[track_caller]
+pub(crate) fn create_task_on<T: 'static, F: Future<Output = T> + 'static>(
     state: &Rc<LoopState>,
-    future: impl Future<Output = T> + 'static,
+    future: F,
 ) -> JoinHandle<T> {
+    start(state, TaskSpan::task::<F>(), future, |run| run)
+}
+
+/// Starts a task of what `wrap` makes of a future that is run as a task is.
+pub(crate) fn start<T: 'static, F, W>(
+    state: &Rc<LoopState>,
+    span: TaskSpan,
+    future: F,
+    wrap: impl FnOnce(Run<F>) -> W,
+) -> JoinHandle<T>
+where
+    W: Future<Output = Result<T, JoinError>> + 'static,
+{
     let mut task_id = None;
     let task = state.core().spawn_numbered(|id| {
         task_id = Some(id);
-        Run { id, future }
+        wrap(Run { id, span, future })
     });
     // Cannot fail: the engine calls what makes the future.
     let id = task_id.expect("a task has its number");
-    JoinHandle { task: Some(task.fallible()), id, loop_number: state.number, _confined: PhantomData }
+    let held = Held::Task(task.fallible());
+    JoinHandle { held, id, loop_number: state.number, _confined: PhantomData }
 }
 
 impl<T> JoinHandle<T> {
@@ -201,7 +239,10 @@ impl<T> JoinHandle<T> {
     /// Whether the task has ended, in whichever way.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.task.as_ref().is_none_or(async_task::FallibleTask::is_finished)
+        match &self.held {
+            Held::Task(task) => task.is_finished(),
+            Held::Output(_) | Held::Nothing => true,
+        }
     }
 
     /// Leaves the task to itself: it runs on until it has ended, or the loop closes.
@@ -219,6 +260,37 @@ impl<T> JoinHandle<T> {
         self
     }
 
+    /// Waits until the task has ended, and leaves its output here for whoever awaits the handle.
+    pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Held::Task(task) = &mut self.held {
+            match Pin::new(task).poll(context) {
+                Poll::Ready(output) => {
+                    self.held = Held::Output(output.unwrap_or_else(|| Err(JoinError::cancelled(self.id))));
+                }
+                Poll::Pending => {
+                    self.must_be_of_this_loop();
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// What was left here.
+    pub(crate) fn output(&self) -> Option<&Result<T, JoinError>> {
+        if let Held::Output(output) = &self.held { Some(output) } else { None }
+    }
+
+    fn must_be_of_this_loop(&self) {
+        LoopState::with("a JoinHandle", |running| {
+            assert!(
+                running.number == self.loop_number,
+                "{} belongs to another event loop: await its JoinHandle where the task was created",
+                self.name()
+            );
+        });
+    }
+
     /// What is known of the task by its number.
     #[must_use]
     pub fn info(&self) -> TaskInfo {
@@ -230,31 +302,28 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let id = self.id;
-        // Bad use.
-        let task = self.task.as_mut().expect("a JoinHandle was awaited after it had given its output");
-        match Pin::new(task).poll(context) {
-            Poll::Ready(output) => {
-                self.task = None;
-                Poll::Ready(output.unwrap_or_else(|| Err(JoinError::cancelled(id))))
-            }
-            Poll::Pending => {
-                LoopState::with("a JoinHandle", |running| {
-                    assert!(
-                        running.number == self.loop_number,
-                        "{} belongs to another event loop: await its JoinHandle where the task was created",
-                        self.name()
-                    );
-                });
+        assert!(
+            !matches!(self.held, Held::Nothing),
+            "{} was awaited again after it had given its output",
+            self.name()
+        );
+        ready!(self.poll_ended(context));
+        match std::mem::replace(&mut self.held, Held::Nothing) {
+            Held::Output(output) => Poll::Ready(output),
+            held => {
+                self.held = held;
                 Poll::Pending
             }
         }
     }
 }
 
+/// The output is never pinned.
+impl<T> Unpin for JoinHandle<T> {}
+
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
+        if let Held::Task(task) = std::mem::replace(&mut self.held, Held::Nothing) {
             task.detach();
         }
     }
@@ -293,6 +362,9 @@ impl TaskInfo {
     pub fn set_name(&self, name: &str) {
         self.on_its_loop(|state| {
             mark();
+            if let Some(heartbeat) = &state.heartbeat {
+                heartbeat.name(self.id.number, name);
+            }
             state.names.borrow_mut().insert(self.id.number, name.into());
         });
     }
@@ -436,5 +508,8 @@ fn unmark(id: TaskId) {
         state.protected.borrow_mut().remove(&id.number);
         let name = state.names.borrow_mut().remove(&id.number);
         drop(name);
+        if let Some(heartbeat) = &state.heartbeat {
+            heartbeat.forget(id.number);
+        }
     }
 }

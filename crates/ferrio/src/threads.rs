@@ -3,8 +3,15 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ferrio_engine::event_loop::pool::Pool;
 
 use crate::events::LoopState;
+use crate::futures::{Promised, create_future};
+use crate::tasks::create_task;
+use crate::traced::CallSpan;
 use crate::words::Word;
 
 /// A loop as other threads see it: they can leave calls for it. Clones are the same loop.
@@ -29,10 +36,36 @@ impl Remote {
     pub fn call_soon_threadsafe(&self, call: impl FnOnce() + Send + 'static) {
         self.0.call(call);
     }
+
+    /// Has the loop run the future that `make` makes there, as a task of its own, and gives what it will give, to be awaited on any
+    /// loop: [`Cancelled`](crate::Cancelled) when the task is cancelled, panics, or the loop closes. Dropping what is given cancels
+    /// nothing.
+    ///
+    /// ```
+    /// ferrio::run(async {
+    ///     let remote = ferrio::get_running_loop().remote();
+    ///     let answer = ferrio::to_thread(move || {
+    ///         let asked = remote.run_coroutine_threadsafe(|| async { ferrio::all_tasks().len() });
+    ///         ferrio::run(asked)
+    ///     });
+    ///     assert_eq!(answer.await, Ok(2));
+    /// });
+    /// ```
+    pub fn run_coroutine_threadsafe<T, F>(&self, make: impl FnOnce() -> F + Send + 'static) -> Promised<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + 'static,
+    {
+        let (promise, promised) = create_future();
+        self.call_soon_threadsafe(move || {
+            create_task(async move { promise.set_result(make().await) }).detach();
+        });
+        promised
+    }
 }
 
 /// Runs `call`, which may block, on a thread, and gives what it returns. A call that has begun runs to its end, though the
-/// future be dropped.
+/// future be dropped; one that has not begun by then never does.
 ///
 /// # Panics
 /// Where no loop runs, where no thread can be started, and as `call` does.
@@ -44,19 +77,54 @@ impl Remote {
 /// });
 /// ```
 #[track_caller]
-pub fn to_thread<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> {
+pub fn to_thread<T, F>(call: F) -> impl Future<Output = T> + use<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
     let state = LoopState::require("to_thread");
-    let running = state.core().blocking().run(move || catch_unwind(AssertUnwindSafe(call)));
-    // As documented; cannot fail while the system has threads.
-    let running = running.unwrap_or_else(|error| panic!("to_thread: {error}"));
+    let running = start_on(state.core().blocking(), "to_thread", move |_| call());
     let outside = Outside::of(state);
     async move {
         let _outside = outside;
-        // Cannot fail: the call itself catches its panics, and the loop that awaits has the pool.
-        match running.await.expect("the pool runs what it took") {
-            Ok(value) => value,
-            Err(panic) => resume_unwind(panic),
-        }
+        running.await.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+/// Has a thread of `pool` run `call`, unless the future is dropped before it begins; `call` can ask whether it was.
+#[track_caller]
+pub(crate) fn start_on<T, F>(
+    pool: &Pool,
+    what: &str,
+    call: F,
+) -> impl Future<Output = std::thread::Result<T>> + use<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&AtomicBool) -> T + Send + 'static,
+{
+    let span = CallSpan::new::<F>(what);
+    let abandoned = Arc::new(AtomicBool::new(false));
+    let awaited = Awaited(abandoned.clone());
+    let running = pool.run(move || {
+        let is_wanted = !abandoned.load(Ordering::Relaxed);
+        let _span = span.enter();
+        is_wanted.then(|| catch_unwind(AssertUnwindSafe(|| call(&abandoned))))
+    });
+    // Cannot fail where the machine has a thread to spare.
+    let running = running.unwrap_or_else(|error| panic!("{what}: {error}"));
+    async move {
+        let _awaited = awaited;
+        // Cannot fail: the pool outlives its loop's tasks, and runs what it took.
+        running.await.flatten().expect("the pool runs what it took")
+    }
+}
+
+/// Tells a call on a thread that nobody awaits it any more.
+struct Awaited(Arc<AtomicBool>);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -413,6 +413,7 @@ impl<H> Loop<H> {
     /// have marked its task already without having posted it: that post is waited for, or the task would stay in the
     /// inbox, and the inbox in the task, for good.
     fn drop_tasks(&self) {
+        self.inbox.close();
         let start = Instant::now();
         loop {
             self.core.tasks.wake_all();
@@ -461,7 +462,7 @@ impl<H: Handle> Remote<H> {
         let once = async_task::Builder::new().metadata(inbox);
         let (runnable, task) = once.spawn(|_| async move { call() }, Destination::queue);
         task.detach();
-        runnable.schedule();
+        self.inbox.offer(H::from(runnable));
     }
 }
 

@@ -13,11 +13,12 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::process::Signal;
 use signal_hook_registry::{FORBIDDEN, SigId};
 
 use crate::futures::source::Source;
 use crate::reactor::{Direction, Notifier};
+
+pub use rustix::process::Signal;
 
 /// Listens for `signal` on the loop of this thread. Any number of listeners on any loops each hear of it.
 ///

@@ -15,7 +15,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::sync::{Event, Ledger, Lock, Semaphore, Standing, Ticket, WaitQueue, Waiter};
+use crate::sync::{
+    Arrival, Barrier, BarrierBroken, Condition, Event, Ledger, Lock, Semaphore, Standing, Ticket, WaitQueue,
+    Waiter,
+};
 
 /// See the module. A clone is the same future.
 #[derive(Clone, Debug)]
@@ -92,6 +95,61 @@ impl Event<Parked> {
             let ticket = Park::in_queue(self.waiters(), leave).await;
             drop(self.waiters().remove(ticket));
         }
+    }
+}
+
+impl Condition<Parked> {
+    /// Frees `lock`, waits to be notified, and takes the lock again. A future that is dropped does not have the lock.
+    pub async fn wait(&self, lock: &Lock<Parked>) {
+        let Ok(_) = lock.release();
+        let ticket = Park::in_queue(self.waiters(), |ticket, parked| self.give_up(ticket, parked)).await;
+        drop(self.waiters().remove(ticket));
+        let mut notified = Notified(Some(self));
+        lock.acquire().await;
+        notified.0 = None;
+    }
+}
+
+/// Somebody was notified and does not have the lock yet: if it never comes to that, another one is notified.
+struct Notified<'a>(Option<&'a Condition<Parked>>);
+
+impl Drop for Notified<'_> {
+    fn drop(&mut self) {
+        if let Some(condition) = self.0 {
+            let Ok(()) = condition.notify(1);
+        }
+    }
+}
+
+impl Barrier<Parked> {
+    /// Waits for the others. All get different numbers, the last to come the highest.
+    ///
+    /// # Errors
+    /// When the barrier is broken, or was reset meanwhile.
+    pub async fn wait(&self) -> Result<usize, BarrierBroken> {
+        loop {
+            let Ok(arrival) = self.come();
+            match arrival? {
+                Arrival::Passed(number) => return Ok(number),
+                Arrival::Inside => break,
+                Arrival::Outside => {
+                    let outsiders = self.outsiders();
+                    let leave = |ticket, _: &Parked| {
+                        drop(outsiders.remove(ticket));
+                        Ok(())
+                    };
+                    Park::in_queue(outsiders, leave).await;
+                }
+            }
+        }
+        let insiders = self.insiders();
+        let give_up = |ticket, _: &Parked| {
+            drop(insiders.remove(ticket));
+            self.leave()
+        };
+        Park::in_queue(insiders, give_up).await;
+        let Ok(passed) = self.pass();
+        passed
     }
 }
 

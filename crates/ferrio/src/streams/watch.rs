@@ -26,6 +26,7 @@ impl Watch {
         Watch { state, place, fd: descriptor.as_raw_fd(), refused: Cell::new(None) }
     }
 
+    #[cfg(feature = "tls")]
     pub(crate) fn state(&self) -> &LoopState {
         &self.state
     }

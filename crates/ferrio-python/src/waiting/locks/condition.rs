@@ -1,4 +1,4 @@
-//! `Condition`: asyncio's, on the engine's wait queue and a native `Lock`.
+//! `Condition`: asyncio's, on the engine's and a native `Lock`.
 //!
 //! ```text
 //! begin: release the lock ─▶ waits to be notified ─▶ takes the lock: at once ──────▶ Done(True), or the error
@@ -10,7 +10,7 @@
 
 use std::ffi::CStr;
 
-use ferrio_engine::sync::WaitQueue;
+use ferrio_engine::sync;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi as raw;
 use pyo3::prelude::*;
@@ -34,7 +34,7 @@ use crate::ffi::reference::Slot;
 #[derive(Default)]
 pub(crate) struct Condition {
     common: Common,
-    waiters: WaitQueue<FutureInQueue>,
+    inner: sync::Condition<FutureInQueue>,
     /// A native lock whose methods nobody overrides.
     lock: Slot,
     /// Where asyncio's own methods keep the waiters, when they are used.
@@ -76,12 +76,14 @@ impl Condition {
         }
         self.must_be_locked(py)?;
         match count {
-            None => self.tell(1),
+            None => self.inner.notify(1),
             // What is not an int is compared, as asyncio does, and with nobody here not even that.
-            Some(count) => match count.cast_exact::<PyInt>().ok().and_then(|count| count.extract().ok()) {
-                Some(count) => self.tell(count),
-                None => self.tell_while_less(&count),
-            },
+            Some(count) => {
+                match count.cast_exact::<PyInt>().ok().and_then(|count| count.extract::<i64>().ok()) {
+                    Some(count) => self.inner.notify(usize::try_from(count).unwrap_or(0)),
+                    None => self.tell_while_less(&count),
+                }
+            }
         }
     }
 
@@ -92,7 +94,7 @@ impl Condition {
             return asyncios(py)?.call_method1(intern!(py, "notify_all"), (this,)).map(drop);
         }
         self.must_be_locked(py)?;
-        self.tell(i64::MAX)
+        self.inner.notify(usize::MAX)
     }
 
     fn must_be_locked(&self, py: Python<'_>) -> PyResult<()> {
@@ -102,19 +104,10 @@ impl Condition {
         Err(PyRuntimeError::new_err("cannot notify on un-acquired lock"))
     }
 
-    /// Tells so many, but none who comes meanwhile.
-    fn tell(&self, count: i64) -> PyResult<()> {
-        let mut left = count.min(i64::try_from(self.waiters.len()).unwrap_or(i64::MAX));
-        while left > 0 && self.waiters.wake_next()? {
-            left -= 1;
-        }
-        Ok(())
-    }
-
     /// Tells so many, where the count is any object that compares with an int.
     fn tell_while_less(&self, count: &Bound<'_, PyAny>) -> PyResult<()> {
-        for told in 0..self.waiters.len() {
-            if told.into_pyobject(count.py())?.ge(count)? || !self.waiters.wake_next()? {
+        for told in 0..self.inner.waiters().len() {
+            if told.into_pyobject(count.py())?.ge(count)? || !self.inner.waiters().wake_next()? {
                 break;
             }
         }
@@ -129,7 +122,7 @@ impl Condition {
     fn waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         match self.theirs.object(this.py()) {
             Some(theirs) => Ok(theirs),
-            None => futures_of(this.py(), &self.waiters),
+            None => futures_of(this.py(), self.inner.waiters()),
         }
     }
 
@@ -150,13 +143,13 @@ static WAIT: WaitKind = WaitKind {
         let future = condition.common.create_future(target)?;
         with_lock(condition, py, |lock, _| lock.free(py))?;
         wait.phase.set(NOTIFIED);
-        let ticket = condition.waiters.push(FutureInQueue::new(&future));
+        let ticket = condition.inner.waiters().push(FutureInQueue::new(&future));
         Ok(Progress::Waits(future, ticket))
     },
     resume: |wait, target| {
         let condition = condition(target)?;
         if wait.phase.get() == NOTIFIED {
-            drop(condition.waiters.remove(wait.ticket()));
+            drop(condition.inner.waiters().remove(wait.ticket()));
             return take_lock(wait, target);
         }
         with_lock(condition, target.py(), |lock, _| {
@@ -172,21 +165,21 @@ static WAIT: WaitKind = WaitKind {
             if notified {
                 lock.inner.give_up(wait.ticket())?;
             } else {
-                drop(condition.waiters.remove(wait.ticket()));
+                drop(condition.inner.waiters().remove(wait.ticket()));
             }
             // Whoever ends it there goes on to release the lock.
             lock.inner.try_acquire().map(drop)
         });
-        taken.and(condition.tell(1))
+        taken.and(condition.inner.notify(1))
     },
     thrown: Some(|wait, target, _, error| {
         let (condition, py) = (condition(target)?, target.py());
         if wait.phase.get() == NOTIFIED {
-            drop(condition.waiters.remove(wait.ticket()));
+            drop(condition.inner.waiters().remove(wait.ticket()));
         } else {
             with_lock(condition, py, |lock, _| lock.inner.give_up(wait.ticket()))?;
             if !is_cancelled(py, &error) {
-                condition.tell(1)?;
+                condition.inner.notify(1)?;
                 return Err(error);
             }
         }
@@ -212,7 +205,7 @@ fn finish<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Progress<'py
         None => yes(target),
         Some(error) => {
             // It may have been notified before: that goes to another one, who may wake up for nothing.
-            condition(target)?.tell(1)?;
+            condition(target)?.inner.notify(1)?;
             Err(PyErr::from_value(error))
         }
     }
@@ -249,7 +242,7 @@ impl Native for Condition {
     const DOC: &'static CStr = c"A condition for tasks: the native part.";
     const NEW: Option<raw::newfunc> = Some(object::new::<Condition>);
 
-    holds!(common.event_loop, lock, theirs, waiters);
+    holds!(common.event_loop, lock, theirs, inner.waiters());
 
     fn members() -> Members {
         members! { Condition;
