@@ -1,7 +1,8 @@
 """Extracts from a Markdown page what can be run: the fenced blocks, in order, with their marks. Runs nothing.
 
 The language says what a block is: `python` a program, `sh` or `bash` commands, `text` output or a drawing, `ini` and
-`toml` a configuration file. Any other language, none at all, or code that is indented instead of fenced, is an error.
+`toml` a configuration file, `rust` what cargo runs as a doctest of a crate that includes the page. Any other language,
+none at all, or code that is indented instead of fenced, is an error.
 `title="name"` in the fence's line names the file, which readers see too; `title="output"` on a text block means: this
 is what the block before it prints. What readers need not see is in a comment right above the fence:
 `<!-- test: continues -->`, `<!-- test: status 1 -->`, `<!-- test: serves "text" -->`; see RULES.
@@ -14,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-RUN, KEEP, SHOW = ("python", "sh", "bash"), ("ini", "toml"), ("text",)
+RUN, KEEP, SHOW = ("python", "sh", "bash"), ("ini", "toml"), ("text", "rust")
+CRATES = ROOT / "crates"
 RULES = {
     "continues": r"continues",  # the program goes on where the page's program before it ended
     "status": r"status (\d+)",  # the program or the commands end with this status
@@ -84,11 +86,17 @@ def _block(page: Path, number: int, found: re.Match[str], text: str, marks: dict
         raise ValueError(f"{page}:{number}: unknown language {language!r}; known: {', '.join(RUN + KEEP + SHOW)}")
     if found["rest"]:
         raise ValueError(f'{page}:{number}: {found["rest"].strip()!r} after the language; known: title="..."')
+    if language == "rust" and not _is_doctest(page):
+        raise ValueError(f"{page}:{number}: no crate includes this page, so nobody runs its Rust")
     if language in KEEP and not title:
         raise ValueError(f'{page}:{number}: a configuration file needs its name: title="..."')
     if marks and language not in RUN:
         raise ValueError(f"{page}:{number}: marks are for what runs")
     return Block(page, number, language, title, text, marks)
+
+
+def _is_doctest(page: Path) -> bool:
+    return any(f'include_str!("../../../docs/{page.name}")' in root.read_text() for root in CRATES.glob("*/src/lib.rs"))
 
 
 def _rule(page: Path, number: int, mark: str) -> dict[str, str]:

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import checkout
-from .blocks import Block
+from .blocks import SHOW, Block
 
 PATIENCE = 30.0
 SLACK = 0.35  # less than what tells the tutorial's 0.6 s from its 0.2 s
@@ -63,7 +63,7 @@ class Session:
     def step(self, number: int, block: Block) -> None:
         text = self.with_ports(block.text)
         shown = self.expects_output(number)
-        if block.language == "text":
+        if block.language in SHOW:
             if block.title == "output":
                 compare(block, text, self.printed)
         elif block.language == "python":

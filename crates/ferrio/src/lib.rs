@@ -21,6 +21,7 @@ mod runners;
 mod scopes;
 mod shielding;
 pub mod signals;
+mod sleeping;
 #[cfg(feature = "tls")]
 pub mod ssl;
 mod streams;
@@ -60,15 +61,19 @@ pub use runners::{Builder, Runner, run};
 pub use scopes::{Scope, ScopedJoinHandle, TryScope, scope, try_scope};
 pub use shielding::{Finally, Shield, finally, shield};
 pub use signals::{Signal, ctrl_c, signal};
+pub use sleeping::{Sleep, sleep, yield_now};
 pub use streams::{
     PeerAddress, ReadError, Server, ServerBuilder, Stream, StreamReader, StreamWriter, open_connection,
     open_unix_connection, start_server, start_unix_server,
 };
 pub use subprocess::{create_subprocess_exec, create_subprocess_shell};
 pub use taskgroups::TaskGroup;
-pub use tasks::{
-    JoinError, JoinHandle, Sleep, TaskInfo, all_tasks, create_task, current_task, sleep, yield_now,
-};
+pub use tasks::{JoinError, JoinHandle, TaskInfo, all_tasks, create_task, current_task};
 pub use threads::{Remote, to_thread};
 pub use timeouts::{Interval, Timeout, interval, timeout, timeout_at};
 pub use waiting::{AsCompleted, ReturnWhen, as_completed, wait, wait_until};
+
+/// The guide's Rust, which is run as this crate's examples are.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust.md")]
+struct Guide;
