@@ -846,14 +846,8 @@ class StreamReader:
     def __init__(self, limit: int = 65536, loop: asyncio.AbstractEventLoop | None = None) -> None: ...
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Coroutine[Any, Any, bytes]: ...
-    def exception(self) -> Exception | None:
-        """What was given to set_exception(), or None."""
-
     def set_exception(self, exc: Exception) -> None:
         """Raise an exception in whoever reads."""
-
-    def set_transport(self, transport: asyncio.BaseTransport) -> None:
-        """Set the transport to pause when too much comes."""
 
     def feed_eof(self) -> None:
         """No more data will come."""
@@ -895,30 +889,11 @@ class StreamWriter:
         reader: asyncio.StreamReader | None,
         loop: asyncio.AbstractEventLoop,
     ) -> None: ...
-    @property
-    def transport(self) -> asyncio.WriteTransport:
-        """What it writes to."""
-
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write data; what does not fit now is written later."""
 
     def writelines(self, data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Write several pieces of data."""
-
-    def write_eof(self) -> None:
-        """Write no more, after what was written."""
-
-    def can_write_eof(self) -> bool:
-        """Whether write_eof() can be called."""
-
-    def close(self) -> None:
-        """Close the transport, after what was written."""
-
-    def is_closing(self) -> bool:
-        """Whether it is closing or closed."""
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What the transport knows about itself."""
 
     async def drain(self) -> None:
         """Wait until there is room for more. A coroutine."""
@@ -966,6 +941,3 @@ class StreamReaderProtocol:
 
     def resume_writing(self) -> None:
         """The transport takes more again."""
-
-    def _get_close_waiter(self, stream: asyncio.StreamWriter) -> asyncio.Future[None]:
-        """The future that is done when the transport is closed."""

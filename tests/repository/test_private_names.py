@@ -124,8 +124,6 @@ OTHERS: dict[tuple[Any, str], str | tuple[str, ...]] = {
     (base_futures, "_future_repr"): ("(self)", "(future)"),
     (base_subprocess.BaseSubprocessTransport, "_wait"): "(self)",
     (runners.Runner, "_on_sigint"): "(self, signum, frame, main_task)",
-    (base_tasks, "_task_get_stack"): "(task, limit)",
-    (base_tasks, "_task_print_stack"): "(task, limit, file)",
     (base_tasks, "_task_repr"): ("(self)", "(task)"),
     (events, "_get_running_loop"): "()",
     (events, "_set_running_loop"): "(loop, /)",

@@ -17,8 +17,6 @@ from .._compat import spawn
 __all__ = ("iscoroutine", "spawn")
 
 task_repr = base_tasks._task_repr
-task_get_stack = base_tasks._task_get_stack
-task_print_stack = base_tasks._task_print_stack
 
 
 def step_failed(task: Any, error: BaseException) -> None:

@@ -6,10 +6,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyo3::prelude::*;
-
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::heap_type::try_state;
+use crate::ffi::prelude::*;
 
 /// See the module.
 #[pyclass(module = "ferrio._ferrio", frozen)]

@@ -1,64 +1,42 @@
 //! What of asyncio's BaseEventLoop is native and no other file's: running, stopping, debug mode, attributes.
 
-use pyo3::IntoPyObjectExt;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::event_loop::events::list;
 use crate::event_loop::run;
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::{Args, missing};
 use crate::ffi::instances::track;
-use crate::ffi::members::{Members, members};
 use crate::ffi::object::set_attribute;
+use crate::ffi::prelude::*;
 
 impl BaseLoop {
     /// The methods of this file.
     pub(crate) fn base_members() -> Members {
         members! { BaseLoop;
-            light {
-                c"__setattr__" c"Set an attribute, and notice one that stands in the place of a method." => set_attribute,
-                c"__delattr__" c"The reverse of __setattr__()." => delete_attribute,
-            }
-            bare {
-                c"stop" c"Stop running at the end of the present turn." => stop,
-                c"is_running" c"Whether the loop runs." => is_running,
-                c"is_closed" c"Whether the loop was closed." => is_closed,
-                c"get_debug" c"Whether debug mode is on." => debug_on,
-                c"_run_outermost" c"Run until stop() is called, as the thread's running loop." => run_outermost,
-                c"_run_turns" c"Run until stop() is called." => run_turns,
-                c"_run_once" c"Run one turn." => run_once,
-                c"_notice_time" c"Find out whether a subclass has a clock of its own." => notice_time,
-                c"_poller" c"The name of the poller in use." => poller,
-                c"_progress" c"A number that stays the same while the loop is in one callback." => progress,
-            }
-            attributes {
-                c"_ready" => ready, ignore;
-                c"_scheduled" => scheduled, ignore;
-                c"_closed" => is_closed, set_closed_attribute;
-                c"_debug" => debug_on, set_debug_attribute;
-                c"_stopping" => stopping_attribute, set_stopping_attribute;
-                c"_thread_id" => thread_attribute, set_thread_attribute;
-            }
+            light method c"__setattr__" c"Set an attribute, and notice one that stands in the place of a method." => set_attribute;
+            light method c"__delattr__" c"The reverse of __setattr__()." => delete_attribute;
+            bare c"stop" c"Stop running at the end of the present turn." => stop;
+            asks c"is_running" c"Whether the loop runs." => runs();
+            asks c"is_closed" c"Whether the loop was closed." => is_closed();
+            asks c"get_debug" c"Whether debug mode is on." => debug;
+            bare c"_run_outermost" c"Run until stop() is called, as the thread's running loop." => run_outermost;
+            bare c"_run_turns" c"Run until stop() is called." => run_turns;
+            bare c"_run_once" c"Run one turn." => run_once;
+            bare c"_notice_time" c"Find out whether a subclass has a clock of its own." => notice_replaced;
+            bare c"_poller" c"The name of the poller in use." => poller;
+            bare c"_progress" c"A number that stays the same while the loop is in one callback." => progress;
+            attribute c"_ready" => ready, ignore;
+            attribute c"_scheduled" => scheduled, ignore;
+            shown c"_closed" => is_closed(), set_closed_attribute;
+            field c"_debug" => debug;
+            field c"_stopping" => stopping;
+            attribute c"_thread_id" => thread_attribute, set_thread_attribute;
         }
     }
 
     fn stop(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.stopping.set(true);
         Ok(())
-    }
-
-    fn is_running(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.runs())
-    }
-
-    fn is_closed(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.engine.borrow().is_none())
-    }
-
-    fn debug_on(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.debug.get())
     }
 
     fn run_outermost(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -75,10 +53,6 @@ impl BaseLoop {
     fn run_once(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.notice_replaced(this)?;
         run::once(self, this)
-    }
-
-    fn notice_time(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.notice_replaced(this)
     }
 
     fn poller(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -104,20 +78,6 @@ impl BaseLoop {
 
     /// asyncio's constructor sets attributes whose place is taken by the engine.
     fn ignore(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
-        Ok(())
-    }
-
-    fn set_debug_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.debug.set(value.is_truthy()?);
-        Ok(())
-    }
-
-    fn stopping_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.stopping.get())
-    }
-
-    fn set_stopping_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.stopping.set(value.is_truthy()?);
         Ok(())
     }
 
@@ -147,18 +107,12 @@ impl BaseLoop {
 
     /// A method, not a slot of the type: `object.__setattr__(loop, ...)` refuses to pass over a slot.
     fn set_attribute(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let ([Some(name), Some(value)], _) =
-            args.split("__setattr__", ["name", "value"], intern!(this.py(), ""))?
-        else {
-            return Err(missing("__setattr__", "value"));
-        };
+        let ([name, value], _) = args.split("__setattr__", ["name", "value"], intern!(this.py(), ""))?;
         self.attribute_changed(this, &name, Some(&value))
     }
 
     fn delete_attribute(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let ([Some(name)], _) = args.split("__delattr__", ["name"], intern!(this.py(), ""))? else {
-            return Err(missing("__delattr__", "name"));
-        };
+        let ([name], _) = args.split("__delattr__", ["name"], intern!(this.py(), ""))?;
         self.attribute_changed(this, &name, None)
     }
 

@@ -7,11 +7,6 @@
 //! thousand queued ones cost a collection nothing; known from the start they take `call_soon_chain` 1.5 % more instructions.
 //! A `TimerHandle`, which programs do keep, is known from the start.
 
-use std::cell::{Cell, RefCell};
-use std::ffi::CStr;
-
-use pyo3::IntoPyObjectExt;
-use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::event_loop::exceptions::leaves_the_loop;
@@ -19,11 +14,9 @@ use crate::event_loop::hooks;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::{Call, in_context};
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::{held, holds};
-use crate::ffi::instances::{alloc_tracked, alloc_untracked};
-use crate::ffi::members::{Members, members};
-use crate::ffi::reference::Ref;
+use crate::ffi::instances::alloc_untracked;
+use crate::ffi::prelude::*;
+use crate::ffi::sparse::SparseSlots;
 use crate::ffi::word::{Queued, Tag};
 
 /// A queued callback.
@@ -34,21 +27,15 @@ pub(crate) struct Handle {
     context: Ref,
     event_loop: Ref,
     /// What few handles have.
-    extra: RefCell<Option<Box<Extra>>>,
+    sparse: SparseSlots<3>,
 }
 
-/// What few handles have.
-#[derive(Default)]
-struct Extra {
-    /// Where it was made, in debug mode.
-    source_traceback: Option<Py<PyAny>>,
-    /// How it looked before it was cancelled, in debug mode.
-    repr: Option<Py<PyAny>>,
-    /// The file object by which what it watches is known; what is known by its number has none. Empty once cancelled.
-    file: Option<Py<PyAny>>,
-}
-
-held!(Extra: source_traceback, file);
+/// Where it was made, in debug mode.
+const SOURCE: usize = 0;
+/// How it looked before it was cancelled, in debug mode.
+const REPR: usize = 1;
+/// The file object by which what it watches is known; what is known by its number has none. Empty once cancelled.
+const FILE: usize = 2;
 
 impl Handle {
     fn new(event_loop: Ref, call: Call, context: Ref) -> Self {
@@ -57,7 +44,7 @@ impl Handle {
             cancelled: Cell::new(false),
             context,
             event_loop,
-            extra: RefCell::default(),
+            sparse: SparseSlots::default(),
         }
     }
 
@@ -83,12 +70,10 @@ impl Handle {
             return Ok(false);
         }
         if support::is_debug(&self.event_loop.bind(py))? {
-            let repr = this.repr()?.into_any().unbind();
-            self.extra.borrow_mut().get_or_insert_default().repr = Some(repr);
+            self.sparse.set(REPR, Some(this.repr()?));
         }
         drop(self.call.take());
-        let file = self.extra.borrow_mut().as_mut().and_then(|extra| extra.file.take());
-        drop(file);
+        drop(self.sparse.take(FILE));
         Ok(true)
     }
 
@@ -96,34 +81,14 @@ impl Handle {
         self.forget(this).map(drop)
     }
 
-    /// Keeps where it was made.
-    pub(crate) fn set_traceback(&self, value: &Bound<'_, PyAny>) {
-        let traceback = Some(value.clone().unbind());
-        let old = std::mem::replace(
-            &mut self.extra.borrow_mut().get_or_insert_default().source_traceback,
-            traceback,
-        );
-        drop(old);
-    }
-
-    fn of_extra(
-        &self,
-        py: Python<'_>,
-        pick: impl FnOnce(&Extra) -> Option<&Py<PyAny>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.extra.borrow().as_deref().and_then(pick).map(|value| value.clone_ref(py)))
-    }
-
     /// It watches `file`, which is kept alive as long as it does.
     pub(crate) fn set_file(&self, file: Bound<'_, PyAny>) {
-        let file = Some(file.unbind());
-        let old = std::mem::replace(&mut self.extra.borrow_mut().get_or_insert_default().file, file);
-        drop(old);
+        self.sparse.set(FILE, Some(file));
     }
 
     /// The file object that is watched.
     pub(crate) fn file<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.extra.borrow().as_ref().and_then(|extra| Some(extra.file.as_ref()?.bind(py).clone()))
+        self.sparse.bind(py, FILE)
     }
 }
 
@@ -152,10 +117,6 @@ pub(crate) trait AnyHandle: Native {
     /// What timers and other handles have in common.
     fn base(&self) -> &Handle;
 
-    fn cancelled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.base().is_cancelled())
-    }
-
     fn run_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.base().run(this)
     }
@@ -169,52 +130,27 @@ pub(crate) trait AnyHandle: Native {
         let call = self.base().call.borrow().as_ref().map(|call| call.hold(this.py()));
         call.map(|call| Ok(call.tuple(this.py())?.into_any().unbind())).transpose()
     }
-
-    fn context(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.base().context.object(this.py()))
-    }
-
-    fn event_loop(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.base().event_loop.object(this.py()))
-    }
-
-    fn source_traceback(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        self.base().of_extra(this.py(), |extra| extra.source_traceback.as_ref())
-    }
-
-    fn set_source_traceback(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.base().set_traceback(value);
-        Ok(())
-    }
-
-    fn repr(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        self.base().of_extra(this.py(), |extra| extra.repr.as_ref())
-    }
 }
 
 /// The methods and attributes of both types.
 macro_rules! shared_members {
     ($state:ty) => {
         members! { $state;
-            bare {
-                c"cancel" c"Do not run the callback. Harmless when it has run." => cancel,
-                c"cancelled" c"Whether cancel() was called." => cancelled,
-                c"_run" c"Run the callback now." => run_method,
-            }
-            attributes {
-                c"_callback" => callback;
-                c"_args" => arguments;
-                c"_cancelled" => cancelled;
-                c"_context" => context;
-                c"_loop" => event_loop;
-                c"_source_traceback" => source_traceback, set_source_traceback;
-                c"_repr" => repr;
-            }
+            bare c"cancel" c"Do not run the callback. Harmless when it has run." => cancel;
+            asks c"cancelled" c"Whether cancel() was called." => base().cancelled;
+            bare c"_run" c"Run the callback now." => run_method;
+            attribute c"_callback" => callback;
+            attribute c"_args" => arguments;
+            shown c"_cancelled" => base().cancelled;
+            shown c"_context" => base().context;
+            shown c"_loop" => base().event_loop;
+            field c"_source_traceback" => base().sparse.at($crate::event_loop::events::SOURCE);
+            shown c"_repr" => base().sparse.at($crate::event_loop::events::REPR);
         }
     };
 }
 
-held!(Handle: call, context, event_loop, extra);
+held!(Handle: call, context, event_loop, sparse);
 
 impl AnyHandle for Handle {
     fn base(&self) -> &Handle {
@@ -228,7 +164,7 @@ impl Native for Handle {
     const KEPT: usize = 1024;
     const DOC: &'static CStr = c"A callback that runs at the loop's next turn. Made by loop.call_soon().";
 
-    holds!(call, context, event_loop, extra);
+    holds!(call, context, event_loop, sparse);
 
     fn members() -> Members {
         shared_members!(Handle)
@@ -275,10 +211,6 @@ impl TimerHandle {
             None => self.when.into_py_any(this.py()),
         }
     }
-
-    fn scheduled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.scheduled.get())
-    }
 }
 
 impl Queued for TimerHandle {
@@ -311,16 +243,20 @@ impl Native for TimerHandle {
 
     fn members() -> Members {
         let own = members! { TimerHandle;
-            bare {
-                c"when" c"The time, on the loop's clock, at which the callback runs." => when,
-            }
-            attributes {
-                c"_when" => when;
-                c"_scheduled" => scheduled;
-            }
+            bare c"when" c"The time, on the loop's clock, at which the callback runs." => when;
+            attribute c"_when" => when;
+            shown c"_scheduled" => scheduled;
         };
         own.and(shared_members!(TimerHandle))
     }
+}
+
+/// Debug mode: has a handle know who made it.
+pub(crate) fn note_caller<T: AnyHandle>(handle: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some(state) = try_state::<T>(handle) {
+        state.base().sparse.set(SOURCE, Some(support::caller(handle.py())?));
+    }
+    Ok(())
 }
 
 /// The handles among `words`, as a list: what `_ready` and `_scheduled` show.

@@ -3,13 +3,10 @@
 use std::io;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PySystemExit};
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 
-use crate::ffi::known::Place;
 use crate::ffi::names::Names;
-use crate::ffi::raised;
+use crate::ffi::prelude::*;
 
 pub(crate) static EXCEPTIONS: Names = Names::of("asyncio.exceptions");
 

@@ -3,9 +3,8 @@
 use std::sync::OnceLock;
 
 use ferrio_engine::Loop;
-use pyo3::prelude::*;
 
-use crate::ffi::word::Word;
+use crate::ffi::prelude::*;
 
 /// See the module.
 #[derive(Debug)]

@@ -1,28 +1,19 @@
 //! A loop's idea of time: its clock, a clock that a test put in its place, a virtual one.
 
 use ferrio_engine::{Clock, Loop, Pace, Time};
-use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyOverflowError;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyFloat;
 
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::members::{Members, members};
-use crate::ffi::reference::Ref;
-use crate::ffi::word::Word;
+use crate::ffi::prelude::*;
 
 impl BaseLoop {
     /// The methods of this file.
     pub(crate) fn time_members() -> Members {
         members! { BaseLoop;
-            bare {
-                c"_monotonic" c"The loop's clock, in seconds." => time,
-            }
-            attributes {
-                c"time" => time_attribute, set_time_attribute;
-                c"_held" => held_attribute, set_held_attribute;
-            }
+            bare c"_monotonic" c"The loop's clock, in seconds." => time;
+            attribute c"time" => time_attribute, set_time_attribute;
+            attribute c"_held" => held_attribute, set_held_attribute;
         }
     }
 

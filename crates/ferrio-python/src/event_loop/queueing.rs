@@ -5,37 +5,27 @@
 
 use std::time::Duration;
 
-use ferrio_engine::{Loop, Time};
-use pyo3::Borrowed;
+use ferrio_engine::Time;
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyFloat, PyTuple};
 
-use crate::event_loop::events::{AnyHandle, Handle, TimerHandle};
+use crate::event_loop::events::{Handle, TimerHandle, note_caller};
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::loop_time::moment;
 use crate::event_loop::run;
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::{Args, missing};
 use crate::ffi::call::{Arguments, Call, INLINE, copy_context, plain_number};
-use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::track;
-use crate::ffi::members::{Members, members};
-use crate::ffi::names::BASE_EVENTS;
-use crate::ffi::reference::Ref;
-use crate::ffi::word::Word;
+use crate::ffi::prelude::*;
 
 impl BaseLoop {
     /// The methods of this file.
     pub(crate) fn queue_members() -> Members {
         members! { BaseLoop;
-            light {
-                c"call_soon" c"Call callback(*args) at the loop's next turn." => call_soon,
-                c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe,
-                c"call_later" c"Call callback(*args) after delay seconds." => call_later,
-                c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at,
-            }
+            light method c"call_soon" c"Call callback(*args) at the loop's next turn." => call_soon;
+            light method c"call_soon_threadsafe" c"As call_soon(), from any thread." => call_soon_threadsafe;
+            light method c"call_later" c"Call callback(*args) after delay seconds." => call_later;
+            light method c"call_at" c"Call callback(*args) when the loop's clock reaches when." => call_at;
         }
     }
 
@@ -47,9 +37,7 @@ impl BaseLoop {
         args: Args<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
-        let ([Some(callback)], context) = args.split(method, ["callback"], intern!(py, "context"))? else {
-            return Err(missing(method, "callback"));
-        };
+        let ([callback], context) = args.split(method, ["callback"], intern!(py, "context"))?;
         let (call, context) = call_of(callback, args.positional().skip(1), context)?;
         if self.is_debug() {
             self.engine()?;
@@ -57,7 +45,7 @@ impl BaseLoop {
         }
         let handle = Handle::create(this, call, context)?;
         if self.is_debug() {
-            note_caller(&handle)?;
+            note_caller::<Handle>(&handle)?;
         }
         if !self.runs() {
             track(&handle);
@@ -89,7 +77,7 @@ impl BaseLoop {
             return self.push(Word::of::<Handle>(handle)).map(Ok);
         }
         self.push(Word::of::<Handle>(handle.clone()))?;
-        Ok(run::both(py, checked, note_caller(&handle)))
+        Ok(run::both(py, checked, note_caller::<Handle>(&handle)))
     }
 
     /// Schedules a callback: the body of `call_later` and `call_at`.
@@ -101,16 +89,13 @@ impl BaseLoop {
         call: Call,
         context: Ref,
     ) -> PyResult<Py<PyAny>> {
-        let py = this.py();
         let engine = self.engine()?;
         if self.is_debug() {
             self.check(this, method, &call)?;
         }
         let timer = TimerHandle::create(this, when, given, call, context)?;
-        if self.is_debug()
-            && let Some(state) = try_state::<TimerHandle>(&timer)
-        {
-            state.base().set_traceback(&BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?);
+        if self.is_debug() {
+            note_caller::<TimerHandle>(&timer)?;
         }
         engine.call_at(Time::from_secs_f64(when), Word::of::<TimerHandle>(timer.clone()));
         Ok(timer.unbind())
@@ -162,12 +147,8 @@ impl BaseLoop {
 
     fn call_later<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let names = ["delay", "callback"];
-        let ([Some(delay), Some(callback)], context) =
-            args.split("call_later", names, intern!(py, "context"))?
-        else {
-            return Err(missing("call_later", "callback"));
-        };
+        let ([delay, callback], context) =
+            args.split("call_later", ["delay", "callback"], intern!(py, "context"))?;
         if delay.is_none() {
             return Err(PyTypeError::new_err("delay must not be None"));
         }
@@ -193,10 +174,8 @@ impl BaseLoop {
     }
 
     fn call_at<'py>(&self, this: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Py<PyAny>> {
-        let (names, context) = (["when", "callback"], intern!(this.py(), "context"));
-        let ([Some(when), Some(callback)], context) = args.split("call_at", names, context)? else {
-            return Err(missing("call_at", "callback"));
-        };
+        let ([when, callback], context) =
+            args.split("call_at", ["when", "callback"], intern!(this.py(), "context"))?;
         let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         if when.is_none() {
             return Err(PyTypeError::new_err("when cannot be None"));
@@ -280,13 +259,4 @@ pub(crate) fn queue(
         None => event_loop.call_method(name, (&callback,), Some(&names)),
     }
     .map(|_| Ok(()))
-}
-
-/// Debug mode: has a handle know who made it.
-fn note_caller(handle: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = handle.py();
-    if let Some(state) = try_state::<Handle>(handle) {
-        state.set_traceback(&BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?);
-    }
-    Ok(())
 }

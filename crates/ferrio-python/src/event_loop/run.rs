@@ -13,8 +13,6 @@ use std::io;
 use std::time::Duration;
 
 use ferrio_engine::{Door, Loop, Pace, Time};
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::IntoPyDict;
 
 use crate::event_loop::exceptions::os_error;
@@ -25,7 +23,7 @@ use crate::ffi::call::{check_signals, wait_detached};
 use crate::ffi::names::BASE_EVENTS;
 use crate::ffi::names::Names;
 use crate::ffi::nesting;
-use crate::ffi::word::Word;
+use crate::ffi::prelude::*;
 
 /// A run that is not inside another: the thread has a running loop from here on, and none afterwards, whatever comes.
 pub(crate) fn outermost(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -4,26 +4,18 @@
 //! win, everything else (argument checks, connecting, serving, executors, exception handlers) is the running version's
 //! own. The methods are in `base_events`, `queueing`, `loop_time`, and in the rooms above, each beside what it does.
 
-use std::cell::{Cell, RefCell};
-use std::ffi::CStr;
 use std::rc::Rc;
 
 use ferrio_engine::{Clock, Loop, Time};
-use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::event_loop::exceptions::{loop_closed, os_error};
 use crate::ffi::current::Last;
-use crate::ffi::heap_type::{Native, Visitor, class_version, owner, type_object};
-use crate::ffi::held::kept;
-use crate::ffi::members::Members;
+use crate::ffi::heap_type::{class_version, owner};
 use crate::ffi::object::{Made, new_made};
-use crate::ffi::reference::Slot;
+use crate::ffi::prelude::*;
 use crate::ffi::registry;
 use crate::ffi::weak::Transports;
-use crate::ffi::word::Word;
 
 /// The state of a loop.
 pub(crate) struct BaseLoop {
@@ -148,6 +140,10 @@ impl BaseLoop {
         self.thread.borrow().is_some()
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.engine.borrow().is_none()
+    }
+
     /// Drops everything the engine holds and closes its descriptors.
     pub(super) fn close_engine(&self) {
         let engine = self.engine.borrow_mut().take();
@@ -209,7 +205,7 @@ impl Made for BaseLoop {
 impl Native for BaseLoop {
     const NAME: &'static CStr = c"ferrio._ferrio.BaseLoop";
     const DOC: &'static CStr = c"The native part of ferrio's event loop.";
-    const NEW: Option<raw::newfunc> = Some(new_made::<BaseLoop>);
+    const NEW: New = Some(new_made::<BaseLoop>);
 
     kept!();
 

@@ -1,14 +1,11 @@
 //! Reports to a loop's exception handler, in the words of asyncio's: by `ferrio._support` (`ffi::names`).
 
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::event_loop::exceptions::{EXCEPTIONS, cancelled_class, leaves_the_loop};
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::heap_type::try_state;
 use crate::ffi::names::{BASE_EVENTS, SUPPORT};
-use crate::ffi::raised;
+use crate::ffi::prelude::*;
 
 /// Sees to KNOWN, when the extension is imported.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
@@ -24,6 +21,11 @@ pub(crate) fn is_debug(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
         Some(state) => Ok(state.is_debug()),
         None => event_loop.call_method0(intern!(event_loop.py(), "get_debug"))?.is_truthy(),
     }
+}
+
+/// The stack of who calls native code, as debug mode keeps it.
+pub(crate) fn caller(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()
 }
 
 /// Reports what the callback of `handle` raised to its loop's exception handler.

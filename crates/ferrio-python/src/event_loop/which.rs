@@ -1,9 +1,6 @@
 //! Which loop: the one that runs, the current one, and whether a method of one was replaced.
 
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-
-use crate::ffi::known::Place;
+use crate::ffi::prelude::*;
 
 /// The loop that runs on this thread.
 pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {

@@ -18,9 +18,12 @@ pub(crate) struct Args<'a, 'py> {
     names: Option<Borrowed<'a, 'py, PyTuple>>,
 }
 
-/// Parameters of a method, and its one keyword-only argument.
-pub(crate) type Split<'a, 'py, const N: usize> =
-    ([Option<Borrowed<'a, 'py, PyAny>>; N], Option<Borrowed<'a, 'py, PyAny>>);
+/// Arguments that are required, and what there is of others.
+type Parameters<'a, 'py, const R: usize, const O: usize> =
+    ([Borrowed<'a, 'py, PyAny>; R], [Option<Borrowed<'a, 'py, PyAny>>; O]);
+
+/// Arguments, and the one that goes by keyword only.
+type Split<'a, 'py, const N: usize> = ([Borrowed<'a, 'py, PyAny>; N], Option<Borrowed<'a, 'py, PyAny>>);
 
 impl<'a, 'py> Args<'a, 'py> {
     /// # Safety
@@ -51,13 +54,18 @@ impl<'a, 'py> Args<'a, 'py> {
         self.values[..self.positional].iter().map(move |&value| unsafe { Borrowed::from_ptr(py, value) })
     }
 
-    /// The arguments of `method(*parameters, *rest, keyword=None)`, all parameters required: those, and the keyword's.
+    /// The arguments of `method(*parameters, *rest, keyword=None)`: the parameters, all required, and the keyword's.
     pub(crate) fn split<const N: usize>(
         &self,
         method: &str,
         parameters: [&str; N],
         keyword: &Bound<'py, PyString>,
     ) -> PyResult<Split<'a, 'py, N>> {
+        if self.names.is_none()
+            && let Some((values, _)) = self.values.split_first_chunk()
+        {
+            return Ok((self.borrowed(values), None));
+        }
         let mut bound = [None; N];
         for (place, value) in bound.iter_mut().zip(self.positional()) {
             *place = Some(value);
@@ -70,73 +78,86 @@ impl<'a, 'py> Args<'a, 'py> {
                 self.place(method, &parameters, &mut bound, index, &name)?;
             }
         }
-        match bound.iter().position(Option::is_none) {
-            Some(place) => Err(missing(method, parameters[place])),
-            None => Ok((bound, found)),
-        }
+        Ok((complete(method, &parameters, &bound)?, found))
     }
 
-    /// Sorts the arguments by the names of the parameters, of which the first `required` must be there.
+    /// The arguments of a method that takes none.
     #[inline]
-    pub(crate) fn bind<const N: usize>(
+    pub(crate) fn none(&self, method: &str) -> PyResult<()> {
+        self.bind(method, [], []).map(|([], [])| ())
+    }
+
+    /// The arguments of a method with these parameters, all required.
+    #[inline]
+    pub(crate) fn all<const N: usize>(
         &self,
         method: &str,
         parameters: [&str; N],
-        required: usize,
-    ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
-        if self.names.is_some() || self.positional < required || self.positional > N {
-            return self.bind_names(method, parameters, required);
+    ) -> PyResult<[Borrowed<'a, 'py, PyAny>; N]> {
+        self.bind(method, parameters, []).map(|(bound, [])| bound)
+    }
+
+    /// The arguments of a method with these parameters, by position or by name.
+    #[inline]
+    pub(crate) fn bind<const R: usize, const O: usize>(
+        &self,
+        method: &str,
+        required: [&str; R],
+        optional: [&str; O],
+    ) -> PyResult<Parameters<'a, 'py, R, O>> {
+        if self.names.is_none()
+            && let Some((values, rest)) = self.values.split_first_chunk()
+            && rest.len() <= O
+        {
+            let mut others = [None; O];
+            for (place, &value) in others.iter_mut().zip(rest) {
+                // SAFETY: the invariant of `new`.
+                *place = Some(unsafe { Borrowed::from_ptr(self.py, value) });
+            }
+            return Ok((self.borrowed(values), others));
         }
-        let mut bound = [None; N];
-        for (place, &value) in bound.iter_mut().zip(self.values) {
-            // SAFETY: the invariant of `new`.
-            *place = Some(unsafe { Borrowed::from_ptr(self.py, value) });
-        }
-        Ok(bound)
+        self.bind_names(method, required, optional)
     }
 
     /// `bind`, where some go by name, or there are too few or too many.
     #[cold]
     #[inline(never)]
-    fn bind_names<const N: usize>(
+    fn bind_names<const R: usize, const O: usize>(
         &self,
         method: &str,
-        parameters: [&str; N],
-        required: usize,
-    ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
-        if self.positional > N {
+        required: [&str; R],
+        optional: [&str; O],
+    ) -> PyResult<Parameters<'a, 'py, R, O>> {
+        let most = R + O;
+        if self.positional > most {
             return Err(PyTypeError::new_err(format!(
-                "{method}() takes {N} positional arguments but {} were given",
+                "{method}() takes {most} positional arguments but {} were given",
                 self.positional
             )));
         }
-        let mut bound = [None; N];
-        for (place, value) in bound.iter_mut().zip(self.positional()) {
-            *place = Some(value);
-        }
-        for index in 0..self.names.map_or(0, |names| names.len()) {
-            let Some(name) = self.names.and_then(|names| names.get_item(index).ok()) else { break };
+        let parameters: Vec<&str> = required.into_iter().chain(optional).collect();
+        let mut bound: Vec<_> = self.positional().map(Some).collect();
+        bound.resize(most, None);
+        for (index, name) in self.names.iter().flat_map(|names| names.iter()).enumerate() {
             self.place(method, &parameters, &mut bound, index, &name)?;
         }
-        match (0..required).find(|&place| bound[place].is_none()) {
-            Some(place) => Err(missing(method, parameters[place])),
-            None => Ok(bound),
-        }
+        Ok((complete(method, &required, &bound)?, std::array::from_fn(|place| bound[R + place])))
     }
 
     /// As `bind`, of a method whose first parameter is required and whose others go by keyword only.
-    pub(crate) fn bind_first<const N: usize>(
+    pub(crate) fn bind_first<const O: usize>(
         &self,
         method: &str,
-        parameters: [&str; N],
-    ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
+        first: &str,
+        others: [&str; O],
+    ) -> PyResult<Parameters<'a, 'py, 1, O>> {
         if self.positional > 1 {
             // The object itself counts, as for a method written in Python.
             let given = self.positional + 1;
             let text = format!("{method}() takes 2 positional arguments but {given} were given");
             return Err(PyTypeError::new_err(text));
         }
-        self.bind(method, parameters, 1)
+        self.bind(method, [first], others)
     }
 
     /// Calls `callable` with `first`, if there is one, and all of these.
@@ -151,19 +172,6 @@ impl<'a, 'py> Args<'a, 'py> {
         }
         let values = first.cloned().into_iter().chain(self.positional().map(Borrowed::to_owned));
         callable.call(PyTuple::new(self.py, values.collect::<Vec<_>>())?, Some(&names))
-    }
-
-    /// The arguments of a method that takes keywords only, none of them required.
-    pub(crate) fn bind_keywords<const N: usize>(
-        &self,
-        method: &str,
-        parameters: [&str; N],
-    ) -> PyResult<[Option<Borrowed<'a, 'py, PyAny>>; N]> {
-        if self.positional > 0 {
-            let text = format!("{method}() takes 0 positional arguments but {} were given", self.positional);
-            return Err(PyTypeError::new_err(text));
-        }
-        self.bind(method, parameters, 0)
     }
 
     /// The arguments of a method that C would give no keywords, so many at least and at most.
@@ -200,8 +208,7 @@ impl<'a, 'py> Args<'a, 'py> {
             return Err(unexpected(method, name));
         };
         if bound[place].is_some() {
-            let text = format!("{method}() got multiple values for argument '{}'", parameters[place]);
-            return Err(PyTypeError::new_err(text));
+            return Err(twice(method, parameters[place]));
         }
         bound[place] = Some(self.named(index));
         Ok(())
@@ -211,6 +218,22 @@ impl<'a, 'py> Args<'a, 'py> {
         // SAFETY: the invariant of `new`.
         unsafe { Borrowed::from_ptr(self.py, self.values[self.positional + index]) }
     }
+
+    #[inline]
+    fn borrowed<const N: usize>(&self, values: &[*mut ffi::PyObject; N]) -> [Borrowed<'a, 'py, PyAny>; N] {
+        // SAFETY: the invariant of `new`, of which these are some.
+        values.map(|value| unsafe { Borrowed::from_ptr(self.py, value) })
+    }
+}
+
+/// The arguments for `parameters`, if all are there.
+fn complete<'a, 'py, const N: usize>(
+    method: &str,
+    parameters: &[&str; N],
+    bound: &[Option<Borrowed<'a, 'py, PyAny>>],
+) -> PyResult<[Borrowed<'a, 'py, PyAny>; N]> {
+    let there: Vec<_> = bound.iter().take(N).map_while(|value| *value).collect();
+    there.try_into().map_err(|there: Vec<_>| missing(method, parameters[there.len()]))
 }
 
 /// The error of a call without a required argument.
@@ -222,21 +245,57 @@ fn unexpected(method: &str, name: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("{method}() got an unexpected keyword argument '{name}'"))
 }
 
-/// Keyword arguments of a constructor, by name.
-pub(crate) fn keywords<'py, const N: usize>(
-    method: &str,
-    given: Option<&Bound<'py, PyDict>>,
-    names: [&str; N],
-) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
-    let mut bound = [const { None }; N];
-    for (name, value) in given.into_iter().flat_map(PyDictMethods::iter) {
-        let Some(place) = names.iter().position(|candidate| name.eq(candidate).unwrap_or(false)) else {
-            let text = format!("{method}() got an unexpected keyword argument '{name}'");
-            return Err(PyTypeError::new_err(text));
-        };
-        bound[place] = Some(value);
+fn twice(method: &str, parameter: &str) -> PyErr {
+    PyTypeError::new_err(format!("{method}() got multiple values for argument '{parameter}'"))
+}
+
+/// The arguments of a constructor.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a, 'py> {
+    pub(crate) args: &'a Bound<'py, PyTuple>,
+    pub(super) names: Option<&'a Bound<'py, PyDict>>,
+}
+
+impl<'py> Given<'_, 'py> {
+    /// Those that go by name.
+    pub(crate) fn keywords<const N: usize>(
+        &self,
+        method: &str,
+        names: [&str; N],
+    ) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
+        let mut bound = [const { None }; N];
+        for (name, value) in self.names.into_iter().flat_map(PyDictMethods::iter) {
+            let Some(place) = names.iter().position(|candidate| name.eq(candidate).unwrap_or(false)) else {
+                return Err(unexpected(method, &name));
+            };
+            bound[place] = Some(value);
+        }
+        Ok(bound)
     }
-    Ok(bound)
+
+    /// All of them, by position or by name; the first `required` must be there.
+    pub(crate) fn bind<const N: usize>(
+        &self,
+        method: &str,
+        parameters: [&str; N],
+        required: usize,
+    ) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
+        if self.args.len() > N {
+            let (most, given) = (N + 1, self.args.len() + 1);
+            let text = format!("{method}() takes at most {most} positional arguments but {given} were given");
+            return Err(PyTypeError::new_err(text));
+        }
+        let mut bound = self.keywords(method, parameters)?;
+        for (index, value) in self.args.iter().enumerate() {
+            if bound[index].replace(value).is_some() {
+                return Err(twice(method, parameters[index]));
+            }
+        }
+        match bound[..required].iter().position(Option::is_none) {
+            Some(place) => Err(missing(method, parameters[place])),
+            None => Ok(bound),
+        }
+    }
 }
 
 /// An argument that was given and is not None.

@@ -58,14 +58,6 @@ impl BoundMethod {
         }
     }
 
-    fn instance(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.instance.object(this.py()))
-    }
-
-    fn method(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.method.object(this.py()))
-    }
-
     /// What `inspect.ismethod` asks for.
     fn class(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         // SAFETY: a type that lives as long as the process.
@@ -174,15 +166,11 @@ impl Native for BoundMethod {
 
     fn members() -> Members {
         let own = members! { BoundMethod;
-            bare {
-                c"__reduce__" c"Pickled as an attribute of its instance." => reduce,
-            }
-            attributes {
-                c"__self__" => instance;
-                c"__func__" => method;
-                c"__class__" => class;
-                c"__doc__" => doc;
-            }
+            bare c"__reduce__" c"Pickled as an attribute of its instance." => reduce;
+            shown c"__self__" => instance;
+            shown c"__func__" => method;
+            attribute c"__class__" => class;
+            attribute c"__doc__" => doc;
         };
         own.vectorcall::<BoundMethod>()
             .and(object::shown_slots::<BoundMethod>())

@@ -44,7 +44,7 @@ impl Call {
         }
     }
 
-    /// A second reference to the same, for the time of a call: the callback may cancel what holds the first.
+    /// Another reference to callable and arguments, for the time of a call: the callback may cancel the handle that holds the first.
     pub(crate) fn hold(&self, py: Python<'_>) -> Call {
         let arguments = match &self.arguments {
             Arguments::Few(few) => {
@@ -211,8 +211,8 @@ pub(crate) fn copy_context(py: Python<'_>) -> PyResult<Ref> {
     unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()).map(Ref::from) }
 }
 
-/// Runs `body` in `context`, which must not be entered already; where it may be, since a loop runs in a callback of a loop,
-/// as `in_shared_context`.
+/// Runs `body` in `context`, which must not be entered already. If a loop runs in a callback of a loop, the context may be
+/// entered: then as `in_shared_context`.
 pub(crate) fn in_context<R>(context: &Bound<'_, PyAny>, body: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
     match enter(context) {
         Ok(()) => inside(context, body),
@@ -221,7 +221,7 @@ pub(crate) fn in_context<R>(context: &Bound<'_, PyAny>, body: impl FnOnce() -> P
     }
 }
 
-/// As `in_context`; where `context` is entered already, further up the stack, `body` runs in the present one.
+/// As `in_context`. If `context` is entered already, further up the stack, `body` runs in the present context.
 pub(crate) fn in_shared_context<R>(
     context: &Bound<'_, PyAny>,
     body: impl FnOnce() -> PyResult<R>,
@@ -282,14 +282,14 @@ pub(crate) fn copy_of(context: &Bound<'_, PyAny>) -> PyResult<Ref> {
     }
 }
 
-/// Whether it is a coroutine of the interpreter, which needs no further question.
+/// Whether the object is a coroutine of the interpreter's own type.
 pub(crate) fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: ATTACHED, a live object.
     unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
 }
 
-/// The value of a number of the interpreter's own; `None` for anything else, or one too large. Where such numbers are treated as
-/// any other, `timer_cancel` takes 12 % more instructions.
+/// The value of an exact int or float. `None` for any other object, and for an int that is too large. Where such numbers are
+/// treated as any other, `timer_cancel` takes 12 % more instructions.
 pub(crate) fn plain_number(object: &Bound<'_, PyAny>) -> Option<f64> {
     // SAFETY: ATTACHED, a live object whose type is checked first.
     unsafe {
@@ -316,9 +316,9 @@ pub(crate) fn is_generator(object: &Bound<'_, PyAny>) -> bool {
 
 /// What one step of a coroutine came to.
 pub(crate) enum Step<'py> {
-    /// It waits for this future, or with None for one turn of the loop.
+    /// The coroutine waits for this future, or with None for one turn of the loop.
     Yield(Bound<'py, PyAny>),
-    /// It has returned this.
+    /// The coroutine has returned this.
     Return(Bound<'py, PyAny>),
 }
 

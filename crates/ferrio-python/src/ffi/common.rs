@@ -1,4 +1,4 @@
-//! `Common`: native types whose states have a part in common, which is found by an object's type.
+//! `Common`: native types whose states have a part in common. An object's type says where the part is.
 
 use std::marker::PhantomData;
 use std::ptr;
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use super::heap_type::Native;
 
-/// The types that have an `S` in their state. Each enters itself when the extension is imported (`add`).
+/// The types that have an `S` in their state. `add` enters each when the extension is imported.
 pub(crate) struct Common<S, const N: usize> {
     kinds: [Kind; N],
     part: PhantomData<fn() -> S>,
@@ -64,7 +64,7 @@ impl<S, const N: usize> Common<S, N> {
         Common { kinds: [const { Kind::free() }; N], part: PhantomData }
     }
 
-    /// Enters the type of `T`, which was made.
+    /// Enters the type of `T`. The type was made before.
     pub(crate) fn add<T: Has<S>>(&self) {
         let free = self.kinds.iter().find(|kind| kind.class.load(Ordering::Relaxed).is_null());
         debug_assert!(free.is_some(), "too few places");
@@ -74,7 +74,7 @@ impl<S, const N: usize> Common<S, N> {
         }
     }
 
-    /// The part of an object of exactly one of the types, whose methods are then ours.
+    /// The part of an object of exactly one of the types. Its methods are ours, then.
     #[inline]
     pub(crate) fn exact<'a>(&self, object: &'a Bound<'_, PyAny>) -> Option<&'a S> {
         let theirs = object.get_type_ptr();

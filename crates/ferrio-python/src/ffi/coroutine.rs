@@ -6,8 +6,8 @@
 //!  └── closed, thrown ──▶ Ended         (New and dropped: a warning that nobody awaited it)
 //! ```
 //!
-//! A coroutine that runs, or has ended, refuses to go on as the interpreter's own does; `Steps` are not asked. One that has
-//! ended holds nothing any more.
+//! A coroutine that runs, or has ended, refuses to go on, as the interpreter's own does; its `Steps` are not called. A coroutine
+//! that has ended holds nothing any more.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_void};
@@ -39,8 +39,8 @@ pub(crate) enum Life {
     Ended,
 }
 
-/// What a kind of native coroutines does.
-pub(crate) trait Steps: Held + 'static {
+/// The type of a kind of native coroutines; `kind!` implements it.
+pub(crate) trait Kind: Held + 'static {
     /// The full name of the type.
     const TYPE: &'static CStr;
     const DOC: &'static CStr;
@@ -48,46 +48,64 @@ pub(crate) trait Steps: Held + 'static {
     const KEPT: usize = 0;
     /// Whether its steps drop no `Py`, so that they need not be counted in (`entry::enter`).
     const LIGHT: bool = true;
-    /// Whether one object serves all: it is always new.
+    /// Whether one object serves all awaits. It is always new.
     const SHARED: bool = false;
 
     /// Where the type is kept once made.
     fn place() -> &'static Place;
+}
 
-    /// How asyncio calls the coroutine, with its class.
+/// `kind!(Steps, c"type", c"doc"[, CONSTANT: type = value])`
+macro_rules! kind {
+    ($steps:ty, $type:literal, $doc:literal $(, $constant:ident: $kind:ty = $value:literal)?) => {
+        impl $crate::ffi::coroutine::Kind for $steps {
+            const TYPE: &'static std::ffi::CStr = $type;
+            const DOC: &'static std::ffi::CStr = $doc;
+            $(const $constant: $kind = $value;)?
+
+            $crate::ffi::held::kept!();
+        }
+    };
+}
+
+pub(crate) use kind;
+
+/// What a kind of native coroutines does.
+pub(crate) trait Steps: Kind {
+    /// asyncio's name for the coroutine, with its class.
     fn name(&self) -> &'static str;
 
     /// The first step.
     fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>>;
 
-    /// The next one. What never waits needs none.
+    /// The next step. A kind that never waits needs none.
     fn go_on<'py>(&self, _: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         Err(reused())
     }
 
-    /// `error` is raised where it waits: it ends with that, unless it passes it on to something that thinks otherwise.
+    /// `error` is raised where the coroutine waits. The coroutine ends with it, unless what it awaits handles the error.
     fn thrown<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
         self.leave(this.py())?;
         Err(error)
     }
 
-    /// It waits, and will not go on.
+    /// The coroutine waits, and will not go on.
     fn leave(&self, _: Python<'_>) -> PyResult<()> {
         Ok(())
     }
 
-    /// It has ended.
+    /// The coroutine has ended.
     #[inline]
     fn end(&self, _: Python<'_>) {
         self.empty();
     }
 
-    /// How what it waits for words the mistakes of a call of `throw()`: mostly a future's iterator.
+    /// The error texts for a wrong call of `throw()`: those of what the coroutine waits for, mostly a future's iterator.
     fn wording(&self) -> &'static Wording {
         &ITERATOR
     }
 
-    /// Where it keeps what it raised to return a value, if it ends often.
+    /// Where the coroutine keeps the exception by which it returned a value, if its kind ends often.
     fn stop(&self) -> Option<&Stop> {
         None
     }
@@ -168,7 +186,7 @@ impl<S: Steps> Coroutine<S> {
         Err(error)
     }
 
-    /// Ends it where it is. Harmless when it has ended.
+    /// Ends the coroutine where it waits. Does nothing if it has ended.
     fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.life.get() == Life::Running { Err(running()) } else { self.give_up(this.py()) }
     }
@@ -185,7 +203,7 @@ impl<S: Steps> Coroutine<S> {
         left
     }
 
-    /// As `close`, where nobody can be told what went wrong.
+    /// As `close`, where no caller can get an error.
     fn die(&self) {
         let give_up = |py: Python<'_>| {
             if let Err(error) = self.give_up(py) {
@@ -242,7 +260,7 @@ impl<S: Steps> Native for Coroutine<S> {
         }
     }
 
-    /// One that was never begun remembers that nobody awaited it.
+    /// A coroutine that was never begun stays new, for the warning that nobody awaited it.
     fn clear(&self) {
         if self.life.get() == Life::New {
             self.steps.empty();
@@ -251,7 +269,7 @@ impl<S: Steps> Native for Coroutine<S> {
         }
     }
 
-    /// When it has ended it holds nothing but its `Stop`.
+    /// A coroutine that has ended holds nothing but its `Stop`.
     fn is_quiet(&self) -> bool {
         self.life.get() == Life::Ended
     }
@@ -287,7 +305,7 @@ fn warn_never_awaited(name: &str) {
 /// The types of native coroutines, one for each kind.
 static TYPES: [AtomicPtr<ffi::PyTypeObject>; 8] = [const { AtomicPtr::new(ptr::null_mut()) }; 8];
 
-/// Enters the type of a kind, which was made.
+/// Enters the type of a kind. The type was made before.
 pub(crate) fn enlist<S: Steps>() {
     let free = TYPES.iter().find(|known| known.load(Ordering::Relaxed).is_null());
     debug_assert!(free.is_some(), "too few places");
@@ -301,7 +319,7 @@ pub(crate) fn is_ours(object: &Bound<'_, PyAny>) -> bool {
     TYPES.iter().any(|known| known.load(Ordering::Relaxed) == object.get_type_ptr())
 }
 
-/// Those who follow what a task awaits look for a frame in whatever has a `cr_await`.
+/// Tools that follow what a task awaits look for a frame in any object with a `cr_await`.
 // SAFETY: called by CPython only, as its slot or table promises.
 unsafe extern "C" fn no_frame(_: *mut ffi::PyObject, _: *mut c_void) -> *mut ffi::PyObject {
     // SAFETY: attached.
@@ -384,7 +402,7 @@ unsafe extern "C" fn throw<S: Steps>(
     let body = |state: &Coroutine<S>, this: &Bound<'_, PyAny>, args: Args<'_, '_>| {
         let error = match state.life() {
             Life::New => thrown(this.py(), &args, &COROUTINE)?,
-            // What it waits for refuses the call, and that is raised where it waits.
+            // The object that it waits for refuses the call. That error is raised where the coroutine waits.
             Life::Running | Life::Waiting => {
                 thrown(this.py(), &args, state.steps.wording()).unwrap_or_else(|mistake| mistake)
             }
@@ -428,7 +446,7 @@ unsafe extern "C" fn is_running<S: Steps>(this: *mut ffi::PyObject, _: *mut c_vo
     unsafe { getter::<false, Coroutine<S>, _>(this, Coroutine::is_running) }
 }
 
-/// What a coroutine raises in the place of a `StopIteration`, which would say that it has returned.
+/// The error that replaces a `StopIteration`, since that would mean that the coroutine has returned.
 fn raised_stop(py: Python<'_>, stop: &PyErr) -> PyErr {
     let error = PyRuntimeError::new_err("coroutine raised StopIteration");
     let (value, stop) = (error.value(py), raised::value(py, stop));
@@ -437,12 +455,12 @@ fn raised_stop(py: Python<'_>, stop: &PyErr) -> PyErr {
     error
 }
 
-/// What a coroutine says that runs.
+/// The error of a coroutine that runs.
 fn running() -> PyErr {
     PyValueError::new_err("coroutine already executing")
 }
 
-/// What a coroutine says that has ended.
+/// The error of a coroutine that has ended.
 fn reused() -> PyErr {
     PyRuntimeError::new_err("cannot reuse already awaited coroutine")
 }

@@ -193,17 +193,13 @@ impl Native for CoroutineMethod {
 
     fn members() -> Members {
         let own = members! { CoroutineMethod;
-            bare {
-                c"__reduce__" c"Pickled by name." => reduce,
-            }
-            attributes {
-                c"__name__" => name;
-                c"__qualname__" => qualified_name;
-                c"__objclass__" => class;
-                c"__doc__" => doc;
-                c"_is_coroutine" => mark_of_asyncio;
-                c"_is_coroutine_marker" => mark_of_inspect;
-            }
+            bare c"__reduce__" c"Pickled by name." => reduce;
+            attribute c"__name__" => name;
+            attribute c"__qualname__" => qualified_name;
+            attribute c"__objclass__" => class;
+            attribute c"__doc__" => doc;
+            attribute c"_is_coroutine" => mark_of_asyncio;
+            attribute c"_is_coroutine_marker" => mark_of_inspect;
         };
         own.vectorcall::<CoroutineMethod>()
             .and(object::shown_slots::<CoroutineMethod>())

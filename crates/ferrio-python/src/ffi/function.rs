@@ -134,20 +134,16 @@ impl Native for Function {
 
     fn members() -> Members {
         let own = members! { Function;
-            bare {
-                c"__reduce__" c"Pickled by name." => reduce,
-            }
-            attributes {
-                c"__name__" => name;
-                c"__qualname__" => name;
-                c"__module__" => module;
-                c"__doc__" => doc;
-                c"__code__" => code;
-                c"__closure__" => closure;
-                c"__signature__" => signature;
-                c"_is_coroutine" => mark;
-                c"_is_coroutine_marker" => marker;
-            }
+            bare c"__reduce__" c"Pickled by name." => reduce;
+            attribute c"__name__" => name;
+            attribute c"__qualname__" => name;
+            attribute c"__module__" => module;
+            attribute c"__doc__" => doc;
+            attribute c"__code__" => code;
+            attribute c"__closure__" => closure;
+            attribute c"__signature__" => signature;
+            attribute c"_is_coroutine" => mark;
+            attribute c"_is_coroutine_marker" => marker;
         };
         own.vectorcall::<Function>().and(object::shown_slots::<Function>())
     }

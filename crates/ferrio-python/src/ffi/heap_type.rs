@@ -18,7 +18,7 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicIsize, AtomicPtr, Ordering};
 
-use pyo3::exceptions::PySystemError;
+use pyo3::exceptions::{PySystemError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
@@ -29,6 +29,9 @@ use super::members::Members;
 pub(crate) use super::visitor::Visitor;
 use super::{inherited, task_struct};
 
+/// What makes an instance, if Python code may.
+pub(crate) type New = Option<ffi::newfunc>;
+
 /// The state of a native type.
 pub(crate) trait Native: Sized + 'static {
     /// The full name of the type.
@@ -36,7 +39,7 @@ pub(crate) trait Native: Sized + 'static {
     /// Its doc string; empty where instances have a `__doc__` of their own.
     const DOC: &'static CStr;
     /// How `Type()` makes one; `None` when only native code does.
-    const NEW: Option<ffi::newfunc> = None;
+    const NEW: New = None;
     /// How many dead instances of exactly this type are kept for reuse.
     const KEPT: usize = 0;
     /// Whether the base is a type of C with memory of its own, such as a place for attributes, which its own slots show to
@@ -222,6 +225,17 @@ pub(crate) fn try_state<'a, T: Native>(object: &'a Bound<'_, PyAny>) -> Option<&
     }
     // SAFETY: the type was checked.
     Some(unsafe { state(object.as_ptr()) })
+}
+
+/// As `try_state`, where anything else is an error.
+#[inline]
+pub(crate) fn state_of<'a, T: Native>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a T> {
+    try_state(object).ok_or_else(|| not_a(T::NAME))
+}
+
+#[cold]
+fn not_a(name: &CStr) -> PyErr {
+    PyTypeError::new_err(format!("not a {}", name.to_string_lossy()))
 }
 
 /// A number that changes when an attribute of the object's class, or of a class above that, is set; 0 where the interpreter

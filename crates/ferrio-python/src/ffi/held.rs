@@ -14,7 +14,7 @@ pub(crate) trait Held {
     /// Shows the collector all of them.
     fn show(&self, visitor: &mut Visitor<'_>);
 
-    /// Drops those that can be part of a cycle. What cannot be emptied is part of none that nobody else breaks.
+    /// Drops the references that can be part of a cycle. A place that cannot be emptied is in no cycle that only it could break.
     fn empty(&self) {}
 }
 
@@ -78,7 +78,7 @@ impl<T: Held> Held for VecDeque<T> {
     }
 }
 
-/// What is borrowed just now is in use: a later collection sees it.
+/// A place that is borrowed just now is in use. A later collection sees it.
 impl<T: Held + Default> Held for RefCell<T> {
     fn show(&self, visitor: &mut Visitor<'_>) {
         if let Ok(inside) = self.try_borrow() {
@@ -94,27 +94,34 @@ impl<T: Held + Default> Held for RefCell<T> {
 
 /// In an `impl Native`: where the type is kept, and what its state holds, in `holds!(field, field.part, field.part())`.
 macro_rules! holds {
-    ($($field:ident $(. $part:ident $(($($argument:tt)*))?)*),* $(,)?) => {
+    ($($fields:tt)*) => {
         $crate::ffi::held::kept!();
+        $crate::ffi::held::shows!($($fields)*);
+    };
+}
 
+/// In an `impl Native`: what its state holds.
+macro_rules! shows {
+    ($($($part:ident $(($($argument:tt)*))?).+),* $(,)?) => {
         fn traverse(&self, _visitor: &mut $crate::ffi::heap_type::Visitor<'_>) {
             #[allow(unused_imports, reason = "there may be no field")]
             use $crate::ffi::held::Held as _;
-            $(self.$field $(. $part $(($($argument)*))?)*.show(_visitor);)*
+            $(self.$($part $(($($argument)*))?).+.show(_visitor);)*
         }
 
         fn clear(&self) {
             #[allow(unused_imports, reason = "there may be no field")]
             use $crate::ffi::held::Held as _;
-            $(self.$field $(. $part $(($($argument)*))?)*.empty();)*
+            $(self.$($part $(($($argument)*))?).+.empty();)*
         }
     };
 }
 
-/// `held!(Part: field, ...)`: what a part of a state holds. Emptying it empties each.
+/// `held!(Part: field, ...)`: what a part of a state holds. Emptying it empties each. For a generic part,
+/// `held!([T: Bound] Part<T>: field, ...)`.
 macro_rules! held {
-    ($part:ty: $($field:ident),* $(,)?) => {
-        impl $crate::ffi::held::Held for $part {
+    ($([$parameter:ident: $bound:path])? $part:ident $(<$argument:ident>)?: $($field:ident),* $(,)?) => {
+        impl $(<$parameter: $bound>)? $crate::ffi::held::Held for $part $(<$argument>)? {
             fn show(&self, _visitor: &mut $crate::ffi::heap_type::Visitor<'_>) {
                 $($crate::ffi::held::Held::show(&self.$field, _visitor);)*
             }
@@ -137,4 +144,4 @@ macro_rules! kept {
     };
 }
 
-pub(crate) use {held, holds, kept};
+pub(crate) use {held, holds, kept, shows};

@@ -1,12 +1,12 @@
 //! How instances of native types come to be and end, and those that are kept for reuse.
 //!
-//! Of a type with `KEPT` some that died are kept as they are, with type and size but without state: to give one out again
-//! is to count a reference and to write the state. Each such type says at `KEPT` which path of benches/instructions.toml gets
-//! dearer without: by instructions of the whole process. What showed less than 1 % has no list.
+//! A type with `KEPT` keeps some of its dead instances, with type and size but without state. Giving one out again takes a
+//! reference count and writing the state. Each such type says at `KEPT` which path of benches/instructions.toml gets dearer
+//! without the list, by instructions of the whole process. What showed less than 1 % has no list.
 //!
-//! Invariant KEPT: what is on the list has no references, owns nothing but its type, and is unknown to the collector, which
-//! it leaves when it dies. Kept in the collector's lists it would come back at the age that it had, after `gc.freeze()`
-//! as one that is never looked at; and in the midst of a collection as one that is about to be cleared.
+//! Invariant KEPT: an object on the list has no references, owns nothing but its type, and left the collector's lists when it
+//! died. On those lists the object would come back with the age that it had: after `gc.freeze()` the collector would never
+//! look at it, and in the midst of a collection it would be cleared.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::size_of;
@@ -44,8 +44,8 @@ pub(super) unsafe fn alloc_raw<T: Native>(
     }
 }
 
-/// An instance of exactly the type of `T` which the collector does not know yet, from the free list where it can. Who
-/// makes one sees to it that it is tracked before it can be part of a cycle that nobody else sees.
+/// An instance of exactly the type of `T`, from the free list if there is one. The collector does not know the instance: the
+/// caller has to track it before it can be part of a cycle.
 pub(crate) fn alloc_untracked<T: Native>(py: Python<'_>, state: T) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: KEPT, STATE.
     unsafe {
@@ -82,7 +82,7 @@ fn fresh<T: Native>(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
-/// Has the collector know an object that `alloc_untracked` made.
+/// Tells the collector of an object that `alloc_untracked` made.
 pub(crate) fn track(object: &Bound<'_, PyAny>) {
     // SAFETY: ATTACHED; an object of a type with a collector's header, tracked at most once.
     unsafe {
@@ -92,7 +92,7 @@ pub(crate) fn track(object: &Bound<'_, PyAny>) {
     }
 }
 
-/// Whether the finalizer of `object`, whose type has one, has run: by the collector, for instance, before another saved it.
+/// Whether the finalizer of `object` has run, for instance in the collector, before another finalizer saved the object.
 pub(crate) fn is_finalized(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: ATTACHED; an object of a type with a collector's header.
     unsafe { ffi::PyObject_GC_IsFinalized(object.as_ptr()) != 0 }

@@ -1,7 +1,7 @@
-//! `Lent`: an object that exports memory of ours for the time of one call, as a memoryview does at several times the cost:
-//! that is two objects, which the collector knows. With those an echo of 1 KiB over TLS by `MemoryBIO`s takes 4.5 % more CPU time.
+//! `Lent`: an object that exports memory of ours for the time of one call. A memoryview costs several times as much: it is two
+//! objects, which the collector knows. With those an echo of 1 KiB over TLS by `MemoryBIO`s takes 4.5 % more CPU time.
 //!
-//! Invariant LENT: it has memory only while the call runs that it was made for, and is for methods of C that keep nothing.
+//! Invariant LENT: the object has memory only during the call it was made for, which is a method of C that keeps nothing.
 
 use std::ffi::{c_int, c_ulong, c_void};
 use std::mem::MaybeUninit;

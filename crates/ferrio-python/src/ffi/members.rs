@@ -11,10 +11,10 @@ use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::answer::Answer;
 use super::args::Args;
 use super::entry::enter;
 use super::heap_type::{Native, state};
-use super::reference::Slot;
 
 /// Methods and attributes of a type.
 #[derive(Default)]
@@ -126,57 +126,6 @@ impl Members {
     }
 }
 
-/// What a method may return.
-pub(crate) trait Answer {
-    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject;
-}
-
-impl Answer for Bound<'_, PyAny> {
-    fn answer(self, _: Python<'_>) -> *mut ffi::PyObject {
-        self.into_ptr()
-    }
-}
-
-impl Answer for Py<PyAny> {
-    fn answer(self, _: Python<'_>) -> *mut ffi::PyObject {
-        self.into_ptr()
-    }
-}
-
-impl Answer for () {
-    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
-        py.None().into_ptr()
-    }
-}
-
-impl Answer for bool {
-    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
-        pyo3::types::PyBool::new(py, self).to_owned().into_any().into_ptr()
-    }
-}
-
-impl Answer for f64 {
-    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
-        pyo3::types::PyFloat::new(py, self).into_any().into_ptr()
-    }
-}
-
-impl Answer for usize {
-    fn answer(self, _: Python<'_>) -> *mut ffi::PyObject {
-        // SAFETY: ATTACHED.
-        unsafe { ffi::PyLong_FromSize_t(self) }
-    }
-}
-
-impl<T: Answer> Answer for Option<T> {
-    fn answer(self, py: Python<'_>) -> *mut ffi::PyObject {
-        match self {
-            Some(value) => value.answer(py),
-            None => ().answer(py),
-        }
-    }
-}
-
 /// # Safety
 /// `this` is of the type of `T`.
 unsafe fn call<'py, T: Native, A: Answer>(
@@ -265,68 +214,91 @@ pub(crate) unsafe fn setter<T: Native>(
     unsafe { enter::<false, _>(body, -1) }
 }
 
-/// `members! { T; [light { … }] [light_bare { … }] [light_one { … }] [bare { … }] [one { … }] [methods { "name" => function, … }] [attributes { "name" => getter [, setter]; … }] }`
+/// The methods and attributes of a type, a row each: `members! { T; kind c"name" c"doc" => method; ... }`.
+///
+/// * `method` takes arguments, `one` takes one, `bare` takes none, and `asks` answers by a place. What is `light` drops no
+///   `Py` (`entry::enter`).
+/// * `attribute c"name" => getter[, setter]`
+/// * `field c"name" => place` is a `Field` of the state; `shown c"name" => place[, setter]` is only read there.
+///
+/// A place is `field`, `field.part`, `field.question()` or `method().part`.
 macro_rules! members {
-    ($state:ty;
-     $(light { $($light_name:literal $light_doc:literal => $light_method:ident,)* })?
-     $(light_bare { $($light_bare_name:literal $light_bare_doc:literal => $light_bare_method:ident,)* })?
-     $(light_one { $($light_one_name:literal $light_one_doc:literal => $light_one_method:ident,)* })?
-     $(bare { $($bare_name:literal $bare_doc:literal => $bare_method:ident,)* })?
-     $(one { $($one_name:literal $one_doc:literal => $one_method:ident,)* })?
-     $(methods { $($name:literal $doc:literal => $method:ident,)* })?
-     $(attributes { $($attribute:literal => $get:ident $(, $set:ident)?;)* })?
-    ) => {{
-        use $crate::ffi::members::{self, Members};
-        Members::default()
-            $($(.method($light_name, $light_doc, members::fast_of!($state, true, $light_method)))*)?
-            $($(.bare_method($light_bare_name, $light_bare_doc, members::bare_of!($state, true, $light_bare_method)))*)?
-            $($(.one_method($light_one_name, $light_one_doc, members::one_of!($state, true, $light_one_method)))*)?
-            $($(.bare_method($bare_name, $bare_doc, members::bare_of!($state, false, $bare_method)))*)?
-            $($(.one_method($one_name, $one_doc, members::one_of!($state, false, $one_method)))*)?
-            $($(.method($name, $doc, members::fast_of!($state, false, $method)))*)?
-            $($(.attribute($attribute, members::getter_of!($state, <$state>::$get), members::setter_of!($state $(, <$state>::$set)?)))*)?
+    ($state:ty; $(
+        $($kind:ident)+ $name:literal $($doc:literal)?
+            => $($part:ident $(($($argument:tt)*))?).+ $(, $set:ident)?;
+    )*) => {{
+        let members = $crate::ffi::members::Members::default();
+        $(let members = $crate::ffi::members::row!(
+            members, $state, $($kind)+, $name $($doc)? => $($part $(($($argument)*))?).+ $(, $set)?
+        );)*
+        members
     }};
 }
 
-/// Attributes that need no method: of a `Slot`, an object or None; of a `Cell<bool>`, a truth value; and what somebody is
-/// asked. `fields! { T; [objects { "name" => slot, … }] [shown { "name" => (slot), … }] [flags { "name" => cell, … }] [asked { "name" => (field.question()), … }] }`
-macro_rules! fields {
-    ($state:ty;
-     $(objects { $($name:literal => $slot:ident,)* })?
-     $(shown { $($shown:literal => ($($place:tt)+),)* })?
-     $(flags { $($flag:literal => $cell:ident,)* })?
-     $(asked { $($asked:literal => ($($question:tt)+),)* })?
-    ) => {{
-        use $crate::ffi::members::{self, Members};
-        Members::default()
-            $($(.attribute(
-                $name,
-                members::getter_of!($state, |state, this| Ok(state.$slot.object(this.py()))),
-                members::setter_of!($state, |state, value| {
-                    members::put(&state.$slot, value);
-                    Ok(())
-                })
-            ))*)?
-            $($(.attribute(
-                $shown,
-                members::getter_of!($state, |state, this| Ok(state.$($place)+.object(this.py()))),
-                None
-            ))*)?
-            $($(.attribute(
-                $flag,
-                members::getter_of!($state, |state, _| Ok(state.$cell.get())),
-                members::setter_of!($state, |state, value| {
-                    state.$cell.set(value.is_truthy()?);
-                    Ok(())
-                })
-            ))*)?
-            $($(.attribute($asked, members::getter_of!($state, |state, _| Ok(state.$($question)+)), None))*)?
-    }};
+/// One row of `members!`.
+macro_rules! row {
+    ($members:ident, $state:ty, method, $name:literal $doc:literal => $method:ident) => {
+        $members.method($name, $doc, $crate::ffi::members::fast_of!($state, false, $method))
+    };
+    ($members:ident, $state:ty, light method, $name:literal $doc:literal => $method:ident) => {
+        $members.method($name, $doc, $crate::ffi::members::fast_of!($state, true, $method))
+    };
+    ($members:ident, $state:ty, one, $name:literal $doc:literal => $method:ident) => {
+        $members.one_method($name, $doc, $crate::ffi::members::one_of!($state, false, $method))
+    };
+    ($members:ident, $state:ty, light one, $name:literal $doc:literal => $method:ident) => {
+        $members.one_method($name, $doc, $crate::ffi::members::one_of!($state, true, $method))
+    };
+    ($members:ident, $state:ty, bare, $name:literal $doc:literal => $method:ident) => {
+        $members.bare_method($name, $doc, $crate::ffi::members::bare_of!($state, false, <$state>::$method))
+    };
+    ($members:ident, $state:ty, light bare, $name:literal $doc:literal => $method:ident) => {
+        $members.bare_method($name, $doc, $crate::ffi::members::bare_of!($state, true, <$state>::$method))
+    };
+    ($members:ident, $state:ty, asks, $name:literal $doc:literal => $($place:tt)+) => {
+        $members.bare_method($name, $doc, $crate::ffi::members::bare_of!($state, false, $crate::ffi::members::shown_of!($($place)+)))
+    };
+    ($members:ident, $state:ty, light asks, $name:literal $doc:literal => $($place:tt)+) => {
+        $members.bare_method($name, $doc, $crate::ffi::members::bare_of!($state, true, $crate::ffi::members::shown_of!($($place)+)))
+    };
+    ($members:ident, $state:ty, attribute, $name:literal => $get:ident $(, $set:ident)?) => {
+        $members.attribute(
+            $name,
+            $crate::ffi::members::getter_of!($state, <$state>::$get),
+            $crate::ffi::members::setter_of!($state $(, <$state>::$set)?),
+        )
+    };
+    ($members:ident, $state:ty, field, $name:literal => $($place:tt)+) => {
+        $members.attribute(
+            $name,
+            $crate::ffi::members::getter_of!($state, $crate::ffi::members::shown_of!($($place)+)),
+            $crate::ffi::members::setter_of!($state, |state, value| {
+                use $crate::ffi::answer::Field as _;
+                state.$($place)+.put(value)
+            }),
+        )
+    };
+    ($members:ident, $state:ty, shown,
+        $name:literal => $($part:ident $(($($argument:tt)*))?).+ $(, $set:ident)?) => {
+        $members.attribute(
+            $name,
+            $crate::ffi::members::getter_of!(
+                $state,
+                $crate::ffi::members::shown_of!($($part $(($($argument)*))?).+)
+            ),
+            $crate::ffi::members::setter_of!($state $(, <$state>::$set)?),
+        )
+    };
 }
 
-/// Sets an attribute that is an object or None.
-pub(crate) fn put(slot: &Slot, value: &Bound<'_, PyAny>) {
-    drop(slot.replace((!value.is_none()).then(|| value.clone().into())));
+/// What shows a place.
+macro_rules! shown_of {
+    ($($place:tt)+) => {
+        |state, this| {
+            use $crate::ffi::answer::Attribute as _;
+            state.$($place)+.read_attribute(this.py())
+        }
+    };
 }
 
 /// The trampoline of a method that takes arguments.
@@ -373,7 +345,7 @@ macro_rules! one_of {
 
 /// The trampoline of a method that takes nothing.
 macro_rules! bare_of {
-    ($state:ty, $light:literal, $method:ident) => {{
+    ($state:ty, $light:literal, $method:expr) => {{
         // SAFETY: called by CPython only, as its slot or table promises.
         #[allow(unsafe_code)]
         unsafe extern "C" fn call(
@@ -381,7 +353,7 @@ macro_rules! bare_of {
             _: *mut pyo3::ffi::PyObject,
         ) -> *mut pyo3::ffi::PyObject {
             // SAFETY: CPython calls this for a method of the type of `$state`.
-            unsafe { $crate::ffi::members::getter::<$light, $state, _>(this, <$state>::$method) }
+            unsafe { $crate::ffi::members::getter::<$light, $state, _>(this, $method) }
         }
         call
     }};
@@ -423,4 +395,4 @@ macro_rules! setter_of {
     }};
 }
 
-pub(crate) use {bare_of, fast_of, fields, getter_of, members, one_of, setter_of};
+pub(crate) use {bare_of, fast_of, getter_of, members, one_of, row, setter_of, shown_of};

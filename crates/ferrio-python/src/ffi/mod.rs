@@ -2,6 +2,7 @@
 //!
 //! * `heap_type`: native types that are true subclasses of Python classes, and their collection
 //! * `members`: their methods and attributes
+//! * `answer`: what goes back to Python
 //! * `args`: arguments of a vectorcall method, without a tuple
 //! * `awaitable`: what native futures have as types
 //! * `buffers`: memory that Rust and Python share for a moment
@@ -22,6 +23,7 @@
 //! * `nesting`: how many loops run on this thread, one within the other
 //! * `number`: the number in the name of a task
 //! * `object`: native types that Python code makes and derives from
+//! * `prelude`: what the file of a native type is written with
 //! * `raised`: what the interpreter keeps in an exception
 //! * `received`: bytes that arrived and were not read yet
 //! * `openssl`: OpenSSL itself, as the interpreter has it
@@ -42,6 +44,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod answer;
 pub(crate) mod args;
 pub(crate) mod awaitable;
 pub(crate) mod bound_method;
@@ -66,6 +69,7 @@ pub(crate) mod nesting;
 pub(crate) mod number;
 pub(crate) mod object;
 pub(crate) mod openssl;
+pub(crate) mod prelude;
 pub(crate) mod raised;
 pub(crate) mod received;
 pub(crate) mod recursion;

@@ -1,8 +1,8 @@
 //! `Names`: what a module of Python's has, for native code.
 //!
-//! Invariant KNOWN: what an object may need while the interpreter ends, when nothing can be imported any more, is known from
-//! the import of the extension on (`support::prepare`). The names are kept, not the module: the interpreter clears what
-//! modules it still finds then.
+//! Invariant KNOWN: names that an object may need while the interpreter ends are looked up when the extension is imported
+//! (`support::prepare`), since nothing can be imported later. The names are kept, not the module, since the interpreter
+//! clears the modules that it still finds at its end.
 
 use pyo3::BoundObject;
 use pyo3::exceptions::PyAttributeError;

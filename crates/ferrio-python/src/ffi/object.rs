@@ -12,6 +12,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::args::Given;
 use super::entry::enter;
 use super::heap_type::{Native, state};
 use super::instances::alloc_raw;
@@ -20,12 +21,7 @@ use super::members::Members;
 /// The state of a type that is made by calling it.
 pub(crate) trait Constructed: Native {
     /// `__init__`.
-    fn init(
-        &self,
-        this: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        names: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()>;
+    fn init(&self, this: &Bound<'_, PyAny>, given: Given<'_, '_>) -> PyResult<()>;
 }
 
 /// The state of a type with a `repr` of its own.
@@ -135,7 +131,7 @@ unsafe extern "C" fn init<T: Constructed>(
             let names = Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyDict>());
             (state::<T>(this), Borrowed::from_ptr(py, this), args, names)
         };
-        state.init(&this, &args, names.as_deref()).map(|()| 0)
+        state.init(&this, Given { args: &args, names: names.as_deref() }).map(|()| 0)
     };
     // SAFETY: CPython calls this attached.
     unsafe { enter::<false, _>(body, -1) }

@@ -24,7 +24,9 @@ use std::sync::Arc;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::held::Held;
 use super::reference::Ref;
+use super::visitor::Visitor;
 
 /// An `SSL`.
 type Ssl = *mut c_void;
@@ -399,23 +401,6 @@ impl Connection {
         self.socket.borrow().as_ref().map(|socket| socket.bind(py).to_owned())
     }
 
-    pub(crate) fn traverse(&self, visitor: &mut super::heap_type::Visitor<'_>) {
-        if let Ok(socket) = self.socket.try_borrow()
-            && let Some(socket) = &*socket
-        {
-            visitor.raw(socket.as_ptr());
-        }
-    }
-
-    /// Lets go of everything: the connection is lost.
-    pub(crate) fn clear(&self) {
-        self.with_wire(|wire| {
-            (wire.kept, wire.used, wire.output, wire.lent) = (Vec::new(), 0, Vec::new(), &[]);
-        });
-        let socket = self.socket.take();
-        drop(socket);
-    }
-
     /// What others left in the thread's queue of errors is not to be taken for ours. There is hardly ever anything, and
     /// clearing an empty queue costs as much as a read of a hundred bytes: all its sixteen places are wiped.
     fn forget_errors(&self) {
@@ -439,6 +424,20 @@ impl Connection {
     fn with_wire<R>(&self, body: impl FnOnce(&mut Bytes) -> R) -> R {
         // SAFETY: ONE, and no `body` calls the library or Python.
         body(unsafe { &mut *self.wire.0.get() })
+    }
+}
+
+impl Held for Connection {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        self.socket.show(visitor);
+    }
+
+    /// The connection is lost.
+    fn empty(&self) {
+        self.with_wire(|wire| {
+            (wire.kept, wire.used, wire.output, wire.lent) = (Vec::new(), 0, Vec::new(), &[]);
+        });
+        self.socket.empty();
     }
 }
 

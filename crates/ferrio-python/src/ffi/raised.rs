@@ -11,7 +11,7 @@ use pyo3::types::PyType;
 use super::args::Args;
 use crate::compat;
 
-/// What `error` is about, with its traceback, which before Python 3.12 is kept beside it.
+/// The exception of `error`, with its traceback, which before Python 3.12 is kept beside it.
 pub(crate) fn value<'py>(py: Python<'py>, error: &PyErr) -> Bound<'py, PyAny> {
     let value = error.value(py).clone().into_any();
     if !compat::TRACEBACK_INSIDE
@@ -22,7 +22,7 @@ pub(crate) fn value<'py>(py: Python<'py>, error: &PyErr) -> Bound<'py, PyAny> {
     value
 }
 
-/// Raises `error`, which is an exception, as `raise` does: with what is handled just now as its context.
+/// Raises the exception `error`, as `raise` does: its context is the exception that is handled just now.
 pub(crate) fn raise(error: &Bound<'_, PyAny>) -> PyErr {
     // SAFETY: ATTACHED, an exception and its class.
     unsafe { ffi::PyErr_SetObject(error.get_type_ptr().cast(), error.as_ptr()) };

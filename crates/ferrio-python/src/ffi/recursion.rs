@@ -1,8 +1,8 @@
-//! How deep native calls may nest by the doing of a program: a chain of `wait_for()`, of cancelled tasks.
+//! How deep a program may nest native calls: in a chain of `wait_for()`, or of cancelled tasks.
 //!
-//! What calls itself looks at how much stack is left, and raises `RecursionError` as the interpreter does. The interpreter
-//! counts calls instead, up to Python 3.13, against a limit that was chosen for a main thread's stack: a thread of 512 KiB has
-//! room for far fewer. A chain that is followed in a loop takes no stack, and is counted as the interpreter counts.
+//! Code that calls itself looks at how much stack is left, and raises `RecursionError`, as the interpreter does. Up to Python
+//! 3.13 the interpreter counts calls instead, with a limit for a main thread's stack: a thread of 512 KiB has room for far
+//! fewer. A loop that follows a chain takes no stack, and counts as the interpreter counts.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -40,7 +40,7 @@ impl Chain {
         Chain { doing, links: Vec::new() }
     }
 
-    /// One link further.
+    /// Goes one link further.
     pub(crate) fn enter(&mut self, py: Python<'_>) -> PyResult<()> {
         if compat::COUNTS_NO_CALLS && self.links.len() >= LONGEST {
             return Err(too_deep(self.doing));
@@ -49,7 +49,7 @@ impl Chain {
         Ok(())
     }
 
-    /// One link back.
+    /// Goes one link back.
     pub(crate) fn leave(&mut self) {
         drop(self.links.pop());
     }

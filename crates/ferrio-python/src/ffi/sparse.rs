@@ -7,7 +7,9 @@ use std::cell::OnceCell;
 
 use pyo3::prelude::*;
 
+use super::answer::{Attribute, Field};
 use super::heap_type::Visitor;
+use super::held::Held;
 use super::reference::{Ref, Slot};
 
 /// See the module. Places go by number, below `N`.
@@ -46,15 +48,45 @@ impl<const N: usize> SparseSlots<N> {
         self.0.get()?[place].take()
     }
 
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.all().for_each(|slot| visitor.raw(slot.as_ptr()));
+    /// A place as an attribute shows it.
+    pub(crate) fn at(&self, place: usize) -> SparseSlot<'_, N> {
+        SparseSlot(self, place)
     }
 
+    /// Empties every place.
     pub(crate) fn clear(&self) {
         self.all().for_each(|slot| drop(slot.take()));
     }
 
     fn all(&self) -> impl Iterator<Item = &Slot> {
         self.0.get().into_iter().flat_map(|slots| slots.iter())
+    }
+}
+
+impl<const N: usize> Held for SparseSlots<N> {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        self.all().for_each(|slot| slot.show(visitor));
+    }
+
+    fn empty(&self) {
+        self.clear();
+    }
+}
+
+/// One place.
+pub(crate) struct SparseSlot<'a, const N: usize>(&'a SparseSlots<N>, usize);
+
+impl<const N: usize> Attribute for SparseSlot<'_, N> {
+    type As = Option<Py<PyAny>>;
+
+    fn read_attribute(&self, py: Python<'_>) -> PyResult<Self::As> {
+        Ok(self.0.object(py, self.1))
+    }
+}
+
+impl<const N: usize> Field for SparseSlot<'_, N> {
+    fn put(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.set(self.1, (!value.is_none()).then(|| value.clone()));
+        Ok(())
     }
 }

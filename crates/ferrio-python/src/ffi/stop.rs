@@ -1,10 +1,10 @@
 //! `Stop`: how a native coroutine gives a value to the interpreter's `await`, which asks its `tp_iternext`: by a
 //! `StopIteration`, which is caught at once.
 //!
-//! Making that exception costs more than most coroutines do. So a coroutine that has ended holds the one it raised until
-//! it dies itself, right after the `await`, and then puts it by for the next. With a new one each time `event_ping_pong` takes
-//! 7.3 % more instructions. Invariant SPARE: a spare exception has one reference, an empty `args`, and nothing else: whoever
-//! got hold of one by calling `next()` keeps it.
+//! Making that exception costs more than most coroutines do. So a coroutine that has ended holds its exception until it dies,
+//! right after the `await`, and leaves the exception to the next coroutine. With a new one each time `event_ping_pong` takes
+//! 7.3 % more instructions. Invariant SPARE: a spare exception has one reference, an empty `args`, and nothing else. An
+//! exception that a program got by calling `next()` is not used again.
 
 #[cfg(Py_3_12)]
 use std::ptr;

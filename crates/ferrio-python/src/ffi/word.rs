@@ -9,8 +9,7 @@
 //! | 6 `Step` | a `Task` object | runs its coroutine up to the next wait |
 //! | 7 `Future` | a `Future` object whose time comes | completes it, if it still waits |
 //!
-//! What the objects of a tag do is known to their type alone, which enters it in a table (`Queued`, `own`): this file knows
-//! none of them.
+//! Each tag's type enters what its objects do in a table (`Queued`, `own`). This file knows none of the types.
 //!
 //! A word owns a reference to what it points to. Invariant ALIGNED: Python objects and their states are aligned to 8
 //! bytes at least, async-task's headers as well, so three bits are free. Words move between threads, but their counts
@@ -49,7 +48,7 @@ unsafe impl Send for Word {}
 pub(crate) trait Queued: Native {
     const TAG: Tag;
 
-    /// Runs it. An error leaves the loop: all others were given to the exception handler, which may have raised this one.
+    /// Runs the object. An error leaves the loop: all other errors went to the exception handler, which may have raised this one.
     fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()>;
 
     /// For one that waits for a time: whether it does not any more.
@@ -102,7 +101,7 @@ unsafe impl Sync for Owners {}
 
 static OWNERS: Owners = Owners(UnsafeCell::new([Owner::NONE; TAGS + 1]));
 
-/// Has words of the tag of `T` run as its objects do.
+/// Enters what the objects of `T` do for words of its tag.
 pub(crate) fn own<T: Queued>() {
     // SAFETY: see `Sync`; no borrow lives on.
     unsafe { (*OWNERS.0.get())[T::TAG as usize] = Owner::of::<T>() };
@@ -115,7 +114,7 @@ pub(crate) enum Turn {
     Readable,
     /// Its descriptor can be written.
     Writable,
-    /// It asked for this itself.
+    /// The object asked for this turn itself.
     Deferred,
 }
 
@@ -129,7 +128,7 @@ pub(crate) trait Io: Native {
         false
     }
 
-    /// Somebody else watches the descriptor from now on: a turn that is queued already must do nothing.
+    /// Another object watches the descriptor from now on: a turn that is queued already must do nothing.
     fn displaced(&self) {}
 }
 
@@ -244,7 +243,7 @@ impl Word {
         (self.tag() != TASK).then(|| unsafe { Bound::from_borrowed_ptr(py, self.object()) })
     }
 
-    /// Tells an I/O object that somebody else watches its descriptor.
+    /// Tells an I/O object that another object watches its descriptor.
     pub(crate) fn displace(&self) {
         if matches!(self.tag(), READABLE | WRITABLE | DEFERRED) {
             // SAFETY: the word keeps the object alive.

@@ -8,27 +8,19 @@
 use std::rc::Rc;
 
 use ferrio_engine::Loop;
-use ferrio_engine::transport::{Fault, Limits};
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+use ferrio_engine::transport::{Ending, Fault, Limits};
 use pyo3::types::PyType;
 
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::ffi::args::Args;
 use crate::ffi::call::{copy_context, in_shared_context};
-use crate::ffi::heap_type::{Visitor, try_state};
-use crate::ffi::known::Place;
 use crate::ffi::names::SELECTOR_EVENTS;
-use crate::ffi::raised;
-use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::prelude::*;
 use crate::ffi::sparse::SparseSlots;
-use crate::ffi::word::{Io, Word};
 use crate::net::flow_control::{GivenLimits, limits_as_tuple};
 use crate::net::watching::engine_of;
-use crate::tasks::futures::complete;
+use crate::tasks::any_future::complete;
 
 /// The future that is completed when the transport is ready.
 pub(crate) const WAITER: usize = 0;
@@ -41,8 +33,8 @@ pub(crate) const OWN: usize = 3;
 
 /// See the module.
 pub(crate) struct BaseTransport {
-    event_loop: Slot,
-    protocol: Slot,
+    pub(crate) event_loop: Slot,
+    pub(crate) protocol: Slot,
     context: Ref,
     pub(crate) sparse: SparseSlots<4>,
 }
@@ -156,7 +148,7 @@ impl BaseTransport {
 
     /// Completes the future of who waits for the transport, unless the future is done.
     pub(crate) fn tell_waiter(&self, py: Python<'_>) -> PyResult<()> {
-        self.sparse.take(WAITER).map_or(Ok(()), |waiter| complete(&waiter.bind(py)))
+        self.sparse.take(WAITER).map_or(Ok(()), |waiter| complete(&waiter.bind(py), None))
     }
 
     /// Removes the transport from the loop's table of descriptors. From Python 3.15 on weak references outlive finalizers, so
@@ -179,19 +171,18 @@ impl BaseTransport {
         drop(self.protocol.take());
         drop(self.sparse.take(WAITER));
     }
+}
 
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        for object in [self.event_loop.as_ptr(), self.protocol.as_ptr(), self.context.as_ptr()] {
-            visitor.raw(object);
-        }
-        self.sparse.traverse(visitor);
+held!(BaseTransport: event_loop, protocol, context, sparse);
+
+/// Why a transport was lost, until the protocol is told.
+impl Held for Ending<Py<PyAny>> {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        self.visit(|reason| reason.show(visitor));
     }
 
-    pub(crate) fn clear(&self) {
-        for slot in [&self.event_loop, &self.protocol] {
-            drop(slot.take());
-        }
-        self.sparse.clear();
+    fn empty(&self) {
+        self.clear();
     }
 }
 
@@ -208,25 +199,8 @@ pub(crate) trait PythonTransport: Io {
     /// Sets the limits of the write buffer. This may pause the protocol at once.
     fn put_write_limits(&self, this: &Bound<'_, PyAny>, limits: Limits) -> PyResult<()>;
 
-    fn event_loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.base().event_loop.object(this.py()))
-    }
-
-    fn get_protocol(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.base().protocol.object(this.py()))
-    }
-
-    fn extra_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.base().sparse.object(this.py(), EXTRA))
-    }
-
-    fn set_extra_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.base().sparse.set(EXTRA, Some(value.clone()));
-        Ok(())
-    }
-
     fn set_write_buffer_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [high, low] = args.bind("set_write_buffer_limits", ["high", "low"], 0)?;
+        let ([], [high, low]) = args.bind("set_write_buffer_limits", [], ["high", "low"])?;
         let given = GivenLimits::of(this.py(), high.as_deref(), low.as_deref(), Self::HIGH_KIB)?;
         self.base().sparse.set(WRITE_LIMITS, given.as_given);
         self.put_write_limits(this, given.limits)
@@ -279,32 +253,24 @@ pub(crate) fn is_stream(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
 macro_rules! base_members {
     ($state:ty) => {
         members! { $state;
-            bare {
-                c"close" c"Close, after what was written." => close,
-                c"is_closing" c"Whether it is closing or closed." => is_closing,
-                c"get_protocol" c"The protocol." => get_protocol,
-            }
-            methods {
-                c"set_protocol" c"Set the protocol." => set_protocol,
-            }
-            attributes {
-                c"_loop" => event_loop_attribute;
-                c"_protocol" => get_protocol;
-                c"_stored_extra" => extra_attribute, set_extra_attribute;
-            }
+            bare c"close" c"Close, after what was written." => close;
+            bare c"is_closing" c"Whether it is closing or closed." => is_closing;
+            asks c"get_protocol" c"The protocol." => base().protocol;
+            method c"set_protocol" c"Set the protocol." => set_protocol;
+            shown c"_loop" => base().event_loop;
+            shown c"_protocol" => base().protocol;
+            field c"_stored_extra" => base().sparse.at($crate::net::base_transport::EXTRA);
         }
     };
 }
 
 /// What every transport has that receives data.
 macro_rules! read_members {
-    ($state:ty) => {
+    ($state:ty, $inner:ident) => {
         members! { $state;
-            bare {
-                c"is_reading" c"Whether it receives data." => is_reading,
-                c"pause_reading" c"Receive no data until resume_reading()." => pause_reading,
-                c"resume_reading" c"Receive data again." => resume_reading,
-            }
+            asks c"is_reading" c"Whether it receives data." => $inner.is_reading();
+            bare c"pause_reading" c"Receive no data until resume_reading()." => pause_reading;
+            bare c"resume_reading" c"Receive data again." => resume_reading;
         }
     };
 }
@@ -313,14 +279,10 @@ macro_rules! read_members {
 macro_rules! write_members {
     ($state:ty) => {
         members! { $state;
-            bare {
-                c"abort" c"Close at once." => abort,
-                c"get_write_buffer_limits" c"The limits of the write buffer: low, high." => get_write_buffer_limits,
-                c"get_write_buffer_size" c"How many bytes wait to be written." => get_write_buffer_size,
-            }
-            methods {
-                c"set_write_buffer_limits" c"Set the limits of the write buffer." => set_write_buffer_limits,
-            }
+            bare c"abort" c"Close at once." => abort;
+            bare c"get_write_buffer_limits" c"The limits of the write buffer: low, high." => get_write_buffer_limits;
+            bare c"get_write_buffer_size" c"How many bytes wait to be written." => get_write_buffer_size;
+            method c"set_write_buffer_limits" c"Set the limits of the write buffer." => set_write_buffer_limits;
         }
     };
 }
@@ -329,20 +291,12 @@ macro_rules! write_members {
 macro_rules! descriptor_members {
     ($state:ty) => {
         members! { $state;
-            bare {
-                c"_abandon" c"Close the descriptor and nothing else, for good." => abandon,
-                c"_disown" c"Close the descriptor and nothing else." => disown,
-            }
-            attributes {
-                c"_closing" => is_closing;
-            }
+            bare c"_abandon" c"Close the descriptor and nothing else, for good." => abandon;
+            bare c"_disown" c"Close the descriptor and nothing else." => disown;
+            attribute c"_closing" => is_closing;
+            shown c"_gone" => transport.is_gone();
+            shown c"_abandoned" => transport.is_abandoned();
         }
-        .and(fields! { $state;
-            asked {
-                c"_gone" => (transport.is_gone()),
-                c"_abandoned" => (transport.is_abandoned()),
-            }
-        })
     };
 }
 
@@ -350,14 +304,12 @@ macro_rules! descriptor_members {
 macro_rules! buffer_members {
     ($state:ty) => {
         members! { $state;
-            attributes {
-                c"_buffer" => buffer_attribute;
-                c"_buffer_size" => get_write_buffer_size;
-                c"_high_water" => high_water_attribute;
-                c"_low_water" => low_water_attribute;
-            }
+            attribute c"_buffer" => buffer_attribute;
+            attribute c"_buffer_size" => get_write_buffer_size;
+            attribute c"_high_water" => high_water_attribute;
+            attribute c"_low_water" => low_water_attribute;
+            shown c"_conn_lost" => transport.losses();
         }
-        .and(fields! { $state; asked { c"_conn_lost" => (transport.losses() as usize), } })
     };
 }
 

@@ -8,10 +8,8 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 
 use ferrio_engine::transport::{Channel, Descriptor, Kind};
-use pyo3::prelude::*;
 
-use crate::ffi::heap_type::Visitor;
-use crate::ffi::reference::Ref;
+use crate::ffi::prelude::*;
 use crate::ffi::socket::Lender;
 
 /// See the module.
@@ -20,6 +18,16 @@ pub(crate) struct WithOwner<C> {
     channel: C,
     /// Empty while the transport owns the descriptor: most accepted connections never need a Python object.
     owner: Lender,
+}
+
+impl<C: Channel> Held for WithOwner<C> {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        self.owner.slot().show(visitor);
+    }
+
+    fn empty(&self) {
+        drop(self.part());
+    }
 }
 
 impl<C: Channel> WithOwner<C> {
@@ -55,10 +63,6 @@ impl<C: Channel> WithOwner<C> {
             return None;
         }
         self.part()
-    }
-
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.raw(self.owner.slot().as_ptr());
     }
 
     /// The descriptor, if the owner still has that number.

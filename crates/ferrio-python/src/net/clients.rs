@@ -6,13 +6,10 @@
 
 use std::collections::HashMap;
 
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::compat;
-use crate::ffi::known::Place;
+use crate::ffi::prelude::*;
 
 /// With fewer connections than this, dead ones are not searched for.
 const FEW: usize = 64;

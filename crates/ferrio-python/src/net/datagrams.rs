@@ -2,28 +2,17 @@
 //!
 //! It has the methods and attributes of asyncio's datagram transport. `packets` has sending and receiving.
 
-use std::ffi::CStr;
-
 use ferrio_engine::transport::{Datagrams, Limits};
 use pyo3::exceptions::PyValueError;
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::compat;
 use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::{Args, given};
 use crate::ffi::buffers::Exported;
 use crate::ffi::buffers::KeptBytes;
-use crate::ffi::heap_type::{Native, Visitor, try_state};
-use crate::ffi::held::kept;
-use crate::ffi::instances::alloc;
-use crate::ffi::known::Place;
-use crate::ffi::members::{Members, fields, members};
 use crate::ffi::names::SELECTOR_EVENTS;
-use crate::ffi::word::{Head, Io, Turn};
+use crate::ffi::prelude::*;
 use crate::net::base_transport::{
     BaseTransport, PythonTransport, base_members, buffer_members, descriptor_members, read_members,
     write_members,
@@ -49,7 +38,7 @@ impl DatagramTransport {
 
     fn sendto(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
-        let [Some(data), address] = args.bind("sendto", ["data", "addr"], 1)? else { return Ok(()) };
+        let ([data], [address]) = args.bind("sendto", ["data"], ["addr"])?;
         require_bytes_like(&data, "a bytes-like object")?;
         if !compat::SENDS_EMPTY && data.len()? == 0 {
             return Ok(());
@@ -96,10 +85,6 @@ impl DatagramTransport {
         Ok(self.transport.is_closing())
     }
 
-    fn is_reading(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_reading())
-    }
-
     fn pause_reading(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.pause_reading(this);
         Ok(())
@@ -111,10 +96,8 @@ impl DatagramTransport {
     }
 
     fn set_protocol(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [protocol] = args.bind("set_protocol", ["protocol"], 1)?;
-        if let Some(protocol) = protocol {
-            self.base().set_protocol(&protocol);
-        }
+        let [protocol] = args.all("set_protocol", ["protocol"])?;
+        self.base().set_protocol(&protocol);
         Ok(())
     }
 
@@ -129,10 +112,6 @@ impl DatagramTransport {
         SELECTOR_EVENTS.helper(py, intern!(py, "packet_buffer"))?.call1((packets,)).map(Bound::unbind)
     }
 
-    fn get_write_buffer_size(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(self.transport.size())
-    }
-
     fn abandon(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.transport.abandon();
         Ok(())
@@ -142,6 +121,10 @@ impl DatagramTransport {
         self.base().leave_table(this, self.packets().number());
         self.transport.disown();
         Ok(())
+    }
+
+    fn get_write_buffer_size(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.transport.size())
     }
 
     fn address_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -198,60 +181,36 @@ impl Native for DatagramTransport {
     const DOC: &'static CStr = c"A datagram transport. Made by the loop.";
     const BASE_SLOTS: bool = true;
 
-    kept!();
+    holds!(packets(), transport.ending());
 
     fn members() -> Members {
         base_members!(DatagramTransport)
-            .and(read_members!(DatagramTransport))
+            .and(read_members!(DatagramTransport, transport))
             .and(write_members!(DatagramTransport))
             .and(buffer_members!(DatagramTransport))
             .and(descriptor_members!(DatagramTransport))
             .and(members! { DatagramTransport;
-                methods {
-                    c"sendto" c"Send one packet." => sendto,
-                }
-                attributes {
-                    c"_address" => address_attribute;
-                    c"_sock_fd" => fileno_attribute;
-                }
+                method c"sendto" c"Send one packet." => sendto;
+                attribute c"_address" => address_attribute;
+                attribute c"_sock_fd" => fileno_attribute;
+                shown c"_sock" => packets().socket();
+                shown c"_paused" => transport.is_paused();
+                shown c"_protocol_paused" => transport.marks().is_paused();
             })
-            .and(fields! { DatagramTransport;
-                shown { c"_sock" => (packets().socket()), }
-                asked {
-                    c"_paused" => (transport.is_paused()),
-                    c"_protocol_paused" => (transport.marks().is_paused()),
-                }
-            })
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.packets().traverse(visitor);
-        self.transport.ending().visit(|reason| visitor.object(Some(reason)));
-    }
-
-    fn clear(&self) {
-        self.packets().clear();
-        self.transport.ending().clear();
     }
 }
 
 impl BaseLoop {
     pub(crate) fn datagram_members() -> Members {
         members! { BaseLoop;
-            methods {
-                c"_make_datagram_transport" c"A transport over a datagram socket." => make_datagram_transport,
-            }
+            method c"_make_datagram_transport" c"A transport over a datagram socket." => make_datagram_transport;
         }
     }
 
     fn make_datagram_transport(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let names = ["sock", "protocol", "address", "waiter", "extra"];
-        let [Some(socket), Some(protocol), address, waiter, extra] =
-            args.bind("_make_datagram_transport", names, 2)?
-        else {
-            return Ok(py.None());
-        };
+        let ([socket, protocol], [address, waiter, extra]) =
+            args.bind("_make_datagram_transport", ["sock", "protocol"], ["address", "waiter", "extra"])?;
         this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
         if !is_plain(&socket)? {
             static ASKING: PyOnceLock<Py<PyType>> = PyOnceLock::new();

@@ -4,11 +4,10 @@
 //! bytes in a `usize`. Other numbers are rounded for the engine, and kept so that the program can read them.
 
 use ferrio_engine::transport::Limits;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyTuple};
 
 use crate::ffi::names::SELECTOR_EVENTS;
+use crate::ffi::prelude::*;
 
 /// What `set_write_buffer_limits()` was called with.
 pub(crate) struct GivenLimits<'py> {

@@ -12,31 +12,21 @@
 //! replaced, and wrong arguments, are left to asyncio's own coroutines. The watch ends with the first event, so that a wait
 //! costs one system call and not two.
 
-use std::cell::{Cell, RefCell};
-use std::ffi::CStr;
 use std::io;
 use std::os::fd::RawFd;
 
 use ferrio_engine::Direction;
 use ferrio_engine::transport::{Channel, Descriptor, Socket};
 use pyo3::exceptions::PyValueError;
-use pyo3::prelude::*;
 use pyo3::types::PyString;
-use pyo3::{Borrowed, IntoPyObjectExt, intern};
 
 use crate::event_loop::exceptions::os_error;
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::Args;
 use crate::ffi::buffers::{Exported, bytes_filled_by};
-use crate::ffi::coroutine::{Coroutine, Life, Step, Steps};
-use crate::ffi::heap_type::{Visitor, try_state, type_object};
-use crate::ffi::held::{Held, kept};
-use crate::ffi::instances::alloc;
-use crate::ffi::members::{Members, members};
+use crate::ffi::coroutine::Life;
 use crate::ffi::names::SELECTOR_EVENTS;
-use crate::ffi::raised;
+use crate::ffi::prelude::*;
 use crate::ffi::socket::number;
-use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::net::scratch::{SCRATCH, with_scratch};
 use crate::net::sockets::is_plain;
 use crate::net::watching::{displace, unwatch};
@@ -204,13 +194,9 @@ impl Held for Operation {
     }
 }
 
+kind!(Operation, c"ferrio._ferrio.SocketOperation", c"A socket operation, to be awaited.", LIGHT: bool = false);
+
 impl Steps for Operation {
-    const TYPE: &'static CStr = c"ferrio._ferrio.SocketOperation";
-    const DOC: &'static CStr = c"A socket operation, to be awaited.";
-    const LIGHT: bool = false;
-
-    kept!();
-
     fn name(&self) -> &'static str {
         self.name
     }
@@ -253,9 +239,7 @@ impl Steps for Operation {
 
     fn members() -> Members {
         members! { Coroutine<Operation>;
-            attributes {
-                c"_target" => target_attribute;
-            }
+            attribute c"_target" => target_attribute;
         }
     }
 }
@@ -298,19 +282,15 @@ impl Operation {
 impl BaseLoop {
     pub(crate) fn operation_members() -> Members {
         members! { BaseLoop;
-            methods {
-                c"sock_recv" c"Receive at most n bytes. A coroutine." => sock_recv,
-                c"sock_recv_into" c"Receive into a writable buffer; gives the number of bytes. A coroutine." => sock_recv_into,
-                c"sock_sendall" c"Send all of data. A coroutine." => sock_sendall,
-                c"_sock_connect" c"Begin to connect, as asyncio does." => sock_connect,
-            }
+            method c"sock_recv" c"Receive at most n bytes. A coroutine." => sock_recv;
+            method c"sock_recv_into" c"Receive into a writable buffer; gives the number of bytes. A coroutine." => sock_recv_into;
+            method c"sock_sendall" c"Send all of data. A coroutine." => sock_sendall;
+            method c"_sock_connect" c"Begin to connect, as asyncio does." => sock_connect;
         }
     }
 
     fn sock_recv(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [Some(sock), Some(size)] = args.bind("sock_recv", ["sock", "n"], 2)? else {
-            return Ok(this.py().None());
-        };
+        let [sock, size] = args.all("sock_recv", ["sock", "n"])?;
         match size.extract::<usize>() {
             Ok(size) if is_plain(&sock)? => Operation::create(this, &sock, Action::Recv { size }),
             _ => asyncio_coroutine(this, intern!(this.py(), "sock_recv"), sock, size),
@@ -318,9 +298,7 @@ impl BaseLoop {
     }
 
     fn sock_recv_into(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [Some(sock), Some(buffer)] = args.bind("sock_recv_into", ["sock", "buf"], 2)? else {
-            return Ok(this.py().None());
-        };
+        let [sock, buffer] = args.all("sock_recv_into", ["sock", "buf"])?;
         match Exported::new(&buffer, true) {
             Ok(buffer) if is_plain(&sock)? => Operation::create(this, &sock, Action::RecvInto { buffer }),
             _ => asyncio_coroutine(this, intern!(this.py(), "sock_recv_into"), sock, buffer),
@@ -328,9 +306,7 @@ impl BaseLoop {
     }
 
     fn sock_sendall(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [Some(sock), Some(data)] = args.bind("sock_sendall", ["sock", "data"], 2)? else {
-            return Ok(this.py().None());
-        };
+        let [sock, data] = args.all("sock_sendall", ["sock", "data"])?;
         match Exported::new(&data, false) {
             Ok(exported) if is_plain(&sock)? => {
                 Operation::create(this, &sock, Action::SendAll { data: exported, sent: 0 })
@@ -342,11 +318,7 @@ impl BaseLoop {
     /// Begins a connection. The listening socket may be watched by this loop, so that the loop must look at descriptors.
     fn sock_connect(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let [Some(future), Some(sock), Some(address)] =
-            args.bind("_sock_connect", ["fut", "sock", "address"], 3)?
-        else {
-            return Ok(py.None());
-        };
+        let [future, sock, address] = args.all("_sock_connect", ["fut", "sock", "address"])?;
         if let Ok(engine) = self.engine() {
             engine.note_write();
         }

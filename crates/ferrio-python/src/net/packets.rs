@@ -3,7 +3,6 @@
 //! Packets and addresses of IP sockets are handled natively. Other families, and hosts given by name, go through the methods of
 //! the Python socket. The last address is recognised by the identity of its tuple, so that an echo server parses none.
 
-use std::cell::RefCell;
 use std::io;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -11,20 +10,15 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use ferrio_engine::transport::{Descriptor, Fault, Host, PacketProtocol, send, send_to};
 use ferrio_engine::{Direction, Loop};
 use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError};
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use rustix::net::RecvFlags;
 
 use crate::event_loop::exceptions::os_error;
 use crate::event_loop::run::both;
 use crate::ffi::buffers::KeptBytes;
-use crate::ffi::call::{call_method1, call_method2};
-use crate::ffi::heap_type::{Visitor, try_state};
-use crate::ffi::raised;
-use crate::ffi::reference::Slot;
+use crate::ffi::call::call_method2;
+use crate::ffi::prelude::*;
 use crate::ffi::socket::number;
-use crate::ffi::word::Io;
 use crate::net::base_transport::{BaseTransport, fatal};
 use crate::net::scratch::{SCRATCH, with_scratch};
 use crate::net::sockets::{ip, tuple};
@@ -70,6 +64,8 @@ enum Family {
     V6,
 }
 
+held!([T: PacketTransport] PyPackets<T>: base, socket, address);
+
 impl<T: PacketTransport> PyPackets<T> {
     pub(crate) fn new(
         base: BaseTransport,
@@ -107,17 +103,6 @@ impl<T: PacketTransport> PyPackets<T> {
 
     pub(crate) fn number(&self) -> i32 {
         self.number
-    }
-
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.base.traverse(visitor);
-        visitor.raw(self.socket.as_ptr());
-        visitor.object(self.address.as_ref());
-    }
-
-    pub(crate) fn clear(&self) {
-        self.base.clear();
-        drop(self.socket.take());
     }
 
     fn error_received(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {

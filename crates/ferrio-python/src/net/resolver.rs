@@ -5,12 +5,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyInt, PyList, PyString};
 
-use crate::ffi::known::known;
+use crate::ffi::prelude::*;
 
 /// Members of the enumerations that `socket` answers with.
 struct Constants {

@@ -3,39 +3,30 @@
 use std::os::fd::RawFd;
 
 use ferrio_engine::{Direction, Loop};
-use pyo3::Borrowed;
 use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyTypeError, PyValueError};
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyInt;
 use rustix::io::Errno;
 
-use crate::event_loop::events::Handle;
+use crate::event_loop::events::{Handle, note_caller};
 use crate::event_loop::exceptions::os_error;
 use crate::event_loop::queueing::call_of;
 use crate::event_loop::run::run_left_words;
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::track;
-use crate::ffi::members::{Members, members};
-use crate::ffi::names::BASE_EVENTS;
-use crate::ffi::word::Word;
+use crate::ffi::prelude::*;
 use crate::net::watching::{displace, forsake, unwatch};
 
 impl BaseLoop {
     pub(crate) fn selector_members() -> Members {
         members! { BaseLoop;
-            methods {
-                c"_add_reader" c"Call callback(*args) whenever fd can be read." => add_reader,
-                c"_add_writer" c"Call callback(*args) whenever fd can be written." => add_writer,
-                c"_remove_reader" c"Undo _add_reader()." => remove_reader,
-                c"_remove_writer" c"Undo _add_writer()." => remove_writer,
-                c"_settle" c"Send what transports hold." => settle,
-                c"_transport_of" c"The open transport that has a descriptor, or None." => transport_of,
-                c"_forget_transport" c"A transport has its descriptor no more." => forget_transport,
-                c"_remember_transport" c"Undo _forget_transport()." => remember_transport,
-            }
+            method c"_add_reader" c"Call callback(*args) whenever fd can be read." => add_reader;
+            method c"_add_writer" c"Call callback(*args) whenever fd can be written." => add_writer;
+            method c"_remove_reader" c"Undo _add_reader()." => remove_reader;
+            method c"_remove_writer" c"Undo _add_writer()." => remove_writer;
+            method c"_settle" c"Send what transports hold." => settle;
+            method c"_transport_of" c"The open transport that has a descriptor, or None." => transport_of;
+            method c"_forget_transport" c"A transport has its descriptor no more." => forget_transport;
+            method c"_remember_transport" c"Undo _forget_transport()." => remember_transport;
         }
     }
 
@@ -66,19 +57,14 @@ impl BaseLoop {
     }
 
     fn forget_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [fd, transport] = args.bind("_forget_transport", ["fd", "transport"], 2)?;
-        if let (Some(fd), Some(transport)) = (fd, transport) {
-            self.transports.remove(fd.extract()?, &transport);
-        }
+        let [fd, transport] = args.all("_forget_transport", ["fd", "transport"])?;
+        self.transports.remove(fd.extract()?, &transport);
         Ok(())
     }
 
     fn remember_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [fd, transport] = args.bind("_remember_transport", ["fd", "transport"], 2)?;
-        if let (Some(fd), Some(transport)) = (fd, transport) {
-            self.transports.insert(fd.extract()?, &transport)?;
-        }
-        Ok(())
+        let [fd, transport] = args.all("_remember_transport", ["fd", "transport"])?;
+        self.transports.insert(fd.extract()?, &transport)
     }
 
     fn add_watcher<'py>(
@@ -89,19 +75,14 @@ impl BaseLoop {
         args: Args<'_, 'py>,
     ) -> PyResult<Py<PyAny>> {
         let py = this.py();
-        let names = ["fd", "callback"];
-        let ([Some(fd), Some(callback)], context) = args.split(method, names, intern!(py, "context"))? else {
-            return Err(missing(method, "callback"));
-        };
+        let ([fd, callback], context) = args.split(method, ["fd", "callback"], intern!(py, "context"))?;
         let (call, context) = call_of(callback, args.positional().skip(2), context)?;
         let engine = self.engine()?;
         let handle = Handle::create(this, call, context)?;
         // Its word is queued many times while the watch keeps one, so the garbage collector has to track the handle itself.
         track(&handle);
-        if self.is_debug()
-            && let Some(state) = try_state::<Handle>(&handle)
-        {
-            state.set_traceback(&BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?);
+        if self.is_debug() {
+            note_caller::<Handle>(&handle)?;
         }
         let number = descriptor(&fd);
         let file = known_by(&engine, number.as_ref().ok().copied(), fd);

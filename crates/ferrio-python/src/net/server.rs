@@ -3,35 +3,22 @@
 //! It does not own the socket, which belongs to the Server. It calls the protocol factory and makes a transport for each
 //! connection, and a TLS layer above the transport if the server has an SSL context.
 
-use std::cell::Cell;
-use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use ferrio_engine::Direction;
 use ferrio_engine::transport::{
     Accepted, Descriptor, ReadPipe, Socket, WritePipe, accept, is_worth_accepting,
 };
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 use crate::compat;
 use crate::event_loop::exceptions::{leaves_the_loop, os_error};
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::ffi::args::{Args, given};
 use crate::ffi::call::{copy_context, copy_of, in_context, in_shared_context};
-use crate::ffi::heap_type::{Native, Visitor, try_state, type_object};
-use crate::ffi::held::kept;
-use crate::ffi::instances::alloc;
-use crate::ffi::known::Place;
-use crate::ffi::members::{Members, members};
 use crate::ffi::names::SELECTOR_EVENTS;
-use crate::ffi::raised;
-use crate::ffi::reference::Ref;
+use crate::ffi::prelude::*;
 use crate::ffi::socket::number;
-use crate::ffi::word::{Head, Io, Turn, Word};
 use crate::net::channels::WithOwner;
 use crate::net::clients;
 use crate::net::protocols::transport_class::TransportClass;
@@ -142,49 +129,30 @@ impl Native for ListeningSocket {
     const NAME: &'static CStr = c"ferrio._ferrio.ListeningSocket";
     const DOC: &'static CStr = c"A listening socket at work.";
 
-    kept!();
+    // None of them is emptied: they cannot change, and the loop drops the object.
+    holds!(event_loop, factory, socket, server, context, offered, arguments, tls);
 
     fn members() -> Members {
         Members::default()
     }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        visitor.object(Some(&self.event_loop));
-        visitor.object(Some(&self.factory));
-        visitor.object(Some(&self.socket));
-        visitor.object(self.server.as_ref());
-        visitor.raw(self.context.as_ptr());
-        if let Some(offered) = &self.offered {
-            visitor.raw(offered.as_ptr());
-        }
-        visitor.object(Some(&self.arguments));
-        visitor.object(self.tls.as_ref());
-    }
-
-    /// Nothing: the fields cannot change, and the loop drops the object.
-    fn clear(&self) {}
 }
 
 impl BaseLoop {
     pub(crate) fn server_members() -> Members {
         members! { BaseLoop;
-            methods {
-                c"_listen" c"Accept connections of sock until _stop_serving(); False where its methods are replaced." => listen,
-                c"_make_socket_transport" c"A transport over a connected socket." => make_socket_transport,
-                c"_read_pipe" c"A transport of a class over the reading end of a pipe." => read_pipe,
-                c"_write_pipe" c"A transport of a class over the writing end of a pipe." => write_pipe,
-            }
+            method c"_listen" c"Accept connections of sock until _stop_serving(); False where its methods are replaced." => listen;
+            method c"_make_socket_transport" c"A transport over a connected socket." => make_socket_transport;
+            method c"_read_pipe" c"A transport of a class over the reading end of a pipe." => read_pipe;
+            method c"_write_pipe" c"A transport of a class over the writing end of a pipe." => write_pipe;
         }
     }
 
     /// False if the program replaced methods of the socket: then these methods have to be called.
     fn listen(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        let names = ["protocol_factory", "sock", "server", "backlog", "arguments", "tls", "context"];
-        let [Some(factory), Some(socket), Some(server), Some(backlog), Some(arguments), tls, context] =
-            args.bind("_listen", names, names.len())?
-        else {
-            return Ok(false);
-        };
+        let [factory, socket, server, backlog, arguments, tls, context] = args.all(
+            "_listen",
+            ["protocol_factory", "sock", "server", "backlog", "arguments", "tls", "context"],
+        )?;
         if !is_plain(&socket)? {
             return Ok(false);
         }
@@ -214,12 +182,11 @@ impl BaseLoop {
     }
 
     fn make_socket_transport(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let names = ["sock", "protocol", "waiter", "extra", "server", "context"];
-        let [Some(socket), Some(protocol), waiter, extra, server, context] =
-            args.bind("_make_socket_transport", names, 2)?
-        else {
-            return Ok(this.py().None());
-        };
+        let ([socket, protocol], [waiter, extra, server, context]) = args.bind(
+            "_make_socket_transport",
+            ["sock", "protocol"],
+            ["waiter", "extra", "server", "context"],
+        )?;
         let py = this.py();
         this.call_method1(intern!(py, "_ensure_fd_no_transport"), (socket,))?;
         if !is_plain(&socket)? {
@@ -268,10 +235,8 @@ fn pipe<C: TransportClass>(
     args: Args<'_, '_>,
     channel: impl FnOnce(Descriptor) -> C,
 ) -> PyResult<Py<PyAny>> {
-    let names = ["cls", "pipe", "protocol", "waiter", "extra"];
-    let [Some(class), Some(pipe), Some(protocol), waiter, extra] = args.bind("_pipe", names, 3)? else {
-        return Ok(this.py().None());
-    };
+    let ([class, pipe, protocol], [waiter, extra]) =
+        args.bind("_pipe", ["cls", "pipe", "protocol"], ["waiter", "extra"])?;
     let options = Options { waiter: given(waiter), ..Options::default() };
     let protocol = PyProtocol::new(this, &protocol, Addresses::default(), options)?;
     let channel = WithOwner::new(channel(lent(&pipe)?), Some(&pipe));

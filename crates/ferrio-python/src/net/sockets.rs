@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 
 use ferrio_engine::transport::Descriptor;
-use pyo3::prelude::*;
-use pyo3::{IntoPyObjectExt, intern};
 use rustix::net::SocketAddrAny;
 
 use crate::ffi::names::SELECTOR_EVENTS;
+use crate::ffi::prelude::*;
 use crate::ffi::socket;
 
 /// The IP addresses of a connection, as far as they are known: asyncio's `sockname` and `peername`. Kept small, since few

@@ -7,12 +7,9 @@ use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use ferrio_engine::{Direction, Loop};
-use pyo3::intern;
-use pyo3::prelude::*;
 
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::heap_type::try_state;
-use crate::ffi::word::{Io, Turn, Word};
+use crate::ffi::prelude::*;
 
 /// The engine of `event_loop`, if that is open and of our type.
 pub(crate) fn engine_of(event_loop: Option<&Bound<'_, PyAny>>) -> Option<Rc<Loop<Word>>> {

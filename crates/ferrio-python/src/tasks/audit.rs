@@ -1,21 +1,19 @@
 //! What a debug build checks after every batch: rule STEPPED of `step`. A task that is not done is queued, or waits.
 //!
-//! Where steps go by way of callbacks, in debug mode or through a `call_soon` of the program's own, nobody can tell; those
-//! that are queued when this ends are found. Nor does the rule hold for a task that was garbage: the collector closes the
+//! In debug mode, and with a `call_soon` of the program's own, steps are callbacks, and the rule cannot be checked; callbacks that
+//! are still queued after that are found. The rule does not hold for a task that was garbage: the collector closes the
 //! coroutine, and then a finalizer may save the task.
 
 use std::collections::HashSet;
 
 use ferrio_engine::Loop;
-use pyo3::prelude::*;
 
 use crate::event_loop::events::Handle;
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::heap_type::try_state;
 use crate::ffi::instances::is_finalized;
 use crate::ffi::nesting;
+use crate::ffi::prelude::*;
 use crate::ffi::registry;
-use crate::ffi::word::Word;
 use crate::tasks::callback::WaiterCallback;
 use crate::tasks::outcome::Outcome;
 use crate::tasks::outcome::exact_outcome;
@@ -49,7 +47,7 @@ pub(crate) fn check(this: &Bound<'_, PyAny>, engine: &Loop<Word>) {
     }
 }
 
-/// Whether it waits for something that will tell it: a future that is not ours is believed to.
+/// Whether the task waits for a future that will wake it. A future that is not ours is trusted to.
 fn waits(task: &Task, py: Python<'_>) -> bool {
     task.waits_for.bind(py).is_some_and(|waited| exact_outcome(&waited).is_none_or(Outcome::is_pending))
 }

@@ -1,16 +1,14 @@
 //! Who awaits a future, as tools from outside are told from Python 3.14 on.
 //!
-//! asyncio writes it into each future that a task begins to await, and takes it out again. Ours know their waiters anyway,
-//! so of a future nothing is kept: it is read off them when somebody asks (`call_graph`). Of a task it is written, too, since
-//! tools read it in its memory (`ffi::task_struct`).
+//! asyncio writes the awaiting task into each future that it awaits, and takes it out again. Our futures know their waiters, so
+//! nothing is written: `call_graph` reads the waiters when somebody asks. Into a task the awaiter is written, since tools read
+//! it in the task's memory (`ffi::task_struct`).
 
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::compat;
-use crate::ffi::heap_type::try_state;
 use crate::ffi::names::FUTURES;
+use crate::ffi::prelude::*;
 use crate::ffi::task_struct;
 use crate::tasks::outcome::outcome_of;
 use crate::tasks::task::Task;

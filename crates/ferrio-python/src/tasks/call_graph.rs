@@ -1,15 +1,12 @@
-//! Who awaits a future, for `asyncio.capture_call_graph()` and its like, and for ferrio's own reports: read off its waiters.
+//! Who awaits a future, for `asyncio.capture_call_graph()` and the like, and for ferrio's own reports: read from its waiters.
 //!
-//! Who awaits something that waits for several futures, such as what `gather()` returns, awaits those: the task that was the
-//! current one then; in releases where asyncio does not say so, whoever awaits what is returned. What asyncio's own code has
-//! written into a future of ours counts, too.
-
-use pyo3::intern;
-use pyo3::prelude::*;
+//! A task that awaits a parent of futures, such as what `gather()` returns, awaits the children: that is the task that was
+//! current when the parent was made. In releases without call graphs it is the task that awaits the parent. What asyncio's
+//! own code has written into a future of ours counts, too.
 
 use crate::compat;
-use crate::ffi::heap_type::try_state;
 use crate::ffi::names::FUTURES;
+use crate::ffi::prelude::*;
 use crate::tasks::callback::WaiterCallback;
 use crate::tasks::outcome::outcome_of;
 use crate::tasks::waiters::{Table, Waiter};
@@ -45,7 +42,7 @@ pub(crate) fn awaited_by(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         for (waiter, table) in native_waiters(&next) {
             tasks.extend((table.awaiter)(&waiter, &next));
             if !compat::CALL_GRAPHS {
-                // One that stands between two futures is a waiter of both.
+                // A shield is a waiter of both of its futures.
                 let outer = (table.outer)(&waiter);
                 futures.extend(outer.filter(|outer| !futures.iter().any(|known| known.is(outer))));
             }
@@ -54,7 +51,7 @@ pub(crate) fn awaited_by(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     FUTURES.helper(py, intern!(py, "awaited_by"))?.call1((future, tasks)).map(Bound::unbind)
 }
 
-/// The waiters of a future that are native, also those that are so by way of a callback.
+/// The native waiters of a future, also those behind a callback.
 fn native_waiters<'py>(future: &Bound<'py, PyAny>) -> Vec<(Bound<'py, PyAny>, &'static Table)> {
     let py = future.py();
     let see = |waiter: &Waiter| match waiter {

@@ -1,20 +1,12 @@
 //! `WaiterCallback`: a native waiter as a Python callable.
 //!
-//! Such an object is made where a waiter has to be one callback among others: for a loop that is not ours or wants to know (debug
-//! mode, a replaced `call_soon`), for futures that are not ours, and for who looks at a future's list of callbacks.
+//! Such an object is made where a waiter has to be a callback: for a loop that is not ours, is in debug mode or has a replaced
+//! `call_soon`; for futures that are not ours; and for programs that look at a future's list of callbacks.
 
-use std::cell::Cell;
-use std::ffi::CStr;
-
-use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-use crate::ffi::heap_type::{Native, type_object};
-use crate::ffi::held::holds;
-use crate::ffi::instances::alloc;
-use crate::ffi::members::{Members, members};
 use crate::ffi::object::{Called, called_slots};
-use crate::ffi::reference::Slot;
+use crate::ffi::prelude::*;
 use crate::tasks::waiters::Table;
 
 /// See the module.
@@ -25,7 +17,7 @@ pub(crate) struct WaiterCallback {
 }
 
 impl WaiterCallback {
-    /// What calls `waiter`, whose type has this table.
+    /// A callable that calls `waiter`, whose type has this table.
     pub(crate) fn create<'py>(
         waiter: &Bound<'py, PyAny>,
         table: &'static Table,
@@ -35,7 +27,7 @@ impl WaiterCallback {
         alloc(&type_object::<WaiterCallback>(waiter.py())?, state)
     }
 
-    /// The waiter, and what that does.
+    /// The waiter, and the table of its type.
     pub(crate) fn of<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyAny>, &'static Table)> {
         self.waiter.bind(py).map(|waiter| (waiter, self.table))
     }
@@ -43,11 +35,6 @@ impl WaiterCallback {
     /// Whether somebody has called it.
     pub(crate) fn was_called(&self) -> bool {
         self.called.get()
-    }
-
-    /// By which reports and asyncio's helpers find a task.
-    fn waiter(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.waiter.object(this.py()))
     }
 
     fn name(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -71,11 +58,9 @@ impl Native for WaiterCallback {
 
     fn members() -> Members {
         let own = members! { WaiterCallback;
-            attributes {
-                c"__self__" => waiter;
-                c"__name__" => name;
-                c"__qualname__" => name;
-            }
+            shown c"__self__" => waiter;
+            attribute c"__name__" => name;
+            attribute c"__qualname__" => name;
         };
         own.and(called_slots::<WaiterCallback>())
     }

@@ -1,33 +1,28 @@
-//! Cancelling futures of any kind, along whatever waits for whatever.
+//! Cancelling futures of any kind, along the chain of what waits for what.
 //!
 //! ```text
 //! a task asks what it waits for, a gather() each of its children; what those answer comes back the same way
 //! ```
 //!
-//! The way is walked in a loop, not in calls: a chain of tasks may be longer than a stack is deep. Each link counts as a
-//! call all the same, so that a chain which leads back into itself ends by `RecursionError`, as it does in asyncio.
+//! A loop follows the chain, not nested calls, since a chain of tasks may be longer than the stack allows. Each link still counts
+//! as a call: a chain that leads back into itself ends with `RecursionError`, as in asyncio.
 
-use std::cell::{Cell, RefCell};
 use std::vec::IntoIter;
 
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::ffi::common::Common;
-use crate::ffi::heap_type::try_state;
-use crate::ffi::held::held;
+use crate::ffi::prelude::*;
 use crate::ffi::recursion::{Chain, nested};
-use crate::ffi::reference::Ref;
 use crate::tasks::outcome::{exact_outcome, outcome_of};
 use crate::tasks::task::Task;
 
-/// What a future has that stands for others, as the one that `gather()` returns: who cancels it cancels those.
+/// The state of a future that stands for others, such as the one that `gather()` returns. Cancelling it cancels the others.
 #[derive(Default)]
 pub(crate) struct Outer {
-    /// In the order in which they are cancelled; the same one may be there several times.
+    /// In the order in which they are cancelled. The same child may be there several times.
     pub(crate) children: RefCell<Vec<Ref>>,
-    /// Whether one could be cancelled.
+    /// Whether a child could be cancelled.
     pub(crate) cancel_requested: Cell<bool>,
 }
 
@@ -48,19 +43,19 @@ enum Asking<'py> {
     Outer { this: Bound<'py, PyAny>, others: IntoIter<Bound<'py, PyAny>>, any: bool },
 }
 
-/// What somebody answers who is asked to be cancelled.
+/// The answer of a future that is asked to be cancelled.
 enum Answer<'py> {
     Given(bool),
-    /// It depends on what the second one answers.
+    /// The answer depends on the second future's answer.
     Depends(Asking<'py>, Bound<'py, PyAny>),
 }
 
-/// Cancels a future of ours, of whatever class: what the native methods do. Says whether it could be.
+/// Cancels a future of ours, of any class, as the native methods do. Says whether that was possible.
 pub(crate) fn cancel<'py>(future: &Bound<'py, PyAny>, message: Option<&Bound<'py, PyAny>>) -> PyResult<bool> {
     walk(ask(future, message)?, message, future.py())
 }
 
-/// Cancels any kind of future, by its method where that may not be ours. Says whether it could be.
+/// Cancels any kind of future, by its method if that may not be ours. Says whether that was possible.
 pub(crate) fn cancel_any<'py>(
     future: &Bound<'py, PyAny>,
     message: Option<&Bound<'py, PyAny>>,
@@ -88,7 +83,7 @@ fn walk<'py>(first: Answer<'py>, message: Option<&Bound<'py, PyAny>>, py: Python
     }
 }
 
-/// `who` hears the answer that it waited for.
+/// Gives `who` the answer that it waited for.
 fn hear<'py>(who: Asking<'py>, given: bool, message: Option<&Bound<'py, PyAny>>) -> Answer<'py> {
     match who {
         Asking::Task(this) => {

@@ -5,16 +5,12 @@
 //!              └──▶ eventful (the last, a failure): queued among the parent's due, one word in the ring ──▶ `told`
 //! ```
 //!
-//! A parent is a `Waiter` of its children, without a callback object for each. Where the loop is not ours or wants to know,
-//! and for children that are not ours, a `WaiterCallback` is the callback. What a parent does when it is told, it does at
-//! the very turn at which asyncio's done callbacks do.
+//! A parent is a `Waiter` of its children, without a callback object for each. If the loop is not ours, is in debug mode, or has
+//! a replaced `call_soon`, and for children that are not ours, a `WaiterCallback` is the callback. A parent acts at the
+//! very turn at which asyncio's done callbacks run.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-
-use pyo3::intern;
-use pyo3::prelude::*;
 
 use crate::compat;
 use crate::event_loop::exceptions::leaves_the_loop;
@@ -22,37 +18,33 @@ use crate::event_loop::queueing;
 use crate::event_loop::state::BaseLoop;
 use crate::ffi::call::copy_context;
 use crate::ffi::current;
-use crate::ffi::heap_type::try_state;
-use crate::ffi::held::held;
 use crate::ffi::names::FUTURES;
-use crate::ffi::raised;
-use crate::ffi::reference::{Ref, Slot};
-use crate::ffi::word::{Io, Turn, Word};
+use crate::ffi::prelude::*;
 use crate::tasks::awaited_by;
 use crate::tasks::callback::WaiterCallback;
 use crate::tasks::outcome::{Outcome, direct, exact_outcome};
 use crate::tasks::waiters::Table;
 
 /// See the module.
-pub(crate) trait Parent: Io {
-    /// `child` is done: whether there is nothing to do but count, which is done then.
+pub(crate) trait Parent: Native {
+    /// `child` is done. If the parent only has to count it, counts it and says true.
     fn counts(&self, child: &Bound<'_, PyAny>, outcome: &Outcome) -> bool;
 
-    /// What there is to do, at its turn.
+    /// `child` is done, and its turn has come.
     fn told(&self, this: &Bound<'_, PyAny>, child: &Bound<'_, PyAny>) -> PyResult<()>;
 
-    /// Children whose turn comes.
+    /// What the parent knows of its children.
     fn children(&self) -> &Children;
 
     /// What asyncio calls the callback.
     fn callback_name(&self) -> &'static str;
 
-    /// Whether who awaits this awaits `child`, too.
+    /// Whether the task that awaits the parent awaits `child`, too.
     fn awaits(&self, _: &Bound<'_, PyAny>) -> bool {
         true
     }
 
-    /// What is awaited in the place of the children, if that is a future.
+    /// The future that is awaited in the place of the children, if there is one.
     fn outer<'py>(&self, _: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         None
     }
@@ -61,19 +53,19 @@ pub(crate) trait Parent: Io {
 /// What a parent knows of its children.
 #[derive(Default)]
 pub(crate) struct Children {
-    /// Those whose turn comes, in order.
+    /// The children whose turn comes, in order.
     due: RefCell<VecDeque<Ref>>,
-    /// The task that awaits the children, for those who ask who does.
+    /// The task that awaits the children, for call graphs.
     pub(crate) awaiter: Slot,
-    /// How many of ours are not done. A child may be counted at once only while there are: the last one to be done is
-    /// told at its turn, and with it what all of them mean.
+    /// How many children of ours are not done. Only while there are some may a child just be counted: the last one is told at its
+    /// turn, and decides for all.
     pending: Cell<usize>,
 }
 
 held!(Children: awaiter, due);
 
 impl Children {
-    /// Whether children of ours are left that are not done.
+    /// Whether some child of ours is not done.
     pub(crate) fn waits(&self) -> bool {
         self.pending.get() > 0
     }
@@ -82,7 +74,7 @@ impl Children {
         self.pending.set(self.pending.get().saturating_sub(1));
     }
 
-    /// The current task awaits the children, if there is one: asyncio says so where it has call graphs.
+    /// Notes that the current task awaits the children, if the release of Python has call graphs.
     pub(crate) fn await_by_current(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         if compat::CALL_GRAPHS && try_state::<BaseLoop>(event_loop).is_some_and(BaseLoop::runs) {
             drop(self.awaiter.replace(current::running(event_loop)?.map(Ref::from)));
@@ -132,18 +124,20 @@ fn wake<P: Parent>(parent: Ref, child: &Bound<'_, PyAny>, event_loop: &Bound<'_,
     Ok(())
 }
 
-/// The turn of the child that has waited longest. What goes wrong is reported, as of any callback.
-pub(crate) fn turn<P: Parent>(state: &P, this: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = this.py();
-    let Some(child) = state.children().due.borrow_mut().pop_front() else { return Ok(()) };
-    let child = child.into_bound(py);
-    match state.told(this, &child) {
-        Err(error) if !leaves_the_loop(py, &error) => {
-            let helper = FUTURES.helper(py, intern!(py, "child_failed"))?;
-            let error = raised::value(py, &error);
-            raised::handling(&error, || helper.call1((this, child, &error))).map(drop)
+/// The turn of the child that has waited longest. Errors are reported, as of any callback.
+impl<P: Parent> Io for P {
+    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        let py = this.py();
+        let Some(child) = self.children().due.borrow_mut().pop_front() else { return Ok(()) };
+        let child = child.into_bound(py);
+        match self.told(this, &child) {
+            Err(error) if !leaves_the_loop(py, &error) => {
+                let helper = FUTURES.helper(py, intern!(py, "child_failed"))?;
+                let error = raised::value(py, &error);
+                raised::handling(&error, || helper.call1((this, child, &error))).map(drop)
+            }
+            result => result,
         }
-        result => result,
     }
 }
 
@@ -156,7 +150,7 @@ pub(crate) fn watch<P: Parent>(
     watch_by(state, parent, child, &Slot::default())
 }
 
-/// As `watch`; with the one callback kept in `callback`, by which futures that are not ours are let go of again.
+/// As `watch`. The callback for futures that are not ours is kept in `callback`, so that `unwatch` can remove it.
 pub(crate) fn watch_by<P: Parent>(
     state: &P,
     parent: &Bound<'_, PyAny>,
@@ -196,7 +190,7 @@ pub(crate) fn unwatch(
     forgotten(state, child)
 }
 
-/// Whoever awaited `child` by a parent does not do so any more.
+/// The task that awaited `child` through a parent does not do so any more.
 pub(crate) fn forgotten(state: &impl Parent, child: &Bound<'_, PyAny>) -> PyResult<()> {
     awaiter(state, child).map_or(Ok(()), |awaiter| awaited_by::forget(child, &awaiter))
 }

@@ -1,27 +1,16 @@
-//! `Future`: asyncio's, with a native state. A true subclass of asyncio's own, whose struct stays empty.
+//! `Future`: asyncio's, with a native state. It is a true subclass of asyncio's type, whose struct stays empty.
 //!
 //! What futures and tasks have in common is in `outcome`, and the attributes of both in `shared_members!` here. Texts of
 //! `repr` and reports are asyncio's helpers.
 
-use std::ffi::CStr;
-
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
-use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
 use crate::event_loop::support;
-use crate::ffi::args::{Args, missing};
 use crate::ffi::awaitable::Awaitable;
-use crate::ffi::heap_type::{Native, type_object};
-use crate::ffi::held::holds;
-use crate::ffi::instances::{alloc, alloc_tracked};
-use crate::ffi::members::{Members, members};
 use crate::ffi::names::FUTURES;
-use crate::ffi::object::{self, Constructed, Finalized, Iterates, Shown};
+use crate::ffi::object::{Iterates, Shown};
+use crate::ffi::prelude::*;
 use crate::ffi::raised::{ITERATOR, thrown};
-use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::word::{Queued, Tag};
 use crate::tasks::outcome::{Outcome, outcome_of, report_death, step};
 
@@ -49,7 +38,7 @@ impl Future {
     }
 
     fn cancel(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        let [message] = args.bind("cancel", ["msg"], 0)?;
+        let ([], [message]) = args.bind("cancel", [], ["msg"])?;
         self.outcome.cancel(this, message.as_deref())
     }
 }
@@ -57,7 +46,7 @@ impl Future {
 impl Queued for Future {
     const TAG: Tag = Tag::Future;
 
-    /// Completes it, unless it is: its time has come.
+    /// The future's time has come: completes the future, unless it is done.
     fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.outcome.time_is_up(this).or_else(|error| support::turn_failed(this, &error))
     }
@@ -69,16 +58,8 @@ impl Queued for Future {
 
 /// What the attributes and methods of both types of futures do.
 pub(crate) trait Shared: Constructed + Shown + Finalized {
-    /// What it is about.
+    /// The state machine.
     fn outcome(&self) -> &Outcome;
-
-    fn done(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.outcome().is_done())
-    }
-
-    fn cancelled(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.outcome().state() == crate::tasks::outcome::State::Cancelled)
-    }
 
     fn result(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.outcome().result(this.py()).map(Bound::unbind)
@@ -94,9 +75,7 @@ pub(crate) trait Shared: Constructed + Shown + Finalized {
 
     fn add_done_callback(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let name = "add_done_callback";
-        let [Some(callback), context] = args.bind_first(name, ["fn", "context"])? else {
-            return Err(missing(name, "fn"));
-        };
+        let ([callback], [context]) = args.bind_first(name, "fn", ["context"])?;
         // None is kept as it is, and becomes a copy of the context in which the callback is queued.
         let context = context.map(|context| Ref::from(context.to_owned()));
         self.outcome().add_callback(this, &callback, context)
@@ -116,16 +95,7 @@ pub(crate) trait Shared: Constructed + Shown + Finalized {
         Ok(name.into_any().unbind())
     }
 
-    fn blocking_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.outcome().blocking.get())
-    }
-
-    fn set_blocking_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.outcome().blocking.set(value.is_truthy()?);
-        Ok(())
-    }
-
-    /// What the interpreter calls where a coroutine that awaits this is sent a value: it goes on as if it was sent None.
+    /// The interpreter calls this when a value is sent to a coroutine that awaits the future. The value is ignored.
     fn send(&self, this: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         match step(self.outcome(), this)? {
             Some(yielded) => Ok(yielded.unbind()),
@@ -133,13 +103,9 @@ pub(crate) trait Shared: Constructed + Shown + Finalized {
         }
     }
 
-    /// For who drives it by hand: an iterator that can be sent to, thrown into and closed.
+    /// For programs that drive the await by hand: an iterator with `send`, `throw` and `close`.
     fn await_by_hand(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.iterator(this).map(Bound::unbind)
-    }
-
-    fn loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.outcome().event_loop(this.py()).map(Bound::unbind))
     }
 
     fn callbacks_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -163,7 +129,7 @@ pub(crate) trait Shared: Constructed + Shown + Finalized {
 
     fn set_log_traceback_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if value.is_none() {
-            // Deleting an attribute arrives here as None, which is not one of its values either.
+            // Deleting the attribute arrives here as None, which is no value of it, either.
             return Err(PyAttributeError::new_err("cannot delete attribute"));
         }
         if value.is_truthy()? {
@@ -173,21 +139,8 @@ pub(crate) trait Shared: Constructed + Shown + Finalized {
         Ok(())
     }
 
-    fn source_traceback_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.outcome().source_traceback(this.py()))
-    }
-
-    fn cancel_message_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.outcome().cancel_message(this.py()))
-    }
-
     fn awaited_by_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         call_graph::awaited_by(this)
-    }
-
-    fn set_cancel_message_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.outcome().set_cancel_message(Some(value));
-        Ok(())
     }
 }
 
@@ -211,44 +164,32 @@ macro_rules! shared_members {
     ($state:ty) => {{
     use $crate::tasks::futures::Shared as _;
     let members = $crate::ffi::members::members! { $state;
-        light_bare {
-            c"done" c"Whether it has a result or an exception, or was cancelled." => done,
-        }
-        bare {
-            c"cancelled" c"Whether it was cancelled." => cancelled,
-            c"result" c"The result. Raises the exception if there is one, CancelledError if it was cancelled, \
-                InvalidStateError if it is not done." => result,
-            c"exception" c"The exception, or None. Raises CancelledError if it was cancelled, InvalidStateError \
-                if it is not done." => exception,
-            c"get_loop" c"The event loop it belongs to." => get_loop,
-            c"_make_cancelled_error" c"The CancelledError to raise for it." => make_cancelled_error,
-            c"__await__" c"An iterator that awaits it." => await_by_hand,
-        }
-        one {
-            c"remove_done_callback" c"Remove all instances of a callback, and return how many there were." =>
-                remove_done_callback,
-            c"send" c"For the interpreter: awaiting goes on." => send,
-        }
-        methods {
-            c"add_done_callback" c"Call fn(future), in a context, when it is done." => add_done_callback,
-        }
-        attributes {
-            c"_state" => state_attribute;
-            c"_asyncio_future_blocking" => blocking_attribute, set_blocking_attribute;
-            c"_loop" => loop_attribute;
-            c"_callbacks" => callbacks_attribute;
-            c"_result" => result_attribute;
-            c"_exception" => exception_attribute;
-            c"_log_traceback" => log_traceback_attribute, set_log_traceback_attribute;
-            c"_source_traceback" => source_traceback_attribute;
-            c"_cancel_message" => cancel_message_attribute, set_cancel_message_attribute;
-        }
+        light asks c"done" c"Whether it has a result or an exception, or was cancelled." => outcome.is_done();
+        asks c"cancelled" c"Whether it was cancelled." => outcome.is_cancelled();
+        bare c"result" c"The result. Raises the exception if there is one, CancelledError if it was cancelled, \
+                InvalidStateError if it is not done." => result;
+        bare c"exception" c"The exception, or None. Raises CancelledError if it was cancelled, InvalidStateError \
+                if it is not done." => exception;
+        bare c"get_loop" c"The event loop it belongs to." => get_loop;
+        bare c"_make_cancelled_error" c"The CancelledError to raise for it." => make_cancelled_error;
+        bare c"__await__" c"An iterator that awaits it." => await_by_hand;
+        one c"remove_done_callback" c"Remove all instances of a callback, and return how many there were." =>
+                remove_done_callback;
+        one c"send" c"For the interpreter: awaiting goes on." => send;
+        method c"add_done_callback" c"Call fn(future), in a context, when it is done." => add_done_callback;
+        attribute c"_state" => state_attribute;
+        field c"_asyncio_future_blocking" => outcome.blocking;
+        shown c"_loop" => outcome.event_loop;
+        attribute c"_callbacks" => callbacks_attribute;
+        attribute c"_result" => result_attribute;
+        attribute c"_exception" => exception_attribute;
+        attribute c"_log_traceback" => log_traceback_attribute, set_log_traceback_attribute;
+        shown c"_source_traceback" => outcome.sparse.at($crate::tasks::outcome::SOURCE);
+        field c"_cancel_message" => outcome.sparse.at($crate::tasks::outcome::CANCEL_MESSAGE);
     };
     let members = if $crate::compat::CALL_GRAPHS {
         members.and($crate::ffi::members::members! { $state;
-            attributes {
-                c"_asyncio_awaited_by" => awaited_by_attribute;
-            }
+            attribute c"_asyncio_awaited_by" => awaited_by_attribute;
         })
     } else {
         members
@@ -258,7 +199,6 @@ macro_rules! shared_members {
 }
 
 use crate::event_loop::which::loop_or_current;
-use crate::ffi::args::keywords;
 use crate::ffi::common::has;
 use crate::ffi::stop::stopped;
 use crate::tasks::call_graph;
@@ -273,16 +213,11 @@ impl Shared for Future {
 }
 
 impl Constructed for Future {
-    fn init(
-        &self,
-        this: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        names: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
-        if !args.is_empty() {
+    fn init(&self, this: &Bound<'_, PyAny>, given: Given<'_, '_>) -> PyResult<()> {
+        if !given.args.is_empty() {
             return Err(PyTypeError::new_err("Future() takes no positional arguments"));
         }
-        let [event_loop] = keywords("Future", names, ["loop"])?;
+        let [event_loop] = given.keywords("Future", ["loop"])?;
         self.outcome.refuse_again(this)?;
         self.outcome.init(&loop_or_current(this.py(), event_loop)?)
     }
@@ -309,21 +244,15 @@ impl Native for Future {
     const KEPT: usize = 256;
     const BASE_OWNS: bool = true;
     const DELETABLE: bool = false;
-    const NEW: Option<raw::newfunc> = Some(object::new::<Future>);
+    const NEW: New = Some(object::new::<Future>);
 
     holds!(outcome);
 
     fn members() -> Members {
         let own = members! { Future;
-            light_one {
-                c"set_result" c"It is done, and this is its result." => set_result,
-            }
-            one {
-                c"set_exception" c"It is done, and this is its exception." => set_exception,
-            }
-            methods {
-                c"cancel" c"Cancel it, and schedule its callbacks. Returns False if it was done already." => cancel,
-            }
+            light one c"set_result" c"It is done, and this is its result." => set_result;
+            one c"set_exception" c"It is done, and this is its exception." => set_exception;
+            method c"cancel" c"Cancel it, and schedule its callbacks. Returns False if it was done already." => cancel;
         };
         own.and(shared_members!(Future))
     }
@@ -333,7 +262,7 @@ impl Native for Future {
     }
 }
 
-/// The exception was never asked for.
+/// Reports an exception that nobody retrieved.
 pub(crate) fn never_retrieved(this: &Bound<'_, PyAny>, outcome: &Outcome) -> PyResult<()> {
     if !outcome.logs_traceback() {
         return Ok(());
@@ -343,15 +272,6 @@ pub(crate) fn never_retrieved(this: &Bound<'_, PyAny>, outcome: &Outcome) -> PyR
     let message = format!("{} exception was never retrieved", this.get_type().name()?);
     let exception = outcome.bare_exception(py).map(|exception| exception.into_bound(py));
     report_death(this, outcome, &message, &[("exception", exception), ("future", Some(this.clone()))])
-}
-
-/// Completes a future of any kind with None, unless it is done.
-pub(crate) fn complete(future: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = future.py();
-    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
-        return Ok(());
-    }
-    future.call_method1(intern!(py, "set_result"), (py.None(),)).map(drop)
 }
 
 /// `iter(future)`: what drives an await by hand.
@@ -389,7 +309,7 @@ impl Iterates for FutureIterator {
     fn next<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(future) = self.future.bind(this.py()) else { return Ok(None) };
         let Some(outcome) = outcome_of(&future) else { return Ok(None) };
-        // A step too early is refused, and the iterator goes on.
+        // A step that comes too early is refused, and the iterator stays usable.
         if outcome.is_done() {
             drop(self.future.take());
         }
@@ -405,15 +325,9 @@ impl Native for FutureIterator {
 
     fn members() -> Members {
         let own = members! { FutureIterator;
-            bare {
-                c"close" c"End it where it waits." => close,
-            }
-            one {
-                c"send" c"Go on." => send,
-            }
-            methods {
-                c"throw" c"Raise an exception where it waits." => throw,
-            }
+            bare c"close" c"End it where it waits." => close;
+            one c"send" c"Go on." => send;
+            method c"throw" c"Raise an exception where it waits." => throw;
         };
         own.and(object::iterator_slots::<FutureIterator>())
     }

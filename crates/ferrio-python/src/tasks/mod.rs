@@ -1,5 +1,6 @@
 //! Futures and tasks: what an outcome is, who waits for it, and how a task takes its steps.
 
+pub(crate) mod any_future;
 pub(crate) mod audit;
 pub(crate) mod awaited_by;
 pub(crate) mod call_graph;

@@ -9,11 +9,7 @@
 //!
 //! Over 500 lines because every transition touches the same few cells, which nobody else may.
 
-use std::cell::{Cell, RefCell};
-
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTypeError};
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
 use crate::compat;
@@ -24,12 +20,9 @@ use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::ffi::call::copy_context;
 use crate::ffi::common::Common;
-use crate::ffi::heap_type::try_state;
-use crate::ffi::held::held;
-use crate::ffi::names::BASE_EVENTS;
 use crate::ffi::names::FUTURES;
-use crate::ffi::raised;
-use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::prelude::*;
+use crate::ffi::sparse::SparseSlots;
 use crate::ffi::stop::stop_with;
 use crate::tasks::callback::WaiterCallback;
 use crate::tasks::waiters::{Table, Waiter, Waiters};
@@ -51,40 +44,37 @@ impl State {
     }
 }
 
-/// What few of them have.
-#[derive(Default)]
-struct Extra {
-    traceback: Option<Py<PyAny>>,
-    source_traceback: Option<Py<PyAny>>,
-    cancel_message: Option<Py<PyAny>>,
-    /// What a task that ended by cancellation had caught: raised once, so that the chain of causes is kept.
-    cancelled_error: Option<Py<PyAny>>,
-}
-
-held!(Extra: traceback, source_traceback, cancel_message, cancelled_error);
+/// The traceback of the exception, until the exception is raised.
+const TRACEBACK: usize = 0;
+/// Where the future was made, in debug mode.
+pub(crate) const SOURCE: usize = 1;
+pub(crate) const CANCEL_MESSAGE: usize = 2;
+/// The exception that cancelled a task. It is raised once, so that the chain of causes is kept.
+const CANCELLED_ERROR: usize = 3;
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Outcome {
-    /// Empty until it was initialised.
-    event_loop: Slot,
+    /// Empty until `__init__` was called.
+    pub(crate) event_loop: Slot,
     /// The result, or the exception.
     value: Slot,
     waiters: RefCell<Waiters>,
-    extra: RefCell<Option<Box<Extra>>>,
+    /// What few futures have.
+    pub(crate) sparse: SparseSlots<4>,
     state: Cell<Option<State>>,
     failed: Cell<bool>,
     log_traceback: Cell<bool>,
-    /// Whether it is among the loop's timers, where its time completes it.
+    /// Whether the future is among the loop's timers. Its time completes it.
     timed: Cell<bool>,
-    /// Set while it is being yielded to a task, which takes it back.
+    /// Set when the future is yielded to a task, which resets it.
     pub(crate) blocking: Cell<bool>,
 }
 
-held!(Outcome: waiters, value, extra, event_loop);
+held!(Outcome: waiters, value, sparse, event_loop);
 
 impl Outcome {
-    /// One that is pending, for `event_loop`.
+    /// A pending outcome, for `event_loop`.
     pub(crate) fn pending(event_loop: Ref) -> Self {
         Outcome {
             event_loop: Slot::new(event_loop),
@@ -93,23 +83,23 @@ impl Outcome {
         }
     }
 
-    /// Whether its time completes it.
+    /// Whether the future is among the timers.
     pub(crate) fn waits_for_time(&self) -> bool {
         self.timed.get()
     }
 
-    /// It is among the timers of its loop, which is one of ours, from now on.
+    /// From now on the future is among the timers of its loop, which is ours.
     pub(crate) fn wait_for_time(&self) {
         self.timed.set(true);
     }
 
-    /// Its time has come.
+    /// The time has come: completes the future.
     pub(crate) fn time_is_up(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.timed.set(false);
         if self.is_pending() { self.finish(this, this.py().None().bind(this.py())) } else { Ok(()) }
     }
 
-    /// Its time does not matter any more.
+    /// The time does not matter any more.
     pub(crate) fn forget_time(&self, py: Python<'_>) {
         if self.timed.replace(false)
             && let Some(event_loop) = self.event_loop.bind(py)
@@ -119,7 +109,7 @@ impl Outcome {
         }
     }
 
-    /// Where it may be initialised once only, the second time is an error.
+    /// An error if `__init__` may be called only once, and is called again.
     pub(crate) fn refuse_again(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if !compat::INITIALISED_ONCE || self.event_loop.is_empty() {
             return Ok(());
@@ -128,12 +118,12 @@ impl Outcome {
         Err(PyRuntimeError::new_err(format!("{kind} object is already initialized")))
     }
 
-    /// What `__init__` does, be it for the second time.
+    /// What `__init__` does, also when it is called again.
     pub(crate) fn init(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         self.forget_time(event_loop.py());
         drop(self.waiters.take());
         drop(self.value.take());
-        drop(self.extra.take());
+        self.sparse.clear();
         self.failed.set(false);
         self.log_traceback.set(false);
         self.blocking.set(false);
@@ -142,16 +132,11 @@ impl Outcome {
         self.note_source(event_loop)
     }
 
-    /// In debug mode: where it was made.
-    #[inline]
+    /// In debug mode: notes where the future was made.
     pub(crate) fn note_source(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-        if support::is_debug(event_loop)? { self.keep_source(event_loop.py()) } else { Ok(()) }
-    }
-
-    #[cold]
-    fn keep_source(&self, py: Python<'_>) -> PyResult<()> {
-        let source = BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?;
-        self.keep(|extra| &mut extra.source_traceback, source);
+        if support::is_debug(event_loop)? {
+            self.sparse.set(SOURCE, Some(support::caller(event_loop.py())?));
+        }
         Ok(())
     }
 
@@ -163,9 +148,13 @@ impl Outcome {
         self.state.get() == Some(State::Pending)
     }
 
-    /// Whether it is finished or cancelled; one that was never initialised is not.
+    /// Whether the future is finished or cancelled.
     pub(crate) fn is_done(&self) -> bool {
         self.state() != State::Pending
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state.get() == Some(State::Cancelled)
     }
 
     pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
@@ -176,12 +165,12 @@ impl Outcome {
         self.event_loop.as_ptr() == event_loop.as_ptr()
     }
 
-    /// The loop; an error where `__init__` was never called.
+    /// The loop. An error if `__init__` was never called.
     pub(crate) fn alive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.event_loop.bind(py).ok_or_else(|| PyRuntimeError::new_err(UNSET))
     }
 
-    /// As asyncio words it where somebody asks for a result.
+    /// An error, in asyncio's words, if `__init__` was never called.
     fn asked(&self, py: Python<'_>) -> PyResult<()> {
         if self.event_loop.is_empty() {
             return Err(asyncio_error(py, intern!(py, "InvalidStateError"), UNSET));
@@ -189,7 +178,7 @@ impl Outcome {
         Ok(())
     }
 
-    /// The result, or as an error what it failed with.
+    /// The result, or the exception as an error.
     pub(crate) fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.asked(py)?;
         match self.error(py)? {
@@ -201,13 +190,13 @@ impl Outcome {
         }
     }
 
-    /// What a waiter is thrown, if anything, with the traceback it had. It then counts as retrieved.
+    /// The exception that a waiter is thrown, if there is one, with its traceback. The exception then counts as retrieved.
     pub(crate) fn error<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self.state() {
             State::Cancelled => self.cancelled_error(py).map(Some),
             State::Finished if self.failed.get() => {
                 self.log_traceback.set(false);
-                let traceback = self.extra.borrow_mut().as_mut().and_then(|extra| extra.traceback.take());
+                let traceback = self.sparse.take(TRACEBACK);
                 let Some(error) = self.value.bind(py) else { return Ok(None) };
                 raised::set_traceback(&error, traceback.map(|traceback| traceback.into_bound(py)));
                 Ok(Some(error))
@@ -219,7 +208,7 @@ impl Outcome {
         }
     }
 
-    /// What it failed with, without raising it.
+    /// The exception, without raising it.
     pub(crate) fn exception<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.asked(py)?;
         match self.state() {
@@ -236,19 +225,13 @@ impl Outcome {
 
     /// A `CancelledError` with the message that `cancel()` was given; the first time, the one that was caught.
     pub(crate) fn cancelled_error<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let (kept, message) = match &mut *self.extra.borrow_mut() {
-            Some(extra) => {
-                (extra.cancelled_error.take(), extra.cancel_message.as_ref().map(|it| it.clone_ref(py)))
-            }
-            None => (None, None),
-        };
-        match kept {
+        match self.sparse.take(CANCELLED_ERROR) {
             Some(kept) => Ok(kept.into_bound(py)),
-            None => cancelled_error(py, message.as_ref().map(|message| message.bind(py))),
+            None => cancelled_error(py, self.sparse.bind(py, CANCEL_MESSAGE).as_ref()),
         }
     }
 
-    /// It is done, with a result.
+    /// Completes the future with a result.
     pub(crate) fn finish(&self, this: &Bound<'_, PyAny>, result: &Bound<'_, PyAny>) -> PyResult<()> {
         let event_loop = self.still_pending(this.py())?;
         self.value.set(result.clone());
@@ -256,7 +239,7 @@ impl Outcome {
         self.wake_all(this, &event_loop)
     }
 
-    /// It is done, with an exception: an instance, or a class to make one of.
+    /// Completes the future with an exception: an instance, or a class that is called.
     pub(crate) fn fail(&self, this: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let event_loop = self.still_pending(py)?;
@@ -264,7 +247,7 @@ impl Outcome {
             && exception.cast::<PyType>()?.is_subclass_of::<PyBaseException>()?
         {
             let made = exception.call0()?;
-            // Its constructor may have completed this.
+            // The constructor may have completed the future.
             self.still_pending(py)?;
             made
         } else {
@@ -274,13 +257,13 @@ impl Outcome {
             return Err(PyTypeError::new_err("invalid exception object"));
         }
         let exception = if exception.is_instance_of::<pyo3::exceptions::PyStopIteration>() {
-            // What becomes of it differs between releases.
+            // Releases of Python treat a StopIteration differently.
             FUTURES.helper(py, intern!(py, "stop_iteration"))?.call1((event_loop.clone(), exception))?
         } else {
             exception
         };
         if let Some(traceback) = raised::traceback(&exception) {
-            self.keep(|extra| &mut extra.traceback, traceback);
+            self.sparse.set(TRACEBACK, Some(traceback));
         }
         self.value.set(exception);
         self.failed.set(true);
@@ -289,7 +272,7 @@ impl Outcome {
         self.wake_all(this, &event_loop)
     }
 
-    /// It is cancelled, unless it was done. Says whether.
+    /// Cancels the future, unless it is done. Says whether it was cancelled.
     pub(crate) fn cancel(
         &self,
         this: &Bound<'_, PyAny>,
@@ -307,43 +290,27 @@ impl Outcome {
     }
 
     pub(crate) fn set_cancel_message(&self, message: Option<&Bound<'_, PyAny>>) {
-        let message = message.filter(|message| !message.is_none()).map(|message| message.clone().unbind());
-        if message.is_some() || self.extra.borrow().is_some() {
-            let mut extra = self.extra.borrow_mut();
-            let old = std::mem::replace(&mut extra.get_or_insert_default().cancel_message, message);
-            drop(extra);
-            drop(old);
-        }
+        self.sparse.set(CANCEL_MESSAGE, message.filter(|message| !message.is_none()).cloned());
     }
 
     pub(crate) fn cancel_message(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let extra = self.extra.borrow();
-        extra.as_ref()?.cancel_message.as_ref().map(|message| message.clone_ref(py))
+        self.sparse.object(py, CANCEL_MESSAGE)
     }
 
     pub(crate) fn keep_cancelled_error(&self, error: Bound<'_, PyAny>) {
-        self.keep(|extra| &mut extra.cancelled_error, error);
-    }
-
-    /// Puts `object` where few futures have one. What was there is dropped outside of the borrow, since that may run any code.
-    fn keep(&self, place: impl FnOnce(&mut Extra) -> &mut Option<Py<PyAny>>, object: Bound<'_, PyAny>) {
-        let mut extra = self.extra.borrow_mut();
-        let old = place(extra.get_or_insert_default()).replace(object.unbind());
-        drop(extra);
-        drop(old);
+        self.sparse.set(CANCELLED_ERROR, Some(error));
     }
 
     pub(crate) fn source_traceback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let extra = self.extra.borrow();
-        extra.as_ref()?.source_traceback.as_ref().map(|source| source.clone_ref(py))
+        self.sparse.object(py, SOURCE)
     }
 
-    /// The result as an attribute, which has no opinion.
+    /// The result as an attribute: None if there is none.
     pub(crate) fn bare_result(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         if self.failed.get() { None } else { self.value.object(py) }
     }
 
-    /// The exception as an attribute.
+    /// The exception as an attribute: None if there is none.
     pub(crate) fn bare_exception(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         if self.failed.get() { self.value.object(py) } else { None }
     }
@@ -356,7 +323,7 @@ impl Outcome {
         self.log_traceback.set(false);
     }
 
-    /// Calls `callback(this)` in `context` when it is done; soon, if it is.
+    /// Calls `callback(this)` in `context` when the future is done; at the next turn, if it is done already.
     pub(crate) fn add_callback(
         &self,
         this: &Bound<'_, PyAny>,
@@ -377,13 +344,13 @@ impl Outcome {
         queueing::call_soon(&event_loop, callback, Some(this), context)
     }
 
-    /// Tells `object`, whose type has this table, when it is done. It must be pending.
+    /// Tells `object`, whose type has this table, when the future is done. The future must be pending.
     #[inline]
     pub(crate) fn add_waiter(&self, object: &Bound<'_, PyAny>, table: &'static Table) {
         self.waiters.borrow_mut().push(Waiter::Native { object: object.clone().into(), table });
     }
 
-    /// Does not tell `object` any more; whether it would have.
+    /// Does not tell `object` any more. Says whether it was a waiter.
     pub(crate) fn remove_waiter(&self, object: &Bound<'_, PyAny>) -> bool {
         let is_it = |waiter: &Waiter| matches!(waiter, Waiter::Native { object: other, .. } if other.as_ptr() == object.as_ptr());
         // Dropped after the borrow, since that may run any code.
@@ -391,16 +358,16 @@ impl Outcome {
         !removed.is_empty()
     }
 
-    /// Whether it has failed, or was cancelled.
+    /// Whether the future has failed, or was cancelled.
     pub(crate) fn is_bad(&self) -> bool {
         self.failed.get() || self.state() == State::Cancelled
     }
 
-    /// Takes all callbacks that are equal to `callback` away, and says how many.
+    /// Removes all callbacks that are equal to `callback`. Says how many.
     pub(crate) fn remove_callback(&self, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = callback.py();
         self.alive(py)?;
-        // Comparing runs any code, which may add, remove and complete.
+        // Comparing runs any code, which may add and remove callbacks and complete the future.
         let mut equal = Vec::new();
         for (candidate, context) in self.pairs(py)? {
             if candidate.bind(py).eq(callback)? {
@@ -441,8 +408,8 @@ impl Outcome {
         Ok(event_loop)
     }
 
-    /// Wakes every waiter: one that cannot be woken, since a `call_soon` of the program's own raised, keeps none of the
-    /// others asleep. The first such error is the caller's.
+    /// Wakes every waiter. If a `call_soon` of the program's own raises for one, the others are woken all the same. The first such
+    /// error is returned.
     fn wake_all(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         self.forget_time(this.py());
         match self.waiters.take() {
@@ -459,7 +426,7 @@ impl Outcome {
     }
 
     fn pairs(&self, py: Python<'_>) -> PyResult<Vec<(Py<PyAny>, Py<PyAny>)>> {
-        // What stands for a native one is made without a borrow.
+        // The callback of a native waiter is made without a borrow.
         let see = |waiter: &Waiter| {
             Some(match waiter {
                 Waiter::Callback { callback, context } => (callback.object(py), Ok(context.object(py))),
@@ -485,7 +452,7 @@ pub(crate) fn outcome_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome
     OUTCOMES.any(object)
 }
 
-/// The outcome of an object of exactly one of our types, whose methods are then ours.
+/// The outcome of an object of exactly one of our types. Its methods are ours, then.
 #[inline]
 pub(crate) fn exact_outcome<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Outcome> {
     OUTCOMES.exact(object)
@@ -505,20 +472,19 @@ pub(crate) fn step<'py>(outcome: &Outcome, this: &Bound<'py, PyAny>) -> PyResult
     Ok(Some(this.clone()))
 }
 
-/// The native state of a loop, where what is queued may go to its ring directly: nobody has replaced `call_soon`, and debug
-/// mode does not want to know who queued it.
+/// The state of a loop of ours if words may go to its ring directly: nobody has replaced `call_soon`, and debug mode is off.
 #[inline]
 pub(crate) fn direct<'a>(event_loop: &'a Bound<'_, PyAny>) -> Option<&'a BaseLoop> {
     try_state::<BaseLoop>(event_loop).filter(|state| state.queues_directly(event_loop))
 }
 
-/// As `direct`, where what waits for a time may be among the loop's timers directly: nobody has replaced `call_later`,
-/// `call_at` or `create_future` either.
+/// As `direct`, if words may go to the loop's timers directly: nobody has replaced `call_later`, `call_at` or `create_future`,
+/// either.
 pub(crate) fn timers_of<'a>(event_loop: &'a Bound<'_, PyAny>) -> Option<&'a BaseLoop> {
     direct(event_loop).filter(|state| state.schedules_directly())
 }
 
-/// Reports through the loop's exception handler that something died which somebody should have known about.
+/// Reports to the loop's exception handler that a future or a task died, and nobody took notice.
 pub(crate) fn report_death(
     this: &Bound<'_, PyAny>,
     outcome: &Outcome,

@@ -1,4 +1,4 @@
-//! How a task runs: one step of its coroutine, and what becomes of what that yields.
+//! How a task runs: one step of its coroutine, and what follows from what the coroutine yields.
 //!
 //! ```text
 //!             soon                       step                       yields a future
@@ -8,19 +8,15 @@
 //!                          └───────────────────────────────────────────────────────────────┘ wake_soon
 //! ```
 //!
-//! Rule STEPPED: a task that is not done is queued, waits or runs. What goes wrong between two steps, and is no mistake of
-//! whoever called, is thrown into the coroutine by the next step (`throw_soon`); where no step can be made, it ends the task
-//! (`end_with`). asyncio only reports it, and the task waits for ever. `audit` checks the rule in debug builds.
+//! Rule STEPPED: a task that is not done is queued, waits or runs. An error between two steps, if it is no mistake of the
+//! caller's, is thrown into the coroutine by the next step (`throw_soon`). If no step can be made, the error ends the task
+//! (`end_with`). asyncio only reports such errors, and the task waits for ever. `audit` checks the rule in debug builds.
 //!
-//! A queued step is one word of the loop's ring: no handle, no bound method, no `call_soon`. Where the loop is not ours,
-//! or wants to know (debug mode, a replaced `call_soon`), a `WaiterCallback` is scheduled as a callback instead. asyncio's
-//! rules for what a coroutine may yield, and their texts, are kept.
-
-use std::cell::Cell;
+//! A queued step is one word of the loop's ring: no handle, no bound method, no `call_soon`. If the loop is not ours, is in debug
+//! mode or has a replaced `call_soon`, a `WaiterCallback` is scheduled as a callback instead. The rules for what a coroutine
+//! may yield, and their error texts, are asyncio's.
 
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::event_loop::exceptions::{asyncio_error, is_cancelled, leaves_the_loop};
@@ -29,12 +25,10 @@ use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
 use crate::ffi::call::{Step, in_context, is_generator, send_none, throw_into};
 use crate::ffi::current::{self, Last};
-use crate::ffi::heap_type::{Native, try_state};
 use crate::ffi::names::TASKS;
-use crate::ffi::raised;
-use crate::ffi::reference::Ref;
+use crate::ffi::prelude::*;
 use crate::ffi::task_struct;
-use crate::ffi::word::{Queued, Tag, Word};
+use crate::ffi::word::{Queued, Tag};
 use crate::tasks::awaited_by;
 use crate::tasks::callback::WaiterCallback;
 use crate::tasks::cancelling::cancel_any;
@@ -42,7 +36,7 @@ use crate::tasks::outcome::{direct, exact_outcome};
 use crate::tasks::task::Task;
 use crate::tasks::waiters::Table;
 
-/// Queues the next step of a task. What interrupted the queueing is apart: the step is queued then.
+/// Queues the next step of a task. An interrupt is returned apart: the step is queued all the same.
 #[inline]
 pub(crate) fn queue(task: &Task, this: &Bound<'_, PyAny>) -> QueueResult {
     let event_loop = task.outcome.alive(this.py())?;
@@ -58,7 +52,7 @@ fn wake_soon(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>
     queue_wakeup(task, future, event_loop)?
 }
 
-/// As `wake_soon`, with what interrupted the queueing apart: the step is queued then.
+/// As `wake_soon`. An interrupt is returned apart: the step is queued all the same.
 #[inline]
 fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> QueueResult {
     let py = future.py();
@@ -70,7 +64,7 @@ fn queue_wakeup(task: Ref, future: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyA
     queueing::queue(event_loop, wakeup.into(), Some(future), (WAITING.context)(&task)?)
 }
 
-/// A task as a waiter: of the future that it awaits, or of the loop, which is to run it.
+/// A task as a waiter: of the future that it awaits, or of the loop that will run it.
 pub(crate) static WAITING: Table = Table {
     wake: wake_soon,
     call: called_back,
@@ -97,7 +91,7 @@ fn called_back(this: &Bound<'_, PyAny>, arguments: &Bound<'_, PyTuple>) -> PyRes
 impl Queued for Task {
     const TAG: Tag = Tag::Step;
 
-    /// A step in the task's context. Only what leaves the loop is an error here.
+    /// A step in the task's context. An error here leaves the loop.
     fn run(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let event_loop = self.outcome.alive(py)?;
@@ -118,7 +112,7 @@ impl Queued for Task {
     }
 }
 
-/// Reports what a step failed with; one that was not begun ends the task.
+/// Reports the error of a step. If the step was not begun, the error ends the task.
 #[cold]
 fn step_failed(task: &Task, this: &Bound<'_, PyAny>, error: PyErr, began: bool) -> PyResult<()> {
     let py = this.py();
@@ -133,7 +127,7 @@ fn step_failed(task: &Task, this: &Bound<'_, PyAny>, error: PyErr, began: bool) 
     }
 }
 
-/// A step with what became of what the task waited for.
+/// A step, with the outcome of what the task waited for.
 fn resume(task: &Task, this: &Bound<'_, PyAny>, last: Option<&Last>) -> PyResult<()> {
     let py = this.py();
     if let Some(error) = task.error.take() {
@@ -145,7 +139,7 @@ fn resume(task: &Task, this: &Bound<'_, PyAny>, last: Option<&Last>) -> PyResult
     step(task, this, error, last)
 }
 
-/// What a future that is done has to throw; also what kept it from saying so.
+/// The exception of a future that is done, or the error of asking for it.
 #[inline]
 fn error_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     match exact_outcome(future) {
@@ -160,7 +154,7 @@ fn value_of(py: Python<'_>, error: PyErr) -> Bound<'_, PyAny> {
     error.into_value(py).into_bound(py).into_any()
 }
 
-/// What a future that is not exactly ours has to throw.
+/// The same of a future that is not exactly ours.
 fn foreign_error<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let py = future.py();
     future.call_method0(intern!(py, "result")).err().map(|error| value_of(py, error))
@@ -188,7 +182,7 @@ fn step(
     result.and(left)
 }
 
-/// Ends the task with `error`, which kept its step from being made: nobody would make it ever again. Says the error, too.
+/// Ends the task with `error`, which prevented the step: no other step would ever come. Returns the error, too.
 #[cold]
 pub(crate) fn end_with(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
     drop(task.error.take());
@@ -223,7 +217,7 @@ pub(crate) fn run_and_handle(
     result
 }
 
-/// What a step throws because the task is to be cancelled.
+/// The exception that a step throws to cancel the task.
 fn cancellation<'py>(
     task: &Task,
     this: &Bound<'py, PyAny>,
@@ -239,7 +233,7 @@ fn cancellation<'py>(
 
 fn returned(task: &Task, this: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     if task.must_cancel.replace(false) {
-        // Cancelled right before its coroutine came to its end.
+        // The task was cancelled right before its coroutine ended.
         let message = task.outcome.cancel_message(this.py());
         let message = message.as_ref().map(|message| message.bind(this.py()));
         return task.outcome.cancel(this, message).map(drop);
@@ -260,7 +254,8 @@ fn raised(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
     if leaves { Err(PyErr::from_value(error)) } else { Ok(()) }
 }
 
-/// The coroutine yielded: a future to wait for, or None to be run again soon. All else is a mistake, which it is told.
+/// The coroutine yielded a future to wait for, or None to run again at the next turn. Anything else is an error, which is thrown
+/// into it.
 fn wait_for(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
     if yielded.is_none() {
         return match queue(task, this) {
@@ -278,7 +273,7 @@ fn wait_for(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> 
     }
 }
 
-/// The coroutine yielded a future that is done. What interrupts the queueing is not for the coroutine, which would be run
+/// The coroutine yielded a future that is done. An interrupt of the queueing is not thrown into the coroutine, which would run
 /// twice.
 fn go_on(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyResult<()> {
     let event_loop = task.outcome.alive(this.py())?;
@@ -291,8 +286,7 @@ fn go_on(task: &Task, this: &Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) -> PyR
     }
 }
 
-/// Whether the task will be told of what it yielded; else that is done already. An error is for the coroutine: neither is
-/// so.
+/// Whether the future will wake the task; false if the future is done already. An error is thrown into the coroutine.
 fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
     if yielded.is(this) {
         return mistake(format!("Task cannot await on itself: {}", this.repr()?));
@@ -316,7 +310,7 @@ fn listen(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> P
     Ok(true)
 }
 
-/// It waits from now on.
+/// The task waits from now on.
 #[inline]
 fn note_since(task: &Task, event_loop: &Bound<'_, PyAny>) {
     if let Some(now) = try_state::<BaseLoop>(event_loop).and_then(BaseLoop::turn_time) {
@@ -324,7 +318,7 @@ fn note_since(task: &Task, event_loop: &Bound<'_, PyAny>) {
     }
 }
 
-/// The next step throws `error` into the coroutine. One that leaves the loop does that, too.
+/// The next step throws `error` into the coroutine. An error that leaves the loop is returned, too.
 #[cold]
 fn throw_soon(task: &Task, this: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
     let py = this.py();
@@ -348,7 +342,7 @@ fn cancel_what_it_waits_for(task: &Task, py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// As `listen`, to anything else that may be a future: it says so by an attribute.
+/// As `listen`, for any other object that an attribute marks as a future.
 fn listen_to_foreign(task: &Task, this: &Bound<'_, PyAny>, yielded: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = this.py();
     let flag = intern!(py, "_asyncio_future_blocking");
@@ -400,8 +394,7 @@ fn mistake(text: String) -> PyResult<bool> {
     Err(PyRuntimeError::new_err(text))
 }
 
-/// A callback has failed with `error`: a step that was not even begun, since its context could not be entered, ends its
-/// task.
+/// A callback has failed with `error`. If it was a step whose context could not be entered, the error ends the task.
 pub(crate) fn callback_failed(callback: &Bound<'_, PyAny>, error: &PyErr) -> PyResult<()> {
     let py = callback.py();
     let Some(callback) = try_state::<WaiterCallback>(callback).filter(|callback| !callback.was_called())

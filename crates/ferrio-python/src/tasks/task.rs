@@ -1,45 +1,28 @@
-//! `Task`: asyncio's, with a native state. A true subclass of asyncio's own, whose struct has what tools read in it, and
+//! `Task`: asyncio's, with a native state. It is a true subclass of asyncio's type, whose struct holds what tools read there, and
 //! nothing else.
 //!
-//! This file owns what a task is: its members, how one begins, how it is cancelled. How it runs is in `step`, what it
-//! has in common with futures in `outcome` and `futures`, which tasks there are in `registry`,
-//! what tools read in `task_struct`.
-//!
-//! Over 500 lines because the members of a task, each of a few lines, belong together.
-
-use std::cell::Cell;
-use std::ffi::CStr;
+//! This file owns the members of a task, and how a task begins and is cancelled. `step` has how it runs, `outcome` and `futures`
+//! what it has in common with futures, `registry` which tasks there are, `task_struct` what tools read.
 
 use ferrio_engine::Time;
-use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::PyString;
 
 use crate::compat;
 use crate::event_loop::hooks;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::which::loop_or_current;
-use crate::ffi::args::Args;
-use crate::ffi::args::keywords;
 use crate::ffi::call::{copy_context, in_context, is_context, is_native_coroutine};
 use crate::ffi::common::has;
 use crate::ffi::coroutine::is_ours;
 use crate::ffi::current;
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::holds;
-use crate::ffi::instances::alloc_tracked;
-use crate::ffi::known::Place;
-use crate::ffi::members::{Members, members};
 use crate::ffi::names::TASKS;
 use crate::ffi::number;
 use crate::ffi::number::Number;
-use crate::ffi::object::{self, Constructed, Finalized, Shown};
+use crate::ffi::object::Shown;
+use crate::ffi::prelude::*;
 use crate::ffi::recursion::nested;
-use crate::ffi::reference::{Ref, Slot};
 use crate::ffi::registry::{self, Entry};
 use crate::ffi::task_struct;
 use crate::ffi::task_struct::Specimens;
@@ -55,14 +38,14 @@ pub(crate) struct Task {
     pub(crate) outcome: Outcome,
     pub(crate) coroutine: Slot,
     pub(crate) context: Slot,
-    /// Empty as long as the name is made of the number.
+    /// Empty as long as nobody has given a name or asked for it: the number makes the name.
     name: Slot,
     number: Number,
-    /// What it waits for; also while its next step is queued.
+    /// What the task waits for, also while its next step is queued.
     pub(crate) waits_for: Slot,
-    /// Since which turn of its loop, while it waits.
+    /// While the task waits: the time of the turn in which it began to.
     pub(crate) since: Cell<Time>,
-    /// What the next step throws into the coroutine, though nothing it waited for has raised it.
+    /// What the next step throws into the coroutine, apart from exceptions of the future it waited for.
     pub(crate) error: Slot,
     cancels: Cell<u32>,
     pub(crate) must_cancel: Cell<bool>,
@@ -70,7 +53,7 @@ pub(crate) struct Task {
     entry: Entry,
 }
 
-/// How a task is to be.
+/// What `create_task()` was told of a task.
 pub(crate) struct Options<'a, 'py> {
     pub(crate) name: Option<Bound<'py, PyAny>>,
     pub(crate) context: Option<&'a Bound<'py, PyAny>>,
@@ -93,7 +76,7 @@ impl Task {
         Ok(this)
     }
 
-    /// What `__init__` does once there is an outcome.
+    /// What `__init__` does after it has made the outcome.
     fn begin(
         &self,
         this: &Bound<'_, PyAny>,
@@ -105,7 +88,7 @@ impl Task {
         self.log_destroy_pending.set(false);
         let judged = is_coroutine(coroutine);
         if !matches!(judged, Ok(true)) {
-            // One that is initialised again, and wrongly, has nothing to run.
+            // A task whose second `__init__` fails has nothing to run.
             task_struct::forget_coroutine(this);
             drop(self.coroutine.take());
             judged?;
@@ -146,7 +129,7 @@ impl Task {
         }
     }
 
-    /// The first step here and now, in the middle of whatever runs.
+    /// Makes the first step at once, within the code that creates the task.
     fn start_at_once(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let context = self.context_of(py);
@@ -164,7 +147,7 @@ impl Task {
         if self.outcome.is_pending() {
             self.enlist(this, event_loop);
             if compat::CHECKS_CONTEXT && result.is_err() {
-                // Whoever made it gets the error, and not the task.
+                // The caller gets the error, and no task.
                 self.skip_destroy_report();
             }
         } else {
@@ -183,19 +166,19 @@ impl Task {
         result
     }
 
-    /// Tells tools what they may read.
+    /// Writes what tools read.
     fn show(&self, this: &Bound<'_, PyAny>, coroutine: &Bound<'_, PyAny>) -> PyResult<()> {
         let inner = if is_ours(coroutine) { hooks::inner_coroutine(coroutine) } else { None };
         task_struct::fill(this, inner.as_ref().unwrap_or(coroutine), self.name.bind(this.py()), &self.number)
     }
 
-    /// It is one of the tasks from now on: in our table and, where asyncio has one, on its list.
+    /// Enters the task in our table and on asyncio's list, if the release has one.
     fn list(&self, this: &Bound<'_, PyAny>) {
         task_struct::link(this);
         self.entry.enlist(this);
     }
 
-    /// As `list`; it is kept, too, where its loop does that.
+    /// As `list`. If its loop keeps tasks, the task is kept, too.
     fn enlist(&self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
         self.list(this);
         if try_state::<BaseLoop>(event_loop).is_some_and(|state| state.keeps_tasks.get()) {
@@ -209,13 +192,13 @@ impl Task {
         task_struct::unlink(this);
     }
 
-    /// It is done: its loop keeps it no longer, and tools do not show it.
+    /// The task is done: its loop keeps it no longer, and tools do not show it.
     pub(crate) fn leave(&self, this: &Bound<'_, PyAny>) {
         self.entry.let_go();
         task_struct::end(this);
     }
 
-    /// Its loop keeps it no longer.
+    /// The task's loop keeps it no longer.
     pub(crate) fn let_go(&self) {
         self.entry.let_go();
     }
@@ -232,12 +215,12 @@ impl Task {
     }
 
     fn cancel(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        let [message] = args.bind("cancel", ["msg"], 0)?;
+        let ([], [message]) = args.bind("cancel", [], ["msg"])?;
         cancelling::cancel(this, message.as_deref())
     }
 
-    /// One request to cancel it more. The answer, where that is known by itself: it is done, or waits for nothing and is
-    /// thrown the cancellation; else what it waits for, whose answer decides.
+    /// Counts a request to cancel the task. Returns the answer if the task is done, or waits for nothing: then its next step throws
+    /// the cancellation. Else returns what the task waits for, whose answer decides.
     pub(crate) fn note_cancel<'py>(
         &self,
         py: Python<'py>,
@@ -256,26 +239,18 @@ impl Task {
         Ok(Ok(true))
     }
 
-    /// What it waits for cannot be cancelled: its next step throws the cancellation.
+    /// What the task waits for cannot be cancelled: the next step throws the cancellation.
     pub(crate) fn cancel_next_step(&self, message: Option<&Bound<'_, PyAny>>) {
         self.must_cancel.set(true);
         self.outcome.set_cancel_message(message);
     }
 
-    /// How many requests to cancel it are open.
+    /// How many requests to cancel the task are open.
     pub(crate) fn open_requests(&self) -> usize {
         self.cancels.get() as usize
     }
 
-    fn cancelling(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(self.open_requests())
-    }
-
-    fn uncancel(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(self.take_back())
-    }
-
-    /// Takes one request to cancel it back, and says how many are left.
+    /// Takes one request to cancel the task back. Returns how many are left.
     pub(crate) fn take_back(&self) -> usize {
         let left = self.cancels.get().saturating_sub(1);
         if compat::UNCANCEL_FORGETS && left == 0 && self.cancels.get() > 0 {
@@ -283,14 +258,6 @@ impl Task {
         }
         self.cancels.set(left);
         left as usize
-    }
-
-    fn set_result(&self, _: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<()> {
-        Err(PyRuntimeError::new_err("Task does not support set_result operation"))
-    }
-
-    fn set_exception(&self, _: &Bound<'_, PyAny>, _: &Bound<'_, PyAny>) -> PyResult<()> {
-        Err(PyRuntimeError::new_err("Task does not support set_exception operation"))
     }
 
     fn get_name(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -304,56 +271,19 @@ impl Task {
         Ok(())
     }
 
-    fn get_coro(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.coroutine.object(this.py()))
-    }
-
-    fn get_context(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.context.object(this.py()))
-    }
-
-    fn get_stack(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [limit] = args.bind_keywords("get_stack", ["limit"])?;
-        let helper = TASKS.helper(this.py(), intern!(this.py(), "task_get_stack"))?;
-        Ok(helper.call1((this, limit))?.unbind())
-    }
-
-    fn print_stack(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [limit, file] = args.bind_keywords("print_stack", ["limit", "file"])?;
-        let helper = TASKS.helper(this.py(), intern!(this.py(), "task_print_stack"))?;
-        Ok(helper.call1((this, limit, file))?.unbind())
-    }
-
     fn is_lost(&self) -> bool {
         self.outcome.is_pending() && self.log_destroy_pending.get()
     }
 
-    /// Whoever made it can do nothing about it if it is destroyed.
+    /// Nobody can prevent that this task is destroyed while it is pending: no report.
     pub(crate) fn skip_destroy_report(&self) {
         self.log_destroy_pending.set(false);
     }
 
-    fn waits_for_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.waits_for.object(this.py()))
-    }
-
-    /// On its loop's clock; None where it does not wait.
+    /// On the loop's clock. None if the task does not wait.
     fn waits_since_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let since = (!self.waits_for.is_empty()).then(|| self.since.get().as_secs_f64());
         since.into_py_any(this.py())
-    }
-
-    fn must_cancel_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.must_cancel.get())
-    }
-
-    fn log_destroy_pending_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.log_destroy_pending.get())
-    }
-
-    fn set_log_destroy_pending_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.log_destroy_pending.set(value.is_truthy()?);
-        Ok(())
     }
 }
 
@@ -366,14 +296,9 @@ impl Shared for Task {
 }
 
 impl Constructed for Task {
-    fn init(
-        &self,
-        this: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        names: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
-        if args.len() > 1 {
-            let text = format!("Task() takes exactly 1 positional argument ({} given)", args.len());
+    fn init(&self, this: &Bound<'_, PyAny>, given: Given<'_, '_>) -> PyResult<()> {
+        if given.args.len() > 1 {
+            let text = format!("Task() takes exactly 1 positional argument ({} given)", given.args.len());
             return Err(PyTypeError::new_err(text));
         }
         let known = if compat::EAGER_TASKS {
@@ -381,8 +306,8 @@ impl Constructed for Task {
         } else {
             [KEYWORDS[0], KEYWORDS[1], KEYWORDS[2], KEYWORDS[3], ""]
         };
-        let [coroutine, event_loop, name, context, eager] = keywords("Task", names, known)?;
-        let Some(coroutine) = args.get_item(0).ok().or(coroutine) else {
+        let [coroutine, event_loop, name, context, eager] = given.keywords("Task", known)?;
+        let Some(coroutine) = given.args.get_item(0).ok().or(coroutine) else {
             return Err(PyTypeError::new_err("Task() missing required argument 'coro' (pos 1)"));
         };
         self.outcome.refuse_again(this)?;
@@ -402,7 +327,7 @@ impl Shown for Task {
 
 impl Finalized for Task {
     fn finalize(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        // A report may keep it alive; that does not make it one of the tasks again.
+        // A report may keep the task alive, but does not enter it again.
         self.withdraw(this);
         if self.is_lost() {
             let message = "Task was destroyed but it is pending!";
@@ -421,42 +346,28 @@ impl Native for Task {
     const BASE_LISTS: bool = compat::TASKS_ARE_LINKED;
     const HIDES: bool = compat::TASKS_ARE_LINKED;
     const DELETABLE: bool = false;
-    const NEW: Option<raw::newfunc> = Some(object::new::<Task>);
+    const NEW: New = Some(object::new::<Task>);
 
     holds!(entry, outcome, coroutine, context, name, waits_for, error);
 
     fn members() -> Members {
         let own = members! { Task;
-            bare {
-                c"cancelling" c"How many requests to cancel it are open." => cancelling,
-                c"uncancel" c"Take one request to cancel it back, and return how many are left." => uncancel,
-                c"get_name" c"Its name." => get_name,
-                c"get_coro" c"The coroutine it runs." => get_coro,
-            }
-            one {
-                c"set_name" c"Give it a name." => set_name,
-                c"set_result" c"Not for tasks: raises RuntimeError." => set_result,
-                c"set_exception" c"Not for tasks: raises RuntimeError." => set_exception,
-            }
-            methods {
-                c"cancel" c"Ask it to end: CancelledError is raised in its coroutine at the next opportunity. Returns \
-                    False if it was done already." => cancel,
-                c"get_stack" c"The frames of its coroutine, or of its traceback." => get_stack,
-                c"print_stack" c"Print its stack or traceback." => print_stack,
-            }
-            attributes {
-                c"_coro" => get_coro;
-                c"_fut_waiter" => waits_for_attribute;
-                c"_waits_since" => waits_since_attribute;
-                c"_must_cancel" => must_cancel_attribute;
-                c"_log_destroy_pending" => log_destroy_pending_attribute, set_log_destroy_pending_attribute;
-            }
+            asks c"cancelling" c"How many requests to cancel it are open." => open_requests();
+            asks c"uncancel" c"Take one request to cancel it back, and return how many are left." => take_back();
+            bare c"get_name" c"Its name." => get_name;
+            asks c"get_coro" c"The coroutine it runs." => coroutine;
+            one c"set_name" c"Give it a name." => set_name;
+            method c"cancel" c"Ask it to end: CancelledError is raised in its coroutine at the next opportunity. Returns \
+                    False if it was done already." => cancel;
+            shown c"_coro" => coroutine;
+            shown c"_fut_waiter" => waits_for;
+            attribute c"_waits_since" => waits_since_attribute;
+            shown c"_must_cancel" => must_cancel;
+            field c"_log_destroy_pending" => log_destroy_pending;
         };
         let own = if compat::EAGER_TASKS {
             own.and(members! { Task;
-                bare {
-                    c"get_context" c"The context it runs in." => get_context,
-                }
+                asks c"get_context" c"The context it runs in." => context;
             })
         } else {
             own
@@ -473,7 +384,7 @@ impl Native for Task {
     }
 }
 
-/// As asyncio judges what is none of the interpreter's own coroutines, nor of ours.
+/// Whether asyncio takes `object` for a coroutine.
 pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     static JUDGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     if is_native_coroutine(object) || is_ours(object) {
@@ -506,8 +417,8 @@ fn task_name<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if name.is_exact_instance_of::<PyString>() { Ok(name.clone()) } else { Ok(name.str()?.into_any()) }
 }
 
-/// Sees how asyncio's own tasks lie in memory, so that tools find in ours what they look for. Where that cannot be told, they
-/// do not see our tasks, and `all_tasks()` is shown them another way (`ferrio.tasks`).
+/// Finds out how asyncio's own tasks lie in memory, so that tools find the same in ours. If that fails, tools do not see our tasks,
+/// and `all_tasks()` gets them in another way (`ferrio.tasks`).
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     number::prepare(py);
     if !compat::TASKS_ARE_LINKED {

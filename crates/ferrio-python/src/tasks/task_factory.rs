@@ -1,22 +1,15 @@
-//! `loop.create_future()` and `loop.create_task()`: what of a loop makes futures and tasks, and who asks which loop.
+//! `loop.create_future()` and `loop.create_task()`: how a loop makes futures and tasks.
 //!
-//! A task factory that was set makes tasks instead, called by asyncio's own method, which knows how the running release
-//! does that; but for our own factory of eager tasks, which nobody has to ask.
-
-use pyo3::Borrowed;
-use pyo3::intern;
-use pyo3::prelude::*;
+//! If a task factory is set, it makes the tasks. asyncio's own method calls it, in the way of the running release. Our own
+//! factory of eager tasks is never called: the loop makes eager tasks itself.
 
 use crate::compat;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::which::{loop_or_current, running_loop};
-use crate::ffi::args::{Args, missing};
 use crate::ffi::function::Function;
-use crate::ffi::heap_type::try_state;
-use crate::ffi::members::{Members, members};
 use crate::ffi::names::BASE_EVENTS;
 use crate::ffi::names::TASKS;
-use crate::ffi::reference::Ref;
+use crate::ffi::prelude::*;
 use crate::ffi::registry;
 use crate::tasks::futures::Future;
 use crate::tasks::task::{Options, Task};
@@ -25,21 +18,15 @@ impl BaseLoop {
     /// The methods of this file.
     pub(crate) fn task_members() -> Members {
         members! { BaseLoop;
-            light {
-                c"create_task" c"Run a coroutine as a task." => create_task,
-            }
-            light_bare {
-                c"create_future" c"A new Future of this loop." => create_future,
-                c"_let_tasks_go" c"Keep tasks no longer, also those that are not done." => let_tasks_go,
-            }
-            attributes {
-                c"_keeps_tasks" => keeps_tasks_attribute, set_keeps_tasks_attribute;
-                c"_task_factory" => task_factory, set_task_factory_attribute;
-            }
+            light method c"create_task" c"Run a coroutine as a task." => create_task;
+            light bare c"create_future" c"A new Future of this loop." => create_future;
+            light bare c"_let_tasks_go" c"Keep tasks no longer, also those that are not done." => let_tasks_go;
+            field c"_keeps_tasks" => keeps_tasks;
+            shown c"_task_factory" => task_factory, set_task_factory_attribute;
         }
     }
 
-    /// Whether tasks are ours, and made by us.
+    /// Whether the loop itself makes the tasks, and they are ours.
     fn makes_tasks(&self, this: &Bound<'_, PyAny>) -> bool {
         self.notice_class(this);
         !self.foreign_create_task.get() && (self.task_factory.is_empty() || self.eager.get())
@@ -83,19 +70,6 @@ impl BaseLoop {
         Ok(())
     }
 
-    fn keeps_tasks_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.keeps_tasks.get())
-    }
-
-    fn set_keeps_tasks_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.keeps_tasks.set(value.is_truthy()?);
-        Ok(())
-    }
-
-    fn task_factory(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.task_factory.object(this.py()))
-    }
-
     fn set_task_factory_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let factory = (!value.is_none()).then(|| Ref::from(value.clone()));
         self.eager
@@ -105,7 +79,7 @@ impl BaseLoop {
     }
 }
 
-/// A task of `event_loop` that runs `coroutine`, by the loop's own `create_task` where that may matter to somebody.
+/// A task of `event_loop` that runs `coroutine`. The loop's `create_task` makes it if the program replaced that.
 pub(crate) fn spawn<'py>(
     event_loop: &Bound<'py, PyAny>,
     coroutine: &Bound<'py, PyAny>,
@@ -128,7 +102,7 @@ pub(crate) fn spawn<'py>(
     helper.call1((event_loop, coroutine, wanted.name, wanted.context))
 }
 
-/// As `spawn`, of the arguments of `create_task(coro, **names)`, which from Python 3.14 on are the loop's to understand.
+/// As `spawn`, with the arguments of `create_task(coro, **names)`. From Python 3.14 on the loop checks the names.
 pub(crate) fn spawn_as_told<'py>(
     event_loop: &Bound<'py, PyAny>,
     args: Args<'_, 'py>,
@@ -153,11 +127,8 @@ pub(crate) struct Wanted<'a, 'py> {
 impl<'a, 'py> Wanted<'a, 'py> {
     /// The coroutine, and the rest of the arguments of `create_task(coro, **names)`.
     pub(crate) fn of(args: &Args<'a, 'py>) -> PyResult<(Borrowed<'a, 'py, PyAny>, Self)> {
-        let parameters = ["coro", "name", "context", compat::EAGER_START];
-        let [Some(coroutine), name, context, eager_start] = args.bind_first("create_task", parameters)?
-        else {
-            return Err(missing("create_task", "coro"));
-        };
+        let ([coroutine], [name, context, eager_start]) =
+            args.bind_first("create_task", "coro", ["name", "context", compat::EAGER_START])?;
         Ok((coroutine, Wanted { name, context, eager_start }))
     }
 
@@ -172,15 +143,11 @@ fn is_eager(wanted: Option<Borrowed<'_, '_, PyAny>>, state: &BaseLoop) -> bool {
     wanted.map_or(state.eager.get(), |wanted| wanted.is_truthy().unwrap_or(false))
 }
 
-/// `eager_task_factory(loop, coro, *, name=None, context=None)`, from Python 3.14 on with `eager_start=True`. A loop of
-/// ours that has it calls it not even once.
+/// `eager_task_factory(loop, coro, *, name=None, context=None)`, from Python 3.14 on with `eager_start=True`. A loop of ours
+/// whose factory this is never calls it.
 pub(crate) fn eager_task_factory<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let names = ["loop", "coro", "name", "context", compat::EAGER_START];
-    let [Some(event_loop), Some(coroutine), name, context, eager] =
-        args.bind("eager_task_factory", names, 2)?
-    else {
-        return Err(missing("eager_task_factory", "coro"));
-    };
+    let ([event_loop, coroutine], [name, context, eager]) =
+        args.bind("eager_task_factory", ["loop", "coro"], ["name", "context", compat::EAGER_START])?;
     let event_loop = loop_or_current(py, Some(event_loop.to_owned()))?;
     let name = name.map(pyo3::Borrowed::to_owned);
     let eager = eager.is_none_or(|eager| eager.is_truthy().unwrap_or(false));

@@ -1,35 +1,32 @@
 //! `Waiters`: who is told when a future is done, in the order in which they came.
 //!
-//! A waiter is a Python callable with its context, or a native object: that one costs no callback object. What it does when it
-//! is told is in the `Table` of its type. Tasks are such, and what waits for several futures (`children`). Most futures have
-//! one waiter, which needs no list: with one always `future_ping_pong` takes 6.5 % more instructions.
+//! A waiter is a Python callable with its context, or a native object, which needs no callback object. The `Table` of its type
+//! says what a native waiter does when it is told. Tasks are native waiters, and so are parents of futures (`children`). Most
+//! futures have one waiter, which needs no list: with one always `future_ping_pong` takes 6.5 % more instructions.
 
-use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::event_loop::queueing;
-use crate::ffi::heap_type::Visitor;
-use crate::ffi::held::Held;
-use crate::ffi::reference::Ref;
+use crate::ffi::prelude::*;
 
 /// What the native waiters of one type do.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// The future that it waited for, of that loop, is done.
+    /// The future that the waiter waited for, of that loop, is done.
     pub(crate) wake: fn(Ref, &Bound<'_, PyAny>, &Bound<'_, PyAny>) -> PyResult<()>,
-    /// The same, where it is called back (`callback`).
+    /// The same, through a callback (`callback`).
     pub(crate) call: fn(&Bound<'_, PyAny>, &Bound<'_, PyTuple>) -> PyResult<()>,
     /// What asyncio calls that callback.
     pub(crate) callback_name: fn(&Bound<'_, PyAny>) -> &'static str,
-    /// In which context it is called back.
+    /// The context of that callback.
     pub(crate) context: fn(&Bound<'_, PyAny>) -> PyResult<Ref>,
-    /// The task that awaits this future by it.
+    /// The task that awaits this future through the waiter.
     pub(crate) awaiter: for<'py> fn(&Bound<'py, PyAny>, &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>>,
-    /// The future that it completes when it is told enough, if it does.
+    /// The future that the waiter completes in the end, if there is one.
     pub(crate) outer: for<'py> fn(&Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>>,
 }
 
-/// Who is told when it is done.
+/// Who is told when a future is done.
 pub(crate) enum Waiter {
     Callback { callback: Ref, context: Ref },
     Native { object: Ref, table: &'static Table },
@@ -63,7 +60,7 @@ impl Waiters {
         }
     }
 
-    /// Takes away those that `leaves` says so of.
+    /// Takes out the waiters of which `leaves` is true.
     pub(crate) fn take_out(&mut self, mut leaves: impl FnMut(&Waiter) -> bool) -> Vec<Waiter> {
         let all = match std::mem::take(self) {
             Waiters::None => Vec::new(),
@@ -83,7 +80,7 @@ impl Waiters {
 }
 
 impl Waiter {
-    /// Schedules it: `this` is done.
+    /// Schedules the waiter: `this` is done.
     #[inline]
     pub(crate) fn wake(self, this: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         match self {

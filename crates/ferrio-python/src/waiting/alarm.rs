@@ -1,22 +1,12 @@
 //! `Alarm`: a timeout's place among the loop's timers.
 //!
-//! One for each time that is set: a timeout that gets another time leaves the old alarm to the heap, cancelled. It knows its
-//! timeout only as long as it may ring.
-
-use std::cell::Cell;
-use std::ffi::CStr;
-
-use pyo3::prelude::*;
+//! Each time that is set has an alarm of its own. A timeout that is rescheduled leaves the old alarm in the heap, cancelled. An
+//! alarm knows its timeout only as long as it may ring.
 
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::holds;
-use crate::ffi::instances::alloc_tracked;
-use crate::ffi::members::Members;
-use crate::ffi::reference::Slot;
-use crate::ffi::word::{Head, Io, Turn};
+use crate::ffi::prelude::*;
 use crate::waiting::timeouts::Timeout;
 
 /// See the module.
@@ -25,7 +15,7 @@ pub(crate) struct Alarm {
     head: Head,
     timeout: Slot,
     event_loop: Slot,
-    /// Whether it is a timer, and not queued.
+    /// Whether the alarm is a timer. Else its word is queued.
     timer: bool,
     cancelled: Cell<bool>,
 }
@@ -48,7 +38,7 @@ impl Alarm {
         Ok(this)
     }
 
-    /// It is not wanted any more.
+    /// Nobody needs the alarm any more.
     pub(crate) fn cancel(&self, py: Python<'_>) {
         drop(self.timeout.take());
         if !self.cancelled.replace(true)

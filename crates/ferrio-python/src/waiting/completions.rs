@@ -5,44 +5,35 @@
 //! time is over  ──▶ for each that is left in `todo`: a None into `ready`, which raises TimeoutError
 //! ```
 //!
-//! A parent of futures (`children`), whose ready ones are waited for as the items of a queue are. What asyncio checks first,
-//! and what the timer is, is in `ferrio.tasks`. An item promises one answer: as many as there are futures are handed out.
+//! It is a parent of futures (`children`). Coroutines wait for a future that is done as they wait for an item of a queue. The
+//! checks of the arguments and the timer are in `ferrio.tasks`. Each future gives one answer.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::ffi::CStr;
 use std::mem::offset_of;
 
 use ferrio_engine::sync::Ledger;
-use pyo3::exceptions::{PyStopAsyncIteration, PyTimeoutError, PyTypeError};
-use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::types::{PyDict, PySet, PyTuple};
+use pyo3::exceptions::{PyStopAsyncIteration, PyTimeoutError};
+use pyo3::types::PySet;
 
 use crate::compat;
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::holds;
-use crate::ffi::members::{Members, members};
-use crate::ffi::object::{self, AsyncIterator, Constructed, Iterates};
-use crate::ffi::reference::{Ref, Slot};
+use crate::ffi::object::{AsyncIterator, Iterates};
+use crate::ffi::prelude::*;
 use crate::ffi::weak::WeakReferences;
-use crate::ffi::word::{Head, Io, Turn};
-use crate::tasks::children::{Children, Parent, turn, unwatch, watch_by};
+use crate::tasks::any_future;
+use crate::tasks::children::{Children, Parent, unwatch, watch_by};
 use crate::tasks::outcome::Outcome;
-use crate::tasks::outcome::exact_outcome;
-use crate::waiting::locks::wait::{Common, FutureInQueue, HasCommon, Progress, Wait, WaitKind};
+use crate::waiting::locks::wait::{Common, FutureInQueue, Progress, Wait, WaitKind};
 
-/// `Completions(futures, task)`, of a set, and of the task that asks, or None.
+/// `Completions(futures, task)`: a set, and the task that asks, or None.
 #[repr(C)]
 pub(crate) struct Completions {
     head: Head,
     common: Common,
-    /// The set of those whose turn has not come; empty after the time is over.
+    /// The set of the futures whose turn has not come. Empty after the time is over.
     todo: Slot,
-    /// How many answers were not asked for yet.
+    /// How many answers nobody has asked for yet.
     left: Cell<usize>,
-    /// Done and not given out; None for one that did not make it in time.
+    /// Futures that are done and that nobody has taken. None: a future that was not done in time.
     ready: RefCell<VecDeque<Option<Ref>>>,
     ledger: Ledger<FutureInQueue>,
     timer: Slot,
@@ -72,7 +63,7 @@ impl Default for Completions {
 }
 
 impl Completions {
-    /// Takes the handle that calls `expire`: it is cancelled when nothing is left.
+    /// Takes the handle that calls `expire`. The handle is cancelled when no future is left.
     fn limit(&self, _: &Bound<'_, PyAny>, timer: &Bound<'_, PyAny>) -> PyResult<()> {
         self.timer.set(timer.clone());
         Ok(())
@@ -91,66 +82,54 @@ impl Completions {
         Ok(())
     }
 
-    fn todo_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.todo.object(this.py()))
-    }
-
-    fn timer_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.timer.object(this.py()))
-    }
-
     fn put(&self, done: Option<Ref>) -> PyResult<()> {
         self.ready.borrow_mut().push_back(done);
         self.ledger.added()
     }
 
-    /// One answer less to ask for: whether there was one.
+    /// Counts one answer as asked for. Says whether there was one.
     fn count_down(&self) -> bool {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
         left > 0
     }
 
-    /// Nobody takes an answer that was asked for: it can be asked for again.
+    /// Nobody takes the answer that was asked for. It can be asked for again.
     fn count_back(&self) {
         if compat::COMPLETIONS_COUNT_BACK {
             self.left.set(self.left.get() + 1);
         }
     }
 
-    /// The next one that is done, or what has to be waited for.
+    /// The next future that is done, or a wait for that.
     fn take<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
         let first = self.ready.borrow_mut().pop_front();
         match first {
             Some(Some(done)) => Ok(Progress::Done(done.into_bound(this.py()))),
             Some(None) => Err(PyTimeoutError::new_err(())),
-            None => {
-                let future = self.common.create_future(this).inspect_err(|_| self.count_back())?;
-                let ticket = self.ledger.getters().push(FutureInQueue::new(&future));
-                Ok(Progress::Waits(future, ticket))
-            }
+            None => self.common.join(this, self.ledger.getters()).inspect_err(|_| self.count_back()),
         }
     }
 }
 
-/// What awaiting an item of the plain iterator does: the answer of the next one that is done.
+/// An item of the plain iterator. Awaiting it gives the result of the next future that is done.
 static ANSWER: WaitKind = WaitKind {
     name: if compat::COMPLETIONS_ARE_OBJECTS {
         "_AsCompletedIterator._wait_for_one"
     } else {
         "as_completed.<locals>._wait_for_one"
     },
-    begin: |_, target| completions(target)?.take(target).and_then(answer),
+    begin: |_, target| state_of::<Completions>(target)?.take(target).and_then(answer),
     resume: |wait, target| resume(wait, target).and_then(answer),
     leave,
     thrown: None,
 };
 
-/// A step of the asynchronous iterator: the next one that is done.
+/// A step of the asynchronous iterator: the next future that is done.
 static NEXT: WaitKind = WaitKind {
     name: "_AsCompletedIterator.__anext__",
     begin: |_, target| {
-        let completions = completions(target)?;
+        let completions = state_of::<Completions>(target)?;
         if completions.count_down() {
             completions.take(target)
         } else {
@@ -163,13 +142,13 @@ static NEXT: WaitKind = WaitKind {
 };
 
 fn resume<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
-    let completions = completions(target)?;
+    let completions = state_of::<Completions>(target)?;
     drop(completions.ledger.getters().remove(wait.ticket()));
     completions.take(target)
 }
 
 fn leave(wait: &Wait, target: &Bound<'_, PyAny>, waiting: &FutureInQueue) -> PyResult<()> {
-    let completions = completions(target)?;
+    let completions = state_of::<Completions>(target)?;
     waiting.future().bind(target.py()).call_method0(intern!(target.py(), "cancel"))?;
     completions.count_back();
     let useful = !completions.ready.borrow().is_empty();
@@ -178,36 +157,16 @@ fn leave(wait: &Wait, target: &Bound<'_, PyAny>, waiting: &FutureInQueue) -> PyR
 
 fn answer(went: Progress<'_>) -> PyResult<Progress<'_>> {
     let Progress::Done(future) = went else { return Ok(went) };
-    let py = future.py();
-    match exact_outcome(&future) {
-        Some(outcome) => outcome.result(py),
-        None => future.call_method0(intern!(py, "result")),
-    }
-    .map(Progress::Done)
-}
-
-fn completions<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Completions> {
-    try_state::<Completions>(target).ok_or_else(|| PyTypeError::new_err("not what as_completed() returns"))
-}
-
-impl HasCommon for Completions {
-    fn common(&self) -> &Common {
-        &self.common
-    }
+    any_future::result(&future).map(Progress::Done)
 }
 
 impl Constructed for Completions {
-    fn init(
-        &self,
-        this: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        _: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
-        let (todo, task): (Bound<'_, PySet>, Option<Bound<'_, PyAny>>) = args.extract()?;
+    fn init(&self, this: &Bound<'_, PyAny>, given: Given<'_, '_>) -> PyResult<()> {
+        let (todo, task): (Bound<'_, PySet>, Option<Bound<'_, PyAny>>) = given.args.extract()?;
         drop(self.children.awaiter.replace(task.map(Ref::from)));
         self.left.set(todo.len());
         self.todo.set(todo.clone());
-        // A copy: what is watched may be done at once, and then leaves the set.
+        // A copy, since a watched future may be done at once, and then leaves the set.
         let all: Vec<_> = todo.iter().collect();
         all.iter().try_for_each(|future| watch_by(self, this, future, &self.callback))
     }
@@ -261,16 +220,10 @@ impl Parent for Completions {
     }
 }
 
-impl Io for Completions {
-    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
-        turn(self, this)
-    }
-}
-
 impl Native for Completions {
     const NAME: &'static CStr = c"ferrio._ferrio.Completions";
     const DOC: &'static CStr = c"Gives what becomes of futures, in the order in which they are done.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<Completions>);
+    const NEW: New = Some(object::new::<Completions>);
 
     holds!(common.event_loop, todo, timer, callback, ready, ledger.getters(), children);
 
@@ -279,16 +232,10 @@ impl Native for Completions {
             .and(object::iterator_slots::<Completions>())
             .and(object::async_iterator_slots::<Completions>())
             .and(members! { Completions;
-                bare {
-                    c"expire" c"The time is over: what is not done raises TimeoutError." => expire,
-                }
-                one {
-                    c"limit" c"Take the timer that will call expire(), to cancel it when all are done." => limit,
-                }
-                attributes {
-                    c"_todo" => todo_attribute;
-                    c"_timeout_handle" => timer_attribute;
-                }
+                bare c"expire" c"The time is over: what is not done raises TimeoutError." => expire;
+                one c"limit" c"Take the timer that will call expire(), to cancel it when all are done." => limit;
+                shown c"_todo" => todo;
+                shown c"_timeout_handle" => timer;
             })
             .weak_references::<Completions>(offset_of!(Completions, weak))
     }

@@ -1,35 +1,25 @@
 //! `gather()`, and the future it returns.
 //!
-//! The future is the parent of its children (`children`): it counts those that end well and does something only for the
-//! first that does not, and for the last. Cancelling it cancels the children, as asyncio's does. What is not a future or a
-//! coroutine of a kind known here goes through asyncio's own `ensure_future`.
-
-use std::cell::Cell;
-use std::ffi::CStr;
+//! The future is the parent of its children (`children`). It counts the children that succeed. It acts only on the first that
+//! fails, and on the last. Cancelling the future cancels the children, as in asyncio. Arguments that are neither futures nor
+//! coroutines of a known kind go through asyncio's own `ensure_future`.
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList};
 
 use crate::compat;
 use crate::event_loop::exceptions::cancelled_error;
 use crate::event_loop::which::loop_or_current;
-use crate::ffi::args::{Args, missing};
 use crate::ffi::common::has;
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::holds;
-use crate::ffi::instances::alloc_tracked;
-use crate::ffi::members::{Members, members};
 use crate::ffi::names::FUTURES;
 use crate::ffi::names::TASKS;
-use crate::ffi::object::{Constructed, Finalized, Shown};
-use crate::ffi::reference::Ref;
-use crate::ffi::word::{Head, Io, Turn};
+use crate::ffi::object::Shown;
+use crate::ffi::prelude::*;
+use crate::tasks::any_future::{self, is_done};
 use crate::tasks::cancelling::{self, Outer};
-use crate::tasks::children::{Children, Parent, forgotten, turn, watch};
+use crate::tasks::children::{Children, Parent, forgotten, watch};
 use crate::tasks::futures::{Shared, never_retrieved, shared_members};
-use crate::tasks::outcome::{Outcome, State, exact_outcome, outcome_of};
+use crate::tasks::outcome::{Outcome, State, exact_outcome};
 use crate::tasks::task::{Task, is_coroutine};
 use crate::tasks::task_factory::{Wanted, spawn};
 
@@ -39,9 +29,9 @@ pub(crate) struct GatheringFuture {
     head: Head,
     outcome: Outcome,
     outer: Outer,
-    /// How many different ones there are.
+    /// How many different children there are.
     different: Cell<usize>,
-    /// How many have been counted.
+    /// How many children have been counted.
     finished: Cell<usize>,
     children: Children,
     return_exceptions: bool,
@@ -62,7 +52,7 @@ pub(crate) fn gather<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
     let Some(this) = gathering else { return gathered.and(Err(PyRuntimeError::new_err("no event loop"))) };
     match (gathered, try_state::<GatheringFuture>(&this)) {
         (Err(error), Some(state)) => {
-            // Nobody gets it: its children end as they like.
+            // Nobody gets the future. The children run on.
             state.outcome.cancel(&this, None)?;
             state.is_over(py)?;
             Err(error)
@@ -71,8 +61,8 @@ pub(crate) fn gather<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Boun
     }
 }
 
-/// Makes the future that `gather()` returns, with the first child, for whose loop it is. Each child is watched before the
-/// next one is made, and so may begin.
+/// Makes the future that `gather()` returns, for the loop of the first child. Each child is watched before the next one is made,
+/// and so may begin.
 fn gather_all<'py>(
     py: Python<'py>,
     args: &Args<'_, 'py>,
@@ -90,7 +80,7 @@ fn gather_all<'py>(
         }
         let child = future_for(&argument, event_loop.as_ref())?;
         if !child.is(argument) {
-            // Nobody else can do anything about it.
+            // Nobody else has a reference to this task, and so nobody could avoid the report.
             match try_state::<Task>(&child) {
                 Some(task) => task.skip_destroy_report(),
                 None => child.setattr(intern!(py, "_log_destroy_pending"), false)?,
@@ -123,9 +113,7 @@ fn gather_all<'py>(
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
 pub(crate) fn ensure_future<'py>(_: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let [Some(awaitable), event_loop] = args.bind_first("ensure_future", ["coro_or_future", "loop"])? else {
-        return Err(missing("ensure_future", "coro_or_future"));
-    };
+    let ([awaitable], [event_loop]) = args.bind_first("ensure_future", "coro_or_future", ["loop"])?;
     let event_loop = event_loop.filter(|event_loop| !event_loop.is_none());
     future_for(&awaitable, event_loop.as_deref())
 }
@@ -187,11 +175,11 @@ impl GatheringFuture {
     }
 
     fn cancel(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        let [message] = args.bind("cancel", ["msg"], 0)?;
+        let ([], [message]) = args.bind("cancel", [], ["msg"])?;
         cancelling::cancel(this, message.as_deref())
     }
 
-    /// All are done.
+    /// All children are done.
     fn finish(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let children = self.outer.all(py);
@@ -209,7 +197,7 @@ impl GatheringFuture {
         self.is_over(this.py())
     }
 
-    /// Nobody awaits the children by this any more, of which some may go on.
+    /// Nobody awaits the children through this future any more. Some children may go on.
     fn is_over(&self, py: Python<'_>) -> PyResult<()> {
         if !self.children.awaiter.is_empty() && self.finished.get() < self.different.get() {
             self.outer.all(py).iter().try_for_each(|child| forgotten(self, child))?;
@@ -230,15 +218,11 @@ impl GatheringFuture {
     fn children_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Ok(PyList::new(this.py(), self.outer.all(this.py()))?.into_any().unbind())
     }
-
-    fn cancel_requested_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.outer.cancel_requested.get())
-    }
 }
 
 impl Parent for GatheringFuture {
     fn counts(&self, _: &Bound<'_, PyAny>, outcome: &Outcome) -> bool {
-        // A failure matters, or counts as seen where nobody will be given it any more.
+        // A failure is told. If the future is done already, the failure counts as seen.
         if !self.children.waits() || (outcome.is_bad() && (!self.return_exceptions || self.outcome.is_done()))
         {
             return false;
@@ -277,21 +261,7 @@ impl Parent for GatheringFuture {
     }
 }
 
-impl Io for GatheringFuture {
-    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
-        turn(self, this)
-    }
-}
-
-/// Whether any kind of future is done.
-pub(crate) fn is_done(future: &Bound<'_, PyAny>) -> PyResult<bool> {
-    match exact_outcome(future) {
-        Some(outcome) => Ok(outcome.is_done()),
-        None => future.call_method0(intern!(future.py(), "done"))?.is_truthy(),
-    }
-}
-
-/// Whether a future was cancelled, and what it failed with, which counts as retrieved; unless `unseen`.
+/// Whether a future was cancelled, and the exception it failed with. The exception counts as retrieved, unless `unseen`.
 pub(crate) fn verdict<'py>(
     future: &Bound<'py, PyAny>,
     unseen: bool,
@@ -320,7 +290,7 @@ fn cancellation_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny
     }
 }
 
-/// What of a future that is done stands in the list of results.
+/// What stands in the list of results for a future that is done.
 fn result_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = future.py();
     let (cancelled, error) = verdict(future, false)?;
@@ -334,11 +304,7 @@ fn result_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let message = message.unwrap_or_else(|| intern!(py, "").clone().into_any());
         return cancelled_error(py, Some(&message));
     }
-    match (error, outcome_of(future)) {
-        (Some(error), _) => Ok(error),
-        (None, Some(outcome)) if exact_outcome(future).is_some() => outcome.result(py),
-        (None, _) => future.call_method0(intern!(py, "result")),
-    }
+    error.map_or_else(|| any_future::result(future), Ok)
 }
 
 has!(GatheringFuture, outcome: Outcome);
@@ -351,12 +317,7 @@ impl Shared for GatheringFuture {
 }
 
 impl Constructed for GatheringFuture {
-    fn init(
-        &self,
-        _: &Bound<'_, PyAny>,
-        _: &Bound<'_, PyTuple>,
-        _: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
+    fn init(&self, _: &Bound<'_, PyAny>, _: Given<'_, '_>) -> PyResult<()> {
         Err(PyTypeError::new_err("made by gather()"))
     }
 }
@@ -383,17 +344,11 @@ impl Native for GatheringFuture {
 
     fn members() -> Members {
         let own = members! { GatheringFuture;
-            one {
-                c"set_result" c"It is done, and this is its result." => set_result,
-                c"set_exception" c"It is done, and this is its exception." => set_exception,
-            }
-            methods {
-                c"cancel" c"Cancel all children. Returns False if none could be." => cancel,
-            }
-            attributes {
-                c"_children" => children_attribute;
-                c"_cancel_requested" => cancel_requested_attribute;
-            }
+            one c"set_result" c"It is done, and this is its result." => set_result;
+            one c"set_exception" c"It is done, and this is its exception." => set_exception;
+            method c"cancel" c"Cancel all children. Returns False if none could be." => cancel;
+            attribute c"_children" => children_attribute;
+            shown c"_cancel_requested" => outer.cancel_requested;
         };
         own.and(shared_members!(GatheringFuture))
     }

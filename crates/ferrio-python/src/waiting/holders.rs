@@ -1,19 +1,15 @@
-//! `Holders`: which tasks hold a lock or a semaphore, as far as that is recorded.
+//! `Holders`: which tasks hold a lock or a semaphore, if that is recorded.
 //!
-//! Recorded only while somebody watches for tasks that are stuck (`ferrio.stuck`): asking who the current task is costs
-//! about as much as taking a free lock does. It must not know what is held. Invariant: what is given back is forgotten, also
-//! when nobody watches any more; a task is kept alive by what it holds only while it is recorded there.
+//! Holders are recorded only while `ferrio.stuck` watches for tasks that are stuck, since asking for the current task costs about
+//! as much as taking a free lock. This file must not know locks. Invariants: a holder that releases the lock is forgotten,
+//! also after the watching has ended; a lock keeps a task alive only as long as the task is recorded.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
-use crate::ffi::heap_type::Visitor;
-use crate::ffi::held::Held;
-use crate::ffi::known::Place;
-use crate::ffi::reference::Slot;
+use crate::ffi::answer::Attribute;
+use crate::ffi::prelude::*;
 
 static RECORDED: AtomicBool = AtomicBool::new(false);
 
@@ -37,17 +33,12 @@ impl Holders {
         }
     }
 
-    /// It was given back: by the current task or, of those who do so for others, in the place of whoever came first.
+    /// The lock was released. If the current task is no holder, it releases for the one who came first.
     #[inline]
     pub(crate) fn gave(&self, py: Python<'_>) {
         if !self.0.is_empty() {
             self.forget(py);
         }
-    }
-
-    /// The tasks, in a list.
-    pub(crate) fn attribute(&self, py: Python<'_>) -> Py<PyAny> {
-        self.0.object(py).unwrap_or_else(|| PyList::empty(py).into_any().unbind())
     }
 
     #[cold]
@@ -57,7 +48,7 @@ impl Holders {
             self.0.set(PyList::empty(py).into_any());
         }
         if let Some(list) = self.list(py) {
-            // Where there is no memory for it, it is not recorded.
+            // Without memory the task is not recorded.
             drop(list.append(task));
         }
     }
@@ -77,6 +68,15 @@ impl Holders {
     }
 }
 
+/// The tasks, in a list.
+impl Attribute for Holders {
+    type As = Py<PyAny>;
+
+    fn read_attribute(&self, py: Python<'_>) -> PyResult<Self::As> {
+        Ok(self.0.object(py).unwrap_or_else(|| PyList::empty(py).into_any().unbind()))
+    }
+}
+
 impl Held for Holders {
     fn show(&self, visitor: &mut Visitor<'_>) {
         self.0.show(visitor);
@@ -87,7 +87,7 @@ impl Held for Holders {
     }
 }
 
-/// Nobody, where no loop runs on this thread.
+/// None, if no loop runs on this thread.
 fn current_task(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let task = CURRENT.known(py, "asyncio.tasks", "current_task").and_then(Bound::call0).ok()?;

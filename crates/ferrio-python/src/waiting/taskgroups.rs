@@ -1,28 +1,16 @@
-//! `TaskGroup`: what of it runs per task. Entering, leaving and failing are in `ferrio.taskgroups`.
+//! `TaskGroup`: the part of asyncio's class that runs once per task. Entering, leaving and failing are in `ferrio.taskgroups`.
 //!
-//! A group is the parent of its tasks (`children`): those that end well and are not the last are taken off its set at
-//! once. Invariant: a task is in the set until what its end means to the group has been done.
+//! A group is the parent of its tasks (`children`). A task that succeeds, and is not the last, leaves the group's set at once.
+//! Invariant: a task stays in the set until the group has dealt with the task's end.
 
-use std::cell::Cell;
-use std::ffi::CStr;
-
-use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PyBool, PySet};
 
 use crate::compat;
-use crate::ffi::args::Args;
-use crate::ffi::heap_type::Native;
-use crate::ffi::held::holds;
-use crate::ffi::members::{Members, members};
 use crate::ffi::names::TASKGROUPS;
-use crate::ffi::object;
-use crate::ffi::reference::Slot;
-use crate::ffi::word::{Head, Io, Turn};
-use crate::tasks::children::{Children, Parent, turn, watch};
+use crate::ffi::prelude::*;
+use crate::tasks::any_future::{is_done, set_result};
+use crate::tasks::children::{Children, Parent, watch};
 use crate::tasks::outcome::Outcome;
-use crate::tasks::outcome::exact_outcome;
 use crate::tasks::task_factory::{Wanted, spawn_as_told};
 use crate::waiting::gather::verdict;
 
@@ -30,15 +18,15 @@ use crate::waiting::gather::verdict;
 #[repr(C)]
 pub(crate) struct TaskGroup {
     head: Head,
-    /// A Python set; made with the first task.
+    /// A Python set. Made with the first task.
     tasks: Slot,
     children: Children,
     event_loop: Slot,
-    /// What the group waits for when it is left.
+    /// The future that the group waits for when the block ends.
     completed: Slot,
     /// Whether tasks can be created.
     open: Cell<bool>,
-    /// Whether it is being left: then it is over with its last task.
+    /// Whether the block has ended. Then the group ends with its last task.
     exiting: Cell<bool>,
 }
 
@@ -76,10 +64,7 @@ impl TaskGroup {
             return refuse.call1((this, coroutine)).map(Bound::unbind);
         };
         let task = spawn_as_told(&event_loop, args)?;
-        let done = match exact_outcome(&task) {
-            Some(outcome) => outcome.is_done(),
-            None => task.call_method0(intern!(py, "done"))?.is_truthy()?,
-        };
+        let done = is_done(&task)?;
         if done && !compat::GROUP_HEARS_LATER {
             self.told(this, &task)?;
             return Ok(task.unbind());
@@ -99,51 +84,6 @@ impl TaskGroup {
     fn tasks_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Ok(self.tasks(this.py())?.into_any().unbind())
     }
-
-    fn loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.event_loop.object(this.py()))
-    }
-
-    fn set_loop_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        drop(self.event_loop.replace((!value.is_none()).then(|| value.clone().into())));
-        Ok(())
-    }
-
-    fn completed_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.completed.object(this.py()))
-    }
-
-    fn set_completed_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        drop(self.completed.replace((!value.is_none()).then(|| value.clone().into())));
-        Ok(())
-    }
-
-    fn parent_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.children.awaiter.object(this.py()))
-    }
-
-    fn set_parent_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        drop(self.children.awaiter.replace((!value.is_none()).then(|| value.clone().into())));
-        Ok(())
-    }
-
-    fn open_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.open.get())
-    }
-
-    fn set_open_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.open.set(value.is_truthy()?);
-        Ok(())
-    }
-
-    fn exiting_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.exiting.get())
-    }
-
-    fn set_exiting_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.exiting.set(value.is_truthy()?);
-        Ok(())
-    }
 }
 
 impl Parent for TaskGroup {
@@ -161,14 +101,9 @@ impl Parent for TaskGroup {
         tasks.discard(child)?;
         if tasks.is_empty()
             && let Some(completed) = self.completed.bind(py)
+            && !is_done(&completed)?
         {
-            let yes = PyBool::new(py, true);
-            match exact_outcome(&completed) {
-                Some(outcome) if outcome.is_pending() => outcome.finish(&completed, yes.as_any())?,
-                Some(_) => {}
-                None if completed.call_method0(intern!(py, "done"))?.is_truthy()? => {}
-                None => completed.call_method1(intern!(py, "set_result"), (yes,)).map(drop)?,
-            }
+            set_result(&completed, &PyBool::new(py, true))?;
         }
         match verdict(child, false)? {
             (false, Some(error)) => this.call_method1(intern!(py, "_failed"), (child, error)).map(drop),
@@ -185,35 +120,23 @@ impl Parent for TaskGroup {
     }
 }
 
-impl Io for TaskGroup {
-    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
-        turn(self, this)
-    }
-}
-
 impl Native for TaskGroup {
     const NAME: &'static CStr = c"ferrio._ferrio.TaskGroup";
     const DOC: &'static CStr = c"The native part of a task group.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<TaskGroup>);
+    const NEW: New = Some(object::new::<TaskGroup>);
 
     holds!(tasks, event_loop, completed, children);
 
     fn members() -> Members {
         members! { TaskGroup;
-            one {
-                c"_on_task_done" c"A task of the group is done." => on_task_done,
-            }
-            methods {
-                c"create_task" c"Create a new task in this group and return it." => create_task,
-            }
-            attributes {
-                c"_tasks" => tasks_attribute;
-                c"_loop" => loop_attribute, set_loop_attribute;
-                c"_on_completed_fut" => completed_attribute, set_completed_attribute;
-                c"_open" => open_attribute, set_open_attribute;
-                c"_exiting" => exiting_attribute, set_exiting_attribute;
-                c"_parent_task" => parent_attribute, set_parent_attribute;
-            }
+            one c"_on_task_done" c"A task of the group is done." => on_task_done;
+            method c"create_task" c"Create a new task in this group and return it." => create_task;
+            attribute c"_tasks" => tasks_attribute;
+            field c"_loop" => event_loop;
+            field c"_on_completed_fut" => completed;
+            field c"_open" => open;
+            field c"_exiting" => exiting;
+            field c"_parent_task" => children.awaiter;
         }
     }
 }

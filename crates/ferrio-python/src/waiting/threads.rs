@@ -1,35 +1,22 @@
-//! `WorkQueue`: what the loop's own threads take their work from, and how they give it back.
+//! `WorkQueue`: where the loop's own threads get their jobs, and how the results come back.
 //!
 //! ```text
 //! loop: put ──▶ jobs ──▶ work (a thread, attached) ──▶ the loop's ring ──▶ the future is done
 //!                          └─ nothing to do: waits, detached
 //! ```
 //!
-//! A job's way back is one word. Threads are Python's own (`ferrio.threads` starts and joins them), so they have names,
-//! and `threading` knows them. Invariant: nobody asks for the interpreter's lock while holding the queue's.
+//! A job comes back as one word. The threads are Python's: `ferrio.threads` starts and joins them, so they have names and
+//! `threading` knows them. Invariant: no thread asks for the interpreter's lock while it holds the queue's lock.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::ffi::CStr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::{Native, Visitor, try_state, type_object};
-use crate::ffi::held::{holds, kept};
-use crate::ffi::instances::alloc;
-use crate::ffi::members::{Members, members};
 use crate::ffi::names::FUTURES;
-use crate::ffi::object;
-use crate::ffi::raised;
-use crate::ffi::reference::{Ref, Slot};
-use crate::ffi::word::{Head, Io, Turn, Word};
+use crate::ffi::prelude::*;
 use crate::tasks::futures::Future;
 use crate::tasks::outcome::exact_outcome;
 
@@ -61,7 +48,7 @@ enum Next {
 }
 
 impl Shared {
-    /// A poisoned lock is taken all the same: no code of ours panics between two steps of an update.
+    /// Takes the lock even if it is poisoned: no code of ours panics in the midst of an update.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,14 +59,14 @@ impl Shared {
             Some(job) => Next::Run(job),
             None if queue.closed => Next::End,
             None => {
-                // Counted before it lets go of the interpreter: whoever puts something next sees it.
+                // Counted while the interpreter's lock is held: the next `put` sees the thread.
                 queue.idle += 1;
                 Next::Wait
             }
         }
     }
 
-    /// Until there is something to do, or nothing will ever be. After `Next::Wait`.
+    /// Waits until there is a job, or the queue is closed. After `Next::Wait`.
     fn wait(&self) {
         let mut queue = self.lock();
         while queue.jobs.is_empty() && !queue.closed {
@@ -90,21 +77,16 @@ impl Shared {
 }
 
 impl WorkQueue {
-    /// `put(loop, function, arguments)`: a future of what a thread will get by calling it, and whether a thread more would
-    /// help.
+    /// `put(loop, function, arguments)`: a future of the result of the call, and whether another thread would help.
     fn put(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [Some(event_loop), Some(function), Some(arguments)] =
-            args.bind("put", ["loop", "function", "arguments"], 3)?
-        else {
-            return Err(missing("put", "loop"));
-        };
+        let [event_loop, function, arguments] = args.all("put", ["loop", "function", "arguments"])?;
         let future = Future::create(&event_loop)?;
         let job = Job::create(&event_loop, &function, &arguments, &future)?;
         let crowded = self.push(job)?;
         Ok(PyTuple::new(this.py(), [future, crowded_object(this.py(), crowded)])?.into_any().unbind())
     }
 
-    /// `put_plain(function)`: the same for a call that reports to nobody.
+    /// `put_plain(function)`: the same for a call whose result nobody needs.
     fn put_plain(&self, _: &Bound<'_, PyAny>, function: &Bound<'_, PyAny>) -> PyResult<bool> {
         self.push(function.clone().unbind())
     }
@@ -122,7 +104,7 @@ impl WorkQueue {
         Ok(crowded)
     }
 
-    /// What a thread does all its life.
+    /// What a thread runs from its start to its end.
     fn work(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         loop {
@@ -137,15 +119,14 @@ impl WorkQueue {
         }
     }
 
-    /// Threads end when they have done what is queued.
+    /// Closes the queue. The threads do the jobs that are queued, and end.
     fn close(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
         self.shared.lock().closed = true;
         self.shared.bell.notify_all();
         Ok(())
     }
 
-    /// Drops what no thread has begun; whoever waits for it is told that it is cancelled. Returns the functions that report
-    /// to nobody.
+    /// Drops the jobs that no thread has begun, and cancels their futures. Returns the functions of `put_plain`.
     fn cancel_all(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = this.py();
         let jobs = std::mem::take(&mut self.shared.lock().jobs);
@@ -177,25 +158,19 @@ fn crowded_object(py: Python<'_>, crowded: bool) -> Bound<'_, PyAny> {
 impl Native for WorkQueue {
     const NAME: &'static CStr = c"ferrio._ferrio.WorkQueue";
     const DOC: &'static CStr = c"What the loop's own threads take their work from.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<WorkQueue>);
+    const NEW: New = Some(object::new::<WorkQueue>);
 
     kept!();
 
     fn members() -> Members {
         members! { WorkQueue;
-            bare {
-                c"work" c"Do what is put into the queue until it is closed and empty: what a thread runs." => work,
-                c"close" c"Let threads end once the queue is empty." => close,
-                c"cancel_all" c"Cancel what no thread has begun. Returns what put_plain() was given." => cancel_all,
-            }
-            one {
-                c"put_plain" c"Have a thread call function(), which returns nothing and raises nothing. Returns whether \
-                    all threads are busy." => put_plain,
-            }
-            methods {
-                c"put" c"Have a thread call function(*arguments). Returns a future of loop, and whether all threads are \
-                    busy." => put,
-            }
+            bare c"work" c"Do what is put into the queue until it is closed and empty: what a thread runs." => work;
+            bare c"close" c"Let threads end once the queue is empty." => close;
+            bare c"cancel_all" c"Cancel what no thread has begun. Returns what put_plain() was given." => cancel_all;
+            one c"put_plain" c"Have a thread call function(), which returns nothing and raises nothing. Returns whether \
+                    all threads are busy." => put_plain;
+            method c"put" c"Have a thread call function(*arguments). Returns a future of loop, and whether all threads are \
+                    busy." => put;
         }
     }
 
@@ -211,7 +186,7 @@ impl Native for WorkQueue {
     }
 }
 
-/// A call that a thread makes, and its way back.
+/// A call that a thread makes, and the way of the result back to the loop.
 #[repr(C)]
 pub(crate) struct Job {
     head: Head,
@@ -246,7 +221,7 @@ impl Job {
         Ok(alloc(&type_object::<Job>(event_loop.py())?, job)?.unbind())
     }
 
-    /// On a thread: the call, unless nobody wants it any more.
+    /// On a thread: makes the call, unless the future is done already.
     fn run(&self, this: &Bound<'_, PyAny>) {
         let py = this.py();
         let wanted = self
@@ -270,13 +245,13 @@ impl Job {
                 self.result.set(error.into_value(py).into_bound(py).into_any());
             }
         }
-        // What it was called with may be large, and its end may take time: not the loop's.
+        // The arguments may be large. Freeing them takes this thread's time, not the loop's.
         drop(arguments);
         drop(function);
         self.give_back(this);
     }
 
-    /// Queues its word. A loop that is closed by now is not interested.
+    /// Queues the job's word, unless the loop is closed by now.
     fn give_back(&self, this: &Bound<'_, PyAny>) {
         if let Some(event_loop) = self.event_loop.bind(this.py())
             && let Some(state) = try_state::<BaseLoop>(&event_loop)
@@ -306,10 +281,10 @@ impl Io for Job {
         if !self.failed.get() {
             return outcome.finish(&future, &result);
         }
-        // concurrent.futures has errors of its own for what asyncio calls the same.
+        // concurrent.futures has exceptions of its own, with the names of asyncio's.
         let error = FUTURES.helper(py, intern!(py, "convert_exception"))?.call1((result,))?;
         match outcome.fail(&future, &error) {
-            // A StopIteration, where the running release has no way to hand it on.
+            // A StopIteration, which a future of the running release cannot hold.
             Err(error) => outcome.fail(&future, &raised::value(py, &error)),
             Ok(()) => Ok(()),
         }

@@ -1,36 +1,22 @@
 //! `wait()` and `shield()`.
 //!
-//! What they keep are parents of futures (`children`). A `Waiting` counts, and completes a future of its own when enough
-//! are done, for which the coroutine waits that `wait()` gives. A `Shield` hands what becomes of the inner future to the
-//! outer one, and lets go of the inner one when the outer one is done first.
-
-use std::cell::Cell;
-use std::ffi::CStr;
+//! Both keep a parent of futures (`children`). A `Waiting` counts the futures that are done. When there are enough, it completes
+//! a future of its own, for which the coroutine of `wait()` waits. A `Shield` gives the outcome of the inner future to the
+//! outer one. If the outer one is done first, the shield leaves the inner one alone.
 
 use ferrio_engine::sync::Ticket;
-use pyo3::Borrowed;
-use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PySet, PyString, PyTuple};
 
 use crate::compat;
 use crate::event_loop::which::running_loop;
-use crate::ffi::args::{Args, missing};
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::holds;
-use crate::ffi::instances::alloc_tracked;
-use crate::ffi::members::{Members, members};
 use crate::ffi::names::TASKS;
-use crate::ffi::reference::Slot;
-use crate::ffi::word::{Head, Io, Turn};
-use crate::tasks::children::{Children, Parent, turn, unwatch, watch, watch_by};
-use crate::tasks::futures::Future;
-use crate::tasks::outcome::exact_outcome;
-use crate::tasks::outcome::{Outcome, direct};
+use crate::ffi::prelude::*;
+use crate::tasks::any_future::{self, complete, is_done};
+use crate::tasks::children::{Children, Parent, unwatch, watch, watch_by};
+use crate::tasks::outcome::{Outcome, exact_outcome};
 use crate::tasks::task::is_coroutine;
-use crate::waiting::gather::{future_for, is_done, loop_of, verdict};
+use crate::waiting::gather::{future_for, loop_of, verdict};
 use crate::waiting::locks::wait::{Progress, Wait, WaitKind};
 
 /// When a `Waiting` has seen enough.
@@ -46,9 +32,9 @@ enum Enough {
 #[repr(C)]
 pub(crate) struct Waiting {
     head: Head,
-    /// What it was given; once it has begun, the set of the futures.
+    /// The argument of `wait()`. Once the wait has begun: the set of the futures.
     futures: Slot,
-    /// The time limit it was given; once it has begun, the timer.
+    /// The time limit that `wait()` was given. Once the wait has begun: the timer.
     limit: Slot,
     return_when: Slot,
     waiter: Slot,
@@ -67,9 +53,7 @@ pub(crate) fn wait<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<
             "wait() takes 1 positional argument but {given} were given"
         )));
     }
-    let [Some(futures), limit, return_when] = args.bind("wait", ["fs", "timeout", "return_when"], 1)? else {
-        return Err(missing("wait", "fs"));
-    };
+    let ([futures], [limit, return_when]) = args.bind("wait", ["fs"], ["timeout", "return_when"])?;
     let slot = |given: Option<Borrowed<'_, 'py, PyAny>>| {
         given.map_or_else(Slot::default, |given| Slot::new(given.to_owned().into()))
     };
@@ -90,25 +74,18 @@ pub(crate) fn wait<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<
 
 static STEPS: WaitKind = WaitKind {
     name: "wait",
-    begin: |_, target| waiting(target)?.begin(target),
-    resume: |_, target| waiting(target)?.end(target).map(Progress::Done),
-    leave: |_, target, _| waiting(target)?.end(target).map(drop),
+    begin: |_, target| state_of::<Waiting>(target)?.begin(target),
+    resume: |_, target| state_of::<Waiting>(target)?.end(target).map(Progress::Done),
+    leave: |_, target, _| state_of::<Waiting>(target)?.end(target).map(drop),
     thrown: None,
 };
-
-fn waiting<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Waiting> {
-    try_state::<Waiting>(target).ok_or_else(|| PyTypeError::new_err("not a wait()"))
-}
 
 impl Waiting {
     fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
         let py = this.py();
         let futures = self.checked(py)?;
         let event_loop = running_loop(py)?;
-        let waiter = match direct(&event_loop) {
-            Some(_) => Future::create(&event_loop)?,
-            None => event_loop.call_method0(intern!(py, "create_future"))?,
-        };
+        let waiter = any_future::create(&event_loop)?;
         self.left.set(futures.len());
         self.futures.set(futures.clone());
         self.waiter.set(waiter.clone());
@@ -122,7 +99,7 @@ impl Waiting {
         Ok(Progress::Waits(waiter, Ticket::default()))
     }
 
-    /// The set of the futures, and when there are enough of them, if all is as it should be.
+    /// Checks the arguments. Returns the set of the futures.
     fn checked<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PySet>> {
         let given =
             self.futures.take().map_or_else(|| py.None().into_bound(py), |given| given.into_bound(py));
@@ -139,7 +116,7 @@ impl Waiting {
         });
         let futures = py.get_type::<PySet>().call1((given,))?.cast_into::<PySet>()?;
         if futures.is_empty() {
-            // An iterable that seemed to have some.
+            // The iterable was true, and yet empty.
             return Err(PyAssertionError::new_err("Set of Futures is empty."));
         }
         for future in &futures {
@@ -151,30 +128,18 @@ impl Waiting {
         Ok(futures)
     }
 
-    /// Enough, or too late.
+    /// Enough futures are done, or the time is over.
     fn release(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let Some(waiter) = self.waiter.bind(py) else { return Ok(()) };
-        match exact_outcome(&waiter) {
-            Some(outcome) if outcome.is_pending() => outcome.finish(&waiter, py.None().bind(py)),
-            _ if is_done(&waiter)? => Ok(()),
-            _ => waiter.call_method1(intern!(py, "set_result"), (py.None(),)).map(drop),
-        }
-    }
-
-    fn futures_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.futures.object(this.py()))
-    }
-
-    fn limit_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.limit.object(this.py()))
+        complete(&waiter, None)
     }
 
     fn return_when_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.enough.get().name().into_py_any(this.py())
     }
 
-    /// Ends it: nobody tells it anything any more. The futures that are done, and those that are not.
+    /// Ends the wait: no future tells it anything any more. Returns the futures that are done, and those that are not.
     fn end<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
         if let Some(timer) = self.limit.take() {
@@ -260,12 +225,6 @@ impl Parent for Waiting {
     }
 }
 
-impl Io for Waiting {
-    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
-        turn(self, this)
-    }
-}
-
 impl Native for Waiting {
     const NAME: &'static CStr = c"ferrio._ferrio.Waiting";
     const DOC: &'static CStr = c"What wait() keeps.";
@@ -274,14 +233,10 @@ impl Native for Waiting {
 
     fn members() -> Members {
         members! { Waiting;
-            bare {
-                c"release" c"The time is over." => release,
-            }
-            attributes {
-                c"_futures" => futures_attribute;
-                c"_limit" => limit_attribute;
-                c"_return_when" => return_when_attribute;
-            }
+            bare c"release" c"The time is over." => release;
+            shown c"_futures" => futures;
+            shown c"_limit" => limit;
+            attribute c"_return_when" => return_when_attribute;
         }
     }
 }
@@ -299,7 +254,7 @@ pub(crate) struct Shield {
 
 /// `shield(arg)`.
 pub(crate) fn shield<'py>(py: Python<'py>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let [Some(awaitable)] = args.bind("shield", ["arg"], 1)? else { return Err(missing("shield", "arg")) };
+    let [awaitable] = args.all("shield", ["arg"])?;
     let inner = future_for(&awaitable, None)?;
     if is_done(&inner)? {
         return Ok(inner);
@@ -361,7 +316,7 @@ impl Shield {
 
 impl Parent for Shield {
     fn counts(&self, child: &Bound<'_, PyAny>, _: &Outcome) -> bool {
-        // The outer one ends last, as a rule: then there is nothing to let go of.
+        // As a rule the outer future is done last. Then there is nothing to leave alone.
         self.outer.as_ptr() == child.as_ptr()
             && self
                 .inner
@@ -387,12 +342,6 @@ impl Parent for Shield {
 
     fn outer<'py>(&self, this: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         self.outer.bind(this.py())
-    }
-}
-
-impl Io for Shield {
-    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
-        turn(self, this)
     }
 }
 

@@ -27,6 +27,7 @@ impl Last {
 }
 
 /// `task` runs from now on.
+#[inline]
 pub(crate) fn enter(
     event_loop: &Bound<'_, PyAny>,
     task: &Bound<'_, PyAny>,
@@ -52,6 +53,7 @@ pub(crate) fn enter(
 }
 
 /// `task` does not run any more; the dictionary may be told later if there is a `last`.
+#[inline]
 pub(crate) fn leave(
     event_loop: &Bound<'_, PyAny>,
     task: &Bound<'_, PyAny>,

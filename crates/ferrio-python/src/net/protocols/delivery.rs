@@ -8,11 +8,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use crate::ffi::known::Place;
+use crate::ffi::prelude::*;
 
 /// See the module.
 #[derive(Clone, Copy)]

@@ -8,24 +8,18 @@ pub(crate) mod delivery;
 mod receiving;
 pub(crate) mod transport_class;
 
-use std::cell::{Cell, RefCell};
 use std::io;
 use std::marker::PhantomData;
 
 use ferrio_engine::transport::{Channel, Fault, Host, Kind, Protocol, Received};
 use ferrio_engine::{Direction, Loop};
 use pyo3::exceptions::PyBrokenPipeError;
-use pyo3::intern;
-use pyo3::prelude::*;
 
 use crate::event_loop::exceptions::{leaves_the_loop, os_error};
 use crate::event_loop::run::both;
-use crate::ffi::call::call_method1;
-use crate::ffi::heap_type::Visitor;
 use crate::ffi::names::SELECTOR_EVENTS;
-use crate::ffi::raised;
-use crate::ffi::reference::{Ref, Slot, is_last};
-use crate::ffi::word::{Turn, Word};
+use crate::ffi::prelude::*;
+use crate::ffi::reference::is_last;
 use crate::net::base_transport::{BaseTransport, OWN, fatal, is_stream};
 use crate::net::channels::WithOwner;
 use crate::net::chunk::Chunk;
@@ -59,6 +53,8 @@ pub(crate) struct PyProtocol<C> {
     addresses: RefCell<Addresses>,
     channel: PhantomData<C>,
 }
+
+held!([C: TransportClass] PyProtocol<C>: base, server);
 
 impl<C: TransportClass> PyProtocol<C> {
     pub(crate) fn new(
@@ -121,16 +117,6 @@ impl<C: TransportClass> PyProtocol<C> {
         {
             self.addresses.borrow_mut().learn(descriptor);
         }
-    }
-
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.base.traverse(visitor);
-        visitor.raw(self.server.as_ptr());
-    }
-
-    pub(crate) fn clear(&self) {
-        self.base.clear();
-        drop(self.server.take());
     }
 
     /// The layer that `protocol` is, if it is one.

@@ -6,14 +6,12 @@ use std::io;
 use ferrio_engine::Loop;
 use ferrio_engine::transport::{Channel, Fault, Received};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::PyProtocol;
 use crate::event_loop::exceptions::os_error;
 use crate::ffi::buffers::{Exported, bytes_filled_by, filled};
-use crate::ffi::call::call_method1;
+use crate::ffi::prelude::*;
 use crate::net::base_transport::fatal;
 use crate::net::protocols::delivery::{Delivery, Readers};
 use crate::net::protocols::transport_class::TransportClass;

@@ -1,14 +1,10 @@
 //! `TransportClass`: what differs between the classes of stream transports: sockets, and the two ends of pipes.
 
-use std::ffi::CStr;
-
 use ferrio_engine::transport::Channel;
-use pyo3::prelude::*;
 
 use crate::compat;
 use crate::ffi::heap_type::Place;
-use crate::ffi::members::Members;
-use crate::ffi::word::Io;
+use crate::ffi::prelude::*;
 use crate::net::channels::WithOwner;
 
 /// See the module. Channels implement it.

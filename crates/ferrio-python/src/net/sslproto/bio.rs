@@ -4,20 +4,16 @@
 //! the C object inside is called, so that no Python frame runs for a record. A method of the class's own gets objects that
 //! it may keep.
 
-use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use ferrio_engine::transport::{Plain, Progress};
 use pyo3::exceptions::PyValueError;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::ffi::buffers::Exported;
-use crate::ffi::call::{call_method0, call_method1, call_method2};
-use crate::ffi::heap_type::Visitor;
+use crate::ffi::call::call_method2;
 use crate::ffi::lent::{with_view, with_writable_view};
-use crate::ffi::reference::Slot;
+use crate::ffi::prelude::*;
 use crate::net::chunk::Chunk;
 use crate::net::sslproto::errors::is_again;
 
@@ -49,6 +45,8 @@ pub(crate) struct Buffered {
     /// The object was called since the output was last taken: only then can there be output.
     may_have_output: Cell<bool>,
 }
+
+held!(Buffered: object, inner, incoming, outgoing);
 
 impl Buffered {
     pub(crate) fn new(
@@ -156,19 +154,6 @@ impl Buffered {
             Err(error) if is_again(py, &error)? => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.slots().into_iter().for_each(|slot| visitor.raw(slot.as_ptr()));
-    }
-
-    /// Forgets everything: the connection is lost.
-    pub(crate) fn clear(&self) {
-        self.slots().into_iter().for_each(|slot| drop(slot.take()));
-    }
-
-    fn slots(&self) -> [&Slot; 4] {
-        [&self.object, &self.inner, &self.incoming, &self.outgoing]
     }
 
     fn is_called_inside(&self, method: Driving) -> bool {

@@ -3,17 +3,14 @@
 //! Everything that is there is decrypted first and handed on in one call, as in asyncio. No buffer of the thread is lent while
 //! a protocol runs.
 
-use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 
 use ferrio_engine::transport::{Plain, Session, read_all};
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::ffi::buffers::{Exported, bytes_filled_by};
-use crate::ffi::call::call_method1;
+use crate::ffi::prelude::*;
 use crate::net::protocols::delivery::Readers;
 use crate::net::sslproto::session::Cipher;
 

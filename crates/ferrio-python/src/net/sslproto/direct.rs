@@ -3,19 +3,14 @@
 //! For the handshake and for closing it calls the object's methods, so that callbacks, verification and exceptions are
 //! Python's. After an error in between it calls Python's `read` or `write` again, which raises what OpenSSL has in its queue.
 
-use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use ferrio_engine::transport::{Plain, Progress};
 use pyo3::exceptions::PyOSError;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::ffi::call::{call_method0, call_method1};
-use crate::ffi::heap_type::Visitor;
 use crate::ffi::openssl::{Answer, Connection, OpenSsl};
-use crate::ffi::reference::Slot;
+use crate::ffi::prelude::*;
 use crate::net::chunk::Chunk;
 use crate::net::sslproto::errors::is_again;
 
@@ -27,6 +22,8 @@ pub(crate) struct Direct {
     /// Everything that came was read.
     all_read: Cell<bool>,
 }
+
+held!(Direct: connection, object);
 
 impl Direct {
     /// `object` is given if its class replaces the methods for the handshake or for closing.
@@ -108,17 +105,6 @@ impl Direct {
                 Err(self.failure(py, intern!(py, "write"), PyBytes::new(py, b"").as_any()))
             }
         }
-    }
-
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.connection.traverse(visitor);
-        visitor.raw(self.object.as_ptr());
-    }
-
-    /// Forgets everything: the connection is lost.
-    pub(crate) fn clear(&self) {
-        self.connection.clear();
-        drop(self.object.take());
     }
 
     fn drive(

@@ -2,11 +2,9 @@
 
 use ferrio_engine::transport::{Activity, Severity};
 use pyo3::exceptions::PyException;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use crate::ffi::known::{Place, known};
+use crate::ffi::prelude::*;
 
 /// Whether `error` only means that the peer has to answer first.
 pub(crate) fn is_again(py: Python<'_>, error: &PyErr) -> PyResult<bool> {

@@ -2,12 +2,10 @@
 
 use ferrio_engine::transport::Layer;
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::{Args, given, missing};
-use crate::ffi::members::{Members, members};
+use crate::ffi::prelude::*;
 use crate::net::base_transport::BaseTransport;
 use crate::net::protocols::delivery::Delivery;
 use crate::net::sslproto::bio::{Buffered, CalledInside};
@@ -19,9 +17,7 @@ use crate::net::sslproto::{SslTransport, proof};
 impl BaseLoop {
     pub(crate) fn tls_members() -> Members {
         members! { BaseLoop;
-            methods {
-                c"_tls" c"A TLS transport of a class, not connected yet." => tls,
-            }
+            method c"_tls" c"A TLS transport of a class, not connected yet." => tls;
         }
     }
 

@@ -16,24 +16,15 @@ pub(crate) mod proof;
 pub(crate) mod session;
 pub(crate) mod sides;
 
-use std::ffi::CStr;
-
 use ferrio_engine::transport::{DeferredWork, Layer, Limits, TimeLimit};
 use pyo3::exceptions::PyTypeError;
-use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyType};
-use pyo3::{IntoPyObjectExt, intern};
 
 use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::support;
-use crate::ffi::args::{Args, given, missing};
 use crate::ffi::buffers::Exported;
-use crate::ffi::heap_type::{Native, Visitor, try_state};
-use crate::ffi::held::kept;
-use crate::ffi::instances::alloc;
-use crate::ffi::members::{Members, fields, members};
 use crate::ffi::names::SELECTOR_EVENTS;
-use crate::ffi::word::{Head, Io, Turn};
+use crate::ffi::prelude::*;
 use crate::net::base_transport::{
     BaseTransport, PythonTransport, Writable, base_members, is_stream, read_members, write_members,
 };
@@ -78,7 +69,7 @@ impl LayerProtocol for SslTransport {
 
     fn connection_lost(&self, this: &Bound<'_, PyAny>, reason: Option<Py<PyAny>>) {
         self.layer.connection_lost(this, reason);
-        self.layer.session().clear();
+        self.layer.session().empty();
     }
 
     fn is_below_stream(&self, py: Python<'_>) -> PyResult<bool> {
@@ -128,12 +119,12 @@ impl SslTransport {
     }
 
     fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [data] = args.bind("write", ["data"], 1)?;
-        data.map_or(Ok(()), |data| self.write_object(this, &data))
+        let [data] = args.all("write", ["data"])?;
+        self.write_object(this, &data)
     }
 
     fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(lines)] = args.bind("writelines", ["list_of_data"], 1)? else { return Ok(()) };
+        let [lines] = args.all("writelines", ["list_of_data"])?;
         if !self.may_write(this)? {
             return Ok(());
         }
@@ -143,7 +134,7 @@ impl SslTransport {
 
     /// CPython's own tests queue data with this.
     fn append_to_backlog(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(data)] = args.bind("_test__append_write_backlog", ["data"], 1)? else { return Ok(()) };
+        let [data] = args.all("_test__append_write_backlog", ["data"])?;
         self.layer.queue(Chunk::of(&data)?);
         Ok(())
     }
@@ -162,14 +153,10 @@ impl SslTransport {
     }
 
     fn force_close(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [reason] = args.bind("_force_close", ["exc"], 1)?;
+        let [reason] = args.all("_force_close", ["exc"])?;
         let reason = given(reason).map(PyErr::from_value);
         self.layer.abort(this, reason);
         Ok(())
-    }
-
-    fn is_reading(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.layer.is_reading())
     }
 
     fn pause_reading(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -192,14 +179,14 @@ impl SslTransport {
     }
 
     fn set_protocol(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(protocol)] = args.bind("set_protocol", ["protocol"], 1)? else { return Ok(()) };
+        let [protocol] = args.all("set_protocol", ["protocol"])?;
         self.sides().delivery.set(Delivery::to(&protocol)?);
         self.base().set_protocol(&protocol);
         Ok(())
     }
 
     fn set_read_buffer_limits(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [high, low] = args.bind("set_read_buffer_limits", ["high", "low"], 0)?;
+        let ([], [high, low]) = args.bind("set_read_buffer_limits", [], ["high", "low"])?;
         let given = GivenLimits::of(this.py(), high.as_deref(), low.as_deref(), 256)?;
         self.base().sparse.set(READ_LIMITS, given.as_given);
         self.layer.set_read_limits(this, given.limits);
@@ -228,19 +215,13 @@ impl SslTransport {
 
     /// `loop.start_tls()` calls this.
     fn begin(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(below), received] = args.bind("_begin", ["transport", "received"], 1)? else {
-            return Err(missing("_begin", "transport"));
-        };
+        let ([below], [received]) = args.bind("_begin", ["transport"], ["received"])?;
         self.connection_made(this, &below)?;
         // Data that was received before and belongs to TLS.
         match received {
             Some(received) => self.data_received(this, received.cast::<PyBytes>()?.as_bytes()),
             None => Ok(()),
         }
-    }
-
-    fn closed_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.layer.is_closing())
     }
 
     fn set_closed_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -330,55 +311,33 @@ impl Native for SslTransport {
     const DOC: &'static CStr = c"A TLS transport. Made by the loop.";
     const BASE_SLOTS: bool = true;
 
-    kept!();
+    holds!(sides(), layer.session());
 
     fn members() -> Members {
-        base_members!(SslTransport).and(read_members!(SslTransport)).and(write_members!(SslTransport)).and(
+        base_members!(SslTransport).and(read_members!(SslTransport, layer)).and(write_members!(SslTransport)).and(
             members! { SslTransport;
-                light {
-                    c"write" c"Write data; what does not fit now is written later." => write,
-                }
-                bare {
-                    c"pause_writing" c"The socket has no room." => no_room_below,
-                    c"resume_writing" c"The socket has room again." => room_below,
-                    c"get_read_buffer_limits" c"The limits of the read buffer: low, high." => get_read_buffer_limits,
-                    c"get_read_buffer_size" c"How many bytes wait to be decrypted." => get_read_buffer_size,
-                    c"_check_handshake_timeout" c"The handshake takes too long." => check_handshake_timeout,
-                    c"_check_shutdown_timeout" c"Closing takes too long." => check_shutdown_timeout,
-                }
-                methods {
-                    c"writelines" c"Write several pieces of data." => writelines,
-                    c"set_read_buffer_limits" c"Set the limits of the read buffer." => set_read_buffer_limits,
-                    c"_force_close" c"Close at once, for the reason given." => force_close,
-                    c"_begin" c"Begin the handshake over a transport." => begin,
-                    c"_test__append_write_backlog" c"Queue data, for tests." => append_to_backlog,
-                }
-                attributes {
-                    c"_engine" => engine_attribute;
-                    c"_closed" => closed_attribute, set_closed_attribute;
-                }
+                light method c"write" c"Write data; what does not fit now is written later." => write;
+                bare c"pause_writing" c"The socket has no room." => no_room_below;
+                bare c"resume_writing" c"The socket has room again." => room_below;
+                bare c"get_read_buffer_limits" c"The limits of the read buffer: low, high." => get_read_buffer_limits;
+                bare c"get_read_buffer_size" c"How many bytes wait to be decrypted." => get_read_buffer_size;
+                bare c"_check_handshake_timeout" c"The handshake takes too long." => check_handshake_timeout;
+                bare c"_check_shutdown_timeout" c"Closing takes too long." => check_shutdown_timeout;
+                method c"writelines" c"Write several pieces of data." => writelines;
+                method c"set_read_buffer_limits" c"Set the limits of the read buffer." => set_read_buffer_limits;
+                method c"_force_close" c"Close at once, for the reason given." => force_close;
+                method c"_begin" c"Begin the handshake over a transport." => begin;
+                method c"_test__append_write_backlog" c"Queue data, for tests." => append_to_backlog;
+                attribute c"_engine" => engine_attribute;
+                shown c"_closed" => layer.is_closing(), set_closed_attribute;
             },
         )
-        .and(fields! { SslTransport;
-            shown {
-                c"_transport" => (sides().below),
-                c"_sslcontext" => (sides().ssl_context),
-                c"_sslobj" => (sides().object),
-            }
-            asked {
-                c"_established" => (sides().established.get()),
-                c"_protocol_paused" => (layer.is_full()),
-            }
+        .and(members! { SslTransport;
+            shown c"_transport" => sides().below;
+            shown c"_sslcontext" => sides().ssl_context;
+            shown c"_sslobj" => sides().object;
+            shown c"_established" => sides().established.get();
+            shown c"_protocol_paused" => layer.is_full();
         })
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.sides().traverse(visitor);
-        self.layer.session().traverse(visitor);
-    }
-
-    fn clear(&self) {
-        self.sides().clear();
-        self.layer.session().clear();
     }
 }

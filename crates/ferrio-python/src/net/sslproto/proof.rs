@@ -7,12 +7,11 @@ use std::sync::OnceLock;
 
 use ferrio_engine::transport::Severity;
 use pyo3::exceptions::PyOSError;
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::ffi::buffers::bytes_filled_by;
 use crate::ffi::openssl::{Answer, Connection, OpenSsl};
+use crate::ffi::prelude::*;
 use crate::net::sslproto::errors::{is_again, severity};
 
 /// The host name of the trial connection.

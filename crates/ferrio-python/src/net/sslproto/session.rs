@@ -3,9 +3,8 @@
 use std::mem::MaybeUninit;
 
 use ferrio_engine::transport::{Plain, Progress, Session};
-use pyo3::prelude::*;
 
-use crate::ffi::heap_type::Visitor;
+use crate::ffi::prelude::*;
 use crate::net::chunk::Chunk;
 use crate::net::sslproto::bio::Buffered;
 use crate::net::sslproto::direct::Direct;
@@ -31,18 +30,20 @@ macro_rules! each {
 }
 
 impl Cipher {
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        each!(self, session => session.traverse(visitor));
-    }
-
-    /// Forgets everything: the connection is lost.
-    pub(crate) fn clear(&self) {
-        each!(self, session => session.clear());
-    }
-
     /// Whether reading calls no Python and lets no other thread run.
     pub(crate) fn reads_directly(&self) -> bool {
         matches!(self, Cipher::Direct(_))
+    }
+}
+
+impl Held for Cipher {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        each!(self, session => session.show(visitor));
+    }
+
+    /// The connection is lost.
+    fn empty(&self) {
+        each!(self, session => session.empty());
     }
 }
 

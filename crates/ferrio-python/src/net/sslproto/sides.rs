@@ -3,23 +3,16 @@
 //! It owns the Python objects of a TLS transport, but for those of the session, and makes the reports. Most of the objects are
 //! dropped when the connection is lost, so that a closed transport is in no cycle of references.
 
-use std::cell::Cell;
 use std::marker::PhantomData;
 
 use ferrio_engine::transport::{Activity, DeferredWork, Plain, Severity, Sides, Socket, TimeLimit};
 use pyo3::exceptions::{PyConnectionAbortedError, PyConnectionResetError};
-use pyo3::intern;
-use pyo3::prelude::*;
 
 use crate::compat;
 use crate::event_loop::exceptions::asyncio_error;
 use crate::event_loop::support;
-use crate::ffi::call::{call_method0, call_method1};
-use crate::ffi::heap_type::{Visitor, try_state};
 use crate::ffi::names::SSLPROTO;
-use crate::ffi::raised;
-use crate::ffi::reference::Slot;
-use crate::ffi::word::Io;
+use crate::ffi::prelude::*;
 use crate::net::base_transport::{BaseTransport, EXTRA, OWN, WAITER};
 use crate::net::chunk::Chunk;
 use crate::net::protocols::delivery::Delivery;
@@ -73,6 +66,8 @@ pub(crate) fn bit(job: DeferredWork) -> u8 {
 }
 
 type Cx<'a> = &'a Bound<'a, PyAny>;
+
+held!([T: Io] TlsSides<T>: base, below, ssl_context, object, handshake_timeout, shutdown_timeout, timer, reason);
 
 impl<T: Io> TlsSides<T> {
     /// The transport below is not there yet.
@@ -200,23 +195,6 @@ impl<T: Io> TlsSides<T> {
         for slot in [&self.timer, &self.below] {
             drop(slot.take());
         }
-    }
-
-    fn slots(&self) -> [&Slot; 7] {
-        let TlsSides {
-            below, ssl_context, object, handshake_timeout, shutdown_timeout, timer, reason, ..
-        } = self;
-        [below, ssl_context, object, handshake_timeout, shutdown_timeout, timer, reason]
-    }
-
-    pub(crate) fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.base.traverse(visitor);
-        self.slots().into_iter().for_each(|slot| visitor.raw(slot.as_ptr()));
-    }
-
-    pub(crate) fn clear(&self) {
-        self.base.clear();
-        self.slots().into_iter().for_each(|slot| drop(slot.take()));
     }
 }
 

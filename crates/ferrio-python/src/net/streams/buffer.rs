@@ -3,19 +3,15 @@
 //! They are in native memory until somebody reads the attribute `_buffer`. From then on they are in the `bytearray` that the
 //! program got, which it may change, as classes that derive from asyncio's do.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
 use std::mem::MaybeUninit;
 
-use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PySequence};
 
 use crate::ffi::buffers::{bytes_filled_by, filled};
-use crate::ffi::heap_type::Visitor;
-use crate::ffi::held::Held;
+use crate::ffi::prelude::*;
 use crate::ffi::received::Received;
-use crate::ffi::reference::Ref;
 use crate::net::scratch::with_scratch;
 
 enum Storage {

@@ -3,34 +3,24 @@
 //! If the protocol and its reader are plain, our transports fill the reader's buffer themselves (`delivery_to`). Other
 //! transports call the methods of the protocol, as in asyncio.
 
-use std::cell::Cell;
-use std::ffi::CStr;
-
 use ferrio_engine::transport::{ReadPipe, Socket};
 use pyo3::exceptions::{PyAssertionError, PyException, PyRuntimeError};
-use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use crate::compat;
 use crate::event_loop::support;
 use crate::event_loop::which::loop_or_current;
-use crate::ffi::args::Args;
-use crate::ffi::call::{call_method1, is_native_coroutine};
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::holds;
-use crate::ffi::known::known;
-use crate::ffi::members::{Members, fields, members, put};
+use crate::ffi::answer::put;
+use crate::ffi::call::is_native_coroutine;
 use crate::ffi::names::STREAMS;
 use crate::ffi::names::TASKS;
-use crate::ffi::object::{self, Constructed, Finalized};
-use crate::ffi::reference::Slot;
+use crate::ffi::prelude::*;
 use crate::net::protocols::delivery::{Delivery, Reader, Readers};
 use crate::net::sslproto::SslTransport;
 use crate::net::streams::reader::{StreamReader, pending};
-use crate::net::streams::{STREAM_READER_PROTOCOL, STREAM_WRITER, arguments, complete};
+use crate::net::streams::{STREAM_READER_PROTOCOL, STREAM_WRITER};
 use crate::net::transports::StreamTransport;
+use crate::tasks::any_future::complete;
 use crate::tasks::outcome::exact_outcome;
 
 /// asyncio's message.
@@ -95,7 +85,7 @@ impl StreamReaderProtocol {
 
     fn connection_made(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
-        let [Some(transport)] = args.bind("connection_made", ["transport"], 1)? else { return Ok(()) };
+        let [transport] = args.all("connection_made", ["transport"])?;
         let transport = &*transport;
         if self.rejects.get() {
             let helper = STREAMS.helper(py, intern!(py, "stream_rejected"))?;
@@ -154,7 +144,7 @@ impl StreamReaderProtocol {
 
     fn connection_lost(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
-        let [Some(reason)] = args.bind("connection_lost", ["exc"], 1)? else { return Ok(()) };
+        let [reason] = args.all("connection_lost", ["exc"])?;
         let error = Some(&*reason).filter(|reason| !reason.is_none());
         if let Some(reader) = self.reader(py)? {
             match (plain_reader(&reader), error) {
@@ -182,7 +172,7 @@ impl StreamReaderProtocol {
 
     fn data_received(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let py = this.py();
-        let [Some(data)] = args.bind("data_received", ["data"], 1)? else { return Ok(()) };
+        let [data] = args.all("data_received", ["data"])?;
         let Some(reader) = self.reader(py)? else { return Ok(()) };
         match plain_reader(&reader) {
             Some(state) => state.feed(&reader, &data),
@@ -231,11 +221,6 @@ impl StreamReaderProtocol {
         // A copy, since completing one future may remove others.
         let waiters: Vec<_> = waiters.try_iter()?.collect::<PyResult<_>>()?;
         waiters.iter().try_for_each(|waiter| complete(waiter, error))
-    }
-
-    fn close_waiter(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
-        let [stream] = args.bind("_get_close_waiter", ["stream"], 1)?;
-        Ok(stream.and_then(|stream| self.closed.object(stream.py())))
     }
 
     fn drain_waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -291,16 +276,10 @@ fn is_coroutine(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 impl Constructed for StreamReaderProtocol {
-    fn init(
-        &self,
-        this: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        names: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
+    fn init(&self, this: &Bound<'_, PyAny>, given: Given<'_, '_>) -> PyResult<()> {
         let py = this.py();
         let parameters = ["stream_reader", "client_connected_cb", "loop"];
-        let [reader, callback, event_loop] =
-            arguments("StreamReaderProtocol.__init__", args, names, parameters, 1)?;
+        let [reader, callback, event_loop] = given.bind("StreamReaderProtocol.__init__", parameters, 1)?;
         let event_loop = loop_or_current(py, event_loop)?;
         let callback = callback.filter(|callback| !callback.is_none());
         if let Some(reader) = reader.filter(|reader| !reader.is_none()) {
@@ -338,7 +317,7 @@ impl Finalized for StreamReaderProtocol {
 impl Native for StreamReaderProtocol {
     const NAME: &'static CStr = c"ferrio._ferrio.StreamReaderProtocol";
     const DOC: &'static CStr = c"The native part of ferrio.StreamReaderProtocol.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<StreamReaderProtocol>);
+    const NEW: New = Some(object::new::<StreamReaderProtocol>);
 
     holds!(
         event_loop,
@@ -355,44 +334,28 @@ impl Native for StreamReaderProtocol {
 
     fn members() -> Members {
         let own = members! { StreamReaderProtocol;
-            light {
-                c"data_received" c"Data came." => data_received,
-            }
-            bare {
-                c"eof_received" c"The peer sends no more." => eof_received,
-                c"pause_writing" c"The transport wants no more for now." => pause_writing,
-                c"resume_writing" c"The transport takes more again." => resume_writing,
-            }
-            methods {
-                c"connection_made" c"There is a transport." => connection_made,
-                c"connection_lost" c"The transport is closed." => connection_lost,
-                c"_get_close_waiter" c"The future that is done when the transport is closed." => close_waiter,
-            }
-            attributes {
-                c"_drain_waiters" => drain_waiters_attribute, set_drain_waiters_attribute;
-            }
+            light method c"data_received" c"Data came." => data_received;
+            bare c"eof_received" c"The peer sends no more." => eof_received;
+            bare c"pause_writing" c"The transport wants no more for now." => pause_writing;
+            bare c"resume_writing" c"The transport takes more again." => resume_writing;
+            method c"connection_made" c"There is a transport." => connection_made;
+            method c"connection_lost" c"The transport is closed." => connection_lost;
+            attribute c"_drain_waiters" => drain_waiters_attribute, set_drain_waiters_attribute;
+            field c"_loop" => event_loop;
+            field c"_stream_reader_wr" => reader;
+            field c"_strong_reader" => strong_reader;
+            field c"_source_traceback" => source_traceback;
+            field c"_transport" => transport;
+            field c"_stream_writer" => writer;
+            field c"_task" => task;
+            field c"_client_connected_cb" => callback;
+            field c"_closed" => closed;
+            field c"_over_ssl" => over_ssl;
+            field c"_reject_connection" => rejects;
+            field c"_paused" => paused;
+            field c"_connection_lost" => lost;
         };
-        let fields = fields! { StreamReaderProtocol;
-            objects {
-                c"_loop" => event_loop,
-                c"_stream_reader_wr" => reader,
-                c"_strong_reader" => strong_reader,
-                c"_source_traceback" => source_traceback,
-                c"_transport" => transport,
-                c"_stream_writer" => writer,
-                c"_task" => task,
-                c"_client_connected_cb" => callback,
-                c"_closed" => closed,
-            }
-            flags {
-                c"_over_ssl" => over_ssl,
-                c"_reject_connection" => rejects,
-                c"_paused" => paused,
-                c"_connection_lost" => lost,
-            }
-        };
-        own.and(fields)
-            .and(object::constructed_slots::<StreamReaderProtocol>())
+        own.and(object::constructed_slots::<StreamReaderProtocol>())
             .and(object::finalized_slots::<StreamReaderProtocol>())
     }
 }

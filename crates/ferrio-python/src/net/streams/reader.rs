@@ -9,32 +9,21 @@
 //! At most one coroutine waits at a time, on the future `waiter`. All attributes of asyncio's class are there, so that derived
 //! classes find them. The methods that read are in `reading`.
 
-use std::cell::Cell;
-use std::ffi::CStr;
 use std::io;
 
 use pyo3::exceptions::{PyAssertionError, PyNotImplementedError, PyRuntimeError, PyValueError};
-use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyByteArray, PyDict, PyTuple, PyType};
+use pyo3::types::{PyByteArray, PyType};
 
 use crate::event_loop::state::BaseLoop;
 use crate::event_loop::support;
 use crate::event_loop::which::loop_or_current;
-use crate::ffi::args::Args;
+use crate::ffi::answer::put;
 use crate::ffi::buffers::Exported;
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::{Held, holds};
-use crate::ffi::known::Place;
-use crate::ffi::members::{Members, fields, members, put};
-use crate::ffi::names::BASE_EVENTS;
-use crate::ffi::object::{self, Constructed};
-use crate::ffi::reference::Slot;
+use crate::ffi::prelude::*;
 use crate::net::protocols::delivery::{Read, Reader};
+use crate::net::streams::STREAM_READER;
 use crate::net::streams::buffer::Buffer;
-use crate::net::streams::{STREAM_READER, arguments, wake};
+use crate::tasks::any_future::{is_cancelled, settle};
 use crate::tasks::futures::Future;
 
 /// The methods that asyncio's methods call on the reader.
@@ -149,8 +138,11 @@ impl StreamReader {
             .ok_or_else(|| PyRuntimeError::new_err("StreamReader.__init__() was not called"))
     }
 
+    /// Completes the future of who waits, unless that was cancelled. One that is done otherwise is an error, as in asyncio.
     fn wake(&self, py: Python<'_>, exception: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        self.waiter.take().map_or(Ok(()), |waiter| wake(&waiter.into_bound(py), exception))
+        let Some(waiter) = self.waiter.take() else { return Ok(()) };
+        let waiter = waiter.into_bound(py);
+        if is_cancelled(&waiter)? { Ok(()) } else { settle(&waiter, exception) }
     }
 
     /// `feed_eof`.
@@ -175,25 +167,16 @@ impl StreamReader {
         Ok(())
     }
 
-    fn exception(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.exception.object(this.py()))
-    }
-
     fn set_exception(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
-        let [Some(exception)] = args.bind("set_exception", ["exc"], 1)? else { return Ok(None) };
+        let [exception] = args.all("set_exception", ["exc"])?;
         if !self.is_plain() {
             return self.theirs(this, "set_exception", args).map(Some);
         }
         self.fail(&exception).map(|()| None)
     }
 
-    fn set_transport(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [transport] = args.bind("set_transport", ["transport"], 1)?;
-        transport.map_or(Ok(()), |transport| self.attach(&transport))
-    }
-
     fn feed_eof(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
-        let [] = args.bind("feed_eof", [], 0)?;
+        args.none("feed_eof")?;
         if self.is_plain() {
             self.end(this.py()).map(|()| None)
         } else {
@@ -206,7 +189,7 @@ impl StreamReader {
     }
 
     fn feed_data(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
-        let [Some(data)] = args.bind("feed_data", ["data"], 1)? else { return Ok(None) };
+        let [data] = args.all("feed_data", ["data"])?;
         if self.is_plain() {
             self.feed(this, &data).map(|()| None)
         } else {
@@ -236,10 +219,6 @@ impl StreamReader {
     fn set_buffer_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         self.buffer.replace(value);
         Ok(())
-    }
-
-    fn limit_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.limit_object.object(this.py()))
     }
 
     fn set_limit_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -306,14 +285,9 @@ pub(crate) fn pending<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py
 }
 
 impl Constructed for StreamReader {
-    fn init(
-        &self,
-        this: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        names: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
+    fn init(&self, this: &Bound<'_, PyAny>, given: Given<'_, '_>) -> PyResult<()> {
         let py = this.py();
-        let [limit, event_loop] = arguments("StreamReader.__init__", args, names, ["limit", "loop"], 0)?;
+        let [limit, event_loop] = given.bind("StreamReader.__init__", ["limit", "loop"], 0)?;
         match limit {
             None => {
                 self.limit.set(DEFAULT_LIMIT);
@@ -334,7 +308,7 @@ impl Constructed for StreamReader {
             drop(slot.take());
         }
         if support::is_debug(&event_loop)? {
-            self.source_traceback.set(BASE_EVENTS.helper(py, intern!(py, "caller"))?.call0()?);
+            self.source_traceback.set(support::caller(py)?);
         }
         self.event_loop.set(event_loop);
         self.plain.set(STREAM_READER.keeps(this, &CALLED)?);
@@ -345,49 +319,32 @@ impl Constructed for StreamReader {
 impl Native for StreamReader {
     const NAME: &'static CStr = c"ferrio._ferrio.StreamReader";
     const DOC: &'static CStr = c"The native part of ferrio.StreamReader.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<StreamReader>);
+    const NEW: New = Some(object::new::<StreamReader>);
 
     holds!(buffer, waiter, exception, event_loop, transport, limit_object, source_traceback);
 
     fn members() -> Members {
         let own = members! { StreamReader;
-            light {
-                c"read" c"Read up to n bytes, or everything up to the end. A coroutine." => read,
-                c"readline" c"Read a line, with its newline. A coroutine." => readline,
-                c"readexactly" c"Read exactly n bytes. A coroutine." => readexactly,
-                c"readuntil" c"Read up to a separator, or the first of several in a tuple, and that. A coroutine." => readuntil,
-                c"feed_data" c"Put data at the end of the buffer." => feed_data,
-            }
-            bare {
-                c"at_eof" c"Whether everything was read and no more will come." => at_eof,
-                c"exception" c"What was given to set_exception(), or None." => exception,
-            }
-            methods {
-                c"set_exception" c"Raise an exception in whoever reads." => set_exception,
-                c"set_transport" c"Set the transport to pause when too much comes." => set_transport,
-                c"feed_eof" c"No more data will come." => feed_eof,
-            }
-            attributes {
-                c"_size" => size_attribute;
-                c"_buffer" => buffer_attribute, set_buffer_attribute;
-                c"_limit" => limit_attribute, set_limit_attribute;
-            }
+            light method c"read" c"Read up to n bytes, or everything up to the end. A coroutine." => read;
+            light method c"readline" c"Read a line, with its newline. A coroutine." => readline;
+            light method c"readexactly" c"Read exactly n bytes. A coroutine." => readexactly;
+            light method c"readuntil" c"Read up to a separator, or the first of several in a tuple, and that. A coroutine." => readuntil;
+            light method c"feed_data" c"Put data at the end of the buffer." => feed_data;
+            bare c"at_eof" c"Whether everything was read and no more will come." => at_eof;
+            method c"set_exception" c"Raise an exception in whoever reads." => set_exception;
+            method c"feed_eof" c"No more data will come." => feed_eof;
+            attribute c"_size" => size_attribute;
+            attribute c"_buffer" => buffer_attribute, set_buffer_attribute;
+            shown c"_limit" => limit_object, set_limit_attribute;
+            field c"_loop" => event_loop;
+            field c"_waiter" => waiter;
+            field c"_exception" => exception;
+            field c"_transport" => transport;
+            field c"_source_traceback" => source_traceback;
+            field c"_eof" => eof;
+            field c"_paused" => paused;
         };
-        let fields = fields! { StreamReader;
-            objects {
-                c"_loop" => event_loop,
-                c"_waiter" => waiter,
-                c"_exception" => exception,
-                c"_transport" => transport,
-                c"_source_traceback" => source_traceback,
-            }
-            flags {
-                c"_eof" => eof,
-                c"_paused" => paused,
-            }
-        };
-        own.and(fields)
-            .and(object::constructed_slots::<StreamReader>())
+        own.and(object::constructed_slots::<StreamReader>())
             .and(object::async_iterator_slots::<StreamReader>())
     }
 }

@@ -2,10 +2,9 @@
 //!
 //! A count that is not an int is left to asyncio's methods, which raise the error.
 
-use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use crate::ffi::reference::Ref;
+use crate::ffi::prelude::*;
 
 /// What is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

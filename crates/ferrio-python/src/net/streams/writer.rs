@@ -3,28 +3,16 @@
 //! `write` calls our transports natively. `wait_closed` and `start_tls` are asyncio's own Python code, since they run once in a
 //! connection. `drain` is in `draining`.
 
-use std::cell::Cell;
-use std::ffi::CStr;
-
 use ferrio_engine::transport::{Socket, WritePipe};
 use pyo3::exceptions::PyAssertionError;
-use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::PyType;
 
-use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Native, Visitor, try_state};
-use crate::ffi::held::kept;
-use crate::ffi::known::Place;
-use crate::ffi::members::{Members, fields, members, put};
-use crate::ffi::object::{self, Constructed};
-use crate::ffi::reference::Slot;
+use crate::ffi::answer::put;
+use crate::ffi::prelude::*;
 use crate::net::base_transport::Writable;
 use crate::net::sslproto::SslTransport;
+use crate::net::streams::STREAM_READER;
 use crate::net::streams::reader::pending;
-use crate::net::streams::{STREAM_READER, arguments};
 use crate::net::transports::StreamTransport;
 
 /// What is called natively of a transport.
@@ -39,6 +27,15 @@ impl Calls {
             write: |this, data| try_state::<T>(this).map_or(Ok(()), |state| state.write_object(this, data)),
             is_closing: |this| try_state::<T>(this).map_or(Ok(true), |state| state.is_closing(this)),
         }
+    }
+}
+
+/// Emptied before the transport is dropped.
+impl Held for Cell<Option<&'static Calls>> {
+    fn show(&self, _: &mut Visitor<'_>) {}
+
+    fn empty(&self) {
+        self.set(None);
     }
 }
 
@@ -76,6 +73,7 @@ impl StreamWriter {
         self.transport.bind(py).unwrap_or_else(|| py.None().into_bound(py))
     }
 
+    /// Sets `_transport`.
     fn set(&self, transport: &Bound<'_, PyAny>) -> PyResult<()> {
         static SOCKET: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         static PIPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -98,7 +96,7 @@ impl StreamWriter {
     }
 
     fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(data)] = args.bind("write", ["data"], 1)? else { return Ok(()) };
+        let [data] = args.all("write", ["data"])?;
         let py = this.py();
         let transport = self.transport(py);
         match self.calls.get() {
@@ -108,38 +106,8 @@ impl StreamWriter {
     }
 
     fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(data)] = args.bind("writelines", ["data"], 1)? else { return Ok(()) };
+        let [data] = args.all("writelines", ["data"])?;
         self.transport(this.py()).call_method1(intern!(this.py(), "writelines"), (data,)).map(drop)
-    }
-
-    fn write_eof(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.transport(this.py()).call_method0(intern!(this.py(), "write_eof")).map(Bound::unbind)
-    }
-
-    fn can_write_eof(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.transport(this.py()).call_method0(intern!(this.py(), "can_write_eof")).map(Bound::unbind)
-    }
-
-    fn close(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.transport(this.py()).call_method0(intern!(this.py(), "close")).map(Bound::unbind)
-    }
-
-    fn closing(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.transport(this.py()).call_method0(intern!(this.py(), "is_closing")).map(Bound::unbind)
-    }
-
-    fn extra(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [name, default] = args.bind("get_extra_info", ["name", "default"], 1)?;
-        let method = intern!(this.py(), "get_extra_info");
-        self.transport(this.py()).call_method1(method, (name, default)).map(Bound::unbind)
-    }
-
-    fn transport_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.transport.object(this.py()))
-    }
-
-    fn set_transport_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.set(value)
     }
 
     /// A future that is done. Made when somebody asks for it.
@@ -159,23 +127,13 @@ impl StreamWriter {
         put(&self.complete, value);
         Ok(())
     }
-
-    fn slots(&self) -> [&Slot; 5] {
-        let StreamWriter { transport, protocol, reader, event_loop, complete, .. } = self;
-        [transport, protocol, reader, event_loop, complete]
-    }
 }
 
 impl Constructed for StreamWriter {
-    fn init(
-        &self,
-        this: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        names: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
+    fn init(&self, this: &Bound<'_, PyAny>, given: Given<'_, '_>) -> PyResult<()> {
         let parameters = ["transport", "protocol", "reader", "loop"];
         let [Some(transport), Some(protocol), Some(reader), Some(event_loop)] =
-            arguments("StreamWriter.__init__", args, names, parameters, parameters.len())?
+            given.bind("StreamWriter.__init__", parameters, parameters.len())?
         else {
             return Ok(());
         };
@@ -193,49 +151,21 @@ impl Constructed for StreamWriter {
 impl Native for StreamWriter {
     const NAME: &'static CStr = c"ferrio._ferrio.StreamWriter";
     const DOC: &'static CStr = c"The native part of ferrio.StreamWriter.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<StreamWriter>);
+    const NEW: New = Some(object::new::<StreamWriter>);
 
-    kept!();
+    holds!(calls, transport, protocol, reader, event_loop, complete);
 
     fn members() -> Members {
         let own = members! { StreamWriter;
-            light {
-                c"write" c"Write data; what does not fit now is written later." => write,
-            }
-            bare {
-                c"drain" c"Wait until there is room for more. A coroutine." => drain,
-                c"write_eof" c"Write no more, after what was written." => write_eof,
-                c"can_write_eof" c"Whether write_eof() can be called." => can_write_eof,
-                c"close" c"Close the transport, after what was written." => close,
-                c"is_closing" c"Whether it is closing or closed." => closing,
-            }
-            methods {
-                c"writelines" c"Write several pieces of data." => writelines,
-                c"get_extra_info" c"What the transport knows about itself." => extra,
-            }
-            attributes {
-                c"transport" => transport_attribute;
-                c"_transport" => transport_attribute, set_transport_attribute;
-                c"_complete_fut" => complete_attribute, set_complete_attribute;
-            }
+            light method c"write" c"Write data; what does not fit now is written later." => write;
+            bare c"drain" c"Wait until there is room for more. A coroutine." => drain;
+            method c"writelines" c"Write several pieces of data." => writelines;
+            shown c"_transport" => transport, set;
+            attribute c"_complete_fut" => complete_attribute, set_complete_attribute;
+            field c"_protocol" => protocol;
+            field c"_reader" => reader;
+            field c"_loop" => event_loop;
         };
-        let fields = fields! { StreamWriter;
-            objects {
-                c"_protocol" => protocol,
-                c"_reader" => reader,
-                c"_loop" => event_loop,
-            }
-        };
-        own.and(fields).and(object::constructed_slots::<StreamWriter>())
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.slots().into_iter().for_each(|slot| visitor.raw(slot.as_ptr()));
-    }
-
-    fn clear(&self) {
-        // The transport is dropped below.
-        self.calls.set(None);
-        self.slots().into_iter().for_each(|slot| drop(slot.take()));
+        own.and(object::constructed_slots::<StreamWriter>())
     }
 }

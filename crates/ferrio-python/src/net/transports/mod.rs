@@ -7,26 +7,19 @@
 mod classes;
 mod writing;
 
-use std::ffi::CStr;
-
 use ferrio_engine::transport::{Channel, Descriptor, Fault, Kind, Limits, Transport};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyType};
 
 use crate::event_loop::exceptions::os_error;
 use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
-use crate::ffi::args::{Args, given};
-use crate::ffi::heap_type::{Native, Place, Visitor, try_state};
-use crate::ffi::instances::alloc;
-use crate::ffi::members::Members;
+use crate::ffi::heap_type::Place;
 use crate::ffi::names::SELECTOR_EVENTS;
-use crate::ffi::object::{Finalized, finalized_slots};
+use crate::ffi::object::finalized_slots;
 use crate::ffi::openssl::recycle;
+use crate::ffi::prelude::*;
 use crate::ffi::socket::is_socket;
-use crate::ffi::word::{Head, Io, Turn};
 use crate::net::base_transport::{BaseTransport, PythonTransport, fatal};
 use crate::net::channels::WithOwner;
 use crate::net::chunk::Chunk;
@@ -129,14 +122,13 @@ impl<C: TransportClass> StreamTransport<C> {
     }
 
     pub(crate) fn force_close(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [reason] = args.bind("_force_close", ["exc"], 1)?;
+        let [reason] = args.all("_force_close", ["exc"])?;
         self.transport.lose(this, given(reason).map(Bound::unbind));
         Ok(())
     }
 
     pub(crate) fn fatal_error(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [error, message] = args.bind("_fatal_error", ["exc", "message"], 1)?;
-        let Some(error) = error else { return Ok(()) };
+        let ([error], [message]) = args.bind("_fatal_error", ["exc"], ["message"])?;
         let message: String =
             message.map_or(Ok("Fatal error on transport".to_owned()), pyo3::Borrowed::extract)?;
         self.fail(this, PyErr::from_value((*error).clone()), &message)
@@ -153,10 +145,6 @@ impl<C: TransportClass> StreamTransport<C> {
         }
     }
 
-    pub(crate) fn is_reading(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.transport.is_reading())
-    }
-
     pub(crate) fn pause_reading(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.transport.pause_reading(this) { self.log(this, "pauses") } else { Ok(()) }
     }
@@ -166,8 +154,8 @@ impl<C: TransportClass> StreamTransport<C> {
     }
 
     pub(crate) fn set_protocol(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [protocol] = args.bind("set_protocol", ["protocol"], 1)?;
-        protocol.map_or(Ok(()), |protocol| self.protocol().set(&protocol))
+        let [protocol] = args.all("set_protocol", ["protocol"])?;
+        self.protocol().set(&protocol)
     }
 
     /// asyncio's `_buffer`, for reading only: a copy of what waits to be sent.
@@ -235,10 +223,6 @@ impl<C: TransportClass> StreamTransport<C> {
         self.transport.disown();
         drop(self.protocol().server().take());
         Ok(())
-    }
-
-    pub(crate) fn empty_waiter_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.base().sparse.object(this.py(), EMPTY_WAITER))
     }
 
     /// The Python object, for callers that call `_share` or do not give it away.
@@ -328,24 +312,14 @@ impl<C: TransportClass> Native for StreamTransport<C> {
     const DOC: &'static CStr = c"A stream transport. Made by the loop.";
     const BASE_SLOTS: bool = true;
 
+    shows!(protocol(), channel(), transport.ending());
+
     fn place() -> &'static Place {
         C::place()
     }
 
     fn members() -> Members {
         C::members().and(finalized_slots::<Self>())
-    }
-
-    fn traverse(&self, visitor: &mut Visitor<'_>) {
-        self.protocol().traverse(visitor);
-        self.channel().traverse(visitor);
-        self.transport.ending().visit(|reason| visitor.object(Some(reason)));
-    }
-
-    fn clear(&self) {
-        self.protocol().clear();
-        drop(self.channel().part());
-        self.transport.ending().clear();
     }
 }
 

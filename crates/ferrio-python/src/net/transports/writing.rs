@@ -4,15 +4,13 @@
 
 use ferrio_engine::transport::{Kind, Refused};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
-use pyo3::intern;
-use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
 
 use super::StreamTransport;
 use crate::compat;
-use crate::ffi::args::Args;
 use crate::ffi::buffers::Exported;
 use crate::ffi::names::SELECTOR_EVENTS;
+use crate::ffi::prelude::*;
 use crate::net::base_transport::{PythonTransport, Writable};
 use crate::net::chunk::Chunk;
 use crate::net::protocols::EMPTY_WAITER;
@@ -20,8 +18,7 @@ use crate::net::protocols::transport_class::TransportClass;
 
 impl<C: TransportClass> StreamTransport<C> {
     pub(crate) fn write(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [data] = args.bind("write", ["data"], 1)?;
-        let Some(data) = data else { return Ok(()) };
+        let [data] = args.all("write", ["data"])?;
         self.write_object(this, &data)
     }
 
@@ -56,7 +53,7 @@ impl<C: TransportClass> StreamTransport<C> {
     }
 
     pub(crate) fn writelines(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(lines)] = args.bind("writelines", ["list_of_data"], 1)? else { return Ok(()) };
+        let [lines] = args.all("writelines", ["list_of_data"])?;
         let py = this.py();
         if C::KIND != Kind::Duplex || !compat::KEEPS_PIECES {
             let joined = PyBytes::new(py, b"").call_method1(intern!(py, "join"), (lines,))?;

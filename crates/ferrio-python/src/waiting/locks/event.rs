@@ -1,19 +1,11 @@
 //! `Event`: asyncio's, on the engine's.
 
-use std::ffi::CStr;
-
 use ferrio_engine::sync;
-use pyo3::exceptions::PyTypeError;
-use pyo3::ffi as raw;
-use pyo3::prelude::*;
 
-use super::wait::{Common, FutureInQueue, HasCommon, Progress, Wait, WaitKind, futures_of};
+use super::wait::{Common, FutureInQueue, Progress, Wait, WaitKind};
 use super::yes;
-use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::holds;
-use crate::ffi::members::{Members, members};
-use crate::ffi::object;
+
+use crate::ffi::prelude::*;
 
 /// The state of an event.
 #[derive(Default)]
@@ -23,14 +15,12 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// A wait for it, which joins the queue. For whoever waits on behalf of another object too.
+    /// Waits for the event, in its queue. A queue's `join()` calls this, too.
     pub(crate) fn join<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
         if self.inner.is_set() {
             return yes(this);
         }
-        let future = self.common.create_future(this)?;
-        let ticket = self.inner.waiters().push(FutureInQueue::new(&future));
-        Ok(Progress::Waits(future, ticket))
+        self.common.join(this, self.inner.waiters())
     }
 
     fn start(&self, _: &Bound<'_, PyAny>, plain: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -39,32 +29,24 @@ impl Event {
     }
 
     fn is_set(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        args.bind("is_set", [], 0)?;
+        args.none("is_set")?;
         Ok(self.inner.is_set())
     }
 
     fn set(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        args.bind("set", [], 0)?;
+        args.none("set")?;
         self.inner.set()
     }
 
     fn unset(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        args.bind("clear", [], 0)?;
+        args.none("clear")?;
         self.inner.clear();
         Ok(())
     }
 
     fn wait(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("wait", [], 0)?;
+        args.none("wait")?;
         Wait::create(this, &WAIT, None)
-    }
-
-    fn waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        futures_of(this.py(), self.inner.waiters())
-    }
-
-    fn value_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.inner.is_set())
     }
 
     fn set_value_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -75,51 +57,35 @@ impl Event {
 
 static WAIT: WaitKind = WaitKind {
     name: "Event.wait",
-    begin: |_, target| event(target)?.join(target),
+    begin: |_, target| state_of::<Event>(target)?.join(target),
     resume: |wait, target| {
-        drop(event(target)?.inner.waiters().remove(wait.ticket()));
+        drop(state_of::<Event>(target)?.inner.waiters().remove(wait.ticket()));
         yes(target)
     },
     leave: |wait, target, _| {
-        drop(event(target)?.inner.waiters().remove(wait.ticket()));
+        drop(state_of::<Event>(target)?.inner.waiters().remove(wait.ticket()));
         Ok(())
     },
     thrown: None,
 };
 
-fn event<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Event> {
-    try_state::<Event>(target).ok_or_else(|| PyTypeError::new_err("not an event"))
-}
-
-impl HasCommon for Event {
-    fn common(&self) -> &Common {
-        &self.common
-    }
-}
-
 impl Native for Event {
     const NAME: &'static CStr = c"ferrio._ferrio.Event";
     const DOC: &'static CStr = c"A flag that tasks wait for: the native part.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<Event>);
+    const NEW: New = Some(object::new::<Event>);
 
     holds!(common.event_loop, inner.waiters());
 
     fn members() -> Members {
         members! { Event;
-            light {
-                c"is_set" c"Whether the flag is set." => is_set,
-                c"set" c"Set the flag; whoever waits goes on." => set,
-                c"clear" c"Take the flag down." => unset,
-                c"wait" c"Wait until the flag is set. A coroutine; gives True." => wait,
-            }
-            one {
-                c"_start" c"Sets it up: whether no method that native code would call is overridden." => start,
-            }
-            attributes {
-                c"_loop" => loop_attribute, set_loop_attribute;
-                c"_value" => value_attribute, set_value_attribute;
-                c"_waiters" => waiters_attribute;
-            }
+            light method c"is_set" c"Whether the flag is set." => is_set;
+            light method c"set" c"Set the flag; whoever waits goes on." => set;
+            light method c"clear" c"Take the flag down." => unset;
+            light method c"wait" c"Wait until the flag is set. A coroutine; gives True." => wait;
+            one c"_start" c"Sets it up: whether no method that native code would call is overridden." => start;
+            field c"_loop" => common.event_loop;
+            shown c"_value" => inner.is_set(), set_value_attribute;
+            shown c"_waiters" => inner.waiters();
         }
     }
 }

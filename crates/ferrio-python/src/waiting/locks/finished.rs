@@ -1,15 +1,8 @@
-//! `Finished`: a coroutine that has nothing to do, one for all. `__aexit__` gives it: that frees a lock when it is called,
-//! which for `async with` is when it is awaited, and so costs no object. With an object for each `lock` takes 22 % more instructions.
+//! `Finished`: a coroutine that has nothing to do. One object serves all. `__aexit__` releases the lock when it is called, and
+//! returns this coroutine: `async with` awaits it at once, and no object is made. With an object for each `lock` takes 22 % more
+//! instructions.
 
-use std::ffi::CStr;
-
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-
-use crate::ffi::coroutine::{Coroutine, Step, Steps};
-use crate::ffi::heap_type::type_object;
-use crate::ffi::held::{held, kept};
-use crate::ffi::instances::alloc;
+use crate::ffi::prelude::*;
 
 /// See the module.
 pub(crate) struct Finished;
@@ -27,13 +20,9 @@ impl Finished {
 
 held!(Finished:);
 
+kind!(Finished, c"ferrio._ferrio.Finished", c"A coroutine that has nothing to do.", SHARED: bool = true);
+
 impl Steps for Finished {
-    const TYPE: &'static CStr = c"ferrio._ferrio.Finished";
-    const DOC: &'static CStr = c"A coroutine that has nothing to do.";
-    const SHARED: bool = true;
-
-    kept!();
-
     fn name(&self) -> &'static str {
         "_ContextManagerMixin.__aexit__"
     }

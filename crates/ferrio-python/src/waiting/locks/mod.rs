@@ -1,9 +1,11 @@
 //! Locks, events and semaphores: asyncio's, on the engine's (`ferrio_engine::sync`). `wait` is the coroutine that they and
 //! the queues hand out.
 //!
-//! The classes that programs see are in `ferrio.locks`: they derive from these and from asyncio's own, which still have
-//! `__repr__` and what else is rarely used. Where a subclass overrides what native code would call, such as `acquire`
-//! under `async with`, its methods are called.
+//! Programs see the classes in `ferrio.locks`. These derive from the classes here and from asyncio's own, which have `__repr__`
+//! and what else is rarely used. If a subclass overrides a method that native code would call, such as `acquire` under
+//! `async with`, native code calls the override.
+
+use crate::ffi::prelude::*;
 
 mod condition;
 mod event;
@@ -12,9 +14,7 @@ mod lock;
 mod semaphore;
 pub(crate) mod wait;
 
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+use ferrio_engine::sync::Ticket;
 use pyo3::types::PyBool;
 
 pub(crate) use condition::Condition;
@@ -23,37 +23,73 @@ pub(crate) use finished::Finished;
 pub(crate) use lock::Lock;
 pub(crate) use semaphore::Semaphore;
 
-use crate::ffi::args::Args;
-use crate::ffi::known::Place;
-use wait::{HasCommon, Progress, Wait, WaitKind};
+use wait::{FutureInQueue, Progress, Wait, WaitKind};
 
 /// What is acquired and released, by method or by `async with`.
-pub(super) trait Acquired: HasCommon {
-    const ACQUIRE: &'static WaitKind;
-    const ENTER: &'static WaitKind;
+pub(super) trait Acquired: Native {
+    /// asyncio's name for the coroutine of `acquire()`.
+    const COROUTINE: &'static str;
 
-    /// Gives it back.
+    const ACQUIRE: &'static WaitKind = &WaitKind {
+        name: Self::COROUTINE,
+        begin: |_, target| match state_of::<Self>(target)?.begin(target)? {
+            Some(waits) => Ok(waits),
+            None => yes(target),
+        },
+        resume: |wait, target| {
+            state_of::<Self>(target)?.claim(target.py(), wait.ticket())?;
+            yes(target)
+        },
+        leave: |wait, target, waiting| state_of::<Self>(target)?.give_up(wait.ticket(), waiting),
+        thrown: None,
+    };
+
+    const ENTER: &'static WaitKind = &WaitKind {
+        name: "_ContextManagerMixin.__aenter__",
+        begin: |_, target| match state_of::<Self>(target)?.begin(target)? {
+            Some(waits) => Ok(waits),
+            None => none(target),
+        },
+        resume: |wait, target| {
+            state_of::<Self>(target)?.claim(target.py(), wait.ticket())?;
+            none(target)
+        },
+        ..*Self::ACQUIRE
+    };
+
+    /// Whether nobody overrides its methods.
+    fn is_plain(&self) -> bool;
+
+    /// Takes the lock, or joins the queue.
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Progress<'py>>>;
+
+    /// It is the waiter's turn: the waiter takes it.
+    fn claim(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()>;
+
+    /// The waiter goes away.
+    fn give_up(&self, ticket: Ticket, waiting: &FutureInQueue) -> PyResult<()>;
+
+    /// Releases the lock.
     fn free(&self, py: Python<'_>) -> PyResult<()>;
 
     fn acquire(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("acquire", [], 0)?;
+        args.none("acquire")?;
         Wait::create(this, Self::ACQUIRE, None)
     }
 
     fn release(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        args.bind("release", [], 0)?;
+        args.none("release")?;
         self.free(this.py())
     }
 
     fn enter(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("__aenter__", [], 0)?;
-        let plain = self.common().plain.get();
-        if plain { Wait::create(this, Self::ENTER, None) } else { enter_by_method(this) }
+        args.none("__aenter__")?;
+        if self.is_plain() { Wait::create(this, Self::ENTER, None) } else { enter_by_method(this) }
     }
 
     fn exit(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("__aexit__", ["exc_type", "exc", "tb"], 3)?;
-        if !self.common().plain.get() {
+        args.all("__aexit__", ["exc_type", "exc", "tb"])?;
+        if !self.is_plain() {
             return Wait::create(this, &EXIT, None);
         }
         match self.free(this.py()) {
@@ -65,7 +101,7 @@ pub(super) trait Acquired: HasCommon {
     }
 }
 
-/// `__aexit__`, where awaiting it fails, as that wait's value says, or calls a method of the program's own.
+/// `__aexit__` that fails when it is awaited, with the wait's value, or that calls a method of the program's own.
 static EXIT: WaitKind = WaitKind {
     name: "_ContextManagerMixin.__aexit__",
     begin: |wait, target| {
@@ -85,10 +121,6 @@ fn enter_by_method(this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     static MIXIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let mixin = MIXIN.known(this.py(), "asyncio.locks", "_ContextManagerMixin")?;
     mixin.call_method1(intern!(this.py(), "__aenter__"), (this,)).map(Bound::unbind)
-}
-
-pub(super) fn truth(value: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-    value.map_or(Ok(false), PyAnyMethods::is_truthy)
 }
 
 pub(crate) fn yes<'py>(target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {

@@ -1,25 +1,13 @@
 //! `Semaphore` and `BoundedSemaphore`: asyncio's, on the engine's.
 
-use std::cell::{Cell, RefCell};
-use std::ffi::CStr;
-
 use ferrio_engine::sync::{self, Standing, Ticket, Waiter};
-use pyo3::IntoPyObjectExt;
 use pyo3::PyTypeInfo;
-use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::ffi as raw;
-use pyo3::intern;
-use pyo3::prelude::*;
+use pyo3::exceptions::PyValueError;
 use pyo3::types::PyInt;
 
-use super::wait::{Common, FutureInQueue, HasCommon, Progress, WaitKind, futures_of};
-use super::{Acquired, none, truth, yes};
-use crate::ffi::args::Args;
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::holds;
-use crate::ffi::members::{Members, members};
-use crate::ffi::object;
-use crate::ffi::reference::Ref;
+use super::Acquired;
+use super::wait::{Common, FutureInQueue, Progress};
+use crate::ffi::prelude::*;
 use crate::waiting::holders::Holders;
 
 /// The state of a semaphore, bounded or not.
@@ -27,9 +15,9 @@ pub(crate) struct Semaphore {
     common: Common,
     inner: sync::Semaphore<FutureInQueue>,
     holders: Holders,
-    /// Above which it must not be released.
+    /// The highest value that `release()` may reach, if there is one.
     bound: Cell<Option<i64>>,
-    /// What it began with, and as which count, where that is another number than the count.
+    /// If the initial value was another kind of number: that value, and its count.
     odd: RefCell<Option<(Ref, i64)>>,
 }
 
@@ -47,22 +35,20 @@ impl Default for Semaphore {
 
 impl Semaphore {
     fn start(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(value), bounded, plain] = args.bind("_start", ["value", "bounded", "plain"], 3)? else {
-            return Ok(());
-        };
+        let [value, bounded, plain] = args.all("_start", ["value", "bounded", "plain"])?;
         if value.lt(0)? {
             return Err(PyValueError::new_err("Semaphore initial value must be >= 0"));
         }
-        // Nothing is as much as what is not even equal to itself: that bounds nothing.
-        let bounds = truth(bounded.as_deref())? && value.eq(value)?;
+        // A NaN is equal to nothing, and so sets no bound.
+        let bounds = bounded.is_truthy()? && value.eq(value)?;
         let value = self.set(&value)?;
         self.bound.set(bounds.then_some(value));
-        self.common.plain.set(truth(plain.as_deref())?);
+        self.common.plain.set(plain.is_truthy()?);
         Ok(())
     }
 
     fn locked(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        args.bind("locked", [], 0)?;
+        args.none("locked")?;
         self.inner.is_locked()
     }
 
@@ -78,21 +64,7 @@ impl Semaphore {
         Ok(true)
     }
 
-    /// The waiter was told, and has its share.
-    fn claim(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
-        self.holders.took(py);
-        self.inner.claim(ticket)
-    }
-
-    fn holders_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Ok(self.holders.attribute(this.py()))
-    }
-
-    fn waiters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        futures_of(this.py(), self.inner.waiters())
-    }
-
-    /// Begins to count at `value`: says as which count.
+    /// Begins to count at `value`. Returns the count.
     fn set(&self, value: &Bound<'_, PyAny>) -> PyResult<i64> {
         let (count, is_it) = count(value)?;
         let odd = (!is_it).then(|| (value.clone().into(), count));
@@ -129,48 +101,8 @@ impl Semaphore {
     }
 }
 
-static ACQUIRE: WaitKind = WaitKind {
-    name: "Semaphore.acquire",
-    begin: |_, target| begin_semaphore(target, true),
-    resume: |wait, target| {
-        semaphore(target)?.claim(target.py(), wait.ticket())?;
-        yes(target)
-    },
-    leave: |wait, target, waiting| {
-        let told = waiting.standing()? == Standing::Told;
-        semaphore(target)?.inner.give_up(wait.ticket(), told)
-    },
-    thrown: None,
-};
-
-static ENTER: WaitKind = WaitKind {
-    name: "_ContextManagerMixin.__aenter__",
-    begin: |_, target| begin_semaphore(target, false),
-    resume: |wait, target| {
-        semaphore(target)?.claim(target.py(), wait.ticket())?;
-        none(target)
-    },
-    leave: ACQUIRE.leave,
-    thrown: None,
-};
-
-fn begin_semaphore<'py>(target: &Bound<'py, PyAny>, answers: bool) -> PyResult<Progress<'py>> {
-    let semaphore = semaphore(target)?;
-    if semaphore.take(target)? {
-        semaphore.holders.took(target.py());
-        return if answers { yes(target) } else { none(target) };
-    }
-    let future = semaphore.common.create_future(target)?;
-    let ticket = semaphore.inner.waiters().push(FutureInQueue::new(&future));
-    Ok(Progress::Waits(future, ticket))
-}
-
-fn semaphore<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Semaphore> {
-    try_state::<Semaphore>(target).ok_or_else(|| PyTypeError::new_err("not a semaphore"))
-}
-
-/// A semaphore's value as a count, and whether that is the value itself. asyncio counts in whatever number it is given, and
-/// is locked at exactly 0: what never gets there, such as one and a half, or infinity, is more than anybody will count.
+/// A semaphore's value as a count, and whether the count is the value itself. asyncio counts with any kind of number, and a
+/// semaphore is locked at exactly 0. One and a half, or infinity, never reaches 0, and becomes a count without end.
 fn count(value: &Bound<'_, PyAny>) -> PyResult<(i64, bool)> {
     if let Ok(number) = value.cast_exact::<PyInt>()
         && let Ok(count) = number.extract()
@@ -188,8 +120,28 @@ fn count(value: &Bound<'_, PyAny>) -> PyResult<(i64, bool)> {
 const ENDLESS: i64 = i64::MAX / 2;
 
 impl Acquired for Semaphore {
-    const ACQUIRE: &'static WaitKind = &ACQUIRE;
-    const ENTER: &'static WaitKind = &ENTER;
+    const COROUTINE: &'static str = "Semaphore.acquire";
+
+    fn is_plain(&self) -> bool {
+        self.common.plain.get()
+    }
+
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Progress<'py>>> {
+        if self.take(this)? {
+            self.holders.took(this.py());
+            return Ok(None);
+        }
+        self.common.join(this, self.inner.waiters()).map(Some)
+    }
+
+    fn claim(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
+        self.holders.took(py);
+        self.inner.claim(ticket)
+    }
+
+    fn give_up(&self, ticket: Ticket, waiting: &FutureInQueue) -> PyResult<()> {
+        self.inner.give_up(ticket, waiting.standing()? == Standing::Told)
+    }
 
     fn free(&self, py: Python<'_>) -> PyResult<()> {
         if self.bound.get().is_some_and(|bound| self.inner.value() >= bound) {
@@ -200,39 +152,27 @@ impl Acquired for Semaphore {
     }
 }
 
-impl HasCommon for Semaphore {
-    fn common(&self) -> &Common {
-        &self.common
-    }
-}
-
 impl Native for Semaphore {
     const NAME: &'static CStr = c"ferrio._ferrio.Semaphore";
     const DOC: &'static CStr = c"A semaphore for tasks: the native part.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<Semaphore>);
+    const NEW: New = Some(object::new::<Semaphore>);
 
     holds!(common.event_loop, holders, odd, inner.waiters());
 
     fn members() -> Members {
         members! { Semaphore;
-            light {
-                c"locked" c"Whether it cannot be acquired at once." => locked,
-                c"acquire" c"Wait until it can be had, and take one. A coroutine; gives True." => acquire,
-                c"release" c"Give one back; whoever waited longest is next." => release,
-                c"__aenter__" c"Acquire it." => enter,
-                c"__aexit__" c"Release it." => exit,
-            }
-            methods {
-                c"_start" c"Sets it up: its value, whether that is its bound, and whether no method that native code \
-                    would call is overridden." => start,
-            }
-            attributes {
-                c"_loop" => loop_attribute, set_loop_attribute;
-                c"_value" => value_attribute, set_value_attribute;
-                c"_bound_value" => bound_attribute, set_bound_attribute;
-                c"_waiters" => waiters_attribute;
-                c"_holders" => holders_attribute;
-            }
+            light method c"locked" c"Whether it cannot be acquired at once." => locked;
+            light method c"acquire" c"Wait until it can be had, and take one. A coroutine; gives True." => acquire;
+            light method c"release" c"Give one back; whoever waited longest is next." => release;
+            light method c"__aenter__" c"Acquire it." => enter;
+            light method c"__aexit__" c"Release it." => exit;
+            method c"_start" c"Sets it up: its value, whether that is its bound, and whether no method that native code \
+                    would call is overridden." => start;
+            field c"_loop" => common.event_loop;
+            attribute c"_value" => value_attribute, set_value_attribute;
+            attribute c"_bound_value" => bound_attribute, set_bound_attribute;
+            shown c"_waiters" => inner.waiters();
+            shown c"_holders" => holders;
         }
     }
 }

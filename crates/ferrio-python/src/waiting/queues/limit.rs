@@ -1,12 +1,13 @@
-//! The limit of a queue: asyncio compares with whatever number `maxsize` is, each time; here plain ones are counted.
+//! The limit of a queue. asyncio compares with `maxsize` each time, whatever kind of number that is. Here plain numbers become
+//! a count.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
-/// The limit of a `maxsize` that is compared each time, as asyncio does it: whatever that is, and whatever it raises.
+/// The limit where `maxsize` is another kind of number: it is compared each time, as in asyncio, and may raise.
 const ODD: i64 = i64::MIN;
 
-/// What `maxsize` allows; what is more than can be counted allows all.
+/// The limit for `maxsize`. A number that is too large for a count allows everything.
 pub(super) fn of(maxsize: &Bound<'_, PyAny>) -> i64 {
     if let Ok(number) = maxsize.cast::<PyFloat>() {
         let number = number.value();
@@ -19,7 +20,7 @@ pub(super) fn of(maxsize: &Bound<'_, PyAny>) -> i64 {
     }
 }
 
-/// Whether `size` reaches it. Where nothing is limited, the size is not asked for.
+/// Whether `size` reaches the limit. Without a limit `size` is not called.
 #[inline]
 pub(super) fn is_reached<'py>(
     limit: i64,

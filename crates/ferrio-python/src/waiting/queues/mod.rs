@@ -1,32 +1,18 @@
 //! `Queue`, `PriorityQueue` and `LifoQueue`: asyncio's, with `shutdown` in every release, on the engine's `Ledger`.
 //!
-//! The classes that programs see are in `ferrio.queues`; they derive from this one and from asyncio's own, which still have
-//! `__repr__` and the generic alias. Where a subclass overrides one of the methods below, native code calls that one; an
-//! instance of which nothing is overridden (`plain`) never leaves native code.
+//! Programs see the classes in `ferrio.queues`. These derive from this class and from asyncio's own, which has `__repr__` and
+//! the generic alias. If a subclass overrides a method, native code calls the override. An object whose class overrides
+//! nothing is *plain*: its methods stay in native code.
 
 mod items;
 mod limit;
 
-use std::cell::Cell;
-use std::ffi::CStr;
-
 use ferrio_engine::sync::Ledger;
-use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::ffi as raw;
-use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+use pyo3::exceptions::PyValueError;
 use pyo3::types::PyType;
-use pyo3::{IntoPyObjectExt, intern};
 
-use crate::ffi::args::{Args, missing};
-use crate::ffi::call::call_method1;
-use crate::ffi::heap_type::{Native, try_state};
-use crate::ffi::held::holds;
-use crate::ffi::known::Place;
-use crate::ffi::members::{Members, members};
-use crate::ffi::object;
-use crate::ffi::reference::{Ref, Slot};
-use crate::waiting::locks::wait::{Common, FutureInQueue, HasCommon, Progress, Wait, WaitKind, futures_of};
+use crate::ffi::prelude::*;
+use crate::waiting::locks::wait::{Common, FutureInQueue, Progress, Wait, WaitKind};
 use crate::waiting::locks::{Event, none};
 use items::{Items, Order};
 
@@ -40,21 +26,17 @@ pub(crate) struct Queue {
     common: Common,
     items: Items,
     ledger: Ledger<FutureInQueue>,
-    /// How many items fit; all do when it is not above 0.
+    /// How many items fit. Not above 0: any number.
     limit: Cell<i64>,
-    /// The same as it was given.
+    /// The limit as the program gave it.
     maxsize: Slot,
-    /// The event that `join()` waits for, made when it first has to.
+    /// The event that `join()` waits for. Made by the first `join()` that has to wait.
     finished: Slot,
 }
 
 impl Queue {
     fn start(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(maxsize), Some(order), Some(plain)] =
-            args.bind("_start", ["maxsize", "order", "plain"], 3)?
-        else {
-            return Ok(());
-        };
+        let [maxsize, order, plain] = args.all("_start", ["maxsize", "order", "plain"])?;
         let py = this.py();
         self.set_maxsize(&maxsize)?;
         self.items.order.set(match order.extract::<u8>()? {
@@ -74,39 +56,37 @@ impl Queue {
     }
 
     fn put_nowait(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [Some(item)] = args.bind("put_nowait", ["item"], 1)? else {
-            return Err(missing("put_nowait", "item"));
-        };
+        let [item] = args.all("put_nowait", ["item"])?;
         self.put_now(this, &item)
     }
 
     fn get_nowait(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("get_nowait", [], 0)?;
+        args.none("get_nowait")?;
         self.get_now(this).map(Bound::unbind)
     }
 
     fn put(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let [Some(item)] = args.bind("put", ["item"], 1)? else { return Err(missing("put", "item")) };
+        let [item] = args.all("put", ["item"])?;
         Wait::create(this, &PUT, Some(Ref::from(item.to_owned())))
     }
 
     fn get(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("get", [], 0)?;
+        args.none("get")?;
         Wait::create(this, &GET, None)
     }
 
     fn qsize(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<usize> {
-        args.bind("qsize", [], 0)?;
+        args.none("qsize")?;
         self.items.len(this.py())
     }
 
     fn empty(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        args.bind("empty", [], 0)?;
+        args.none("empty")?;
         self.items.is_empty(this.py())
     }
 
     fn full(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<bool> {
-        args.bind("full", [], 0)?;
+        args.none("full")?;
         self.reaches_limit(this.py(), || {
             if self.common.plain.get() {
                 self.items.len(this.py())
@@ -116,13 +96,13 @@ impl Queue {
         })
     }
 
-    /// Whether there are as many items as may be.
+    /// Whether the queue is full.
     fn reaches_limit(&self, py: Python<'_>, size: impl FnOnce() -> PyResult<usize>) -> PyResult<bool> {
         limit::is_reached(self.limit.get(), || self.maxsize.bind(py), size)
     }
 
     fn task_done(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        args.bind("task_done", [], 0)?;
+        args.none("task_done")?;
         match self.ledger.finish_one() {
             None => Err(PyValueError::new_err("task_done() called too many times")),
             Some(true) => self.all_finished(this.py()),
@@ -131,12 +111,12 @@ impl Queue {
     }
 
     fn join(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        args.bind("join", [], 0)?;
+        args.none("join")?;
         Wait::create(this, &JOIN, None)
     }
 
     fn shutdown(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let [immediate] = args.bind("shutdown", ["immediate"], 0)?;
+        let ([], [immediate]) = args.bind("shutdown", [], ["immediate"])?;
         self.ledger.set_shut_down(true);
         if immediate.map_or(Ok(false), |immediate| immediate.is_truthy())? {
             while !self.is_empty(this)? {
@@ -227,7 +207,7 @@ impl Queue {
         try_state::<Event>(&event).map_or(Ok(()), |event| event.inner.set())
     }
 
-    /// The event that is set while nothing is unfinished.
+    /// The event that is set while no task is unfinished.
     fn finished<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(event) = self.finished.bind(py) {
             return Ok(event);
@@ -262,18 +242,6 @@ impl Queue {
         Ok(())
     }
 
-    fn getters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        futures_of(this.py(), self.ledger.getters())
-    }
-
-    fn putters_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        futures_of(this.py(), self.ledger.putters())
-    }
-
-    fn unfinished_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.ledger.unfinished().into_py_any(this.py())
-    }
-
     fn set_unfinished_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         self.ledger.set_unfinished(value.extract()?);
         Ok(())
@@ -281,10 +249,6 @@ impl Queue {
 
     fn finished_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.finished(this.py()).map(Bound::unbind)
-    }
-
-    fn shutdown_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.ledger.is_shut_down())
     }
 
     fn set_shutdown_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -297,11 +261,11 @@ static GET: WaitKind = WaitKind {
     name: "Queue.get",
     begin: |_, target| get(target),
     resume: |wait, target| {
-        drop(queue(target)?.ledger.getters().remove(wait.ticket()));
+        drop(state_of::<Queue>(target)?.ledger.getters().remove(wait.ticket()));
         get(target)
     },
     leave: |wait, target, waiting| {
-        let queue = queue(target)?;
+        let queue = state_of::<Queue>(target)?;
         cancel(waiting, target.py())?;
         let useful = !queue.is_empty(target)?;
         queue.ledger.getters().pass_on(wait.ticket(), waiting, useful)
@@ -313,11 +277,11 @@ static PUT: WaitKind = WaitKind {
     name: "Queue.put",
     begin: put,
     resume: |wait, target| {
-        drop(queue(target)?.ledger.putters().remove(wait.ticket()));
+        drop(state_of::<Queue>(target)?.ledger.putters().remove(wait.ticket()));
         put(wait, target)
     },
     leave: |wait, target, waiting| {
-        let queue = queue(target)?;
+        let queue = state_of::<Queue>(target)?;
         cancel(waiting, target.py())?;
         let useful = !queue.is_full(target)?;
         queue.ledger.putters().pass_on(wait.ticket(), waiting, useful)
@@ -328,7 +292,7 @@ static PUT: WaitKind = WaitKind {
 static JOIN: WaitKind = WaitKind {
     name: "Queue.join",
     begin: |wait, target| {
-        let queue = queue(target)?;
+        let queue = state_of::<Queue>(target)?;
         if queue.ledger.unfinished() <= 0 {
             return none(target);
         }
@@ -354,14 +318,12 @@ static JOIN: WaitKind = WaitKind {
 };
 
 fn get<'py>(target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
-    let queue = queue(target)?;
+    let queue = state_of::<Queue>(target)?;
     if queue.is_empty(target)? {
         if queue.ledger.is_shut_down() {
             return Err(shut_down(target.py()));
         }
-        let future = queue.common.create_future(target)?;
-        let ticket = queue.ledger.getters().push(FutureInQueue::new(&future));
-        return Ok(Progress::Waits(future, ticket));
+        return queue.common.join(target, queue.ledger.getters());
     }
     if queue.common.plain.get() {
         return queue.get_now(target).map(Progress::Done);
@@ -370,14 +332,12 @@ fn get<'py>(target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
 }
 
 fn put<'py>(wait: &Wait, target: &Bound<'py, PyAny>) -> PyResult<Progress<'py>> {
-    let (queue, py) = (queue(target)?, target.py());
+    let (queue, py) = (state_of::<Queue>(target)?, target.py());
     if queue.is_full(target)? {
         if queue.ledger.is_shut_down() {
             return Err(shut_down(py));
         }
-        let future = queue.common.create_future(target)?;
-        let ticket = queue.ledger.putters().push(FutureInQueue::new(&future));
-        return Ok(Progress::Waits(future, ticket));
+        return queue.common.join(target, queue.ledger.putters());
     }
     let item = wait.value.bind(py).unwrap_or_else(|| py.None().into_bound(py));
     if queue.common.plain.get() {
@@ -395,13 +355,9 @@ fn leave_event(wait: &Wait, py: Python<'_>) {
     }
 }
 
-/// A future that nobody told: it does not stay pending.
+/// Cancels a future that nobody completed, so that it does not stay pending.
 fn cancel(waiting: &FutureInQueue, py: Python<'_>) -> PyResult<()> {
     waiting.future().bind(py).call_method0(intern!(py, "cancel")).map(drop)
-}
-
-fn queue<'a>(target: &'a Bound<'_, PyAny>) -> PyResult<&'a Queue> {
-    try_state::<Queue>(target).ok_or_else(|| PyTypeError::new_err("not a queue"))
 }
 
 fn shut_down(py: Python<'_>) -> PyErr {
@@ -412,55 +368,39 @@ fn shut_down(py: Python<'_>) -> PyErr {
     }
 }
 
-impl HasCommon for Queue {
-    fn common(&self) -> &Common {
-        &self.common
-    }
-}
-
 impl Native for Queue {
     const NAME: &'static CStr = c"ferrio._ferrio.Queue";
     const DOC: &'static CStr = c"A queue for tasks: the native part.";
-    const NEW: Option<raw::newfunc> = Some(object::new::<Queue>);
+    const NEW: New = Some(object::new::<Queue>);
 
     holds!(common.event_loop, maxsize, finished, items, ledger.getters(), ledger.putters());
 
     fn members() -> Members {
         members! { Queue;
-            light {
-                c"put_nowait" c"Put an item, or raise QueueFull." => put_nowait,
-                c"get_nowait" c"Take an item, or raise QueueEmpty." => get_nowait,
-                c"put" c"Put an item, once there is room. A coroutine." => put,
-                c"get" c"Take an item, once there is one. A coroutine; gives the item." => get,
-                c"qsize" c"How many items there are." => qsize,
-                c"empty" c"Whether there is none." => empty,
-                c"full" c"Whether there is no room." => full,
-                c"task_done" c"The work for one item that was taken is done." => task_done,
-                c"join" c"Wait until the work for all items is done. A coroutine." => join,
-            }
-            bare {
-                c"_get" c"Take an item out of the store. May be overridden." => get_item,
-            }
-            one {
-                c"_init" c"Make the store. May be overridden." => init_items,
-                c"_put" c"Put an item into the store. May be overridden." => put_item,
-            }
-            methods {
-                c"shutdown" c"Have put() raise QueueShutDown, and get() once it is empty; if immediate, empty it." => shutdown,
-                c"_start" c"Sets it up: maxsize, order, and whether no method that native code would call is \
-                    overridden." => start,
-            }
-            attributes {
-                c"maxsize" => maxsize_attribute;
-                c"_maxsize" => maxsize_attribute, set_maxsize;
-                c"_loop" => loop_attribute, set_loop_attribute;
-                c"_queue" => queue_attribute, set_queue_attribute;
-                c"_getters" => getters_attribute;
-                c"_putters" => putters_attribute;
-                c"_unfinished_tasks" => unfinished_attribute, set_unfinished_attribute;
-                c"_finished" => finished_attribute;
-                c"_is_shutdown" => shutdown_attribute, set_shutdown_attribute;
-            }
+            light method c"put_nowait" c"Put an item, or raise QueueFull." => put_nowait;
+            light method c"get_nowait" c"Take an item, or raise QueueEmpty." => get_nowait;
+            light method c"put" c"Put an item, once there is room. A coroutine." => put;
+            light method c"get" c"Take an item, once there is one. A coroutine; gives the item." => get;
+            light method c"qsize" c"How many items there are." => qsize;
+            light method c"empty" c"Whether there is none." => empty;
+            light method c"full" c"Whether there is no room." => full;
+            light method c"task_done" c"The work for one item that was taken is done." => task_done;
+            light method c"join" c"Wait until the work for all items is done. A coroutine." => join;
+            bare c"_get" c"Take an item out of the store. May be overridden." => get_item;
+            one c"_init" c"Make the store. May be overridden." => init_items;
+            one c"_put" c"Put an item into the store. May be overridden." => put_item;
+            method c"shutdown" c"Have put() raise QueueShutDown, and get() once it is empty; if immediate, empty it." => shutdown;
+            method c"_start" c"Sets it up: maxsize, order, and whether no method that native code would call is \
+                    overridden." => start;
+            attribute c"maxsize" => maxsize_attribute;
+            attribute c"_maxsize" => maxsize_attribute, set_maxsize;
+            field c"_loop" => common.event_loop;
+            attribute c"_queue" => queue_attribute, set_queue_attribute;
+            shown c"_getters" => ledger.getters();
+            shown c"_putters" => ledger.putters();
+            shown c"_unfinished_tasks" => ledger.unfinished(), set_unfinished_attribute;
+            attribute c"_finished" => finished_attribute;
+            shown c"_is_shutdown" => ledger.is_shut_down(), set_shutdown_attribute;
         }
     }
 }
