@@ -159,7 +159,7 @@ fn a_barrier_counts_who_is_there() {
     let barrier = Barrier::new(2);
     let results = [(); 3].map(|()| Cell::new(None));
     let mut gone = boxed(async {
-        let _broken = barrier.wait().await;
+        let _never = barrier.wait().await;
     });
     assert!(!poll(&mut gone) && barrier.waiting() == 1);
     drop(gone);
