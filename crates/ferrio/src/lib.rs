@@ -75,5 +75,6 @@ pub use waiting::{AsCompleted, ReturnWhen, as_completed, wait, wait_until};
 
 /// The guide's Rust, which is run as this crate's examples are.
 #[cfg(doctest)]
+#[allow(rustdoc::invalid_codeblock_attributes, reason = "the title of a file, for the site")]
 #[doc = include_str!("../../../docs/rust.md")]
 struct Guide;

@@ -3,8 +3,10 @@
 //! What it teaches: state that all connections share without a lock, since they run in one thread; a bounded queue for each
 //! client, so that a slow one delays nobody: it is thrown out.
 //!
-//!     cargo run --package ferrio-examples --bin chat                a conversation, in one program
-//!     cargo run --package ferrio-examples --bin chat serve 8888     a server, for `nc 127.0.0.1 8888`
+//! ```text
+//! cargo run --package ferrio-examples --bin chat                a conversation, in one program
+//! cargo run --package ferrio-examples --bin chat serve 8888     a server, for `nc 127.0.0.1 8888`
+//! ```
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -4,7 +4,9 @@
 //! `CpuPool`, one thread a core, so that it never takes the threads that blocking calls wait on. All the while the loop is free,
 //! and a ticker proves it.
 //!
-//!     cargo run --package ferrio-examples --bin executors
+//! ```text
+//! cargo run --package ferrio-examples --bin executors
+//! ```
 
 use std::cell::Cell;
 use std::ops::Range;

@@ -3,7 +3,9 @@
 //! What it teaches: a task whose handle is dropped runs on, but nobody hears of its error, and the end of `main` cancels it.
 //! `Background` keeps the handles, logs what became of each, and gives those that are left some time.
 //!
-//!     cargo run --package ferrio-examples --bin fire_and_forget
+//! ```text
+//! cargo run --package ferrio-examples --bin fire_and_forget
+//! ```
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -3,7 +3,9 @@
 //! What it teaches: tasks start in the order in which they were made, as soon as the code that made them awaits something, and
 //! end when their own waits end. If one fails, the group cancels the others and gives what went wrong.
 //!
-//!     cargo run --package ferrio-examples --bin five_tasks
+//! ```text
+//! cargo run --package ferrio-examples --bin five_tasks
+//! ```
 
 use std::time::{Duration, Instant};
 

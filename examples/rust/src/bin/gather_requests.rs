@@ -4,7 +4,9 @@
 //! which they came; and what happens when one of them fails. The requests are mocked: a request is mostly waiting, and that
 //! is what `sleep` does.
 //!
-//!     cargo run --package ferrio-examples --bin gather_requests
+//! ```text
+//! cargo run --package ferrio-examples --bin gather_requests
+//! ```
 
 use std::time::{Duration, Instant};
 

@@ -3,8 +3,10 @@
 //! What it teaches: hyper asks its runtime for very little, and `ferrio::compat` has it: a stream to read and write. The service
 //! need not be `Send`: it counts in a `Cell`.
 //!
-//!     cargo run --package ferrio-examples --bin hello_hyper               asks itself, and ends
-//!     cargo run --package ferrio-examples --bin hello_hyper serve 8080    a server, for `curl http://127.0.0.1:8080/you`
+//! ```text
+//! cargo run --package ferrio-examples --bin hello_hyper               asks itself, and ends
+//! cargo run --package ferrio-examples --bin hello_hyper serve 8080    a server, for `curl http://127.0.0.1:8080/you`
+//! ```
 
 use std::cell::Cell;
 use std::convert::Infallible;

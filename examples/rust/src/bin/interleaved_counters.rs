@@ -3,7 +3,9 @@
 //! What it teaches: a future runs until it awaits something that is not there yet, and only then another gets its turn.
 //! `yield_now` hands over for one turn; a counter that never awaits lets nobody in.
 //!
-//!     cargo run --package ferrio-examples --bin interleaved_counters
+//! ```text
+//! cargo run --package ferrio-examples --bin interleaved_counters
+//! ```
 
 use std::io::Write;
 use std::time::Duration;

@@ -4,7 +4,9 @@
 //! number of them in and makes the others wait in line; and a time-out belongs inside, so that it does not count the time in
 //! line. The futures borrow the server and the semaphore: nothing is cloned or counted.
 //!
-//!     cargo run --package ferrio-examples --bin limited_fetcher
+//! ```text
+//! cargo run --package ferrio-examples --bin limited_fetcher
+//! ```
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

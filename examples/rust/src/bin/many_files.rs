@@ -3,7 +3,9 @@
 //! What it teaches: files block, so `fs` does each operation whole on a thread, and the loop goes on; many at once is faster than
 //! one after the other only where the disk is what is slow.
 //!
-//!     cargo run --package ferrio-examples --bin many_files
+//! ```text
+//! cargo run --package ferrio-examples --bin many_files
+//! ```
 
 use std::io;
 use std::path::Path;

@@ -3,7 +3,9 @@
 //! What it teaches: thousands of connections with a limit on how many at once, by workers that share one iterator; a time-out on
 //! each; arguments checked before anything starts. Scan only what is yours.
 //!
-//!     cargo run --package ferrio-examples --bin port_scanner 20-1024,8080
+//! ```text
+//! cargo run --package ferrio-examples --bin port_scanner 20-1024,8080
+//! ```
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

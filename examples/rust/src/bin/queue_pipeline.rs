@@ -4,9 +4,13 @@
 //! fast producer wait for a slow consumer, so that memory stays bounded however long the input is. A queue that is shut down
 //! tells whoever waits that no more comes.
 //!
-//!     read -> 4 lines -> parse (3 workers) -> 4 records -> total
+//! ```text
+//! read -> 4 lines -> parse (3 workers) -> 4 records -> total
+//! ```
 //!
-//!     cargo run --package ferrio-examples --bin queue_pipeline
+//! ```text
+//! cargo run --package ferrio-examples --bin queue_pipeline
+//! ```
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

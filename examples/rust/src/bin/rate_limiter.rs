@@ -4,7 +4,9 @@
 //! there is no period, wherever it begins, in which more than M start; limiters that count per calendar second let 2 M through
 //! around its end.
 //!
-//!     cargo run --package ferrio-examples --bin rate_limiter
+//! ```text
+//! cargo run --package ferrio-examples --bin rate_limiter
+//! ```
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};

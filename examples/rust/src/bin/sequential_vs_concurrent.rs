@@ -3,7 +3,9 @@
 //! What it teaches: `await` in a loop waits for each in turn, and the times add up. Started together, they take as long as the
 //! longest. Nothing runs in parallel: while one waits, another gets its turn, in one thread.
 //!
-//!     cargo run --package ferrio-examples --bin sequential_vs_concurrent
+//! ```text
+//! cargo run --package ferrio-examples --bin sequential_vs_concurrent
+//! ```
 
 use std::time::{Duration, Instant};
 

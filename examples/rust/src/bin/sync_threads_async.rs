@@ -3,7 +3,9 @@
 //! What it teaches: the three ways to wait for many answers, each complete, side by side. A server on loopback takes its time over
 //! each answer. Blocking calls add up. Threads wait together, with a stack for each; the loop waits for them all in one thread.
 //!
-//!     cargo run --package ferrio-examples --bin sync_threads_async
+//! ```text
+//! cargo run --package ferrio-examples --bin sync_threads_async
+//! ```
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;

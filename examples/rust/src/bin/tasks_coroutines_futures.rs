@@ -4,7 +4,9 @@
 //! future on its own, from the next turn of the loop on. `create_future` makes a result that is not there yet, and the
 //! promise to set it. asyncio calls the three coroutine, task and future.
 //!
-//!     cargo run --package ferrio-examples --bin tasks_coroutines_futures
+//! ```text
+//! cargo run --package ferrio-examples --bin tasks_coroutines_futures
+//! ```
 
 use std::time::{Duration, Instant};
 

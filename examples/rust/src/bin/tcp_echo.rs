@@ -3,8 +3,10 @@
 //! What it teaches: `start_server` runs a task for each connection, `open_connection` makes one; reading until the end, writing
 //! with `drain`, closing.
 //!
-//!     cargo run --package ferrio-examples --bin tcp_echo                    both, in one program
-//!     cargo run --package ferrio-examples --bin tcp_echo serve 8888         a server, until Ctrl-C
+//! ```text
+//! cargo run --package ferrio-examples --bin tcp_echo                    both, in one program
+//! cargo run --package ferrio-examples --bin tcp_echo serve 8888         a server, until Ctrl-C
+//! ```
 
 use std::io;
 

@@ -3,7 +3,9 @@
 //! What it teaches: a datagram may be lost, come twice, or late. So each has a number, the client waits for the answer with that
 //! number for a limited time, and sends again. The server here loses every third on purpose.
 //!
-//!     cargo run --package ferrio-examples --bin udp_echo
+//! ```text
+//! cargo run --package ferrio-examples --bin udp_echo
+//! ```
 
 use std::io;
 use std::time::Duration;

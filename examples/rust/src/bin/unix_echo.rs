@@ -3,7 +3,9 @@
 //! What it teaches: a stream has no messages, so the length says where one ends; `read_exact` gives no more and no less. A Unix
 //! socket is a path, which outlives its server: whoever made it removes it.
 //!
-//!     cargo run --package ferrio-examples --bin unix_echo
+//! ```text
+//! cargo run --package ferrio-examples --bin unix_echo
+//! ```
 
 use std::io;
 

@@ -3,8 +3,10 @@
 //! What it teaches: `as_completed` hands out results as they come, so the waits come sorted without anybody sorting them; and
 //! how much later than asked each one ended, which is what a busy loop shows in.
 //!
-//!     cargo run --package ferrio-examples --bin wait_n
-//!     cargo run --package ferrio-examples --bin wait_n 1000
+//! ```text
+//! cargo run --package ferrio-examples --bin wait_n
+//! cargo run --package ferrio-examples --bin wait_n 1000
+//! ```
 
 use std::time::{Duration, Instant};
 
