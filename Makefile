@@ -35,7 +35,7 @@ NO_LOOP := $(addprefix --ignore tests/,cli typing repository)
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check instructions conformance ecosystem examples soak wheels bench py314 py315 profile digest plots docs fmt clean
+.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check instructions conformance ecosystem examples soak wheels bench bench-rust py314 py315 profile digest plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +127,10 @@ bench: ## measure the published build, with BENCH as arguments ("--rows 'echo_*'
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
 	"$(VENV)-dist"/bin/python -m benches $(BENCH)
+
+bench-rust: ## the Rust door beside tokio, smol, compio and monoio, with BENCH as arguments ("--rows 'echo_*' --quick")
+	cargo build --release --package ferrio-load
+	cargo run --release --manifest-path benches/rust/Cargo.toml --target-dir target/bench-rust -- compare $(BENCH)
 
 # 3.14 of py314.
 RELEASE  = $(subst py3,3.,$@)
