@@ -90,7 +90,10 @@ def check_rust(path, text, lines):
             yield number, "unsafe without SAFETY (or # Safety) within 8 lines above"
     for number, call in each(PANIC, without_tests(code)) if "/src/" in path and "/tests" not in path else ():
         if not near(lines, number, "([Cc]annot fail|[Ii]nfallible|[Bb]ad use|[Cc]arried on)", 3):
-            yield number, f"{call}: return an error, or say above why it cannot fail, or that it is bad use of a function"
+            yield (
+                number,
+                f"{call}: return an error, or say above why it cannot fail, or that it is bad use of a function",
+            )
 
     for number, asked in each(r"\bcfg(?:_attr)?!?\([^\]\n;{}]*\bPy_3_", code):
         if not path.startswith(FACTS if "!" in asked else LAYOUTS):
