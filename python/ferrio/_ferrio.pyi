@@ -46,6 +46,7 @@ __all__ = [
     "__build__",
     "__version__",
     "_count_signals",
+    "_look_up",
     "_record_holders",
     "_signals_counted",
     "_task_layout",
