@@ -250,6 +250,8 @@ def test_the_interpreter_ends_with_a_loop_left_open(aio, name):
 
 def test_a_loop_that_runs_for_the_first_time_while_the_interpreter_ends(aio):
     """In a finalizer of what is part of a cycle: nothing can be imported any more."""
+    if aio is asyncio and sys.version_info < (3, 13):
+        pytest.skip("its own as_completed() imports the queues when it is called, which fails then")
     source = """
         import gc
         gc.disable()
