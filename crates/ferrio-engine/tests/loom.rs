@@ -109,3 +109,19 @@ fn a_ring_ends_the_wait_that_it_meets() {
         assert!(!bell.is_asleep());
     });
 }
+
+/// What is offered to a loop that closes is taken by it or dropped: nothing stays.
+#[test]
+fn an_offer_is_taken_or_dropped() {
+    loom::model(|| {
+        let (_notifier, _bell, inbox) = parts();
+        let poster = {
+            let inbox = inbox.clone();
+            thread::spawn(move || inbox.offer(1))
+        };
+        inbox.close();
+        drop(inbox.take());
+        poster.join().unwrap();
+        assert!(inbox.is_empty() && inbox.take().is_empty());
+    });
+}
