@@ -22,7 +22,8 @@ RUN     ?= test bench
 MACOS   := aarch64-apple-darwin
 
 BIN     := $(abspath $(VENV))/bin
-CRATES  := --workspace --exclude ferrio-python
+# The rest is extensions of Python, or for them: pytest tests those.
+CRATES  := --workspace --exclude ferrio-python --exclude ferrio-bridge --exclude ferrio-bridge-bench --exclude ferrio-example-extension
 CONFORM := --loop ferrio.new_event_loop --tasks ferrio.Task --futures ferrio.Future --api asyncio.tasks --install ferrio.install
 TYPED   := tests/typing/sample.py tests/typing/in_place.py
 EXPECT  := tests/conformance/expected_failures.txt
@@ -54,7 +55,8 @@ test: engine-test venv ## engine tests, pytest on PYTHON, both again with FERRIO
 	@$(MAKE) --no-print-directory core
 	@$(MAKE) --no-print-directory examples
 
-core: venv ## of these: pytest and conformance
+core: venv ## of these: pytest, examples in rustdoc of ferrio-bridge, and conformance
+	cargo test --doc --package ferrio-bridge
 	$(BIN)/python -m pytest $(CORE)
 	$(if $(BOTH),FERRIO_POLLER=poll $(BIN)/python -m pytest $(CORE) $(NO_LOOP))
 	@$(MAKE) --no-print-directory conformance

@@ -26,6 +26,7 @@ FORBIDDEN = {  # dependencies point one way: engine <- ferrio <- http <- python
     "ferrio-load": r"\bpyo3\b|\bferrio_\w+",
     "ferrio": r"\bpyo3\b|\bferrio_(?:http|python)\b",
     "ferrio-http": r"\bpyo3\b|\bferrio_python\b",
+    "ferrio-bridge": r"\bferrio_(?:engine|http|python)\b",
 }
 HEAD = {"rs": r"((?:\s*//.*)*)", "py": r'(?:#!.*\n)?((?:#.*\n|\s*r?"""[\s\S]*?""")*)'}
 LITERAL = r"""//[^\n]*|/\*.*?\*/|\b[bc]?r(\#*)".*?"\1|"(?:\\.|[^"\\])*"|'(?:\\[^']+|\\'|[^\\'\n])'"""

@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 RUN, KEEP, SHOW = ("python", "sh", "bash"), ("ini", "toml"), ("text", "rust")
 CRATES = ROOT / "crates"
+PAGES_OF_EXTENSIONS = ("extensions.md",)  # tests/bridge/test_page.py builds what is there
 RULES = {
     "continues": r"continues",  # the program goes on where the page's program before it ended
     "status": r"status (\d+)",  # the program or the commands end with this status
@@ -96,7 +97,9 @@ def _block(page: Path, number: int, found: re.Match[str], text: str, marks: dict
 
 
 def _is_doctest(page: Path) -> bool:
-    return any(f'include_str!("../../../docs/{page.name}")' in root.read_text() for root in CRATES.glob("*/src/lib.rs"))
+    """Whether a crate includes it, or a test of its own builds it."""
+    included = f'include_str!("../../../docs/{page.name}")'
+    return page.name in PAGES_OF_EXTENSIONS or any(included in root.read_text() for root in CRATES.glob("*/src/lib.rs"))
 
 
 def _rule(page: Path, number: int, mark: str) -> dict[str, str]:

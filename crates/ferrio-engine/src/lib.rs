@@ -20,7 +20,7 @@ pub use crate::event_loop::clock::{Clock, Time};
 pub use crate::event_loop::core::{Core, Destination, Runnable};
 pub use crate::event_loop::live::{LiveTasks, TaskId};
 pub use crate::event_loop::timers::Timed;
-pub use crate::event_loop::{Door, Handle, Loop, Pace, Plan, Remote};
+pub use crate::event_loop::{Door, Handle, Loop, Pace, Plan, Remote, Rest};
 pub use crate::futures::source::Source;
 pub use crate::futures::task::{Task, sleep, spawn};
 pub use crate::futures::{fs, net, process, signal, task};

@@ -45,8 +45,16 @@ pub(crate) struct LoopState {
 
 impl LoopState {
     pub(crate) fn new(is_virtual: bool, heartbeat: Option<Arc<Heartbeat>>) -> io::Result<Rc<Self>> {
-        static LOOPS: AtomicU64 = AtomicU64::new(1);
         let clock = if is_virtual { Clock::manual() } else { Clock::Monotonic };
+        Self::on(clock, is_virtual, heartbeat)
+    }
+
+    pub(crate) fn on(
+        clock: Clock,
+        is_virtual: bool,
+        heartbeat: Option<Arc<Heartbeat>>,
+    ) -> io::Result<Rc<Self>> {
+        static LOOPS: AtomicU64 = AtomicU64::new(1);
         Ok(Rc::new(LoopState {
             engine: Loop::new(clock)?,
             ios: IoTable::default(),
@@ -88,8 +96,12 @@ impl LoopState {
             Self::current().is_none(),
             "a loop is running on this thread already: await the future there, or run it on a thread of its own"
         );
-        RUNNING.set(Some(self.clone()));
-        Entered
+        self.enter_within()
+    }
+
+    /// As `enter`, for a loop that never waits: whichever runs on this thread comes back.
+    pub(crate) fn enter_within(self: &Rc<Self>) -> Entered {
+        Entered { before: RUNNING.replace(Some(self.clone())) }
     }
 
     /// As `enter`, for a loop that is about to close; `None` where another one runs, which may be whoever closes this one.
@@ -120,11 +132,13 @@ fn no_loop(what: &str) -> ! {
 }
 
 /// Puts an end to the loop's being the running one.
-pub(crate) struct Entered;
+pub(crate) struct Entered {
+    before: Option<Rc<LoopState>>,
+}
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        RUNNING.set(None);
+        RUNNING.set(self.before.take());
     }
 }
 

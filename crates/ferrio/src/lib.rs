@@ -12,6 +12,7 @@ mod failures;
 pub mod fs;
 mod futures;
 mod gathering;
+mod guest;
 mod locks;
 mod many;
 mod pool;
@@ -49,6 +50,7 @@ pub use failures::ErrorGroup;
 pub use ferrio_macros::{main, test};
 pub use futures::{Promise, Promised, create_future};
 pub use gathering::{Gather, Race, TryGather, gather, race, try_gather};
+pub use guest::{Guest, Rest};
 pub use locks::{
     Barrier, BoundedSemaphore, BrokenBarrierError, Condition, ConditionGuard, Event, Lock, LockGuard,
     Semaphore, SemaphoreGuard,

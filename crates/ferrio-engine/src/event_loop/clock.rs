@@ -1,9 +1,11 @@
 //! Time as the engine sees it: whole nanoseconds on the system's monotonic clock.
 //!
 //! Owns: `Time`, and `Clock`, the only place that asks the kernel what time it is. A virtual clock stands still until
-//! somebody moves it, which is what makes tests of timers exact.
+//! somebody moves it, which is what makes tests of timers exact. A loop within another one has the other's clock, or a timer
+//! would be due on one of them and not on the other.
 
 use std::cell::Cell;
+use std::fmt;
 use std::time::Duration;
 
 /// A point on a loop's clock, in nanoseconds. Points before the clock's origin are negative and legal.
@@ -48,12 +50,13 @@ impl Time {
 }
 
 /// Where a loop takes its time from.
-#[derive(Debug)]
 pub enum Clock {
     /// The system's monotonic clock.
     Monotonic,
     /// A clock that moves only when told to.
     Virtual(Cell<Time>),
+    /// The clock of a loop around this one.
+    Host(Box<dyn Fn() -> Time>),
 }
 
 impl Clock {
@@ -69,14 +72,26 @@ impl Clock {
         match self {
             Clock::Monotonic => monotonic(),
             Clock::Virtual(now) => now.get(),
+            Clock::Host(now) => now(),
         }
     }
 
-    /// Moves a virtual clock forward to `time`; a monotonic one moves by itself.
+    /// Moves a virtual clock forward to `time`; any other moves by itself.
     pub fn advance_to(&self, time: Time) {
         if let Clock::Virtual(now) = self {
             now.set(now.get().max(time));
         }
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Clock::Monotonic => "Monotonic",
+            Clock::Virtual(_) => "Virtual",
+            Clock::Host(_) => "Host",
+        };
+        f.debug_tuple(name).field(&self.now()).finish()
     }
 }
 
@@ -103,6 +118,14 @@ mod tests {
         clock.advance_to(Time(5));
         clock.advance_to(Time(3));
         assert_eq!(clock.now(), Time(5));
+    }
+
+    #[test]
+    fn the_clock_of_a_host_is_asked_each_time() {
+        let ticks = Cell::new(0);
+        let clock = Clock::Host(Box::new(move || Time(ticks.replace(ticks.get() + 1))));
+        clock.advance_to(Time(100));
+        assert_eq!((clock.now(), clock.now()), (Time(0), Time(1)));
     }
 
     #[test]

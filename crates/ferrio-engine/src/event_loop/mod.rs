@@ -23,6 +23,7 @@ pub mod pool;
 pub mod ready;
 pub mod timers;
 mod turn;
+mod within;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -40,6 +41,7 @@ use crate::event_loop::timers::{Timed, Timers};
 use crate::reactor::{Direction, Listener, Reactor};
 
 pub use turn::{Door, Pace};
+pub use within::Rest;
 
 /// The longest wait asked of a poller; asyncio's own figure. Kernels differ in what they make of more.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);

@@ -139,7 +139,7 @@ impl<H: Handle> Loop<H> {
     }
 
     /// Runs what was queued when the batch began, and what that left.
-    fn batch<D: Door<H>>(&self, door: D) -> Result<(), D::Error> {
+    pub(super) fn batch<D: Door<H>>(&self, door: D) -> Result<(), D::Error> {
         let _running = self.callback().enter();
         let result = self.run_words(door);
         if self.callback().has_left_words() {

@@ -4,7 +4,7 @@
 //! guess: where it is wrong (`ENOENT`, `EEXIST`) the other call is made.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
@@ -78,6 +78,11 @@ impl Epoll {
 
     pub(crate) fn notifier(&self) -> Notifier {
         self.notifier.clone()
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the contract of pollers")]
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.epoll.as_fd())
     }
 
     /// What is left to be waited for by epoll itself, in whole milliseconds, rounded up: a timer that is not quite due

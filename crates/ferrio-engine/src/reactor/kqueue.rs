@@ -3,7 +3,7 @@
 //! Untested: type-checked at most, since no such machine runs the tests.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use rustix::event::Timespec;
@@ -71,6 +71,11 @@ impl Kqueue {
 
     pub(crate) fn notifier(&self) -> Notifier {
         self.notifier.clone()
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the contract of pollers")]
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.queue.as_fd())
     }
 
     fn change(&self, filter: EventFilter, flags: EventFlags) -> io::Result<()> {

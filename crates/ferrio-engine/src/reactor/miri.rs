@@ -4,7 +4,7 @@
 //! arm one is an error. A wait spins, since Miri passes other threads their turn and its own clock moves with each step.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::reactor::{Events, Interest, Notifier};
@@ -39,6 +39,11 @@ impl Spin {
             std::thread::yield_now();
         }
         Ok(())
+    }
+
+    #[expect(clippy::unused_self, reason = "the contract of pollers")]
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 
     pub(crate) fn notifier(&self) -> Notifier {

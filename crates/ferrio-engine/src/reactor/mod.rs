@@ -12,6 +12,7 @@
 //! | `disarm(fd)` | report nothing more of `fd`; an unknown `fd` is no error |
 //! | `wait(&mut Events, timeout)` | fills `Events`; the only call that may run while other threads hold the interpreter |
 //! | `notifier()` | what ends a `wait` from another thread |
+//! | `descriptor()` | what is readable when a `wait` would find something; `None` where a poller has no such thing |
 //!
 //! All are level-triggered. An error or hang-up is reported in each direction that was armed, as asyncio's selectors do.
 
@@ -226,6 +227,16 @@ impl Reactor {
         match &self.poller {
             Poller::Native(poller) => poller.notifier(),
             Poller::Portable(poller) => poller.notifier(),
+        }
+    }
+
+    /// What is readable when a `wait` would find something: another loop can watch it in this one's place. `None` where the
+    /// poller has no descriptor of its own, as poll(2) has none.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.poller {
+            Poller::Native(poller) => poller.descriptor(),
+            Poller::Portable(poller) => poller.descriptor(),
         }
     }
 

@@ -63,6 +63,11 @@ impl Poll {
         Ok(())
     }
 
+    #[expect(clippy::unused_self, reason = "the contract of pollers")]
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
     pub(crate) fn notifier(&self) -> Notifier {
         self.notifier.clone()
     }

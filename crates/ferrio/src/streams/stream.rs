@@ -85,6 +85,7 @@ impl Link {
     }
 
     /// Takes all of `data`, once there is room.
+    #[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
     pub(crate) fn poll_write(&self, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         self.flow.check_writing()?;
         if self.flow.poll_writing(|| !self.flow.is_full(), context).is_pending() {
@@ -107,6 +108,7 @@ impl Link {
     }
 
     /// Tells the peer that no more comes, and completes when all is sent.
+    #[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
     pub(crate) fn poll_shutdown(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.wire.write_eof() {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
