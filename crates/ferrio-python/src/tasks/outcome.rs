@@ -133,10 +133,14 @@ impl Outcome {
     }
 
     /// In debug mode: notes where the future was made.
+    #[inline]
     pub(crate) fn note_source(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-        if support::is_debug(event_loop)? {
-            self.sparse.set(SOURCE, Some(support::caller(event_loop.py())?));
-        }
+        if support::is_debug(event_loop)? { self.keep_source(event_loop.py()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn keep_source(&self, py: Python<'_>) -> PyResult<()> {
+        self.sparse.set(SOURCE, Some(support::caller(py)?));
         Ok(())
     }
 
