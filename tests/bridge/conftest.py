@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -55,7 +56,8 @@ def run(
             return runner.run(coroutine)
 
     yield runs
-    # A thread that woke the loop a moment ago may not have let go of its bell yet.
+    # Cycles of Python's hold what a future had. A thread that woke the loop a moment ago may not have let go of its bell.
+    gc.collect()
     limit = time.monotonic() + 60
     while len(os.listdir("/dev/fd")) > before and time.monotonic() < limit:
         time.sleep(0.001)

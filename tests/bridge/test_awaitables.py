@@ -9,6 +9,7 @@ import time
 import warnings
 
 import pytest
+from ferrio.testing.clock import VirtualLoop
 
 
 def test_a_future_gives_its_value(run, extension):
@@ -56,6 +57,17 @@ def test_an_earlier_timer_overtakes_a_later_one(run, extension):
         return order
 
     assert run(main()) == [0.001, 0.03, 0.06]
+
+
+def test_time_is_that_of_the_loop(extension):
+    """On a virtual clock an hour passes at once."""
+
+    async def main():
+        await extension.sleep_and_return(3600, None)
+        return asyncio.get_running_loop().time()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        assert runner.run(main()) == pytest.approx(3600, abs=1e-6)
 
 
 def test_a_task_that_is_cancelled_drops_the_future(run, extension):
