@@ -56,7 +56,7 @@ def run(
             return runner.run(coroutine)
 
     yield runs
-    # Cycles of Python's hold what a future had. A thread that woke the loop a moment ago may not have let go of its bell.
+    # Cycles of Python hold what a future had. A thread that woke the loop a moment ago may still have its bell.
     gc.collect()
     limit = time.monotonic() + 60
     while len(os.listdir("/dev/fd")) > before and time.monotonic() < limit:
