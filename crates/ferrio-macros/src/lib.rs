@@ -18,14 +18,6 @@ use crate::options::{Known, Options};
 ///
 /// `watchdog = "1s"` has a thread tell of a task that keeps the loop from running others for so long. `crate = "name"` says what
 /// the crate `ferrio` is called here, where it is not called so.
-///
-/// ```ignore
-/// #[ferrio::main]
-/// async fn main() -> std::io::Result<()> {
-///     ferrio::sleep(std::time::Duration::from_millis(1)).await;
-///     Ok(())
-/// }
-/// ```
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     let known = Known { attribute: "ferrio::main", flags: &[], values: &["watchdog", "crate"] };
@@ -35,13 +27,6 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a test of an `async fn`, which runs on a loop of its own.
 ///
 /// With `virtual_clock` time jumps to the next timer where nothing else is left to do. `watchdog` and `crate` as with `main`.
-///
-/// ```ignore
-/// #[ferrio::test(virtual_clock)]
-/// async fn an_hour_takes_no_time() {
-///     ferrio::sleep(std::time::Duration::from_secs(3600)).await;
-/// }
-/// ```
 #[proc_macro_attribute]
 pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
     let known =

@@ -156,6 +156,16 @@ impl<T> Shared<T> {
 }
 
 /// The end that values go in. Clones are the same channel's; when the last one is dropped, the channel closes.
+///
+/// ```
+/// ferrio::run(async {
+///     let (sender, receiver) = ferrio::channel(1);
+///     sender.send("first").await.unwrap();
+///     assert!(sender.try_send("second").is_err());
+///     drop(sender);
+///     assert_eq!((receiver.recv().await, receiver.recv().await), (Some("first"), None));
+/// });
+/// ```
 pub struct Sender<T>(Arc<Shared<T>>);
 
 impl<T> Sender<T> {
@@ -202,6 +212,20 @@ impl<T> Sender<T> {
 
 /// The end that values come out. Clones are the same channel's; when the last one is dropped, the channel closes, and what it
 /// holds is dropped.
+///
+/// ```
+/// ferrio::run(async {
+///     let (sender, receiver) = ferrio::channel(8);
+///     sender.try_send(1).unwrap();
+///     sender.try_send(5).unwrap();
+///     drop(sender);
+///     let mut sum = 0;
+///     while let Some(value) = receiver.recv().await {
+///         sum += value;
+///     }
+///     assert_eq!(sum, 6);
+/// });
+/// ```
 pub struct Receiver<T>(Arc<Shared<T>>);
 
 impl<T> Receiver<T> {
@@ -372,10 +396,23 @@ impl<T> Drop for Receiver<T> {
 }
 
 /// The channel is closed; here is the value.
+///
+/// ```
+/// let (sender, _) = ferrio::channel(1);
+/// assert_eq!(ferrio::run(sender.send(7)), Err(ferrio::SendError(7)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
 /// Why [`Sender::try_send`] sent nothing; with the value.
+///
+/// ```
+/// let (sender, receiver) = ferrio::channel(1);
+/// sender.try_send('a').unwrap();
+/// assert_eq!(sender.try_send('b'), Err(ferrio::TrySendError::Full('b')));
+/// receiver.close();
+/// assert_eq!(sender.try_send('c'), Err(ferrio::TrySendError::Closed('c')));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// There is no place now.
@@ -385,6 +422,13 @@ pub enum TrySendError<T> {
 }
 
 /// Why [`Receiver::try_recv`] gave nothing.
+///
+/// ```
+/// let (sender, receiver) = ferrio::channel::<i32>(1);
+/// assert_eq!(receiver.try_recv(), Err(ferrio::TryRecvError::Empty));
+/// drop(sender);
+/// assert_eq!(receiver.try_recv(), Err(ferrio::TryRecvError::Closed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
     /// There is nothing now.

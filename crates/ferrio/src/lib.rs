@@ -46,8 +46,27 @@ pub use datagrams::{DatagramEndpoint, create_datagram_endpoint};
 pub use events::{EventLoop, get_running_loop};
 pub use exceptions::{Cancelled, Elapsed};
 pub use failures::ErrorGroup;
+/// ```
+/// #[ferrio::main(watchdog = "1s")]
+/// async fn main() -> std::io::Result<()> {
+///     ferrio::sleep(std::time::Duration::from_millis(1)).await;
+///     Ok(())
+/// }
+/// ```
+///
 #[cfg(feature = "macros")]
-pub use ferrio_macros::{main, test};
+pub use ferrio_macros::main;
+/// ```
+/// use std::time::Duration;
+///
+/// #[ferrio::test(virtual_clock)]
+/// async fn an_hour_takes_no_time() {
+///     ferrio::sleep(Duration::from_secs(3600)).await;
+/// }
+/// ```
+///
+#[cfg(feature = "macros")]
+pub use ferrio_macros::test;
 pub use futures::{Promise, Promised, create_future};
 pub use gathering::{Gather, Race, TryGather, gather, race, try_gather};
 pub use guest::{Guest, Rest};

@@ -72,6 +72,11 @@ impl std::str::FromStr for Signal {
 }
 
 /// There is no signal of that name.
+///
+/// ```
+/// let error = "TERM".parse::<ferrio::Signal>().unwrap_err();
+/// assert_eq!(error.to_string(), "no signal is called \"TERM\"; names are as SIGTERM");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownSignal(String);
 
@@ -160,6 +165,15 @@ pub fn signal(signal: Signal) -> io::Result<Signals> {
 }
 
 /// Hears of a signal. See [`signal()`].
+///
+/// ```
+/// ferrio::run(async {
+///     let signals = ferrio::signal(ferrio::signals::SIGHUP)?;
+///     assert_eq!(signals.signal().to_string(), "SIGHUP");
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a listener that is dropped hears nothing"]
 pub struct Signals {

@@ -15,6 +15,14 @@ use crate::traced::CallSpan;
 use crate::words::Word;
 
 /// A loop as other threads see it: they can leave calls for it. Clones are the same loop.
+///
+/// ```
+/// ferrio::run(async {
+///     let remote = ferrio::get_running_loop().remote();
+///     let answer = remote.run_coroutine_threadsafe(|| async { 42 });
+///     assert_eq!(answer.await, Ok(42));
+/// });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Remote(ferrio_engine::Remote<Word>);
 

@@ -8,6 +8,18 @@ use crate::fs::{File, text};
 const CHUNK: usize = 64 * 1024;
 
 /// A file, line by line. See [`File::lines`].
+///
+/// ```
+/// # let path = std::env::temp_dir().join(format!("ferrio-doc-line-{}", std::process::id()));
+/// # std::fs::write(&path, "one\ntwo\n")?;
+/// ferrio::run(async {
+///     let mut lines = ferrio::fs::File::open(&path).await?.lines();
+///     assert_eq!(lines.next_line().await?.as_deref(), Some("one"));
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::fs::remove_file(&path)?;
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Debug)]
 pub struct Lines {
     file: File,

@@ -352,6 +352,15 @@ pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<DirEntry>> {
 }
 
 /// Something in a folder. See [`read_dir`].
+///
+/// ```
+/// ferrio::run(async {
+///     let entries = ferrio::fs::read_dir("/").await?;
+///     assert!(entries.iter().all(|entry| entry.path().starts_with("/")));
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct DirEntry {
     folder: Arc<Path>,

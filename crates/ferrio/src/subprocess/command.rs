@@ -14,7 +14,21 @@ use crate::events::LoopState;
 use crate::subprocess::{PipeReader, PipeWriter, Process};
 use crate::threads::Outside;
 
-/// What one of a child's three streams is.
+/// What one of a child's three streams is. A file, a socket or the end of a pipe becomes one.
+///
+/// ```
+/// use ferrio::subprocess::{PIPE, create_subprocess_exec};
+///
+/// ferrio::run(async {
+///     let (reader, writer) = std::io::pipe()?;
+///     let writes = create_subprocess_exec("echo", ["through a pipe"]).stdout(writer).await?;
+///     let mut reads = create_subprocess_exec("cat", ["-"]).stdin(reader).stdout(PIPE).await?;
+///     assert_eq!(reads.communicate("").await?.0, b"through a pipe\n");
+///     assert!(writes.wait().await?.success());
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Debug)]
 pub enum Stdio {
     /// This program's own.
