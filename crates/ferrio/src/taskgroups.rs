@@ -18,6 +18,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
+use ferrio_engine::TaskId;
 use pin_project_lite::pin_project;
 use slab::Slab;
 
@@ -138,7 +139,7 @@ impl<E: 'static> TaskGroup<E> {
         let place = Place { group: self.group.clone(), key };
         let span = TaskSpan::task::<F>();
         let task = LoopState::with("TaskGroup::create_task", |state| {
-            start(state, span, future, |run| Child { run, place })
+            start(state, span, future, |run| Child { id: run.id(), run, place })
         });
         self.group.children.borrow_mut().insert(task.info());
         if self.group.stage.get() == Stage::Ending {
@@ -200,6 +201,8 @@ impl<E> Drop for Ends<'_, E> {
 pin_project! {
     /// A child's future: its failure is the group's.
     struct Child<F, E> {
+        // Beside the future, which nobody may look into while it is pinned.
+        id: TaskId,
         // Dropped first: who is told that the child is gone must find it gone.
         #[pin]
         run: Run<F>,
@@ -212,7 +215,7 @@ impl<F: Future<Output = Result<T, E>>, T, E> Future for Child<F, E> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (id, group) = (this.run.id(), &this.place.group);
+        let group = &this.place.group;
         match ready!(this.run.poll(context)).map_err(JoinError::try_into_panic) {
             Ok(Ok(value)) => return Poll::Ready(Ok(value)),
             Ok(Err(error)) => group.failures.add(error),
@@ -220,7 +223,7 @@ impl<F: Future<Output = Result<T, E>>, T, E> Future for Child<F, E> {
             Err(Err(cancelled)) => return Poll::Ready(Err(cancelled)),
         }
         group.parent.wake();
-        Poll::Ready(Err(JoinError::failed(id)))
+        Poll::Ready(Err(JoinError::failed(*this.id)))
     }
 }
 

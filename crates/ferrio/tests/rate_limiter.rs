@@ -17,7 +17,7 @@ fn no_window_has_more_than_its_share() {
             let (rate, per) = (1 + random.below(5), Duration::from_millis(700));
             let (limiter, granted) = (RateLimiter::new(rate, per), RefCell::new(Vec::new()));
             scope(async |s| {
-                for _ in 0..40 {
+                for _ in 0..times(40).max(rate + 2) {
                     let (limiter, granted) = (&limiter, &granted);
                     let comes = Duration::from_millis(random.below(6000) as u64);
                     let gives_up = random.below(4) == 0;
