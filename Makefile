@@ -64,7 +64,7 @@ core: venv ## of these: pytest, examples in rustdoc of ferrio-bridge, and confor
 engine-test: ## the Rust tests alone, on both pollers
 	@scripts/require.sh cargo cc
 	cargo test $(CRATES) --all-features
-	FERRIO_POLLER=poll cargo test $(CRATES) --all-features
+	FERRIO_POLLER=poll cargo test $(CRATES) --all-features --lib --bins --tests
 
 fuzz: venv ## random programs on stock asyncio and on ferrio, each kind for SECONDS=60; SEED= to begin with another, FUZZERS= for some
 	@code=0; for name in $(or $(FUZZERS),$$($(BIN)/python -m tests.fuzz --list)); do \
