@@ -57,6 +57,8 @@ fn traits_of_futures_and_of_tokio_for_the_same_connection() {
         sent.unwrap();
         assert_eq!(received.unwrap(), data.len());
         assert_eq!(back, data);
+        let late = AsyncWriteExt::write_all(&mut writer, b"after the end").await;
+        assert_eq!(late.unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
     });
 }
 

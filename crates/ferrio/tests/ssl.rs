@@ -97,6 +97,59 @@ fn a_server_that_hangs_up_in_the_handshake_is_an_error() {
     });
 }
 
+/// Passes on what comes both ways, from the server no more than `most` bytes: then it hangs up.
+async fn cut_off(port: u16, most: usize) -> Server {
+    let pass_on = async move |mut reader: StreamReader, mut writer: StreamWriter| {
+        let (mut from_server, mut to_server) = ferrio::open_connection("127.0.0.1", port).await.unwrap();
+        let back = async {
+            let mut left = most;
+            while left > 0 {
+                let data = from_server.read(left).await.unwrap();
+                if data.is_empty() {
+                    break;
+                }
+                left -= data.len();
+                writer.write_all(&data).await.unwrap();
+            }
+        };
+        let forth = async {
+            while let Ok(data) = reader.read(1 << 16).await {
+                if data.is_empty() || to_server.write_all(&data).await.is_err() {
+                    break;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        ferrio::race!(back, forth).await;
+    };
+    ferrio::start_server(pass_on, "127.0.0.1", 0).await.unwrap()
+}
+
+#[test]
+fn what_somebody_has_cut_short_does_not_look_whole() {
+    let papers = Papers::new("cut");
+    ferrio::run(async {
+        let says = async |_, mut writer: StreamWriter| writer.write(&vec![b'a'; 100_000]);
+        let server = Server::builder().tls(papers.server()).start(says, "127.0.0.1", 0).await.unwrap();
+        let context = papers.client();
+        let (mut whole, _writer) = connect(server.port(), &context).await.unwrap();
+        assert_eq!(whole.read_to_end().await.unwrap().len(), 100_000);
+        for most in [3_000, 60_000, 100_000] {
+            let between = cut_off(server.port(), most).await;
+            let (mut reader, mut writer) = connect(between.port(), &context).await.unwrap();
+            let error = reader.read_to_end().await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{error}");
+            assert!(reader.readline().await.is_err());
+            assert!(writer.wait_closed().await.is_err());
+            // Whoever closes does not wait for more.
+            let between = cut_off(server.port(), most).await;
+            let (_reader, mut writer) = connect(between.port(), &context).await.unwrap();
+            writer.close();
+            writer.wait_closed().await.unwrap();
+        }
+    });
+}
+
 #[test]
 fn a_silent_server_takes_too_long() {
     let papers = Papers::new("silent");

@@ -189,6 +189,45 @@ fn a_reset_is_an_error_for_both_halves() {
 }
 
 #[test]
+fn a_reset_is_no_end_of_a_line() {
+    ferrio::run(async {
+        let server = ferrio::start_server(
+            async |mut reader: StreamReader, mut writer: StreamWriter| {
+                let _first = reader.read(1).await;
+                writer.abort();
+            },
+            "127.0.0.1",
+            0,
+        )
+        .await
+        .unwrap();
+        let (mut reader, mut writer) = connect(&server).await;
+        // The peer closes with unread data, which is a reset.
+        writer.write(&vec![0; 100_000]);
+        let failed =
+            |error| matches!(error, ReadError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset);
+        assert!(failed(reader.readline().await.unwrap_err()));
+        assert!(failed(reader.read_until(b"x").await.unwrap_err()));
+        assert!(failed(reader.read_exact(3).await.unwrap_err()));
+        assert!(reader.read(3).await.is_err() && reader.read_to_end().await.is_err());
+    });
+}
+
+#[test]
+fn what_is_written_after_the_end_is_not_lost_in_silence() {
+    ferrio::run(async {
+        let server = echo_server().await;
+        let (mut reader, mut writer) = connect(&server).await;
+        writer.write(b"all");
+        writer.write_eof().unwrap();
+        writer.drain().await.unwrap();
+        writer.write(b"more");
+        assert_eq!(writer.drain().await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(reader.read_to_end().await.unwrap(), b"all");
+    });
+}
+
+#[test]
 fn a_server_closes_and_its_connections_go_on() {
     ferrio::run(async {
         let mut server = echo_server().await;

@@ -115,9 +115,10 @@ impl Io for TlsConnection {
 
 impl Wire for TlsConnection {
     fn write(&self, data: &[u8]) {
-        if self.layer.may_write().is_ok() {
-            self.check(self.layer.write((), data, || Ok(data.to_vec())));
+        if self.layer.may_write().is_err() {
+            return self.layer.sides().flow.refuse();
         }
+        self.check(self.layer.write((), data, || Ok(data.to_vec())));
     }
 
     fn write_eof(&self) -> io::Result<()> {
@@ -381,7 +382,16 @@ impl Sides<Rustls> for Above {
         }
     }
 
+    /// A peer that has not said that no more comes may have been cut off by anybody: what came must not look whole. Where we close
+    /// ourselves, nobody waits for more.
     fn eof_received(&self, (): ()) -> io::Result<()> {
+        self.with(|connection| {
+            let layer = &connection.layer;
+            if !layer.is_closing() && !layer.session().has_heard_bye() {
+                let text = "the peer hung up without ending TLS: what came may be cut short";
+                self.flow.fail(&io::Error::new(io::ErrorKind::UnexpectedEof, text));
+            }
+        });
         self.flow.end();
         Ok(())
     }

@@ -39,6 +39,11 @@ impl Rustls {
         self.connection.borrow().alpn_protocol().map(<[u8]>::to_vec)
     }
 
+    /// Whether the peer has said that no more comes.
+    pub(super) fn has_heard_bye(&self) -> bool {
+        self.heard_bye.get()
+    }
+
     /// Shows plaintext that is there, all of which is taken; `Nothing` and `End` as `Session::read`.
     pub(super) fn read_with(&self, take: impl FnOnce(&[u8])) -> io::Result<Plain> {
         self.advance()?;

@@ -57,9 +57,10 @@ impl<C: Channel> Io for Connection<C> {
 
 impl<C: Channel> Wire for Connection<C> {
     fn write(&self, data: &[u8]) {
-        if self.transport.may_write().is_ok() {
-            let Ok(()) = self.transport.write((), data, || Ok(data.to_vec()));
+        if self.transport.may_write().is_err() {
+            return self.transport.protocol().flow.refuse();
         }
+        let Ok(()) = self.transport.write((), data, || Ok(data.to_vec()));
     }
 
     fn write_eof(&self) -> io::Result<()> {

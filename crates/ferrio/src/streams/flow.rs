@@ -79,6 +79,8 @@ pub(crate) struct Flow {
     writers: RefCell<Vec<Waker>>,
     /// The connection is gone.
     lost: Cell<bool>,
+    /// Something was written when nothing more could be: after our own end, or the connection's.
+    refused: Cell<bool>,
     failure: RefCell<Option<Failure>>,
 }
 
@@ -111,6 +113,7 @@ impl Flow {
             full: Cell::new(false),
             writers: RefCell::default(),
             lost: Cell::new(false),
+            refused: Cell::new(false),
             failure: RefCell::default(),
         }
     }
@@ -294,7 +297,16 @@ impl Flow {
         if self.lost.get() {
             return Err(io::Error::new(io::ErrorKind::ConnectionReset, "the connection is lost"));
         }
+        if self.refused.get() {
+            let text = "what was written after the end was not sent; write before `write_eof` and `close`";
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, text));
+        }
         Ok(())
+    }
+
+    /// What is written now goes nowhere, which the writer has to be told.
+    pub(crate) fn refuse(&self) {
+        self.refused.set(true);
     }
 
     fn release(&self, wire: &dyn Wire) {

@@ -6,7 +6,6 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use crate::streams::errors::ReadError;
 use crate::streams::stream::Link;
@@ -45,10 +44,7 @@ impl StreamReader {
         }
         self.more(0).await?;
         let count = self.0.flow.unread().min(most);
-        match self.0.flow.failure() {
-            Some(error) if count == 0 => Err(error),
-            _ => Ok(self.0.take(count)),
-        }
+        Ok(self.0.take(count))
     }
 
     /// As `read`, into `buffer`: how many bytes it was.
@@ -158,13 +154,13 @@ impl StreamReader {
         if Rc::ptr_eq(&self.0, &writer.0) { Ok(crate::Stream(self.0.clone())) } else { Err((self, writer)) }
     }
 
-    /// Completes when there is more than `known` bytes, or never will be.
+    /// Completes when there is more than `known` bytes, or never will be: with an error where the connection was lost.
     async fn more(&self, known: usize) -> io::Result<()> {
-        poll_fn(|context| self.poll_more(known, context)).await
-    }
-
-    fn poll_more(&self, known: usize, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.flow.poll_more(&*self.0.wire, known, context)
+        poll_fn(|context| self.0.flow.poll_more(&*self.0.wire, known, context)).await?;
+        match self.0.flow.failure() {
+            Some(error) if self.0.flow.unread() <= known => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

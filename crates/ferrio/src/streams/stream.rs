@@ -95,6 +95,7 @@ impl Link {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         self.wire.write(data);
+        self.flow.check_writing()?;
         Poll::Ready(Ok(data.len()))
     }
 

@@ -26,7 +26,7 @@ pub struct StreamWriter(pub(crate) Rc<Link>);
 
 impl StreamWriter {
     /// Sends `data`: at once as far as there is room, the rest later. It never waits; `drain` does. Data that is written to a
-    /// connection that is lost is dropped, and `drain` says so.
+    /// connection that is lost, or after `write_eof`, is dropped, and `drain` says so.
     pub fn write(&mut self, data: &[u8]) {
         self.0.wire.write(data);
     }
@@ -34,7 +34,7 @@ impl StreamWriter {
     /// Waits while there is more to be sent than the high mark, until that is no more than the low one.
     ///
     /// # Errors
-    /// Why the connection was lost.
+    /// Why the connection was lost; `BrokenPipe` when something was written after `write_eof`.
     pub async fn drain(&mut self) -> io::Result<()> {
         let flow = &self.0.flow;
         flow.check_writing()?;
