@@ -17,6 +17,7 @@ pub mod sync;
 pub mod transport;
 
 pub use crate::event_loop::clock::{Clock, Time};
+pub use crate::event_loop::contained::Contained;
 pub use crate::event_loop::core::{Core, Destination, Runnable};
 pub use crate::event_loop::live::{LiveTasks, TaskId};
 pub use crate::event_loop::timers::Timed;

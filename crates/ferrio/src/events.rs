@@ -19,6 +19,7 @@ use crate::threads::Remote;
 use crate::watchdog::Heartbeat;
 use crate::words::{IoTable, Word};
 
+// No loop runs in destructors of other thread-local values, which may run after this one's.
 thread_local!(static RUNNING: RefCell<Option<Rc<LoopState>>> = const { RefCell::new(None) });
 
 /// See the module.
@@ -72,7 +73,7 @@ impl LoopState {
 
     /// The loop that runs on this thread.
     pub(crate) fn current() -> Option<Rc<Self>> {
-        RUNNING.with_borrow(Clone::clone)
+        RUNNING.try_with(|running| running.borrow().clone()).ok().flatten()
     }
 
     /// As `current`, for `what`, which cannot do without one.
@@ -87,7 +88,8 @@ impl LoopState {
     /// Calls `with` on the running loop, without taking hold of it.
     #[track_caller]
     pub(crate) fn with<R>(what: &str, with: impl FnOnce(&Rc<LoopState>) -> R) -> R {
-        RUNNING.with_borrow(|running| running.as_ref().map(with)).unwrap_or_else(|| no_loop(what))
+        let called = RUNNING.try_with(|running| running.borrow().as_ref().map(with));
+        called.ok().flatten().unwrap_or_else(|| no_loop(what))
     }
 
     /// Makes this loop the running one of the thread until the guard is dropped.
@@ -101,12 +103,14 @@ impl LoopState {
 
     /// As `enter`, for a loop that never waits: whichever runs on this thread comes back.
     pub(crate) fn enter_within(self: &Rc<Self>) -> Entered {
-        Entered { before: RUNNING.replace(Some(self.clone())) }
+        Entered { before: RUNNING.try_with(|running| running.replace(Some(self.clone()))).ok().flatten() }
     }
 
-    /// As `enter`, for a loop that is about to close; `None` where another one runs, which may be whoever closes this one.
+    /// As `enter`, for a loop that is about to close; `None` where another one runs, which may be whoever closes this one, and where
+    /// none can.
     pub(crate) fn enter_to_close(self: &Rc<Self>) -> Option<Entered> {
-        Self::current().is_none().then(|| self.enter())
+        let is_free = RUNNING.try_with(|running| running.borrow().is_none()).unwrap_or(false);
+        is_free.then(|| self.enter())
     }
 
     pub(crate) fn core(&self) -> &Rc<Core> {
@@ -138,7 +142,8 @@ pub(crate) struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        RUNNING.set(self.before.take());
+        // What comes out is dropped outside.
+        let _mine = RUNNING.try_with(|running| running.replace(self.before.take()));
     }
 }
 

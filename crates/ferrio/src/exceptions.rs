@@ -1,5 +1,6 @@
-//! What can go wrong while one waits: `Cancelled` and `Elapsed`. What a task ended with is a `JoinError` (`tasks`).
+//! What can go wrong while one waits: `Cancelled`, `Elapsed`, and `JoinError`, which is what a task ended with.
 
+use std::any::Any;
 use std::fmt;
 
 /// What was awaited was cancelled.
@@ -31,3 +32,79 @@ impl From<Elapsed> for std::io::Error {
         std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed)
     }
 }
+
+/// Why a task gave no value.
+pub struct JoinError {
+    name: String,
+    cause: Cause,
+}
+
+enum Cause {
+    Cancelled,
+    Panicked(Box<dyn Any + Send>),
+    /// A task group has its error, or what it panicked with.
+    Failed,
+}
+
+impl JoinError {
+    /// A task of a group failed, and the group knows why.
+    pub(crate) fn failed(name: String) -> Self {
+        JoinError { name, cause: Cause::Failed }
+    }
+
+    pub(crate) fn cancelled(name: String) -> Self {
+        JoinError { name, cause: Cause::Cancelled }
+    }
+
+    pub(crate) fn panicked(name: String, panic: Box<dyn Any + Send>) -> Self {
+        JoinError { name, cause: Cause::Panicked(panic) }
+    }
+
+    /// Whether the task was cancelled, or its loop closed before it had ended.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.cause, Cause::Cancelled)
+    }
+
+    /// Whether the task panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self.cause, Cause::Panicked(_))
+    }
+
+    /// What the task panicked with, for `std::panic::resume_unwind`.
+    ///
+    /// # Errors
+    /// The error itself, when the task did not panic, or panicked in a task group, which has the panic then.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
+        match self.cause {
+            Cause::Panicked(panic) => Ok(panic),
+            Cause::Cancelled | Cause::Failed => Err(self),
+        }
+    }
+
+    /// What the panic said, where it said anything.
+    fn message(&self) -> Option<&str> {
+        let Cause::Panicked(panic) = &self.cause else { return None };
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, self.message()) {
+            (Cause::Cancelled, _) => write!(f, "{} was cancelled", self.name),
+            (Cause::Failed, _) => write!(f, "{} failed: its task group has the error", self.name),
+            (_, Some(message)) => write!(f, "{} panicked: {message}", self.name),
+            (_, None) => write!(f, "{} panicked", self.name),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {}

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use ferrio_engine::{Clock, Time};
 
 use crate::events::LoopState;
-use crate::tasks::cancel_all;
+use crate::tasks::{OutsideOfTasks, cancel_all};
 use crate::threads::Remote;
 
 /// How many turns the tasks of a guest that closes have for what they do when they are cancelled.
@@ -88,6 +88,7 @@ impl Guest {
     pub fn enter<R>(&self, call: impl FnOnce() -> R) -> R {
         let _entered = self.state.enter_within();
         let _core = self.state.core().enter();
+        let _no_task = OutsideOfTasks::enter();
         call()
     }
 

@@ -44,7 +44,7 @@ mod words;
 pub use channels::{Receiver, SendError, Sender, TryRecvError, TrySendError, channel};
 pub use datagrams::{DatagramEndpoint, create_datagram_endpoint};
 pub use events::{EventLoop, get_running_loop};
-pub use exceptions::{Cancelled, Elapsed};
+pub use exceptions::{Cancelled, Elapsed, JoinError};
 pub use failures::ErrorGroup;
 /// ```
 /// #[ferrio::main(watchdog = "1s")]
@@ -89,7 +89,7 @@ pub use streams::{
 };
 pub use subprocess::{create_subprocess_exec, create_subprocess_shell};
 pub use taskgroups::TaskGroup;
-pub use tasks::{JoinError, JoinHandle, TaskInfo, all_tasks, create_task, current_task};
+pub use tasks::{JoinHandle, TaskInfo, all_tasks, create_task, current_task};
 pub use threads::{Remote, to_thread};
 pub use timeouts::{Interval, Timeout, interval, timeout, timeout_at};
 pub use waiting::{AsCompleted, ReturnWhen, as_completed, wait, wait_until};

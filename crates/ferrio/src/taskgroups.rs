@@ -22,11 +22,11 @@ use ferrio_engine::TaskId;
 use pin_project_lite::pin_project;
 use slab::Slab;
 
-use crate::ErrorGroup;
 use crate::events::LoopState;
 use crate::failures::Failures;
-use crate::tasks::{JoinError, JoinHandle, Run, TaskInfo, start};
+use crate::tasks::{JoinHandle, Run, TaskInfo, name_of, start};
 use crate::traced::TaskSpan;
+use crate::{ErrorGroup, JoinError};
 
 /// Tasks that belong together: all have ended when [`TaskGroup::run`] returns.
 ///
@@ -223,7 +223,7 @@ impl<F: Future<Output = Result<T, E>>, T, E> Future for Child<F, E> {
             Err(Err(cancelled)) => return Poll::Ready(Err(cancelled)),
         }
         group.parent.wake();
-        Poll::Ready(Err(JoinError::failed(*this.id)))
+        Poll::Ready(Err(JoinError::failed(name_of(*this.id))))
     }
 }
 

@@ -9,7 +9,6 @@
 //! Cancelling is Rust's: the future is dropped at the loop's next turn, and whoever awaits the handle is told. A task is known
 //! by its `TaskId`; what few tasks have (a name, a wish to be cancelled) is in tables of the loop.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
@@ -19,9 +18,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use ferrio_engine::{Destination, TaskId};
+use ferrio_engine::{Contained, Destination, TaskId};
 use pin_project_lite::pin_project;
 
+use crate::JoinError;
 use crate::events::LoopState;
 use crate::traced::TaskSpan;
 
@@ -31,78 +31,6 @@ thread_local! {
     /// Whether a task of this thread was ever cancelled or named, or is watched: else no table is looked at.
     static MARKED: Cell<bool> = const { Cell::new(false) };
 }
-
-/// Why a task gave no value.
-pub struct JoinError {
-    name: String,
-    cause: Cause,
-}
-
-enum Cause {
-    Cancelled,
-    Panicked(Box<dyn Any + Send>),
-    /// A task group has its error, or what it panicked with.
-    Failed,
-}
-
-impl JoinError {
-    /// A task of a group failed, and the group knows why.
-    pub(crate) fn failed(id: TaskId) -> Self {
-        JoinError { name: name_of(id), cause: Cause::Failed }
-    }
-
-    fn cancelled(id: TaskId) -> Self {
-        JoinError { name: name_of(id), cause: Cause::Cancelled }
-    }
-
-    /// Whether the task was cancelled, or its loop closed before it had ended.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self.cause, Cause::Cancelled)
-    }
-
-    /// Whether the task panicked.
-    #[must_use]
-    pub fn is_panic(&self) -> bool {
-        matches!(self.cause, Cause::Panicked(_))
-    }
-
-    /// What the task panicked with, for `std::panic::resume_unwind`.
-    ///
-    /// # Errors
-    /// The error itself, when the task did not panic, or panicked in a task group, which has the panic then.
-    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
-        match self.cause {
-            Cause::Panicked(panic) => Ok(panic),
-            Cause::Cancelled | Cause::Failed => Err(self),
-        }
-    }
-
-    /// What the panic said, where it said anything.
-    fn message(&self) -> Option<&str> {
-        let Cause::Panicked(panic) = &self.cause else { return None };
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-    }
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.cause, self.message()) {
-            (Cause::Cancelled, _) => write!(f, "{} was cancelled", self.name),
-            (Cause::Failed, _) => write!(f, "{} failed: its task group has the error", self.name),
-            (_, Some(message)) => write!(f, "{} panicked: {message}", self.name),
-            (_, None) => write!(f, "{} panicked", self.name),
-        }
-    }
-}
-
-impl fmt::Debug for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "JoinError({self})")
-    }
-}
-
-impl std::error::Error for JoinError {}
 
 pin_project! {
     /// A task's future as the loop polls it: what it gives stays apart from how it may fail.
@@ -141,7 +69,7 @@ impl<F: Future> Future for Run<F> {
         let this = self.project();
         let id = *this.id;
         if MARKED.get() && look_closer(id) {
-            return Poll::Ready(Err(JoinError::cancelled(id)));
+            return Poll::Ready(Err(JoinError::cancelled(name_of(id))));
         }
         let _span = this.span.enter(id, name_of);
         let before = CURRENT.replace(Some(id));
@@ -150,8 +78,25 @@ impl<F: Future> Future for Run<F> {
         CURRENT.set(before);
         match polled {
             Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(JoinError { name: name_of(id), cause: Cause::Panicked(panic) })),
+            Err(panic) => Poll::Ready(Err(JoinError::panicked(name_of(id), panic))),
         }
+    }
+}
+
+pin_project! {
+    /// What nobody takes is dropped by the loop.
+    struct Outputs<W> {
+        #[pin]
+        task: W,
+    }
+}
+
+impl<W: Future> Future for Outputs<W> {
+    type Output = Contained<W::Output>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().task.poll(context).map(Contained::new)
     }
 }
 
@@ -174,7 +119,7 @@ pub struct JoinHandle<T> {
 
 /// What a handle has.
 enum Held<T> {
-    Task(async_task::FallibleTask<Result<T, JoinError>, Destination>),
+    Task(async_task::FallibleTask<Contained<Result<T, JoinError>>, Destination>),
     /// The task has ended, and nobody has taken its output yet.
     Output(Result<T, JoinError>),
     Nothing,
@@ -220,7 +165,7 @@ where
     let mut task_id = None;
     let task = state.core().spawn_numbered(|id| {
         task_id = Some(id);
-        wrap(Run { id, span, future })
+        Outputs { task: wrap(Run { id, span, future }) }
     });
     // Cannot fail: the engine calls what makes the future.
     let id = task_id.expect("a task has its number");
@@ -264,7 +209,9 @@ impl<T> JoinHandle<T> {
         if let Held::Task(task) = &mut self.held {
             match Pin::new(task).poll(context) {
                 Poll::Ready(output) => {
-                    self.held = Held::Output(output.unwrap_or_else(|| Err(JoinError::cancelled(self.id))));
+                    let output = output.map(Contained::into_inner);
+                    self.held =
+                        Held::Output(output.unwrap_or_else(|| Err(JoinError::cancelled(self.name()))));
                 }
                 Poll::Pending => {
                     self.must_be_of_this_loop();
@@ -351,10 +298,10 @@ impl TaskInfo {
         self.id.number
     }
 
-    /// The task's name: the one it was given, or `Task-` and its number.
+    /// The task's name: the one it was given, or `Task-` and its number, which is all that is known where its loop does not run.
     #[must_use]
     pub fn name(&self) -> String {
-        name_of(self.id)
+        self.on_its_loop(|_| name_of(self.id)).unwrap_or_else(|| number_of(self.id))
     }
 
     /// Gives the task a name.
@@ -429,9 +376,14 @@ pub(crate) fn cancel_all(state: &Rc<LoopState>) {
     }
 }
 
-fn name_of(id: TaskId) -> String {
+/// The name of a task of the running loop.
+pub(crate) fn name_of(id: TaskId) -> String {
     let given = LoopState::current().and_then(|state| state.names.borrow().get(&id.number).cloned());
-    given.map_or_else(|| format!("Task-{}", id.number), |name| name.to_string())
+    given.map_or_else(|| number_of(id), |name| name.to_string())
+}
+
+fn number_of(id: TaskId) -> String {
+    format!("Task-{}", id.number)
 }
 
 /// Tells the watchdog who runs. Whether that is to be cancelled instead.
@@ -445,15 +397,31 @@ fn look_closer(id: TaskId) -> bool {
     })
 }
 
+/// Puts the task that is polled back when dropped: until then none is, as far as code of another loop can see.
+pub(crate) struct OutsideOfTasks(Option<TaskId>);
+
+impl OutsideOfTasks {
+    pub(crate) fn enter() -> Self {
+        OutsideOfTasks(CURRENT.take())
+    }
+}
+
+impl Drop for OutsideOfTasks {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
 /// From now on every step of a task looks closer.
 pub(crate) fn mark() {
     MARKED.set(true);
 }
 
-/// The task is gone: nobody asks for its marks any more.
+/// The task is gone: nobody asks for its marks any more. A loop that is closed within another one drops its tasks while that one
+/// runs, which has tasks with the same numbers.
 #[cold]
 fn unmark(id: TaskId) {
-    if let Some(state) = LoopState::current() {
+    if let Some(state) = LoopState::current().filter(|state| state.core().is_current()) {
         state.cancelled.borrow_mut().remove(&id.number);
         state.protected.borrow_mut().remove(&id.number);
         let name = state.names.borrow_mut().remove(&id.number);

@@ -7,7 +7,8 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::task::{Poll, ready};
 
-use crate::tasks::{JoinError, JoinHandle};
+use crate::JoinError;
+use crate::tasks::JoinHandle;
 use crate::woken::WokenSet;
 
 /// When [`wait`] is to return.

@@ -106,6 +106,16 @@ fn the_loop_that_was_entered_before_comes_back() {
 }
 
 #[test]
+fn a_task_of_the_host_is_no_task_of_the_guest() {
+    let Some((guest, _)) = guest() else { return };
+    ferrio::run(async {
+        let host = ferrio::current_task();
+        assert_eq!(guest.enter(ferrio::current_task), None);
+        assert_eq!(ferrio::current_task(), host);
+    });
+}
+
+#[test]
 fn closing_drops_tasks_and_what_other_threads_leave_later() {
     let Some((guest, _)) = guest() else { return };
     let (held, called) = (Rc::new(()), Arc::new(()));

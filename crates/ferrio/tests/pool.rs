@@ -152,6 +152,17 @@ fn a_thread_has_a_future_run_on_the_loop() {
 }
 
 #[test]
+fn a_call_of_a_thread_that_panics_is_not_the_loops_end() {
+    ferrio::run(async {
+        let remote = ferrio::get_running_loop().remote();
+        remote.call_soon_threadsafe(|| std::panic::resume_unwind(Box::new("expected")));
+        let nobody: Result<(), _> =
+            remote.run_coroutine_threadsafe(|| -> std::future::Ready<()> { panic!("expected") }).await;
+        assert_eq!(nobody, Err(ferrio::Cancelled));
+    });
+}
+
+#[test]
 fn a_loop_that_has_closed_cancels_what_it_was_asked_for() {
     let runner = Runner::new().unwrap();
     let remote = runner.run(async { ferrio::get_running_loop().remote() });

@@ -22,6 +22,7 @@ const BLOCKING_THREADS: usize = 32;
 /// Threads for name look-ups, at most: a pool of their own, so that a slow resolver cannot starve other blocking calls.
 const RESOLVER_THREADS: usize = 8;
 
+// Nobody is current in destructors of other thread-local values, which may run after this one's, and wake and drop as any code.
 thread_local!(static CURRENT: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) });
 
 /// A task that is to be polled.
@@ -69,7 +70,7 @@ impl Core {
     /// The core of the loop that runs on this thread.
     #[must_use]
     pub fn current() -> Option<Rc<Core>> {
-        CURRENT.with_borrow(Clone::clone)
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
     }
 
     /// As `current`, for code that cannot work without a loop.
@@ -83,14 +84,14 @@ impl Core {
     /// Makes this core the current one of the thread until the guard is dropped.
     #[must_use]
     pub fn enter(self: &Rc<Self>) -> Entered {
-        Entered { previous: CURRENT.replace(Some(self.clone())) }
+        Entered { previous: CURRENT.try_with(|current| current.replace(Some(self.clone()))).ok().flatten() }
     }
 
     /// Whether this is the core of the loop that runs on this thread.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        CURRENT
-            .with_borrow(|current| current.as_ref().is_some_and(|core| std::ptr::eq(&raw const **core, self)))
+        let is_mine = |core: &Rc<Core>| std::ptr::eq(&raw const **core, self);
+        CURRENT.try_with(|current| current.borrow().as_ref().is_some_and(is_mine)).unwrap_or(false)
     }
 
     /// The pool for blocking calls; its threads start when there is work.
@@ -141,14 +142,15 @@ impl Destination {
 
     /// On the loop's own thread to the ring, on any other to the inbox.
     pub(crate) fn queue(task: Runnable) {
-        let left = CURRENT.with_borrow(|current| {
-            let core = current.as_ref().filter(|core| Rc::as_ptr(core) as usize == task.metadata().core);
-            match core.and_then(|core| core.queue.get()) {
-                Some(queue) => {
-                    queue(task);
-                    None
-                }
-                None => Some(task),
+        let its_own = task.metadata().core;
+        let mut left = Some(task);
+        let _where_there_are_none = CURRENT.try_with(|current| {
+            let current = current.borrow();
+            let core = current.as_ref().filter(|core| Rc::as_ptr(core) as usize == its_own);
+            if let Some(queue) = core.and_then(|core| core.queue.get())
+                && let Some(task) = left.take()
+            {
+                queue(task);
             }
         });
         if let Some(task) = left {
@@ -172,7 +174,8 @@ pub struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.set(self.previous.take());
+        // What comes out is dropped outside.
+        let _mine = CURRENT.try_with(|current| current.replace(self.previous.take()));
     }
 }
 

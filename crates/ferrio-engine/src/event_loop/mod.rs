@@ -15,6 +15,7 @@
 mod atomics;
 pub mod callback;
 pub mod clock;
+pub mod contained;
 pub mod core;
 pub mod inbox;
 mod lent;
@@ -34,6 +35,7 @@ use std::time::{Duration, Instant};
 
 use crate::event_loop::callback::Callback;
 use crate::event_loop::clock::{Clock, Time};
+use crate::event_loop::contained::{Contained, contain};
 use crate::event_loop::core::{Core, Destination, Runnable, Sink};
 use crate::event_loop::inbox::{Bell, Inbox};
 use crate::event_loop::ready::Ready;
@@ -458,11 +460,13 @@ impl<H> Remote<H> {
 }
 
 impl<H: Handle> Remote<H> {
-    /// Has the loop call `call`, as a task of its own. A loop that is closed drops it.
+    /// Has the loop call `call`, as a task of its own. A loop that is closed drops it. A panic is told of by the panic hook, and
+    /// the loop goes on.
     pub fn call(&self, call: impl FnOnce() + Send + 'static) {
+        let call = Contained::new(call);
         let inbox = Destination::inbox(self.inbox.clone());
         let once = async_task::Builder::new().metadata(inbox);
-        let (runnable, task) = once.spawn(|_| async move { call() }, Destination::queue);
+        let (runnable, task) = once.spawn(|_| async move { contain(call.into_inner()) }, Destination::queue);
         task.detach();
         self.inbox.offer(H::from(runnable));
     }

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::event_loop::clock::Time;
+use crate::event_loop::contained::Contained;
 use crate::event_loop::core::{Core, Destination, Sleeper};
 use crate::event_loop::live::TaskId;
 
@@ -72,7 +73,8 @@ impl Core {
         future: impl FnOnce(TaskId) -> F,
     ) -> Task<T> {
         let id = self.tasks.reserve(number);
-        let future = Listed { future: future(id), _place: ListedTask { core: self.clone(), id } };
+        let future =
+            Listed { future: Contained::new(future(id)), _place: ListedTask { core: self.clone(), id } };
         let destination = Destination::of(self);
         // SAFETY: neither future nor output need be `Send`: a Runnable runs and is dropped only by its loop, on the
         // thread that has the loop, and `Loop::close` drops the futures that are left before the loop goes away.
@@ -88,7 +90,7 @@ impl Core {
 /// A future that is on its core's list of the living. An async block around the future would hold it twice.
 struct Listed<F> {
     /// Dropped first: what its destructor finds is a task that has not ended.
-    future: F,
+    future: Contained<F>,
     _place: ListedTask,
 }
 

@@ -1,0 +1,161 @@
+//! Destructors that panic, and those that run when thread-local values are gone already: neither ends the process or the loop.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
+
+use ferrio::{Runner, TaskGroup, create_future, create_task, finally, run, shield, yield_now};
+
+/// Panics when dropped, after it has counted that.
+struct Panics(Arc<AtomicU32>);
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        std::panic::resume_unwind(Box::new("a destructor"));
+    }
+}
+
+/// Ends at once, and still has what it was made with.
+struct Ends<T>(T);
+
+impl<T: Unpin> Future for Ends<T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+async fn holds<T>(held: T) {
+    pending::<()>().await;
+    drop(held);
+}
+
+#[test]
+fn a_task_that_is_cancelled_may_panic_when_it_is_dropped() {
+    let dropped = Arc::new(AtomicU32::new(0));
+    let held = || Panics(dropped.clone());
+    run(async {
+        let begun = create_task(holds(held()));
+        yield_now().await;
+        let not_begun = create_task(holds(held()));
+        let cleans_up = create_task(finally(holds(held()), async {}));
+        for task in [begun, not_begun, cleans_up] {
+            task.cancel();
+            assert!(task.await.unwrap_err().is_cancelled());
+        }
+        create_task(Ends(held())).await.unwrap();
+        let child = holds(held());
+        let failed = TaskGroup::run(async |group| {
+            let child = async {
+                child.await;
+                Ok(())
+            };
+            group.create_task(child).detach();
+            yield_now().await;
+            Err::<(), _>("the body")
+        });
+        assert_eq!(failed.await.unwrap_err().into_first(), "the body");
+        create_task(holds(held())).detach(); // is left to the end of the loop
+    });
+    assert_eq!(dropped.load(Ordering::Relaxed), 6);
+}
+
+#[test]
+fn an_output_that_nobody_takes_may_panic_when_it_is_dropped() {
+    let dropped = Arc::new(AtomicU32::new(0));
+    let held = || Panics(dropped.clone());
+    run(async {
+        let (now, later, group, panic) = (held(), held(), held(), held());
+        create_task(async { now }).detach();
+        let task = create_task(async { later });
+        TaskGroup::<()>::run(async |tasks| {
+            tasks.create_task(async { Ok(group) }).detach();
+            Ok(())
+        })
+        .await
+        .unwrap();
+        drop(task);
+        create_task(async { std::panic::resume_unwind(Box::new(panic)) }).detach();
+        yield_now().await;
+        yield_now().await;
+    });
+    assert_eq!(dropped.load(Ordering::Relaxed), 4);
+}
+
+#[test]
+fn a_loop_that_closes_within_another_may_have_such_tasks() {
+    let dropped = Arc::new(AtomicU32::new(0));
+    let (inner, held) = (Runner::new().unwrap(), Panics(dropped.clone()));
+    inner.run(async {
+        create_task(holds(held)).detach();
+        yield_now().await;
+    });
+    run(async { drop(inner) });
+    assert_eq!(dropped.load(Ordering::Relaxed), 1);
+}
+
+/// Calls `make` on a thread, and drops what it gives when the thread-local values of ferrio are gone: values that were made
+/// first go last.
+fn outlives_thread_locals<T: 'static>(make: impl FnOnce() -> T + Send + 'static) {
+    thread_local!(static KEPT: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) });
+    let thread = thread::spawn(|| {
+        KEPT.set(None);
+        let value = make();
+        KEPT.set(Some(Box::new(value)));
+    });
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_task_may_be_woken_where_thread_local_values_end() {
+    outlives_thread_locals(|| {
+        let runner = Runner::new().unwrap();
+        let (promise, promised) = create_future::<()>();
+        runner.run(async {
+            create_task(promised).detach();
+            yield_now().await;
+        });
+        (promise, runner)
+    });
+}
+
+struct Cancels(ferrio::JoinHandle<()>);
+
+impl Drop for Cancels {
+    fn drop(&mut self) {
+        assert!(!self.0.cancel(), "no loop runs");
+    }
+}
+
+#[test]
+fn a_loop_may_close_where_thread_local_values_end() {
+    outlives_thread_locals(|| {
+        let runner = Runner::new().unwrap();
+        let mut task = None;
+        runner.run(async {
+            create_task(finally(shield(pending::<()>()), async {})).detach();
+            task = Some(create_task(ferrio::sleep(Duration::from_secs(1))).named("sleeps"));
+            yield_now().await;
+        });
+        (task.map(Cancels), runner)
+    });
+}
+
+#[test]
+fn connections_may_close_where_thread_local_values_end() {
+    outlives_thread_locals(|| {
+        run(async {
+            let server = ferrio::start_server(async |_, _| (), "127.0.0.1", 0).await.unwrap();
+            let connection = ferrio::open_connection("127.0.0.1", server.port()).await.unwrap();
+            (shield(async {}), server, connection)
+        })
+    });
+}
