@@ -136,6 +136,20 @@ fn a_line_beyond_the_limit_is_refused_and_dropped() {
 }
 
 #[test]
+fn there_may_be_no_limit() {
+    ferrio::run(async {
+        for limit in [usize::MAX, usize::MAX / 2 + 1] {
+            let server = Server::builder().limit(limit).start(echo, "127.0.0.1", 0).await.unwrap();
+            let (mut reader, mut writer) = connect(&server).await;
+            reader.set_limit(limit);
+            writer.write(&vec![b'a'; 200_000]);
+            writer.write(b"\n");
+            assert_eq!(reader.readline().await.unwrap().len(), 200_001);
+        }
+    });
+}
+
+#[test]
 fn what_was_written_is_sent_though_both_halves_are_dropped() {
     ferrio::run(async {
         let data = vec![3; 4_000_000];

@@ -46,8 +46,9 @@ impl<F: Future> Future for Contained<F> {
 
 /// Calls `call`, and lets no panic out.
 pub(crate) fn contain(call: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-        // What it was made with may panic as well when it is dropped.
+    let ended = catch_unwind(AssertUnwindSafe(call));
+    // What it was made with may panic as well when it is dropped. One that goes on like that is left where it is.
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(ended))) {
         mem::forget(panic);
     }
 }
@@ -72,6 +73,17 @@ mod tests {
         let dropped = Cell::new(0);
         drop(Contained::new([Counts(&dropped)]));
         assert_eq!(dropped.get(), 1);
+    }
+
+    #[test]
+    fn what_a_panic_was_made_with_may_panic_too() {
+        struct Payload;
+        impl Drop for Payload {
+            fn drop(&mut self) {
+                std::panic::resume_unwind(Box::new(()));
+            }
+        }
+        contain(|| std::panic::resume_unwind(Box::new(Payload)));
     }
 
     #[test]

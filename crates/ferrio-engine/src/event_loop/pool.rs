@@ -15,6 +15,8 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::event_loop::contained::contain;
+
 /// How long a thread waits for more work before it ends.
 const IDLE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_secs(10) };
 
@@ -179,7 +181,7 @@ impl Shared {
         self.lock().called = false;
         while let Some(job) = self.next() {
             // A job that panics has lost its result, which `run` reports; the thread goes on.
-            let _panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+            contain(job);
         }
         self.end.notify_all();
     }

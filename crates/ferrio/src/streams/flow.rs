@@ -146,7 +146,7 @@ impl Flow {
 
     /// Whether there is so much unread that the peer should wait.
     pub(crate) fn is_too_much(&self) -> bool {
-        self.unread() > 2 * self.limit.get()
+        self.unread() > self.limit.get().saturating_mul(2)
     }
 
     /// Whether what has come just now is too much, so that the peer is to wait. Asked after each event: a reader that wants more
