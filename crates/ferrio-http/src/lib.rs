@@ -1,0 +1,5 @@
+//! Protocols of the web without I/O. Each has a folder, and no folder knows of another.
+//!
+#![doc = include_str!("../README.md")]
+
+pub mod h1;
