@@ -1,0 +1,184 @@
+//! What goes out: requests. Knows of answers nothing.
+
+use super::{Connection, Reading, Request, Writing};
+use crate::h1::bytes::{decimal, is_authority, is_target, is_token, names};
+use crate::h1::faults::Misuse;
+use crate::h1::length::Length;
+use crate::h1::sending::{Frame, Sender, field};
+
+type Pair<'h> = (&'h [u8], &'h [u8]);
+
+impl Connection {
+    /// Appends the head of a request. A body of `length` follows by [`body`](Self::body), [`frame`](Self::frame) or
+    /// [`trailers`](Self::trailers); `Known(0)` is a request without one.
+    ///
+    /// The headers have exactly one `Host`, and neither `Content-Length` nor `Transfer-Encoding`, which `length` says.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Length, Limits, client::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// let mut out = Vec::new();
+    /// connection.request(b"GET", b"/a?b", [(&b"host"[..], &b"c"[..])], Length::Known(0), &mut out)?;
+    /// assert_eq!(out, b"GET /a?b HTTP/1.1\r\nhost: c\r\n\r\n");
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] while another request is under way, and for what must not be sent. Nothing is written then.
+    pub fn request<'h>(
+        &mut self,
+        method: &[u8],
+        target: &[u8],
+        headers: impl IntoIterator<Item = Pair<'h>>,
+        length: Length,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        if !self.can_reuse() {
+            return Err(Misuse::Order("a request on a connection that is in use, or at its end"));
+        }
+        if !is_token(method) {
+            return Err(Misuse::Order("the method is no token"));
+        }
+        if !is_target(target) {
+            return Err(Misuse::Order(
+                "the target is empty, or has a space, a fragment, or bytes that are not ASCII",
+            ));
+        }
+        let mark = out.len();
+        let mut request =
+            Request { head: method == b"HEAD", connect: method == b"CONNECT", ..Request::default() };
+        let closes =
+            head(&mut request, (method, target), headers, length, out).inspect_err(|_| out.truncate(mark))?;
+        self.request = request;
+        self.persists = !closes;
+        self.lines.reset();
+        self.reading = Reading::Head;
+        self.writing = match length {
+            Length::Known(0) => Writing::Whole,
+            Length::Known(size) => Writing::Body(Sender::Known(size)),
+            _ => Writing::Body(Sender::Chunked),
+        };
+        Ok(())
+    }
+
+    /// Appends a part of the body; `more` says whether others follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] where no body is due, and where it would not have the length that the head says. The connection cannot be used
+    /// again then.
+    pub fn body(&mut self, data: &[u8], more: bool, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.send(out, more, |sender, out| sender.body(data, more, out))
+    }
+
+    /// Appends what comes before `length` bytes of the body, which the caller sends by itself, and says what comes behind.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Length, Limits, client::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.request(b"PUT", b"/", [(&b"host"[..], &b"a"[..])], Length::Chunked, &mut Vec::new())?;
+    /// let mut before = Vec::new();
+    /// let frame = connection.frame(255, true, &mut before)?;
+    /// assert_eq!((&before[..], frame.suffix), (&b"ff\r\n"[..], &b"\r\n"[..]));
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`body`](Self::body).
+    pub fn frame(&mut self, length: usize, more: bool, out: &mut Vec<u8>) -> Result<Frame, Misuse> {
+        self.send(out, more, |sender, out| sender.frame(length, more, out))
+    }
+
+    /// Ends the body with trailers, which are dropped where the body does not go in chunks.
+    ///
+    /// # Errors
+    ///
+    /// As [`body`](Self::body), and for a field that may not be a trailer.
+    pub fn trailers<'h>(
+        &mut self,
+        fields: impl IntoIterator<Item = Pair<'h>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        self.send(out, false, |sender, out| sender.trailers(fields, out))
+    }
+
+    fn send<T>(
+        &mut self,
+        out: &mut Vec<u8>,
+        more: bool,
+        write: impl FnOnce(&mut Sender, &mut Vec<u8>) -> Result<T, Misuse>,
+    ) -> Result<T, Misuse> {
+        let Writing::Body(sender) = &mut self.writing else {
+            return Err(Misuse::Order("a body without a request, or after its end"));
+        };
+        let mark = out.len();
+        let written = write(sender, out);
+        if written.is_err() {
+            out.truncate(mark);
+            self.persists = false;
+        }
+        if !more || written.is_err() {
+            self.writing = Writing::Whole;
+            self.settle();
+        }
+        written
+    }
+}
+
+/// Appends a head, and says whether it asks for the connection to end.
+fn head<'h>(
+    request: &mut Request,
+    (method, target): (&[u8], &[u8]),
+    headers: impl IntoIterator<Item = Pair<'h>>,
+    length: Length,
+    out: &mut Vec<u8>,
+) -> Result<bool, Misuse> {
+    for part in [method, b" ", target, b" HTTP/1.1\r\n"] {
+        out.extend_from_slice(part);
+    }
+    let (mut hosts, mut closes, mut switches) = (0, false, false);
+    for (name, value) in headers {
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                hosts += 1;
+                if !is_authority(value) {
+                    return Err(Misuse::header(name, "it is no host and port"));
+                }
+            }
+            7 if name.eq_ignore_ascii_case(b"upgrade") => request.upgrade = true,
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                closes |= names(value, b"close");
+                switches |= names(value, b"upgrade");
+            }
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                return Err(Misuse::header(name, "the length is said by an argument"));
+            }
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                return Err(Misuse::header(name, "the length is said by an argument"));
+            }
+            _ => {}
+        }
+        field(name, value, out)?;
+    }
+    if hosts != 1 {
+        return Err(Misuse::header(b"host", "a request has exactly one"));
+    }
+    request.upgrade &= switches;
+    match length {
+        // Without it a server may wait for a body, or refuse the request (RFC 9110, 8.6).
+        Length::Known(0) if !matches!(method, b"POST" | b"PUT" | b"PATCH") => {}
+        Length::Known(size) => {
+            out.extend_from_slice(b"content-length: ");
+            decimal(size, out);
+            out.extend_from_slice(b"\r\n");
+        }
+        Length::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Length::UntilClose => return Err(Misuse::Order("a request's body does not end with its connection")),
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(closes)
+}

@@ -1,0 +1,390 @@
+//! What goes out: heads, bodies, interim answers, refusals. Knows of what comes in only what the request was.
+
+use super::{Answering, Connection, Reading};
+use crate::h1::bytes::decimal;
+use crate::h1::defaults::Defaults;
+use crate::h1::faults::{Misuse, Refusal};
+use crate::h1::length::{Framing, Length};
+use crate::h1::receiving::Receiver;
+use crate::h1::sending::{Frame, Sender, field};
+use crate::h1::{Version, status as statuses};
+
+type Pair<'h> = (&'h [u8], &'h [u8]);
+
+impl Connection {
+    /// Appends the head of an answer, whose body comes by [`body`](Self::body), [`frame`](Self::frame) or
+    /// [`trailers`](Self::trailers).
+    ///
+    /// A `Content-Length` among the headers is kept, and kept to. Without one the body goes in chunks, to HTTP/1.0 until the
+    /// connection ends. `Transfer-Encoding: chunked` asks for chunks; `Connection: close` ends the connection with this answer.
+    /// With 101 the connection is [`Upgraded`](super::Event::Upgraded), and so it is with 2xx to CONNECT.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Defaults, Limits, server::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.advance(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    /// let mut out = Vec::new();
+    /// connection.respond(200, [], &Defaults::new(), &mut out)?;
+    /// connection.body(b"hello", false, &mut out)?;
+    /// assert_eq!(out, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] where no head is due, for a status that is none, and for a header that must not be sent. Nothing is written
+    /// then, so that another answer can be.
+    pub fn respond<'h>(
+        &mut self,
+        status: u16,
+        headers: impl IntoIterator<Item = Pair<'h>>,
+        defaults: &Defaults,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        self.begin(status, headers, None, defaults, out).map(|_| ())
+    }
+
+    /// Appends a whole answer, with a `Content-Length` unless its headers have one.
+    ///
+    /// # Errors
+    ///
+    /// As [`respond`](Self::respond), and where the headers say another length.
+    pub fn answer<'h>(
+        &mut self,
+        status: u16,
+        headers: impl IntoIterator<Item = Pair<'h>>,
+        body: &[u8],
+        defaults: &Defaults,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        let mark = out.len();
+        // Of a usual head: one growth rather than several.
+        out.reserve(body.len() + 256);
+        let mut sender = self.begin(status, headers, Some(body.len() as u64), defaults, out)?;
+        if let Some(sender) = &mut sender
+            && let Err(misuse) = sender.body(body, false, out)
+        {
+            out.truncate(mark);
+            return Err(misuse);
+        }
+        if sender.is_some() {
+            self.answered();
+        }
+        Ok(())
+    }
+
+    /// Appends a part of the body; `more` says whether others follow. Dropped where the answer has no body, as to HEAD.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] where no body is due, and where it would not have the length that the head says. The connection closes then.
+    pub fn body(&mut self, data: &[u8], more: bool, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.send(out, more, |sender, out| sender.body(data, more, out))
+    }
+
+    /// Appends what comes before `length` bytes of the body, which the caller sends by itself, and says what comes behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`body`](Self::body).
+    pub fn frame(&mut self, length: usize, more: bool, out: &mut Vec<u8>) -> Result<Frame, Misuse> {
+        self.send(out, more, |sender, out| sender.frame(length, more, out))
+    }
+
+    /// Ends the body with trailers, which are dropped where the body does not go in chunks.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Defaults, Limits, server::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.advance(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    /// let mut out = Vec::new();
+    /// connection.respond(200, [], &Defaults::new(), &mut out)?;
+    /// connection.trailers([(&b"x-sum"[..], &b"1"[..])], &mut out)?;
+    /// assert!(out.ends_with(b"\r\n\r\n0\r\nx-sum: 1\r\n\r\n"));
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`body`](Self::body), and for a field that may not be a trailer.
+    pub fn trailers<'h>(
+        &mut self,
+        fields: impl IntoIterator<Item = Pair<'h>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        self.send(out, false, |sender, out| sender.trailers(fields, out))
+    }
+
+    /// Appends an interim answer, such as 103. Nothing is written to HTTP/1.0, which knows none.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Limits, server::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.advance(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    /// let mut out = Vec::new();
+    /// connection.informational(103, [(&b"link"[..], &b"</a>"[..])], &mut out)?;
+    /// assert_eq!(out, b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] after the final head, for another status, for a header that must not be sent.
+    pub fn informational<'h>(
+        &mut self,
+        status: u16,
+        headers: impl IntoIterator<Item = Pair<'h>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        self.due()?;
+        if !(100..200).contains(&status) || status == 101 {
+            return Err(Misuse::Status(status));
+        }
+        if self.request.old {
+            return Ok(());
+        }
+        self.request.expecting &= status != 100;
+        whole(out, |out| {
+            statuses::line(status, out);
+            for (name, value) in headers {
+                let framed = [&b"content-length"[..], b"transfer-encoding"];
+                if framed.iter().any(|one| name.eq_ignore_ascii_case(one)) {
+                    return Err(Misuse::header(name, "an interim answer has no body"));
+                }
+                field(name, value, out)?;
+            }
+            out.extend_from_slice(b"\r\n");
+            Ok(())
+        })
+    }
+
+    /// Appends `100 Continue` if the client waits for it: once, before any of its body came and before the final head. Says
+    /// whether it did.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Limits, server::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.advance(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+    /// let mut out = Vec::new();
+    /// assert!(connection.continue_(&mut out) && !connection.continue_(&mut out));
+    /// assert_eq!(out, b"HTTP/1.1 100 Continue\r\n\r\n");
+    /// ```
+    pub fn continue_(&mut self, out: &mut Vec<u8>) -> bool {
+        let waits = self.request.expecting && matches!(self.answering, Answering::Due);
+        if waits {
+            self.request.expecting = false;
+            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        waits
+    }
+
+    /// Appends the answer to a refused request, if none has begun, and ends the connection. Says whether it did.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Defaults, Limits, server::{Connection, Event}};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// let (_, event) = connection.advance(b"GET\r\n\r\n");
+    /// let Event::Refuse(refusal) = event else { panic!("no request") };
+    /// let mut out = Vec::new();
+    /// assert!(connection.refuse(refusal, &Defaults::new(), &mut out) && connection.is_closed());
+    /// assert!(out.starts_with(b"HTTP/1.1 400 Bad Request\r\n"));
+    /// assert!(out.ends_with(b"connection: close\r\n\r\nthe request line has no target"));
+    /// ```
+    pub fn refuse(&mut self, refusal: Refusal, defaults: &Defaults, out: &mut Vec<u8>) -> bool {
+        let unanswered = !self.has_begun();
+        self.persists = false;
+        self.answering = Answering::Idle;
+        self.reading = Reading::Closed;
+        if unanswered {
+            statuses::line(refusal.status, out);
+            defaults.write(defaults.given(b"content-type"), out);
+            out.extend_from_slice(b"content-type: text/plain\r\ncontent-length: ");
+            decimal(refusal.reason.len() as u64, out);
+            out.extend_from_slice(b"\r\nconnection: close\r\n\r\n");
+            if !self.request.head {
+                out.extend_from_slice(refusal.reason.as_bytes());
+            }
+        }
+        unanswered
+    }
+
+    fn due(&self) -> Result<(), Misuse> {
+        match self.answering {
+            Answering::Due => Ok(()),
+            Answering::Idle => Err(Misuse::Order("an answer without a request")),
+            Answering::Body(_) => Err(Misuse::Order("a second head for one request")),
+        }
+    }
+
+    /// Appends a head. The sender of the body is handed back where the whole body is at hand (`size`), and kept otherwise.
+    fn begin<'h>(
+        &mut self,
+        status: u16,
+        headers: impl IntoIterator<Item = Pair<'h>>,
+        size: Option<u64>,
+        defaults: &Defaults,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Sender>, Misuse> {
+        self.due()?;
+        if !(200..1000).contains(&status) && status != 101 {
+            return Err(Misuse::Status(status));
+        }
+        let switches = status == 101;
+        if switches && !self.request.upgrade {
+            return Err(Misuse::Order("101 to a request that does not ask to switch"));
+        }
+        if switches && !self.is_read() {
+            return Err(Misuse::Order("101 before the request's body is read"));
+        }
+        let tunnel = self.request.connect && (200..300).contains(&status);
+        let sender =
+            whole(out, |out| self.head_of(status, headers, size, defaults, out, switches || tunnel))?;
+        self.request.expecting = false;
+        if switches || tunnel {
+            self.answering = Answering::Idle;
+            self.reading = Reading::Upgraded;
+        } else if size.is_some() {
+            return Ok(Some(sender));
+        } else {
+            self.answering = Answering::Body(sender);
+        }
+        Ok(None)
+    }
+
+    fn head_of<'h>(
+        &mut self,
+        status: u16,
+        headers: impl IntoIterator<Item = Pair<'h>>,
+        size: Option<u64>,
+        defaults: &Defaults,
+        out: &mut Vec<u8>,
+        switches: bool,
+    ) -> Result<Sender, Misuse> {
+        statuses::line(status, out);
+        let (mut framing, mut given) = (Framing::default(), 0);
+        for (name, value) in headers {
+            given |= defaults.given(name);
+            if !take(&mut framing, name, value)? {
+                field(name, value, out)?;
+            }
+        }
+        defaults.write(given, out);
+        let bodiless = status == 204 || status == 304 || status == 205 || switches || self.request.head;
+        let length = self.length(status, &framing, size, switches)?;
+        let persists = self.persists && !framing.close && self.outlives(length, bodiless);
+        match length {
+            Some(Length::Known(size)) => {
+                out.extend_from_slice(b"content-length: ");
+                decimal(size, out);
+                out.extend_from_slice(b"\r\n");
+            }
+            Some(Length::Chunked) if !bodiless => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            _ => {}
+        }
+        if switches {
+            if status == 101 && !framing.upgrade {
+                out.extend_from_slice(b"connection: upgrade\r\n");
+            }
+        } else if !persists {
+            out.extend_from_slice(b"connection: close\r\n");
+        } else if self.request.old {
+            out.extend_from_slice(b"connection: keep-alive\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        self.persists = persists;
+        Ok(match length {
+            _ if bodiless => Sender::Dropped,
+            Some(Length::Known(size)) => Sender::Known(size),
+            Some(Length::Chunked) => Sender::Chunked,
+            _ => Sender::UntilClose,
+        })
+    }
+
+    /// How the answer says its length, or none where it says nothing.
+    fn length(
+        &self,
+        status: u16,
+        framing: &Framing,
+        size: Option<u64>,
+        switches: bool,
+    ) -> Result<Option<Length>, Misuse> {
+        let said = match framing.length(Version::Http11) {
+            Ok(said) => said,
+            Err(refusal) => return Err(Misuse::header(b"transfer-encoding", refusal.reason)),
+        };
+        Ok(match (said, size) {
+            _ if status == 204 || switches => None,
+            _ if status == 205 => Some(Length::Known(0)),
+            (Some(Length::Chunked), _) | (None, None) if self.request.old => Some(Length::UntilClose),
+            (None, Some(_)) if status == 304 => None,
+            (None, Some(size)) => Some(Length::Known(size)),
+            (None, None) => Some(Length::Chunked),
+            (said, _) => said,
+        })
+    }
+
+    /// Whether the connection can go on after this answer, as far as bodies are concerned.
+    fn outlives(&self, length: Option<Length>, bodiless: bool) -> bool {
+        let readable = match &self.reading {
+            // A client that was not told to go on may send the body, or not: nobody knows where the next request begins.
+            Reading::Body { .. } if self.request.expecting => false,
+            Reading::Body { receiver: Receiver::Known(left), .. } => *left <= self.limits.drain,
+            Reading::Body { .. } | Reading::Ended => true,
+            _ => false,
+        };
+        readable && (bodiless || length != Some(Length::UntilClose))
+    }
+
+    fn send<T>(
+        &mut self,
+        out: &mut Vec<u8>,
+        more: bool,
+        write: impl FnOnce(&mut Sender, &mut Vec<u8>) -> Result<T, Misuse>,
+    ) -> Result<T, Misuse> {
+        let Answering::Body(sender) = &mut self.answering else {
+            return Err(Misuse::Order(match self.answering {
+                Answering::Due => "a body before its head",
+                _ => "a body after its end",
+            }));
+        };
+        let written = whole(out, |out| write(sender, out));
+        if written.is_err() {
+            self.persists = false;
+        }
+        if !more || matches!(written, Err(Misuse::TooMuch | Misuse::TooLittle(_))) {
+            self.answered();
+        }
+        written
+    }
+}
+
+/// Runs `write`, and takes back what it appended if it failed.
+fn whole<T>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<T, Misuse>) -> Result<T, Misuse> {
+    let mark = out.len();
+    let written = write(out);
+    if written.is_err() {
+        out.truncate(mark);
+    }
+    written
+}
+
+/// Whether a header is one that the connection writes by itself, from what it says.
+fn take(framing: &mut Framing, name: &[u8], value: &[u8]) -> Result<bool, Misuse> {
+    if !matches!(name.len(), 10 | 14 | 17) {
+        return Ok(false);
+    }
+    framing.see(name, value).map_err(|refusal| Misuse::header(name, refusal.reason))?;
+    Ok(match name.len() {
+        10 if name.eq_ignore_ascii_case(b"connection") => {
+            value.eq_ignore_ascii_case(b"close") || value.eq_ignore_ascii_case(b"keep-alive")
+        }
+        14 => name.eq_ignore_ascii_case(b"content-length"),
+        17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
+        _ => false,
+    })
+}
