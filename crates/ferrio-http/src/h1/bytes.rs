@@ -24,7 +24,7 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
 
 /// Whether one byte may stand in a token.
 pub(super) fn is_token_byte(byte: u8) -> bool {
-    TOKEN[usize::from(byte)]
+    is(byte, TOKEN)
 }
 
 /// Whether it may be a header's value: no control byte but a tab.
@@ -41,8 +41,7 @@ pub(super) fn is_value(bytes: &[u8]) -> bool {
 
 /// Whether it may stand in a request's target: visible ASCII without `#`, for a fragment is never sent.
 pub(super) fn is_target(bytes: &[u8]) -> bool {
-    // Without an early end, so that the compiler makes vectors of it.
-    !bytes.is_empty() && bytes.iter().filter(|byte| !byte.is_ascii_graphic() || **byte == b'#').count() == 0
+    !bytes.is_empty() && bytes.iter().all(|byte| is(*byte, TARGET))
 }
 
 /// Whether it is `host` or `host:port` (RFC 3986, 3.2), without a user and not empty.
@@ -59,10 +58,7 @@ pub(super) fn is_authority(bytes: &[u8]) -> bool {
         [b'[', address @ .., b']'] => {
             address.len() > 1 && address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
         }
-        _ => {
-            !host.is_empty()
-                && host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte))
-        }
+        _ => !host.is_empty() && host.iter().all(|byte| is(*byte, HOST)),
     };
     port_good && host_good
 }
@@ -117,23 +113,40 @@ const fn controls(word: u64) -> u64 {
     (low | deleted) & (ONES * 0x80)
 }
 
-static TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
+fn is(byte: u8, class: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
+/// Of tokens, of targets, of hosts' names (RFC 3986, 3.2.2): a bit each.
+const TOKEN: u8 = 1;
+const TARGET: u8 = 2;
+const HOST: u8 = 4;
+
+static CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
     let mut byte = 0;
-    while byte < 256 {
-        #[allow(clippy::cast_possible_truncation)] // Below 256.
+    while byte < 128 {
+        #[allow(clippy::cast_possible_truncation)] // Below 128.
         let character = byte as u8;
-        table[byte] = character.is_ascii_alphanumeric();
+        if character.is_ascii_alphanumeric() {
+            table[byte] = TOKEN | TARGET | HOST;
+        } else if character.is_ascii_graphic() && character != b'#' {
+            table[byte] = TARGET;
+        }
         byte += 1;
     }
-    let marks = b"!#$%&'*+-.^_`|~";
+    let table = mark(table, b"!#$%&'*+-.^_`|~", TOKEN);
+    mark(table, b"-._~%!$&'()*+,;=", HOST)
+};
+
+const fn mark(mut table: [u8; 256], bytes: &[u8], class: u8) -> [u8; 256] {
     let mut at = 0;
-    while at < marks.len() {
-        table[marks[at] as usize] = true;
+    while at < bytes.len() {
+        table[bytes[at] as usize] |= class;
         at += 1;
     }
     table
-};
+}
 
 #[cfg(test)]
 mod tests {

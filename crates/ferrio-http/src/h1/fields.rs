@@ -224,6 +224,9 @@ impl Lines {
         if self.fields.len() >= rules.headers {
             return Err(Refusal::of(431, "too many headers"));
         }
+        if self.fields.capacity() == 0 {
+            self.fields.reserve(FIRST);
+        }
         let rest = text.get(name + 1..).unwrap_or_default();
         let value = trimmed(rest);
         let lead = rest.len() - trimmed_start(rest).len();
@@ -248,6 +251,9 @@ fn trimmed_start(mut bytes: &[u8]) -> &[u8] {
 fn slice(bytes: &[u8], start: u32, end: u32) -> &[u8] {
     bytes.get(start as usize..end as usize).unwrap_or_default()
 }
+
+/// Headers that there is room for at first: a browser sends 12 to 16, and growing to that from 4 costs three allocations.
+const FIRST: usize = 16;
 
 /// A position. Beyond four gigabytes a head is empty text rather than wrong text: no limit is meant to go there.
 fn small(position: usize) -> u32 {

@@ -1,7 +1,7 @@
 //! How long a body is, and by which headers: the rules of RFC 9112, 6, which are the ones that smuggling breaks. Knows no machine.
 
 use super::Version;
-use super::bytes::{elements, is_token, names};
+use super::bytes::{elements, is_token};
 use super::faults::Refusal;
 use super::fields::Headers;
 
@@ -52,9 +52,11 @@ impl Framing {
     pub(super) fn see(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
         match name.len() {
             10 if name.eq_ignore_ascii_case(b"connection") => {
-                self.close |= names(value, b"close");
-                self.keep_alive |= names(value, b"keep-alive");
-                self.upgrade |= names(value, b"upgrade");
+                for option in elements(value) {
+                    self.close |= option.eq_ignore_ascii_case(b"close");
+                    self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+                }
             }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 once(&mut self.content_length, content_length(value)?, "Content-Length is there twice")?;
