@@ -143,9 +143,9 @@ impl Connection {
             let rest = input.get(at..).unwrap_or_default();
             match receiver.advance(rest, &mut self.lines, &self.limits) {
                 Ok((used, Piece::More)) => return (at + used, Event::NeedMore),
-                Ok((used, Piece::Data(_))) => {
+                Ok((used, Piece::Data(data))) => {
                     at += used;
-                    *unwanted += used as u64;
+                    *unwanted += data.len() as u64;
                     if *unwanted > self.limits.drain {
                         self.reading = Reading::Closed;
                     }
