@@ -10,7 +10,7 @@ from pathlib import Path
 
 from check_rooms import check_rooms
 
-ROOTS = ("crates", "python", "benches", "tests", "scripts", "examples")
+ROOTS = ("crates", "python", "benches", "tests", "scripts", "examples", "fuzz/fuzz_targets")
 LIMIT, LONG, REASON = 750, 500, "Over 500 lines because"
 UNSAFE_HOMES = (
     "crates/ferrio-engine/",

@@ -126,6 +126,7 @@ fn limits_hold_to_the_byte() {
     assert_eq!(status(padded(14)), [200]); // 30 bytes with the line's end.
     assert_eq!(status(padded(15)), [414]);
     assert_eq!(status("X".repeat(31)), [400]);
+    assert_eq!(status(format!("\r\n{}", "X".repeat(31))), [400]);
     let valued = |count: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(count));
     assert_eq!(status(valued(28)), [200]); // 60 bytes.
     assert_eq!(status(valued(29)), [431]);

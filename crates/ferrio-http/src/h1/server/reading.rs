@@ -91,16 +91,14 @@ impl Connection {
         if self.line.is_none() {
             self.request = Request::default();
             let limit = self.limits.request_line.min(self.limits.head);
-            let Some(mut line) =
-                self.lines.next(input, limit, BEYOND).map_err(|why| endless(why, input, limit))?
-            else {
-                return Ok(None);
+            let line = loop {
+                let next = self.lines.next(input, limit, BEYOND).map_err(|why| endless(why, input, limit))?;
+                let Some(line) = next else { return Ok(None) };
+                // One empty line before a request is skipped: some clients end a body with one (RFC 9112, 2.2).
+                if !line.is_empty() || line.start > 0 {
+                    break line;
+                }
             };
-            // One empty line before a request is skipped: some clients end a body with one (RFC 9112, 2.2).
-            if line.is_empty() && line.start == 0 {
-                let Some(next) = self.lines.next(input, limit, BEYOND)? else { return Ok(None) };
-                line = next;
-            }
             let start = line.start;
             let text = input.get(line).unwrap_or_default();
             self.request.head = text.starts_with(b"HEAD ");
