@@ -259,3 +259,31 @@ const FIRST: usize = 16;
 fn small(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_were_searched_are_not_searched_again() {
+        let input = b"GET /a HTTP/1.1\r\nHost: b\r\nX: \tc\r\n\r\n";
+        let mut lines = Lines::default();
+        let rules = Rules { bytes: 1000, headers: 10, folds: false };
+        for there in 1..input.len() {
+            assert_eq!(lines.fields_after_first(&input[..there], rules), None);
+            let ends_in_return = input[there - 1] == b'\r';
+            assert_eq!(lines.seen, there - usize::from(ends_in_return), "after {there} bytes");
+        }
+        assert_eq!(lines.fields_after_first(input, rules), Some(input.len()));
+        assert_eq!(lines.headers(input).find("x"), Some(&b"c"[..]));
+    }
+
+    impl Lines {
+        fn fields_after_first(&mut self, input: &[u8], rules: Rules) -> Option<usize> {
+            if self.at_first() {
+                self.next(input, 1000, Refusal::bad("")).unwrap()?;
+            }
+            self.fields(input, rules).unwrap()
+        }
+    }
+}

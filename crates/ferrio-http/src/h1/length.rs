@@ -52,6 +52,10 @@ impl Framing {
     pub(super) fn see(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
         match name.len() {
             10 if name.eq_ignore_ascii_case(b"connection") => {
+                if value == b"keep-alive" {
+                    self.keep_alive = true; // What most say, in these bytes.
+                    return Ok(());
+                }
                 for option in elements(value) {
                     self.close |= option.eq_ignore_ascii_case(b"close");
                     self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");

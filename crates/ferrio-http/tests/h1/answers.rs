@@ -387,6 +387,15 @@ fn shutting_down_lets_an_answer_end() {
 }
 
 #[test]
+fn shutting_down_does_not_wait_for_what_nobody_reads() {
+    let mut connection = request("PUT / HTTP/1.1", "Content-Length: 5\r\n");
+    connection.answer(200, [], b"", &Defaults::new(), &mut Vec::new()).unwrap();
+    assert!(!connection.is_closed());
+    connection.shut_down();
+    assert!(connection.is_closed() && matches!(connection.advance(b"abcde").1, Event::Closed));
+}
+
+#[test]
 fn a_refusal_within_a_body_does_not_follow_a_head_that_was_sent() {
     let mut connection = request("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n");
     let mut out = Vec::new();

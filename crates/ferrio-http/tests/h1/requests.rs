@@ -215,6 +215,15 @@ fn targets_are_taken_apart() {
 }
 
 #[test]
+fn a_target_names_its_host_even_where_no_header_does() {
+    let mut connection = Connection::new(Limits::default());
+    let Event::Request(head) = connection.advance(b"GET http://h:1/p HTTP/1.0\r\n\r\n").1 else {
+        panic!("refused")
+    };
+    assert_eq!((head.authority(), head.path()), (&b"h:1"[..], &b"/p"[..]));
+}
+
+#[test]
 fn tunnels_need_a_host_and_a_port() {
     for (target, status) in
         [("a:1", 0), ("[::1]:443", 0), ("a", 400), ("a:", 400), (":1", 400), ("/", 400), ("http://a:1", 400)]

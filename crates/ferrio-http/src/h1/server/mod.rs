@@ -186,7 +186,8 @@ impl Connection {
     /// ```
     pub fn shut_down(&mut self) {
         self.persists = false;
-        if self.is_idle() {
+        let draining = matches!(self.reading, Reading::Body { .. }) && !self.is_answering();
+        if self.is_idle() || draining {
             self.reading = Reading::Closed;
         }
     }

@@ -52,10 +52,12 @@ impl<'a> Head<'a> {
         self.split().1
     }
 
-    /// Whom the request is for: `Host`, which the target agrees with where that names a host; empty where there is none.
+    /// Whom the request is for: the host of the target where that is a URL, or `Host`, which agrees with it; empty where there is
+    /// neither, which only HTTP/1.0 may be.
     #[must_use]
     pub fn authority(&self) -> &'a [u8] {
-        self.headers.find("host").unwrap_or_default()
+        let named = authority_of(self.target).map(|parts| parts.authority);
+        named.or_else(|| self.headers.find("host")).unwrap_or_default()
     }
 
     fn split(&self) -> (&'a [u8], &'a [u8]) {
