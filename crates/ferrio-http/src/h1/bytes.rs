@@ -64,8 +64,21 @@ pub(super) fn is_authority(bytes: &[u8]) -> bool {
 }
 
 /// Without spaces and tabs at both ends.
-pub(super) fn trimmed(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+pub(super) fn trimmed(bytes: &[u8]) -> &[u8] {
+    trimmed_end(trimmed_start(bytes))
+}
+
+/// Without spaces and tabs in front.
+pub(super) fn trimmed_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Without spaces and tabs behind.
+pub(super) fn trimmed_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
     bytes

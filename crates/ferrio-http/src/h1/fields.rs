@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::bytes::{control, is_token_byte, trimmed};
+use super::bytes::{control, is_token_byte, trimmed, trimmed_end, trimmed_start};
 use super::faults::Refusal;
 
 /// The headers of a message, or its trailers, in the order in which they came: names as they were written, values trimmed.
@@ -203,18 +203,12 @@ impl Lines {
 
     fn field(&mut self, input: &[u8], line: Range<usize>, rules: Rules) -> Result<(), Refusal> {
         let text = input.get(line.clone()).unwrap_or_default();
-        if text.starts_with(b" ") || text.starts_with(b"\t") {
-            return match self.fields.last_mut() {
-                Some(last) if rules.folds => {
-                    last.value_end = small(line.start + text.trim_ascii_end().len());
-                    Ok(())
-                }
-                _ => Err(Refusal::bad("a line of the head begins with a space: headers are not folded")),
-            };
-        }
         let name = text.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(text.len());
         match text.get(name) {
             Some(b':') if name > 0 => {}
+            Some(b' ' | b'\t') if name == 0 => {
+                return self.fold(line.start + text.trim_ascii_end().len(), rules);
+            }
             Some(b' ' | b'\t') => {
                 return Err(Refusal::bad("a space in a header's name, or before its colon"));
             }
@@ -227,25 +221,27 @@ impl Lines {
         if self.fields.capacity() == 0 {
             self.fields.reserve(FIRST);
         }
-        let rest = text.get(name + 1..).unwrap_or_default();
-        let value = trimmed(rest);
-        let lead = rest.len() - trimmed_start(rest).len();
-        let start = line.start + name + 1 + lead;
+        let rest = trimmed_start(text.get(name + 1..).unwrap_or_default());
+        let start = line.end - rest.len();
         self.fields.push(Field {
             start: small(line.start),
             name_end: small(line.start + name),
             value_start: small(start),
-            value_end: small(start + value.len()),
+            value_end: small(start + trimmed_end(rest).len()),
         });
         Ok(())
     }
-}
 
-fn trimmed_start(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = bytes {
-        bytes = rest;
+    /// A line that begins with a space: the value before it goes on to here, where that is allowed.
+    fn fold(&mut self, end: usize, rules: Rules) -> Result<(), Refusal> {
+        match self.fields.last_mut() {
+            Some(last) if rules.folds => {
+                last.value_end = small(end);
+                Ok(())
+            }
+            _ => Err(Refusal::bad("a line of the head begins with a space: headers are not folded")),
+        }
     }
-    bytes
 }
 
 fn slice(bytes: &[u8], start: u32, end: u32) -> &[u8] {
