@@ -86,6 +86,45 @@ fn what_one_side_writes_the_other_reads() {
     }
 }
 
+#[test]
+fn what_an_application_may_send_cannot_be_read_as_anything_else() {
+    let bytes = b"\r\n \t:;,=aZ0-_\0\x7f\x80\xff";
+    let (mut numbers, mut accepted) = (Numbers(5), 0);
+    let mut drawn = |most| {
+        let size = numbers.below(most);
+        (0..size).map(|_| bytes[numbers.below(bytes.len())]).collect::<Vec<_>>()
+    };
+    for _ in 0..20_000 {
+        let headers = [(b"x".to_vec(), drawn(4)), (drawn(4), b"y".to_vec()), (drawn(3), drawn(3))];
+        let pairs = || headers.iter().map(|(name, value)| (&name[..], &value[..]));
+        let mut server = server::Connection::new(Limits::default());
+        server.advance(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let mut wire = Vec::new();
+        let sent = server.answer(200, pairs(), b"body", &Defaults::new(), &mut wire);
+        if sent.is_err() {
+            assert!(wire.is_empty());
+            continue;
+        }
+        accepted += 1;
+        let mut client = client::Connection::new(Limits::default());
+        client.request(b"GET", b"/", [(&b"host"[..], &b"a"[..])], Length::Known(0), &mut Vec::new()).unwrap();
+        let (used, client::Event::Response(head)) = client.advance(&wire) else { panic!("{headers:?}") };
+        let read: Vec<_> = head.headers.iter().filter(|(name, _)| *name != b"content-length").collect();
+        let expected: Vec<_> = pairs().map(|(name, value)| (name, value.trim_ascii())).collect();
+        assert_eq!(read, expected);
+        assert_eq!(&wire[used..], b"body");
+        // The same in a request.
+        let mut client = client::Connection::new(Limits::default());
+        let (mut wire, host) = (Vec::new(), (&b"host"[..], &b"a"[..]));
+        client.request(b"GET", b"/", pairs().chain([host]), Length::Known(0), &mut wire).unwrap();
+        let mut server = server::Connection::new(Limits::default());
+        let (used, server::Event::Request(head)) = server.advance(&wire) else { panic!("{headers:?}") };
+        assert_eq!(used, wire.len());
+        assert!(head.headers.iter().eq(expected.into_iter().chain([host])));
+    }
+    assert!(accepted > 100, "only {accepted} were accepted");
+}
+
 fn parts_of(
     numbers: &mut Numbers,
     body: &[u8],

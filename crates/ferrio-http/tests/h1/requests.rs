@@ -6,7 +6,7 @@ use ferrio_http::h1::{Length, Limits, Version};
 use crate::support::{Said, served};
 
 /// A request with these lines behind the first, and what it is refused with; 0: it is not.
-const LINES: [(&str, &str, u16); 78] = [
+const LINES: [(&str, &str, u16); 81] = [
     // The request line.
     ("GET / HTTP/1.1", "Host: a", 0),
     ("GET / HTTP/1.0", "", 0),
@@ -39,6 +39,9 @@ const LINES: [(&str, &str, u16); 78] = [
     ("GET https://A.b:81/c?d HTTP/1.1", "Host: a.B:81", 0),
     ("GET http://a/ HTTP/1.1", "", 400),
     ("GET http://a/ HTTP/1.1", "Host: b", 400),
+    ("GET http://a:80/ HTTP/1.1", "Host: a", 0),
+    ("GET https://a/ HTTP/1.1", "Host: a:443", 0),
+    ("GET https://a/ HTTP/1.1", "Host: a:80", 400),
     ("GET http://u@a/ HTTP/1.1", "Host: a", 400),
     ("GET http:///b HTTP/1.1", "Host: a", 400),
     ("GET 1http://a/ HTTP/1.1", "Host: a", 400),

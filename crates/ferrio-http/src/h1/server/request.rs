@@ -207,19 +207,27 @@ fn check_host(target: &[u8], host: Option<&[u8]>, version: Version) -> Result<()
     }
     // A server goes by the target, applications by Host: a request in which they differ is routed twice.
     match authority_of(target) {
-        Some(parts) if !parts.authority.eq_ignore_ascii_case(host) => {
-            Err(Refusal::bad("Host is not the host of the target"))
-        }
+        Some(parts) if !parts.is(host) => Err(Refusal::bad("Host is not the host of the target")),
         _ => Ok(()),
     }
 }
 
+/// Of a target in absolute form: `scheme://authority` and the rest.
 struct Parts<'a> {
+    scheme: &'a [u8],
     authority: &'a [u8],
     rest: &'a [u8],
 }
 
-/// Of a target in absolute form, what stands after `scheme://`.
+impl Parts<'_> {
+    /// Whether this is the host of the target, too, be the scheme's own port said or not.
+    fn is(&self, host: &[u8]) -> bool {
+        let port: &[u8] = if self.scheme.eq_ignore_ascii_case(b"https") { b":443" } else { b":80" };
+        let [ours, theirs] = [self.authority, host].map(|one| one.strip_suffix(port).unwrap_or(one));
+        ours.eq_ignore_ascii_case(theirs)
+    }
+}
+
 fn authority_of(target: &[u8]) -> Option<Parts<'_>> {
     if target.starts_with(b"/") {
         return None;
@@ -233,5 +241,5 @@ fn authority_of(target: &[u8]) -> Option<Parts<'_>> {
     let rest = rest.strip_prefix(b"://")?;
     let end = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
-    Some(Parts { authority, rest })
+    Some(Parts { scheme: name, authority, rest })
 }
