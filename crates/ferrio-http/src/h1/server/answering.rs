@@ -1,15 +1,12 @@
 //! What goes out: heads, bodies, interim answers, refusals. Knows of what comes in only what the request was.
 
+use super::heading::{Pair, write_given};
 use super::{Answering, Connection, Reading};
 use crate::h1::bytes::decimal;
 use crate::h1::defaults::Defaults;
 use crate::h1::faults::{Misuse, Refusal};
-use crate::h1::length::{Framing, Length};
-use crate::h1::receiving::Receiver;
 use crate::h1::sending::{Frame, Sender, field};
-use crate::h1::{Version, status as statuses};
-
-type Pair<'h> = (&'h [u8], &'h [u8]);
+use crate::h1::status as statuses;
 
 impl Connection {
     /// Appends the head of an answer, whose body comes by [`body`](Self::body), [`frame`](Self::frame) or
@@ -241,11 +238,14 @@ impl Connection {
         if switches && !self.is_read() {
             return Err(Misuse::Order("101 before the request's body is read"));
         }
-        let tunnel = self.request.connect && (200..300).contains(&status);
-        let sender =
-            whole(out, |out| self.head_of(status, headers, size, defaults, out, switches || tunnel))?;
+        let switches = switches || self.request.connect && (200..300).contains(&status);
+        let sender = whole(out, |out| {
+            statuses::line(status, out);
+            let framing = write_given(headers, defaults, out)?;
+            self.write_own(status, &framing, size, switches, out)
+        })?;
         self.request.expecting = false;
-        if switches || tunnel {
+        if switches {
             self.answering = Answering::Idle;
             self.reading = Reading::Upgraded;
         } else if size.is_some() {
@@ -254,90 +254,6 @@ impl Connection {
             self.answering = Answering::Body(sender);
         }
         Ok(None)
-    }
-
-    fn head_of<'h>(
-        &mut self,
-        status: u16,
-        headers: impl IntoIterator<Item = Pair<'h>>,
-        size: Option<u64>,
-        defaults: &Defaults,
-        out: &mut Vec<u8>,
-        switches: bool,
-    ) -> Result<Sender, Misuse> {
-        statuses::line(status, out);
-        let (mut framing, mut given) = (Framing::default(), 0);
-        for (name, value) in headers {
-            given |= defaults.given(name);
-            if !take(&mut framing, name, value)? {
-                field(name, value, out)?;
-            }
-        }
-        defaults.write(given, out);
-        let bodiless = status == 204 || status == 304 || status == 205 || switches || self.request.head;
-        let length = self.length(status, &framing, size, switches)?;
-        let persists = self.persists && !framing.close && self.outlives(length, bodiless);
-        match length {
-            Some(Length::Known(size)) => {
-                out.extend_from_slice(b"content-length: ");
-                decimal(size, out);
-                out.extend_from_slice(b"\r\n");
-            }
-            Some(Length::Chunked) if !bodiless => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-            _ => {}
-        }
-        if switches {
-            if status == 101 && !framing.upgrade {
-                out.extend_from_slice(b"connection: upgrade\r\n");
-            }
-        } else if !persists {
-            out.extend_from_slice(b"connection: close\r\n");
-        } else if self.request.old {
-            out.extend_from_slice(b"connection: keep-alive\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
-        self.persists = persists;
-        Ok(match length {
-            _ if bodiless => Sender::Dropped,
-            Some(Length::Known(size)) => Sender::Known(size),
-            Some(Length::Chunked) => Sender::Chunked,
-            _ => Sender::UntilClose,
-        })
-    }
-
-    /// How the answer says its length, or none where it says nothing.
-    fn length(
-        &self,
-        status: u16,
-        framing: &Framing,
-        size: Option<u64>,
-        switches: bool,
-    ) -> Result<Option<Length>, Misuse> {
-        let said = match framing.length(Version::Http11) {
-            Ok(said) => said,
-            Err(refusal) => return Err(Misuse::header(b"transfer-encoding", refusal.reason)),
-        };
-        Ok(match (said, size) {
-            _ if status == 204 || switches => None,
-            _ if status == 205 => Some(Length::Known(0)),
-            (Some(Length::Chunked), _) | (None, None) if self.request.old => Some(Length::UntilClose),
-            (None, Some(_)) if status == 304 => None,
-            (None, Some(size)) => Some(Length::Known(size)),
-            (None, None) => Some(Length::Chunked),
-            (said, _) => said,
-        })
-    }
-
-    /// Whether the connection can go on after this answer, as far as bodies are concerned.
-    fn outlives(&self, length: Option<Length>, bodiless: bool) -> bool {
-        let readable = match &self.reading {
-            // A client that was not told to go on may send the body, or not: nobody knows where the next request begins.
-            Reading::Body { .. } if self.request.expecting => false,
-            Reading::Body { receiver: Receiver::Known(left), .. } => *left <= self.limits.drain,
-            Reading::Body { .. } | Reading::Ended => true,
-            _ => false,
-        };
-        readable && (bodiless || length != Some(Length::UntilClose))
     }
 
     fn send<T>(
@@ -371,20 +287,4 @@ fn whole<T>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<T, Mis
         out.truncate(mark);
     }
     written
-}
-
-/// Whether a header is one that the connection writes by itself, from what it says.
-fn take(framing: &mut Framing, name: &[u8], value: &[u8]) -> Result<bool, Misuse> {
-    if !matches!(name.len(), 10 | 14 | 17) {
-        return Ok(false);
-    }
-    framing.see(name, value).map_err(|refusal| Misuse::header(name, refusal.reason))?;
-    Ok(match name.len() {
-        10 if name.eq_ignore_ascii_case(b"connection") => {
-            value.eq_ignore_ascii_case(b"close") || value.eq_ignore_ascii_case(b"keep-alive")
-        }
-        14 => name.eq_ignore_ascii_case(b"content-length"),
-        17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
-        _ => false,
-    })
 }

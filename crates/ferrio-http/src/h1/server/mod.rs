@@ -20,6 +20,7 @@
 //! Rule 3: a call that would break the protocol writes nothing, and says so ([`Misuse`]).
 
 mod answering;
+mod heading;
 mod reading;
 mod request;
 
