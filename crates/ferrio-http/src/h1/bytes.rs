@@ -46,21 +46,26 @@ pub(super) fn is_target(bytes: &[u8]) -> bool {
 
 /// Whether it is `host` or `host:port` (RFC 3986, 3.2), without a user and not empty.
 pub(super) fn is_authority(bytes: &[u8]) -> bool {
-    let (host, port) = match bytes.iter().rposition(|byte| *byte == b']') {
-        Some(end) => bytes.split_at(end + 1),
-        None => bytes.split_at(bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len())),
+    let literal = bytes.first() == Some(&b'[');
+    let end = if literal {
+        bytes.iter().position(|byte| *byte == b']').map_or(0, |at| at + 1)
+    } else {
+        bytes.iter().position(|byte| !is(*byte, HOST)).unwrap_or(bytes.len())
     };
-    let port_good = match port.split_first() {
-        None => true,
-        Some((colon, digits)) => *colon == b':' && digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
-    };
+    let (host, port) = bytes.split_at(end);
     let host_good = match host {
         [b'[', address @ .., b']'] => {
             address.len() > 1 && address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
         }
-        _ => !host.is_empty() && host.iter().all(|byte| is(*byte, HOST)),
+        _ => !host.is_empty(),
     };
-    port_good && host_good
+    host_good
+        && match port.split_first() {
+            None => true,
+            Some((colon, digits)) => {
+                *colon == b':' && digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit)
+            }
+        }
 }
 
 /// Without spaces and tabs at both ends.
