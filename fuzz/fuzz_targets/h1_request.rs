@@ -35,6 +35,14 @@ fuzz_target!(|input: &[u8]| {
             assert!(value.iter().all(|byte| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f));
             assert_eq!(value.trim_ascii(), value);
         }
+        let mut slots = [httparse::EMPTY_HEADER; 100];
+        let mut other = httparse::Request::new(&mut slots);
+        assert_eq!(other.parse(input), Ok(httparse::Status::Complete(used)));
+        assert_eq!(other.method.map(str::as_bytes), Some(head.method));
+        assert_eq!(other.path.map(str::as_bytes), Some(head.target));
+        assert_eq!(other.version, Some(u8::from(head.version == Version::Http11)));
+        let others = other.headers.iter().map(|header| (header.name.as_bytes(), header.value));
+        assert!(head.headers.iter().eq(others));
         assert!(head.path().len() + head.query().len() <= head.target.len().max(1));
     }
 });
