@@ -3,3 +3,4 @@
 #![doc = include_str!("../README.md")]
 
 pub mod h1;
+pub mod ws;
