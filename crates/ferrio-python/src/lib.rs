@@ -13,6 +13,7 @@
 mod compat;
 mod event_loop;
 mod ffi;
+mod http;
 mod net;
 mod once;
 mod tasks;

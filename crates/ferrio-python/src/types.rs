@@ -10,12 +10,18 @@ use pyo3::types::PyType;
 use crate::event_loop::events::{Handle, TimerHandle};
 use crate::event_loop::hooks::{self, Hooks};
 use crate::event_loop::state::BaseLoop;
+use crate::ffi::bound_function::BoundFunction;
 use crate::ffi::bound_method::BoundMethod;
 use crate::ffi::coroutine::{self, Coroutine, Steps};
 use crate::ffi::coroutine_method::CoroutineMethod;
 use crate::ffi::function::{Body, Function};
 use crate::ffi::heap_type::{Native, create, create_with, set_metaclass, type_object};
 use crate::ffi::word;
+use crate::http::connection::{self, HttpConnection};
+use crate::http::exchange::Exchange;
+use crate::http::receiving::Receive;
+use crate::http::room::Sent;
+use crate::http::serving::Serving;
 use crate::net::datagrams::DatagramTransport;
 use crate::net::operations::Operation;
 use crate::net::protocols::delivery;
@@ -63,6 +69,7 @@ pub(crate) fn add_all(module: &Bound<'_, PyModule>) -> PyResult<()> {
     maker.make_locks_and_queues()?;
     maker.make_streams()?;
     maker.make_transports()?;
+    maker.make_http()?;
     maker.make_functions()?;
     maker.mark_coroutine_methods()?;
     fill_tables();
@@ -84,7 +91,7 @@ fn fill_tables() {
         inner_coroutine: wait_for::inner_coroutine,
         batch_ended: audit::check,
     });
-    delivery::enter([protocol::delivery_to, sslproto::delivery_to]);
+    delivery::enter([protocol::delivery_to, sslproto::delivery_to, connection::delivery_to]);
 }
 
 struct TypeMaker<'a, 'py> {
@@ -170,6 +177,15 @@ impl<'py> TypeMaker<'_, 'py> {
         self.named::<StreamTransport<WritePipe>>(&flow_control, &[])?;
         self.named::<SslTransport>(&flow_control, &[])?;
         self.named::<DatagramTransport>(&flow_control, &[&self.base("DatagramTransport")?])
+    }
+
+    fn make_http(&self) -> PyResult<()> {
+        self.nameless::<BoundFunction>()?;
+        self.coroutine::<Exchange>()?;
+        self.coroutine::<Receive>()?;
+        self.coroutine::<Sent>()?;
+        self.named::<HttpConnection>(&self.base("Protocol")?, &[])?;
+        self.named::<Serving>(&self.object, &[])
     }
 
     fn make_functions(&self) -> PyResult<()> {

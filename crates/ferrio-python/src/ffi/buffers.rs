@@ -124,8 +124,8 @@ impl Drop for Exported {
 pub(crate) fn filled<E>(
     space: &mut [MaybeUninit<u8>],
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
-) -> Result<&[u8], E> {
+) -> Result<&mut [u8], E> {
     let count = fill(space)?.min(space.len());
     // SAFETY: the first `count` bytes were written.
-    Ok(unsafe { std::slice::from_raw_parts(space.as_ptr().cast(), count) })
+    Ok(unsafe { std::slice::from_raw_parts_mut(space.as_mut_ptr().cast(), count) })
 }

@@ -383,3 +383,20 @@ pub(crate) fn call_method2<'py>(
     let stack = [object.as_ptr(), first.as_ptr(), second.as_ptr()];
     vectorcall_method(object.py(), name, &stack)
 }
+
+/// Calls `callable(first, second, third)`.
+pub(crate) fn call3<'py>(
+    callable: &Bound<'py, PyAny>,
+    first: &Bound<'py, PyAny>,
+    second: &Bound<'py, PyAny>,
+    third: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut stack = [ptr::null_mut(), first.as_ptr(), second.as_ptr(), third.as_ptr()];
+    vectorcall(callable.py(), callable.as_ptr(), &mut stack, 3)
+}
+
+/// A context with nothing in it.
+pub(crate) fn new_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: ATTACHED.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_New()) }
+}

@@ -55,13 +55,13 @@ pub(crate) trait Kind: Held + 'static {
     fn place() -> &'static Place;
 }
 
-/// `kind!(Steps, c"type", c"doc"[, CONSTANT: type = value])`
+/// `kind!(Steps, c"type", c"doc"[, CONSTANT: type = value]*)`
 macro_rules! kind {
-    ($steps:ty, $type:literal, $doc:literal $(, $constant:ident: $kind:ty = $value:literal)?) => {
+    ($steps:ty, $type:literal, $doc:literal $(, $constant:ident: $kind:ty = $value:literal)*) => {
         impl $crate::ffi::coroutine::Kind for $steps {
             const TYPE: &'static std::ffi::CStr = $type;
             const DOC: &'static std::ffi::CStr = $doc;
-            $(const $constant: $kind = $value;)?
+            $(const $constant: $kind = $value;)*
 
             $crate::ffi::held::kept!();
         }
@@ -303,7 +303,7 @@ fn warn_never_awaited(name: &str) {
 }
 
 /// The types of native coroutines, one for each kind.
-static TYPES: [AtomicPtr<ffi::PyTypeObject>; 8] = [const { AtomicPtr::new(ptr::null_mut()) }; 8];
+static TYPES: [AtomicPtr<ffi::PyTypeObject>; 11] = [const { AtomicPtr::new(ptr::null_mut()) }; 11];
 
 /// Enters the type of a kind. The type was made before.
 pub(crate) fn enlist<S: Steps>() {

@@ -22,6 +22,7 @@
 //! * `names`: what a module of Python's has
 //! * `nesting`: how many loops run on this thread, one within the other
 //! * `number`: the number in the name of a task
+//! * `bound_function`: a native function with its object
 //! * `object`: native types that Python code makes and derives from
 //! * `prelude`: what the file of a native type is written with
 //! * `raised`: what the interpreter keeps in an exception
@@ -47,6 +48,7 @@
 pub(crate) mod answer;
 pub(crate) mod args;
 pub(crate) mod awaitable;
+pub(crate) mod bound_function;
 pub(crate) mod bound_method;
 pub(crate) mod buffers;
 pub(crate) mod call;

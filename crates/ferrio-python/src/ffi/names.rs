@@ -22,7 +22,10 @@ pub(crate) static TASKGROUPS: Names = Names::of("ferrio._support.taskgroups");
 pub(crate) static TASKS: Names = Names::of("ferrio._support.tasks");
 pub(crate) static TIMEOUTS: Names = Names::of("ferrio._support.timeouts");
 
-/// All of these.
+/// As these, for servers: looked up when one sends the first file.
+pub(crate) static HTTP: Names = Names::of("ferrio._support.http");
+
+/// Those that are looked up when the extension is imported.
 pub(crate) static SUPPORT: [&Names; 8] =
     [&BASE_EVENTS, &FUTURES, &SELECTOR_EVENTS, &SSLPROTO, &STREAMS, &TASKGROUPS, &TASKS, &TIMEOUTS];
 

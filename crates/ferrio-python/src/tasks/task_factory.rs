@@ -27,7 +27,7 @@ impl BaseLoop {
     }
 
     /// Whether the loop itself makes the tasks, and they are ours.
-    fn makes_tasks(&self, this: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn makes_tasks(&self, this: &Bound<'_, PyAny>) -> bool {
         self.notice_class(this);
         !self.foreign_create_task.get() && (self.task_factory.is_empty() || self.eager.get())
     }

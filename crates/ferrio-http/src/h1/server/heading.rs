@@ -111,7 +111,10 @@ fn take(framing: &mut Framing, name: &[u8], value: &[u8]) -> Result<bool, Misuse
     framing.see(name, value).map_err(|refusal| Misuse::header(name, refusal.reason))?;
     Ok(match name.len() {
         10 if name.eq_ignore_ascii_case(b"connection") => {
-            value.eq_ignore_ascii_case(b"close") || value.eq_ignore_ascii_case(b"keep-alive")
+            let ours = |token: &[u8]| {
+                [&b"close"[..], b"keep-alive"].iter().any(|one| token.eq_ignore_ascii_case(one))
+            };
+            value.split(|byte| *byte == b',').all(|token| ours(token.trim_ascii()))
         }
         14 => name.eq_ignore_ascii_case(b"content-length"),
         17 => name.eq_ignore_ascii_case(b"transfer-encoding"),

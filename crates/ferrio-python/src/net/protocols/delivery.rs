@@ -60,7 +60,8 @@ pub(crate) type AsLayer = for<'a> fn(&'a Bound<'_, PyAny>) -> Option<&'a dyn Lay
 pub(crate) trait LayerProtocol {
     fn connection_made(&self, this: &Bound<'_, PyAny>, below: &Bound<'_, PyAny>) -> PyResult<()>;
 
-    fn data_received(&self, this: &Bound<'_, PyAny>, data: &[u8]) -> PyResult<()>;
+    /// The bytes are this call's own.
+    fn data_received(&self, this: &Bound<'_, PyAny>, data: &mut [u8]) -> PyResult<()>;
 
     /// Whether the transport stays open for writing.
     fn eof_received(&self, this: &Bound<'_, PyAny>) -> PyResult<bool>;
@@ -78,10 +79,10 @@ pub(crate) trait LayerProtocol {
 /// The delivery to a protocol of one native type; `None` for any other protocol.
 pub(crate) type DeliveryOf = fn(&Bound<'_, PyAny>) -> Option<Delivery>;
 
-static NATIVE: OnceLock<[DeliveryOf; 2]> = OnceLock::new();
+static NATIVE: OnceLock<[DeliveryOf; 3]> = OnceLock::new();
 
 /// Fills the table of native protocols, once.
-pub(crate) fn enter(natives: [DeliveryOf; 2]) {
+pub(crate) fn enter(natives: [DeliveryOf; 3]) {
     NATIVE.get_or_init(|| natives);
 }
 

@@ -47,7 +47,7 @@ impl LayerProtocol for SslTransport {
         self.inside(this, || self.layer.start(this))
     }
 
-    fn data_received(&self, this: &Bound<'_, PyAny>, ciphertext: &[u8]) -> PyResult<()> {
+    fn data_received(&self, this: &Bound<'_, PyAny>, ciphertext: &mut [u8]) -> PyResult<()> {
         self.inside(this, || self.layer.received(this, ciphertext))
     }
 
@@ -219,7 +219,10 @@ impl SslTransport {
         self.connection_made(this, &below)?;
         // Data that was received before and belongs to TLS.
         match received {
-            Some(received) => self.data_received(this, received.cast::<PyBytes>()?.as_bytes()),
+            Some(received) => {
+                let received = received.cast::<PyBytes>()?;
+                self.inside(this, || self.layer.received(this, received.as_bytes()))
+            }
             None => Ok(()),
         }
     }

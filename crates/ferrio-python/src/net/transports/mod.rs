@@ -85,6 +85,23 @@ impl<C: TransportClass> StreamTransport<C> {
         Ok(())
     }
 
+    /// Sends bytes, or drops them if the connection is lost, of which the protocol is told.
+    pub(crate) fn put(&self, this: &Bound<'_, PyAny>, data: &[u8]) -> PyResult<()> {
+        if self.transport.may_write().is_err() {
+            return Ok(());
+        }
+        self.transport.write(this, data, || Ok(Chunk::Copied(data.to_vec())))
+    }
+
+    /// As `put`, several pieces in one system call.
+    pub(crate) fn put_all(
+        &self,
+        this: &Bound<'_, PyAny>,
+        pieces: impl IntoIterator<Item = Chunk>,
+    ) -> PyResult<()> {
+        if self.transport.may_write().is_err() { Ok(()) } else { self.transport.write_all(this, pieces) }
+    }
+
     /// Sends what was written, if it is held back.
     pub(crate) fn settle(&self, this: &Bound<'_, PyAny>) {
         self.transport.settle(this);

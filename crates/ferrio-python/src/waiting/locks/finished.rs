@@ -8,7 +8,7 @@ use crate::ffi::prelude::*;
 pub(crate) struct Finished;
 
 impl Finished {
-    pub(super) fn create(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    pub(crate) fn create(py: Python<'_>) -> PyResult<Py<PyAny>> {
         static ONE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let one = ONE.get_or_try_init(py, || {
             let class = type_object::<Coroutine<Finished>>(py)?;

@@ -1,0 +1,232 @@
+//! `HttpConnection`: a native protocol that reads requests, starts an exchange for each, and writes the answers.
+//!
+//! Bytes are read where they lie, in the thread's buffer; what is not used yet is kept in `rest`. While `data_received` reads,
+//! answers gather in `out`, and leave together when it is done: requests that came together are answered in one write.
+//! A request that came behind one whose answer is not whole waits in `rest`, and nothing more is read until then.
+//!
+//! * `reading`: bytes come in, exchanges begin; `answering`: answers go out
+//! * `switching`: what becomes of a connection that is a WebSocket's
+//! * `protocol`: what transports and servers call
+//!
+//! This file owns the state, and what all of them ask. Invariant ONE: no borrow of the machine is alive while an application runs.
+
+mod answering;
+mod protocol;
+mod reading;
+mod switching;
+
+use ferrio_http::h1::server::Connection as Machine;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::types::PyString;
+
+use crate::ffi::prelude::*;
+use crate::http::below::Below;
+use crate::http::exchange::Exchange;
+use crate::http::room::Room;
+use crate::http::serving::Serving;
+use crate::net::watching::{defer, engine_of};
+use crate::waiting::locks::Finished;
+
+pub(crate) use protocol::delivery_to;
+
+/// Of a body that nobody has asked for, this much is read; uvicorn's number.
+const HIGH: usize = 64 * 1024;
+
+/// A larger body is sent from where it lies: below it a copy is cheaper than another piece.
+const LARGE: usize = 16 * 1024;
+
+/// How many seconds a client that was refused may go on sending.
+const LINGER: f64 = 2.0;
+
+/// See the module.
+#[repr(C)]
+pub(crate) struct HttpConnection {
+    head: Head,
+    pub(super) serving: Slot,
+    below: Below,
+    machine: RefCell<Machine>,
+    /// Bytes that came and were not used yet.
+    rest: RefCell<Vec<u8>>,
+    /// What is to be sent when `data_received` is done.
+    out: RefCell<Vec<u8>>,
+    /// `data_received` reads.
+    reads: Cell<bool>,
+    /// The transport was told to read no more.
+    paused: Cell<bool>,
+    room: Room,
+    /// The request whose answer is due, or that was answered last.
+    exchange: Slot,
+    client: Slot,
+    server: Slot,
+    /// When the present phase is over, in seconds of the server's clock; infinite where it has no limit.
+    pub(super) deadline: Cell<f64>,
+    closing: Cell<bool>,
+    /// A head has begun to come, and is not whole.
+    heading: Cell<bool>,
+}
+
+/// Calls the connection of an exchange.
+pub(crate) fn of_exchange<R>(
+    exchange: &Exchange,
+    py: Python<'_>,
+    body: impl FnOnce(&HttpConnection, &Bound<'_, PyAny>) -> PyResult<R>,
+) -> PyResult<R> {
+    let object = exchange.connection.bind(py);
+    match object.as_ref().and_then(|object| Some((try_state::<HttpConnection>(object)?, object))) {
+        Some((connection, object)) => body(connection, object),
+        None => Err(gone()),
+    }
+}
+
+/// The collector has emptied it.
+fn gone() -> PyErr {
+    PyRuntimeError::new_err("the connection is gone")
+}
+
+impl HttpConnection {
+    /// A connection of `serving`, which is not connected yet.
+    pub(crate) fn create<'py>(serving: &Bound<'py, PyAny>, state: &Serving) -> PyResult<Bound<'py, PyAny>> {
+        let connection = HttpConnection {
+            head: Head::new::<HttpConnection>(),
+            serving: Slot::new(serving.clone().into()),
+            below: Below::default(),
+            machine: RefCell::new(Machine::new(state.limits.get())),
+            rest: RefCell::default(),
+            out: RefCell::default(),
+            reads: Cell::new(false),
+            paused: Cell::new(false),
+            room: Room::default(),
+            exchange: Slot::default(),
+            client: Slot::default(),
+            server: Slot::default(),
+            deadline: Cell::new(f64::INFINITY),
+            closing: Cell::new(false),
+            heading: Cell::new(false),
+        };
+        alloc(&type_object::<HttpConnection>(serving.py())?, connection)
+    }
+
+    fn with_serving<R>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&Serving, &Bound<'_, PyAny>) -> PyResult<R>,
+    ) -> PyResult<R> {
+        let object = self.serving.bind(py);
+        match object.as_ref().and_then(|object| Some((try_state::<Serving>(object)?, object))) {
+            Some((serving, object)) => body(serving, object),
+            None => Err(PyRuntimeError::new_err("the connection is gone")),
+        }
+    }
+
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let object = self.serving.bind(py);
+        let event_loop =
+            object.as_ref().and_then(try_state::<Serving>).and_then(|serving| serving.event_loop.bind(py));
+        event_loop.ok_or_else(|| PyRuntimeError::new_err("the connection is gone"))
+    }
+
+    pub(crate) fn app<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let object = self.serving.bind(py);
+        let app = object.as_ref().and_then(try_state::<Serving>).and_then(|serving| serving.app.bind(py));
+        app.ok_or_else(|| PyRuntimeError::new_err("the connection is gone"))
+    }
+
+    /// Asks the machine. Only finalizers, which may run anywhere, can find it busy.
+    fn with_machine<R>(&self, ask: impl FnOnce(&mut Machine) -> R) -> PyResult<R> {
+        match self.machine.try_borrow_mut() {
+            Ok(mut machine) => Ok(ask(&mut machine)),
+            Err(_) => Err(PyRuntimeError::new_err("the connection is busy reading")),
+        }
+    }
+
+    /// Has what waited read when all is done that is under way.
+    fn go_on_later(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let event_loop = self.event_loop(py)?;
+        if engine_of(Some(&event_loop)).is_some() {
+            defer::<Self>(this, Some(&event_loop));
+            return Ok(());
+        }
+        event_loop.call_method1(intern!(py, "call_soon"), (this.getattr(intern!(py, "_go_on"))?,)).map(drop)
+    }
+
+    /// Writes what gathered.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let mut out = self.out.take();
+        if out.is_empty() {
+            return Ok(());
+        }
+        let result = self.below.write(py, &out);
+        out.clear();
+        if out.capacity() <= LARGE {
+            self.out.replace(out);
+        }
+        result
+    }
+
+    /// What `send` returns.
+    pub(crate) fn when_there_is_room<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if self.room.is_full() {
+            return self.room.wait(&self.event_loop(py)?);
+        }
+        Finished::create(py).map(|one| one.into_bound(py))
+    }
+
+    pub(crate) fn report(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyString>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.with_serving(py, |serving, _| serving.report(py, kind, value))
+    }
+
+    pub(crate) fn exchange_ended(&self, py: Python<'_>) {
+        let object = self.serving.bind(py);
+        if let Some(serving) = object.as_ref().and_then(try_state::<Serving>) {
+            serving.ended();
+        }
+    }
+
+    /// Closes the connection once what was written is sent.
+    pub(crate) fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.closing.set(true);
+        self.deadline.set(f64::INFINITY);
+        self.below.tell(py, intern!(py, "close"))
+    }
+
+    /// As `close`, for a client that may still be sending: it is read on for a moment, or a reset would take the answer from it.
+    fn linger(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.below.can_linger() {
+            return self.close(py);
+        }
+        self.closing.set(true);
+        self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + LINGER);
+        if self.paused.replace(false) {
+            self.below.tell(py, intern!(py, "resume_reading"))?;
+        }
+        self.below.tell(py, intern!(py, "write_eof"))
+    }
+
+    fn pause(&self, py: Python<'_>) -> PyResult<()> {
+        if self.paused.replace(true) { Ok(()) } else { self.below.tell(py, intern!(py, "pause_reading")) }
+    }
+
+    /// Reads again.
+    pub(crate) fn read_on(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.paused.replace(false) && !self.closing.get() {
+            self.below.tell(this.py(), intern!(this.py(), "resume_reading"))?;
+        }
+        Ok(())
+    }
+
+    /// Tells the access log.
+    fn log(&self, py: Python<'_>, exchange: &Exchange, status: u16) -> PyResult<()> {
+        let Some(line) = exchange.line(py) else { return Ok(()) };
+        self.with_serving(py, |serving, _| match &exchange.socket {
+            None => serving.log(&line, status),
+            Some(_) if status == 101 => serving.talk(&line, "[accepted]"),
+            Some(_) => serving.talk(&line, &status.to_string()),
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! What transports and servers call: the callbacks of a protocol, shutting down, time limits.
+
+use ferrio_http::ws;
+use pyo3::types::{PyBytes, PyString, PyTuple};
+
+use super::HttpConnection;
+use crate::event_loop::run::both;
+use crate::ffi::buffers::Exported;
+use crate::ffi::prelude::*;
+use crate::http::exchange::Exchange;
+use crate::net::protocols::delivery::{Delivery, LayerProtocol};
+
+impl HttpConnection {
+    fn connected(&self, this: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        self.below.set(transport)?;
+        self.client.set(address(transport, intern!(py, "peername"))?);
+        self.server.set(address(transport, intern!(py, "sockname"))?);
+        self.with_serving(py, |serving, _| serving.add(this, self))
+    }
+
+    fn lost(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        self.closing.set(true);
+        self.below.leave();
+        let removed = self.with_serving(py, |serving, _| serving.remove(this));
+        let current = self.exchange.take().map(|exchange| exchange.into_bound(py));
+        let told = current.as_ref().and_then(Exchange::of).map_or(Ok(()), |exchange| exchange.lose(py));
+        both(py, removed, both(py, told, self.room.free(py)))
+    }
+
+    fn loop_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.event_loop(this.py()).map(Bound::unbind)
+    }
+
+    fn connection_made_method(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [transport] = args.all("connection_made", ["transport"])?;
+        self.connected(this, &transport)
+    }
+
+    fn data_received_method(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [data] = args.all("data_received", ["data"])?;
+        match data.cast::<PyBytes>() {
+            Ok(data) => self.feed(this, &mut data.as_bytes().to_vec()),
+            Err(_) => self.feed(this, &mut Exported::new(&data, false)?.as_ref().to_vec()),
+        }
+    }
+
+    fn eof_received_method(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        Ok(())
+    }
+
+    fn connection_lost_method(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let [_reason] = args.all("connection_lost", ["exc"])?;
+        self.lost(this)
+    }
+
+    fn pause_writing_method(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.room.fill();
+        Ok(())
+    }
+
+    fn resume_writing_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.room.free(this.py())
+    }
+
+    /// An idle connection ends now, a busy one with its answer.
+    fn shutdown(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let current = self.exchange.bind(py);
+        if let Some(exchange) = current.as_ref().and_then(Exchange::of)
+            && let Some(socket) = exchange.socket.as_ref().filter(|_| !self.closing.get())
+        {
+            return self.shut_socket(this, exchange, socket);
+        }
+        let closed = self.with_machine(|machine| {
+            machine.shut_down();
+            machine.is_closed() || !machine.is_answering()
+        })?;
+        if closed { self.close(py) } else { Ok(()) }
+    }
+
+    /// Closes a connection whose time is over.
+    pub(crate) fn expire(&self, py: Python<'_>, now: f64) -> PyResult<()> {
+        if now >= self.deadline.get() {
+            return self.close(py);
+        }
+        let current = self.exchange.bind(py);
+        let Some(exchange) = current.as_ref().and_then(Exchange::of) else { return Ok(()) };
+        let Some(socket) = exchange.socket.as_ref().filter(|socket| now >= socket.next_ping.get()) else {
+            return Ok(());
+        };
+        let Some(wishes) = self.with_serving(py, |serving, _| Ok(serving.wishes.get()))? else {
+            return Ok(());
+        };
+        let mut is_gone = false;
+        self.frames(py, |out| {
+            is_gone = socket.ping(now, &wishes, out);
+            Ok(())
+        })?;
+        if !is_gone {
+            return Ok(());
+        }
+        socket.end(py, ws::code::INTERNAL_ERROR, None)?;
+        exchange.tell(py)?;
+        self.close(py)
+    }
+}
+
+/// An address as ASGI has it: host and port, or a path and None.
+fn address<'py>(transport: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    let py = transport.py();
+    let found = call_method1(transport, intern!(py, "get_extra_info"), name)?;
+    if let Ok(tuple) = found.cast::<PyTuple>()
+        && tuple.len() >= 2
+    {
+        return Ok(tuple.get_slice(0, 2).into_any());
+    }
+    match found.cast::<PyString>() {
+        Ok(path) if name == "sockname" && !path.is_empty()? => {
+            Ok((path, py.None()).into_pyobject(py)?.into_any())
+        }
+        _ => Ok(py.None().into_bound(py)),
+    }
+}
+
+impl LayerProtocol for HttpConnection {
+    fn connection_made(&self, this: &Bound<'_, PyAny>, below: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.connected(this, below)
+    }
+
+    fn data_received(&self, this: &Bound<'_, PyAny>, data: &mut [u8]) -> PyResult<()> {
+        self.feed(this, data)
+    }
+
+    fn eof_received(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(false)
+    }
+
+    fn pause_writing(&self) {
+        self.room.fill();
+    }
+
+    fn resume_writing(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.room.free(this.py())
+    }
+
+    fn connection_lost(&self, this: &Bound<'_, PyAny>, _: Option<Py<PyAny>>) {
+        if let Err(error) = self.lost(this) {
+            error.write_unraisable(this.py(), Some(this));
+        }
+    }
+
+    fn is_below_stream(&self, _: Python<'_>) -> PyResult<bool> {
+        Ok(false)
+    }
+}
+
+impl Io for HttpConnection {
+    fn turn(&self, this: &Bound<'_, PyAny>, _: Turn) -> PyResult<()> {
+        self.go_on(this)
+    }
+}
+
+/// The delivery to `protocol`, if that is an `HttpConnection`.
+pub(crate) fn delivery_to(protocol: &Bound<'_, PyAny>) -> Option<Delivery> {
+    as_layer(protocol).map(|_| Delivery::Layer(as_layer))
+}
+
+fn as_layer<'a>(protocol: &'a Bound<'_, PyAny>) -> Option<&'a dyn LayerProtocol> {
+    try_state::<HttpConnection>(protocol).map(|state| state as &dyn LayerProtocol)
+}
+
+impl Native for HttpConnection {
+    const NAME: &'static CStr = c"ferrio._ferrio.HttpConnection";
+    const DOC: &'static CStr = c"A connection of an HTTP server. Made by HttpServing.connect().";
+
+    holds!(serving, below, room, exchange, client, server);
+
+    fn members() -> Members {
+        members! { HttpConnection;
+            method c"connection_made" c"The transport is ready." => connection_made_method;
+            method c"data_received" c"Bytes came." => data_received_method;
+            bare c"eof_received" c"The client sends no more." => eof_received_method;
+            method c"connection_lost" c"The connection is gone." => connection_lost_method;
+            bare c"pause_writing" c"Too much waits to be sent." => pause_writing_method;
+            bare c"resume_writing" c"There is room again." => resume_writing_method;
+            bare c"shutdown" c"End now if idle, else after the answer." => shutdown;
+            bare c"_go_on" c"Read what waited." => go_on;
+            shown c"transport" => below.transport;
+            attribute c"loop" => loop_attribute;
+            shown c"client" => client;
+            shown c"server" => server;
+        }
+    }
+}

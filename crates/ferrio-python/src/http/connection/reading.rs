@@ -1,0 +1,301 @@
+//! Bytes come in: requests are read, exchanges begin, bodies are handed on.
+
+use ferrio_http::h1::Refusal;
+use ferrio_http::h1::server::{Event, Head as RequestHead};
+use ferrio_http::ws;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::types::{PyDict, PyString};
+
+use super::{HIGH, HttpConnection};
+use crate::event_loop::run::both;
+use crate::event_loop::state::BaseLoop;
+use crate::ffi::prelude::*;
+use crate::http::answer::Answer;
+use crate::http::exchange::Exchange;
+use crate::http::scope::{Ends, came_through_proxy, line, scope};
+use crate::http::serving::Serving;
+use crate::http::socket::{self, Socket};
+use crate::tasks::task::{Options, Task};
+
+/// A request: its scope, what the access log says of it, its WebSocket.
+type Described<'py> = (Bound<'py, PyDict>, Option<Ref>, Option<Box<Socket>>);
+
+/// What an event of the machine asks for, once nothing is borrowed any more.
+enum Next<'py> {
+    Begin {
+        exchange: Bound<'py, PyAny>,
+    },
+    Body,
+    End,
+    More,
+    Blocked,
+    Refuse(Refusal),
+    /// A request for a WebSocket that is wrong.
+    Unfit(ws::handshake::Refusal),
+    /// What follows is a WebSocket's.
+    Frames,
+    Closed,
+}
+
+impl HttpConnection {
+    /// Reads what came, behind what was left.
+    pub(super) fn feed(&self, this: &Bound<'_, PyAny>, data: &mut [u8]) -> PyResult<()> {
+        if self.closing.get() {
+            return Ok(());
+        }
+        if self.reads.get() {
+            self.rest.borrow_mut().extend_from_slice(data);
+            return Ok(());
+        }
+        if self.rest.borrow().is_empty() {
+            let used = self.read(this, data)?;
+            if let Some(left) = data.get(used..) {
+                self.rest.borrow_mut().extend_from_slice(left);
+            }
+            return Ok(());
+        }
+        self.rest.borrow_mut().extend_from_slice(data);
+        self.read_rest(this)
+    }
+
+    fn read_rest(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let mut bytes = self.rest.take();
+        let result = self.read(this, &mut bytes);
+        let used = *result.as_ref().unwrap_or(&bytes.len());
+        bytes.drain(..used.min(bytes.len()));
+        if bytes.capacity() > HIGH && bytes.len() < HIGH / 2 {
+            bytes.shrink_to(HIGH / 2);
+        }
+        self.rest.replace(bytes);
+        result.map(drop)
+    }
+
+    /// Reads requests until there is no more to read, or the next has to wait; says how much was used.
+    fn read(&self, this: &Bound<'_, PyAny>, bytes: &mut [u8]) -> PyResult<usize> {
+        self.reads.set(true);
+        let mut used = 0;
+        let result = self.read_all(this, bytes, &mut used);
+        self.reads.set(false);
+        both(this.py(), result, self.flush(this.py()))?;
+        Ok(used)
+    }
+
+    fn read_all(&self, this: &Bound<'_, PyAny>, bytes: &mut [u8], used: &mut usize) -> PyResult<()> {
+        let py = this.py();
+        let mut begun: Option<Bound<'_, PyAny>> = None;
+        loop {
+            let (count, next) = self.advance(this, bytes.get(*used..).unwrap_or_default(), begun.as_ref())?;
+            *used += count;
+            match next {
+                Next::Begin { exchange } => {
+                    begun = Some(exchange);
+                    continue;
+                }
+                Next::Body => continue,
+                Next::End => {}
+                Next::More => {
+                    if let Some(exchange) = begun.take() {
+                        self.start(this, &exchange)?;
+                    }
+                    return self.await_more(py);
+                }
+                Next::Blocked => return self.pause(py),
+                Next::Refuse(refusal) => return self.refuse(this, refusal),
+                Next::Unfit(refusal) => return self.unfit(this, refusal),
+                Next::Frames => {
+                    *used += self.read_frames(this, bytes.get_mut(*used..).unwrap_or_default())?;
+                    return Ok(());
+                }
+                Next::Closed => return self.close(py),
+            }
+            if let Some(exchange) = begun.take() {
+                self.start(this, &exchange)?;
+            }
+            if self.closing.get() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What is under way is not whole: there is a limit to how long that may take.
+    fn await_more(&self, py: Python<'_>) -> PyResult<()> {
+        if self.closing.get() {
+            return Ok(());
+        }
+        let current = self.exchange.bind(py);
+        let exchange = current.as_ref().and_then(Exchange::of).filter(|exchange| !exchange.is_over());
+        self.with_serving(py, |serving, _| {
+            if let Some(exchange) = exchange {
+                if exchange.is_awaited() {
+                    self.deadline.set(serving.now(py)? + serving.body_limit());
+                }
+            } else if !self.heading.get() && !self.with_machine(|machine| machine.is_idle())? {
+                self.heading.set(true);
+                self.deadline.set(serving.now(py)? + serving.head_limit());
+            }
+            Ok(())
+        })
+    }
+
+    /// What the next bytes mean.
+    fn advance<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        bytes: &[u8],
+        begun: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(usize, Next<'py>)> {
+        let py = this.py();
+        let Ok(mut machine) = self.machine.try_borrow_mut() else {
+            return Err(PyRuntimeError::new_err("the connection is busy reading"));
+        };
+        let (used, event) = machine.advance(bytes);
+        let next = match event {
+            Event::Request(head) => {
+                let bodiless = head.method == b"HEAD";
+                let (scope, line, socket) =
+                    match self.with_serving(py, |serving, _| self.described(py, serving, &head))? {
+                        Ok(described) => described,
+                        Err(unfit) => return Ok((used, Next::Unfit(unfit))),
+                    };
+                drop(machine);
+                let exchange = Exchange::create(this, scope.into_any(), Answer::to(bodiless), line, socket)?;
+                self.exchange.set(exchange.clone());
+                Next::Begin { exchange }
+            }
+            Event::Data(data) => {
+                drop(machine);
+                self.body_came(py, data, begun)?;
+                Next::Body
+            }
+            Event::End(_) => {
+                drop(machine);
+                self.body_ended(py)?;
+                Next::End
+            }
+            Event::NeedMore => Next::More,
+            Event::Blocked => Next::Blocked,
+            Event::Refuse(refusal) => Next::Refuse(refusal),
+            Event::Upgraded => Next::Frames,
+            Event::Closed => Next::Closed,
+        };
+        Ok((used, next))
+    }
+
+    /// The scope of a request, and its WebSocket, if it asks for one that the server has.
+    fn described<'py>(
+        &self,
+        py: Python<'py>,
+        serving: &Serving,
+        head: &RequestHead<'_>,
+    ) -> PyResult<Result<Described<'py>, ws::handshake::Refusal>> {
+        let wants = head.upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+        if !wants || serving.wishes.get().is_none() {
+            if let Some(protocol) = head.upgrade {
+                let protocol = PyString::new(py, &String::from_utf8_lossy(protocol));
+                serving.report(py, intern!(py, "unsupported upgrade"), protocol.as_any())?;
+            }
+            let (scope, line) = self.scope(py, serving, head)?;
+            return Ok(Ok((scope, line, None)));
+        }
+        let headers: Vec<_> = head.headers.iter().collect();
+        match Socket::offered(head.method, &headers) {
+            Err(refusal) => Ok(Err(refusal)),
+            Ok((socket, subprotocols)) => {
+                let (scope, line) = self.scope(py, serving, head)?;
+                socket::describe(&scope, &subprotocols, scope.get_item(intern!(py, "extensions"))?)?;
+                let connect = PyDict::new(py);
+                connect.set_item(intern!(py, "type"), intern!(py, "websocket.connect"))?;
+                socket.push(connect.into_any());
+                Ok(Ok((scope, line, Some(Box::new(socket)))))
+            }
+        }
+    }
+
+    fn scope<'py>(
+        &self,
+        py: Python<'py>,
+        serving: &Serving,
+        head: &RequestHead<'_>,
+    ) -> PyResult<(Bound<'py, PyDict>, Option<Ref>)> {
+        let none = || py.None().into_bound(py);
+        let (client, server) =
+            (self.client.bind(py).unwrap_or_else(none), self.server.bind(py).unwrap_or_else(none));
+        let prototype = serving.prototype(py)?;
+        let root_path = serving.root_path.borrow();
+        let scope =
+            scope(&prototype, head, &root_path, &Ends { client: &client, server: &server }, &serving.names)?;
+        serving.add_state(&scope)?;
+        if serving.trusts() && came_through_proxy(head) {
+            serving.trust(&scope)?;
+        }
+        let wants_line = serving.logs() || (head.upgrade.is_some() && serving.tells_of_talks());
+        let line = wants_line.then(|| line(&scope, head)).transpose()?;
+        Ok((scope, line))
+    }
+
+    /// Has a task run the exchange, from now on.
+    fn start(&self, this: &Bound<'_, PyAny>, exchange: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        self.deadline.set(f64::INFINITY);
+        self.heading.set(false);
+        if self.with_serving(py, |serving, _| serving.is_full(py))? {
+            return self.turn_away(this, exchange);
+        }
+        self.with_serving(py, |serving, _| {
+            serving.begin();
+            let context = serving.context(py)?;
+            let event_loop = self.event_loop(py)?;
+            let task = match try_state::<BaseLoop>(&event_loop) {
+                Some(state) if state.makes_tasks(&event_loop) => Task::create(
+                    &event_loop,
+                    exchange,
+                    Options { name: None, context: context.as_ref(), eager: true },
+                )?,
+                _ => call_method1(&event_loop, intern!(py, "create_task"), exchange)?,
+            };
+            serving.note_task(&task)
+        })
+    }
+
+    /// There are too many.
+    fn turn_away(&self, this: &Bound<'_, PyAny>, exchange: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        self.report(py, intern!(py, "busy"), py.None().bind(py))?;
+        let Some(state) = Exchange::of(exchange) else { return Ok(()) };
+        let plain = (b"content-type".to_vec(), b"text/plain; charset=utf-8".to_vec());
+        let answered = self.answer_whole(this, state, 503, &[plain], b"Service Unavailable");
+        // Nobody will run it.
+        call_method0(exchange, intern!(py, "close"))?;
+        answered
+    }
+
+    fn body_came(&self, py: Python<'_>, data: &[u8], begun: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let current = self.exchange.bind(py);
+        let Some(exchange) = begun.or(current.as_ref()).and_then(Exchange::of) else { return Ok(()) };
+        if exchange.is_over() {
+            return Ok(());
+        }
+        exchange.body.add(py, data);
+        if exchange.body.size(py) > HIGH {
+            exchange.brim();
+            self.pause(py)?;
+        }
+        exchange.tell(py)
+    }
+
+    fn body_ended(&self, py: Python<'_>) -> PyResult<()> {
+        let current = self.exchange.bind(py);
+        let Some(exchange) = current.as_ref().and_then(Exchange::of) else { return Ok(()) };
+        exchange.body.end();
+        self.deadline.set(f64::INFINITY);
+        exchange.tell(py)
+    }
+
+    pub(super) fn go_on(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.closing.get() || self.reads.get() {
+            return Ok(());
+        }
+        self.read_rest(this)?;
+        if self.rest.borrow().is_empty() { self.read_on(this) } else { Ok(()) }
+    }
+}

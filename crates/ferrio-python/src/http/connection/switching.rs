@@ -1,0 +1,133 @@
+//! What becomes of a connection that is a WebSocket's: the handshake, frames both ways, pings, and how the connection ends.
+
+use ferrio_http::ws;
+use pyo3::types::PyString;
+
+use super::HttpConnection;
+use crate::ffi::prelude::*;
+use crate::http::answer::{Fields, Stage, misused};
+use crate::http::exchange::Exchange;
+use crate::http::socket::{Came, Socket};
+
+/// How many seconds a client has to answer the close of its WebSocket; uvicorn's number.
+const CLOSE_TIMEOUT: f64 = 10.0;
+
+impl HttpConnection {
+    /// Reads what comes of a WebSocket; says how much was used.
+    pub(super) fn read_frames(&self, this: &Bound<'_, PyAny>, bytes: &mut [u8]) -> PyResult<usize> {
+        let py = this.py();
+        let current = self.exchange.bind(py);
+        let Some(exchange) = current.as_ref().and_then(Exchange::of) else { return Ok(bytes.len()) };
+        let Some(socket) = &exchange.socket else { return Ok(bytes.len()) };
+        let mut out = self.out.take();
+        let read = socket.read(py, bytes, &mut out);
+        self.out.replace(out);
+        let (used, came) = read?;
+        self.flush(py)?;
+        exchange.tell(py)?;
+        if came == Came::End {
+            self.close(py)?;
+        } else if self.with_serving(py, |serving, _| Ok(serving.is_enough(socket.waiting())))? {
+            self.pause(py)?;
+        }
+        Ok(used)
+    }
+
+    /// The application took a message.
+    pub(crate) fn message_taken(&self, this: &Bound<'_, PyAny>, socket: &Socket) -> PyResult<()> {
+        if self.paused.get() && socket.waiting() == 0 && !self.reads.get() {
+            self.read_on(this)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Switches to a WebSocket.
+    pub(crate) fn accept(
+        &self,
+        this: &Bound<'_, PyAny>,
+        exchange: &Exchange,
+        socket: &Socket,
+        subprotocol: Option<&str>,
+        fields: &Fields<'_>,
+    ) -> PyResult<()> {
+        let py = this.py();
+        let mut out = self.out.take();
+        let switched = self.with_serving(py, |serving, _| {
+            let Some(wishes) = serving.wishes.get() else { return Ok(Ok(())) };
+            let Some(accepted) = socket.accept(subprotocol, &wishes, serving.now(py)?) else {
+                return Ok(Ok(()));
+            };
+            let fields = accepted.headers().chain(fields.iter());
+            self.with_machine(|machine| machine.respond(101, fields, &serving.dated(), &mut out))
+        });
+        self.out.replace(out);
+        switched?.map_err(|misuse| misused(&misuse))?;
+        exchange.answer.set(Stage::Body);
+        self.log(py, exchange, 101)?;
+        if self.reads.get() {
+            return Ok(());
+        }
+        self.flush(py)?;
+        self.go_on_later(this)
+    }
+
+    /// Writes what `fill` makes.
+    pub(crate) fn frames(
+        &self,
+        py: Python<'_>,
+        fill: impl FnOnce(&mut Vec<u8>) -> PyResult<()>,
+    ) -> PyResult<()> {
+        let mut out = self.out.take();
+        let filled = fill(&mut out);
+        self.out.replace(out);
+        filled?;
+        if self.reads.get() { Ok(()) } else { self.flush(py) }
+    }
+
+    /// The application closed its WebSocket: the client has a while to answer.
+    pub(crate) fn await_close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + CLOSE_TIMEOUT);
+        self.read_on(this)
+    }
+
+    /// A request for a WebSocket that is wrong.
+    pub(super) fn unfit(&self, this: &Bound<'_, PyAny>, refusal: ws::handshake::Refusal) -> PyResult<()> {
+        let py = this.py();
+        let mut out = self.out.take();
+        let answered = self.with_serving(py, |serving, _| {
+            let headers = refusal.headers().chain([(&b"connection"[..], &b"close"[..])]);
+            let reason = refusal.reason.as_bytes();
+            self.with_machine(|machine| {
+                machine.shut_down();
+                machine.answer(refusal.status, headers, reason, &serving.dated(), &mut out)
+            })
+        });
+        self.out.replace(out);
+        answered?.map_err(|misuse| misused(&misuse))?;
+        self.report(py, intern!(py, "refused"), PyString::new(py, refusal.reason).as_any())?;
+        self.flush(py)?;
+        self.linger(py)
+    }
+
+    /// A WebSocket is told that the server restarts; a handshake fails.
+    pub(super) fn shut_socket(
+        &self,
+        this: &Bound<'_, PyAny>,
+        exchange: &Exchange,
+        socket: &Socket,
+    ) -> PyResult<()> {
+        let py = this.py();
+        if !exchange.answer.was_sent() {
+            return self.fail(this, exchange);
+        }
+        self.frames(py, |out| {
+            let _closing_already = socket.with(|machine| machine.close(ws::code::RESTART, "", out));
+            Ok(())
+        })?;
+        socket.end(py, ws::code::RESTART, None)?;
+        exchange.tell(py)?;
+        self.close(py)
+    }
+}

@@ -1,0 +1,126 @@
+//! `Exchange`: one request and its answer: what the application was told, and what it has said so far.
+//!
+//! Its connection refers to it until the next request begins; it refers to the connection for good, since the application may
+//! keep `send` and `receive`. It is a coroutine, which `running` has the steps of.
+
+use ferrio_http::ws;
+
+use crate::ffi::prelude::*;
+use crate::http::answer::Answer;
+use crate::http::body::Body;
+use crate::http::socket::Socket;
+use crate::tasks::any_future;
+
+/// See the module.
+pub(crate) struct Exchange {
+    pub(crate) connection: Slot,
+    pub(crate) scope: Slot,
+    /// The application's coroutine.
+    pub(super) inner: Slot,
+    pub(crate) body: Body,
+    pub(crate) answer: Answer,
+    /// What the access log says of it, if there is one: client, method, path and version.
+    line: Slot,
+    /// The WebSocket, if the request asks for one.
+    pub(crate) socket: Option<Box<Socket>>,
+    /// What `receive` waits for.
+    news: Slot,
+    /// The client is gone, or the server gave up.
+    lost: Cell<bool>,
+    /// Reading was paused, since more of the body came than was asked for.
+    brimming: Cell<bool>,
+}
+
+impl Coroutine<Exchange> {}
+
+held!(Exchange: connection, scope, inner, body, answer, line, socket, news);
+
+kind!(Exchange, c"ferrio._ferrio.HttpExchange", c"A request and its answer.", KEPT: usize = 256, LIGHT: bool = false);
+
+impl Exchange {
+    /// A request that began on `connection`.
+    pub(crate) fn create<'py>(
+        connection: &Bound<'py, PyAny>,
+        scope: Bound<'py, PyAny>,
+        answer: Answer,
+        line: Option<Ref>,
+        socket: Option<Box<Socket>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let steps = Exchange {
+            connection: Slot::new(connection.clone().into()),
+            scope: Slot::new(scope.into()),
+            inner: Slot::default(),
+            body: Body::default(),
+            answer,
+            line: line.map_or_else(Slot::default, Slot::new),
+            socket,
+            news: Slot::default(),
+            lost: Cell::new(false),
+            brimming: Cell::new(false),
+        };
+        alloc_tracked(connection.py(), Coroutine::new(steps))
+    }
+
+    /// The state of an exchange.
+    pub(crate) fn of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Exchange> {
+        try_state::<Coroutine<Exchange>>(object).map(|coroutine| &coroutine.steps)
+    }
+
+    /// What the access log says of it.
+    pub(crate) fn line<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.line.bind(py)
+    }
+
+    /// Whether the client is still to send of the body.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.socket.is_none() && !self.body.has_ended()
+    }
+
+    /// Whether nobody waits for anything any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lost.get() || self.answer.is_whole()
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.get()
+    }
+
+    /// The client is gone: tells whoever waits.
+    pub(crate) fn lose(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(socket) = &self.socket {
+            self.lost.set(true);
+            socket.end(py, ws::code::ABNORMAL, None)?;
+        } else if !self.answer.is_whole() {
+            self.lost.set(true);
+        }
+        self.tell(py)
+    }
+
+    /// There is news for `receive`.
+    pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(news) = self.news.take() else { return Ok(()) };
+        any_future::complete(&news.bind(py), None)
+    }
+
+    /// The future that `tell` completes.
+    pub(crate) fn wait<'py>(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(news) = self.news.bind(event_loop.py())
+            && !any_future::is_done(&news)?
+        {
+            return Ok(news);
+        }
+        let news = any_future::create(event_loop)?;
+        self.news.set(news.clone());
+        Ok(news)
+    }
+
+    /// More of the body came than should wait: no more is read until it is asked for.
+    pub(crate) fn brim(&self) {
+        self.brimming.set(true);
+    }
+
+    /// A part of the body was taken; whether more is to be read.
+    pub(crate) fn has_room(&self) -> bool {
+        self.brimming.replace(false)
+    }
+}

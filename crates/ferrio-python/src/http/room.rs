@@ -1,0 +1,83 @@
+//! `Room`: who waits until a connection has room for what they want to send. `Sent`: the coroutine of such a `send`.
+
+use crate::ffi::call::{send_none, throw_into};
+use crate::ffi::prelude::*;
+use crate::tasks::any_future;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Room {
+    full: Cell<bool>,
+    waiting: RefCell<Vec<Ref>>,
+}
+
+held!(Room: waiting);
+
+impl Room {
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.get()
+    }
+
+    pub(crate) fn fill(&self) {
+        self.full.set(true);
+    }
+
+    /// There is room again, or never will be: wakes who waits.
+    pub(crate) fn free(&self, py: Python<'_>) -> PyResult<()> {
+        self.full.set(false);
+        let waiting = self.waiting.take();
+        waiting.iter().try_for_each(|future| any_future::complete(&future.bind(py), None))
+    }
+
+    /// What `send` returns while there is no room: a coroutine that ends when there is.
+    pub(crate) fn wait<'py>(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let future = any_future::create(event_loop)?;
+        self.waiting.borrow_mut().push(future.clone().into());
+        alloc_tracked(
+            event_loop.py(),
+            Coroutine::new(Sent { future: Slot::new(future.into()), inner: Slot::default() }),
+        )
+    }
+}
+
+/// See the module.
+pub(crate) struct Sent {
+    future: Slot,
+    /// What iterates over the future, once the wait has begun.
+    inner: Slot,
+}
+
+impl Coroutine<Sent> {}
+
+held!(Sent: future, inner);
+
+kind!(Sent, c"ferrio._ferrio.HttpSent", c"A send() that waits for room, to be awaited.", LIGHT: bool = false);
+
+impl Steps for Sent {
+    fn name(&self) -> &'static str {
+        "send"
+    }
+
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        let Some(future) = self.future.bind(py) else { return Ok(Step::Return(py.None().into_bound(py))) };
+        self.inner.set(future.call_method0(intern!(py, "__await__"))?);
+        self.go_on(this)
+    }
+
+    fn go_on<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        match self.inner.bind(py) {
+            Some(inner) => send_none(&inner),
+            None => Ok(Step::Return(py.None().into_bound(py))),
+        }
+    }
+
+    fn thrown<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        let py = this.py();
+        match self.inner.bind(py) {
+            Some(inner) => throw_into(&inner, &raised::value(py, &error)),
+            None => Err(error),
+        }
+    }
+}

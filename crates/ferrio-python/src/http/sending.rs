@@ -1,0 +1,115 @@
+//! The `send` of a request: which message may come when, and what each does. `answer` draws it.
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::types::{PyBytes, PyString};
+
+use crate::ffi::bound_function::BoundFunction;
+use crate::ffi::buffers::Exported;
+use crate::ffi::names::HTTP;
+use crate::ffi::prelude::*;
+use crate::http::answer::{Answer, Stage, bytes, disconnect, optional, required};
+use crate::http::connection::of_exchange;
+use crate::http::exchange::Exchange;
+use crate::waiting::locks::Finished;
+
+/// `send(message)` of `exchange`.
+pub(crate) fn send<'py>(exchange: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let [message] = args.all("send", ["message"])?;
+    let py = exchange.py();
+    let Some(state) = Exchange::of(exchange) else {
+        return Finished::create(py).map(|one| one.into_bound(py));
+    };
+    if state.is_lost() {
+        return Err(disconnect());
+    }
+    if let Some(sent) = send_path(exchange, state, &message)? {
+        return Ok(sent);
+    }
+    take(state, py, &message)?;
+    of_exchange(state, py, |connection, _| connection.when_there_is_room(py))
+}
+
+/// The coroutine that sends a file, if the message names one.
+fn send_path<'py>(
+    exchange: &Bound<'py, PyAny>,
+    state: &Exchange,
+    message: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = exchange.py();
+    if state.answer.stage() != Stage::Begun {
+        return Ok(None);
+    }
+    if !required(message, intern!(py, "type"))?.eq(intern!(py, "http.response.pathsend"))? {
+        return Ok(None);
+    }
+    let path = required(message, intern!(py, "path"))?;
+    let send = BoundFunction::create(exchange, "send", send)?;
+    HTTP.helper(py, intern!(py, "pathsend"))?.call1((send, path)).map(Some)
+}
+
+fn take(exchange: &Exchange, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<()> {
+    let kind = required(message, intern!(py, "type"))?;
+    let answer = &exchange.answer;
+    let is = |name: &Bound<'_, PyString>| kind.is(name) || kind.eq(name).unwrap_or(false);
+    match answer.stage() {
+        Stage::Due if is(intern!(py, "http.response.start")) => start(answer, message),
+        Stage::Due if is(intern!(py, "http.response.early_hint")) => early_hint(exchange, message),
+        Stage::Begun | Stage::Body if is(intern!(py, "http.response.body")) => {
+            let body = optional(message, intern!(py, "body"))?;
+            let more = match optional(message, intern!(py, "more_body"))? {
+                Some(more) => more.is_truthy()?,
+                None => false,
+            };
+            send_body(exchange, py, body, more)
+        }
+        Stage::Due => wrong(&kind, "Expected ASGI message 'http.response.start', but got"),
+        Stage::Begun | Stage::Body => wrong(&kind, "Expected ASGI message 'http.response.body', but got"),
+        Stage::Whole => {
+            let text =
+                format!("Unexpected ASGI message '{}' sent, after response already completed.", kind.str()?);
+            Err(PyRuntimeError::new_err(text))
+        }
+    }
+}
+
+fn start(answer: &Answer, message: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = message.py();
+    let status = required(message, intern!(py, "status"))?;
+    answer.begin(status.extract()?, optional(message, intern!(py, "headers"))?);
+    Ok(())
+}
+
+fn early_hint(exchange: &Exchange, message: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = message.py();
+    let links = required(message, intern!(py, "links"))?;
+    let links = links.try_iter()?.map(|link| bytes(link?)).collect::<PyResult<Vec<_>>>()?;
+    of_exchange(exchange, py, |connection, _| connection.hint(py, &links))
+}
+
+fn send_body(
+    exchange: &Exchange,
+    py: Python<'_>,
+    body: Option<Bound<'_, PyAny>>,
+    more: bool,
+) -> PyResult<()> {
+    let body = match body {
+        None => PyBytes::new(py, b""),
+        Some(body) => match body.cast_into::<PyBytes>() {
+            Ok(body) => body,
+            Err(other) => {
+                let other = other.into_inner();
+                let Ok(exported) = Exported::new(&other, false) else {
+                    let kind = other.get_type().qualname()?;
+                    return Err(PyTypeError::new_err(format!("a body is bytes, not {kind}")));
+                };
+                PyBytes::new(py, exported.as_ref())
+            }
+        },
+    };
+    of_exchange(exchange, py, |connection, object| connection.answer(object, exchange, &body, more))
+}
+
+#[cold]
+fn wrong(kind: &Bound<'_, PyAny>, expected: &str) -> PyResult<()> {
+    Err(PyRuntimeError::new_err(format!("{expected} '{}'.", kind.str()?)))
+}
