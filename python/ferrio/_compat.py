@@ -134,6 +134,8 @@ else:
 
 
 if sys.version_info >= (3, 14):
+    from inspect import iscoroutinefunction
+
     # What run() and Runner.run() take.
     Main: TypeAlias = Awaitable[_T]
 
@@ -162,6 +164,8 @@ if sys.version_info >= (3, 14):
         return [*registered, vars(tasks)["_scheduled_tasks"]]
 
 else:
+    from asyncio import iscoroutinefunction
+
     Main: TypeAlias = Coroutine[Any, Any, _T]
 
     def ended(transport: Any) -> Awaitable[int]:
@@ -176,6 +180,11 @@ else:
     def task_sets() -> list[Any]:
         """The weak set of the running asyncio."""
         return [vars(tasks)["_scheduled_tasks" if _12 else "_all_tasks"]]
+
+
+def is_coroutine_function(function: object) -> bool:
+    """Whether calling it gives a coroutine, as far as can be seen; what libraries mark as such is one, too."""
+    return iscoroutinefunction(function)
 
 
 if sys.version_info >= (3, 15):

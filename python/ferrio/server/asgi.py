@@ -1,0 +1,37 @@
+"""The types of ASGI, as far as this package speaks of them, and applications of ASGI 2 as such of ASGI 3.
+
+Lowest file of the package.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from .._compat import is_coroutine_function
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGI3 = Callable[[Scope, Receive, Send], Awaitable[None]]
+ASGI2 = Callable[[Scope], Callable[[Receive, Send], Awaitable[None]]]
+
+
+class ASGI2Middleware:
+    """An application in two steps, as ASGI 2 had it."""
+
+    def __init__(self, app: ASGI2) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope)(receive, send)
+
+
+def interface_of(app: Any) -> str:
+    """Which of `asgi3` and `asgi2` an application is, by whether calling it gives something to await."""
+    if inspect.isclass(app):
+        return "asgi3" if hasattr(app, "__await__") else "asgi2"
+    call = app if inspect.isfunction(app) else getattr(app, "__call__", None)  # noqa: B004  # the method, not whether
+    return "asgi3" if is_coroutine_function(call) else "asgi2"

@@ -1,0 +1,59 @@
+"""The end of a server: waiting for what still runs, and saying what that is.
+
+A request tells by its task: the coroutine of the native server has the scope.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .server import Server
+
+LOOK, AGAIN, SHOWN = 0.05, 10.0, 5
+"""Seconds between two looks, seconds between two reports, how many requests one report names."""
+
+logger = logging.getLogger("uvicorn.error")
+
+
+async def drain(server: Server) -> None:
+    """Wait until connections are closed and tasks have ended, or for a second signal."""
+    state = server.server_state
+    await asyncio.sleep(LOOK)
+    if state.connections and not server.force_exit:
+        logger.info("Waiting for connections to close. (CTRL+C to force quit)")
+        await _until(server, lambda: not state.connections)
+    if state.tasks and not server.force_exit:
+        logger.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
+        await _until(server, lambda: not state.tasks)
+    if not server.force_exit:
+        for each in server.servers:
+            await each.wait_closed()
+
+
+async def _until(server: Server, is_over: Any) -> None:
+    loop, report_at = asyncio.get_running_loop(), 0.0
+    while not is_over() and not server.force_exit:
+        if loop.time() >= report_at:
+            report_at = loop.time() + AGAIN
+            if names := running(server.server_state.tasks):
+                logger.info("Still running: %s", names)
+        await asyncio.sleep(LOOK)
+
+
+def running(tasks: Iterable[asyncio.Task[Any]]) -> str:
+    """`GET /report for 127.0.0.1:50000, ..., and 3 more`."""
+    scopes = [scope for task in tasks if (scope := getattr(task.get_coro(), "scope", None))]
+    names = [_name(scope) for scope in scopes[:SHOWN]]
+    if len(scopes) > SHOWN:
+        names.append(f"and {len(scopes) - SHOWN} more")
+    return ", ".join(names)
+
+
+def _name(scope: Any) -> str:
+    client = scope.get("client")
+    whose = " for {}:{}".format(*client) if client else ""
+    return f"{scope.get('method', 'WebSocket')} {scope.get('path', '')}{whose}"

@@ -1,0 +1,181 @@
+"""Logging: the loggers `uvicorn.error`, `uvicorn.access` and `uvicorn.asgi`, which programs filter by these names.
+
+`LOGGING_CONFIG` and the two formatters give the lines that uvicorn writes. `access_logger.py` has the fast way to the
+same lines. Must not know what is logged.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import os
+import sys
+from configparser import RawConfigParser
+from copy import copy
+from http import HTTPStatus
+from importlib import import_module
+from typing import IO, Any, Literal
+
+TRACE = 5
+LEVELS = {
+    "critical": logging.CRITICAL,
+    "error": logging.ERROR,
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+    "trace": TRACE,
+}
+LogConfig = dict[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None
+
+LOGGING_CONFIG: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "default": {
+            "()": "ferrio.server.logs.DefaultFormatter",
+            "fmt": "%(levelprefix)s %(message)s",
+            "use_colors": None,
+        },
+        "access": {
+            "()": "ferrio.server.logs.AccessFormatter",
+            "fmt": '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s',
+        },
+    },
+    "handlers": {
+        "default": {"formatter": "default", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"},
+        "access": {"formatter": "access", "class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
+    },
+    "loggers": {
+        "uvicorn": {"handlers": ["default"], "level": "INFO", "propagate": False},
+        "uvicorn.error": {"level": "INFO"},
+        "uvicorn.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
+    },
+}
+
+_COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "bright_red": 91, "bright_white": 97}
+_LEVEL_COLOURS = {
+    TRACE: "blue",
+    logging.DEBUG: "cyan",
+    logging.INFO: "green",
+    logging.WARNING: "yellow",
+    logging.ERROR: "red",
+    logging.CRITICAL: "bright_red",
+}
+_STATUS_COLOURS = {1: "bright_white", 2: "green", 3: "yellow", 4: "red", 5: "bright_red"}
+
+
+def style(text: str, colour: str = "", bold: bool = False) -> str:
+    """The text as a terminal shows it in colour, or bold."""
+    start = f"\x1b[{_COLOURS[colour]}m" if colour else ""
+    return start + ("\x1b[1m" if bold else "") + text + "\x1b[0m"
+
+
+def status_text(code: int, colours: bool = False) -> str:
+    """`200 OK`; the phrase is empty for a code that has none."""
+    try:
+        phrase = HTTPStatus(code).phrase
+    except ValueError:
+        phrase = ""
+    text = f"{code} {phrase}"
+    return style(text, _STATUS_COLOURS[code // 100]) if colours and code // 100 in _STATUS_COLOURS else text
+
+
+def level_prefix(name: str, number: int, colours: bool) -> str:
+    """`INFO:    `, as wide for every level."""
+    colour = _LEVEL_COLOURS.get(number) if colours else None
+    return f"{style(name, colour) if colour else name}:{' ' * (8 - len(name))}"
+
+
+class ColourizedFormatter(logging.Formatter):
+    """Adds `levelprefix`, and shows the `color_message` of a record instead of its message where there are colours."""
+
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        style: Literal["%", "{", "$"] = "%",
+        use_colors: bool | None = None,
+    ) -> None:
+        self.use_colors = use_colors if use_colors in (True, False) else sys.stdout.isatty()
+        super().__init__(fmt=fmt, datefmt=datefmt, style=style)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        shown = copy(record)
+        if self.use_colors and "color_message" in vars(shown):
+            shown.msg = vars(shown)["color_message"]
+            shown.message = shown.getMessage()
+        vars(shown)["levelprefix"] = level_prefix(shown.levelname, shown.levelno, bool(self.use_colors))
+        return super().formatMessage(shown)
+
+
+class DefaultFormatter(ColourizedFormatter):
+    """Of everything but the access log."""
+
+
+class AccessFormatter(ColourizedFormatter):
+    """Takes `(client, method, path, version, status)`, and gives `client_addr`, `request_line` and `status_code`."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        client, method, path, version, status = record.args  # type: ignore[misc]
+        line = f"{method} {path} HTTP/{version}"
+        shown = copy(record)
+        vars(shown).update(
+            client_addr=client,
+            request_line=style(line, bold=True) if self.use_colors else line,
+            status_code=status_text(int(str(status)), bool(self.use_colors)),
+        )
+        return super().formatMessage(shown)
+
+
+class AccessJsonFormatter(logging.Formatter):
+    """One JSON object a line, of the same arguments."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json_line(record.created, record.args)
+
+
+def json_line(time: float, values: Any) -> str:
+    """An access log's line as JSON; `time` in seconds since 1970."""
+    client, method, path, version, status = values
+    entry = {"time": round(time, 3), "client": client, "method": method, "path": path}
+    return json.dumps({**entry, "version": version, "status": int(status)})
+
+
+def configure(log_config: LogConfig, use_colors: bool | None, access_format: str) -> None:
+    """Set the loggers up: by a dict, the name of a file of JSON or YAML, or whatever fileConfig() takes."""
+    logging.addLevelName(TRACE, "TRACE")
+    if isinstance(log_config, os.PathLike):
+        log_config = os.fspath(log_config)
+    if log_config is None:
+        return
+    if isinstance(log_config, dict):
+        if use_colors in (True, False):
+            for formatter in ("default", "access"):
+                log_config["formatters"][formatter]["use_colors"] = use_colors
+        if access_format == "json" and log_config is LOGGING_CONFIG:
+            entry = {"()": "ferrio.server.logs.AccessJsonFormatter"}
+            log_config = {**log_config, "formatters": {**log_config["formatters"], "access": entry}}
+        logging.config.dictConfig(log_config)
+    elif isinstance(log_config, str) and log_config.endswith((".json", ".yaml", ".yml")):
+        logging.config.dictConfig(_loaded(log_config))
+    else:
+        logging.config.fileConfig(log_config, disable_existing_loggers=False)
+
+
+def set_levels(level: str | int) -> None:
+    """Of all three loggers."""
+    number = LEVELS[level.lower()] if isinstance(level, str) else level
+    for name in ("error", "access", "asgi"):
+        logging.getLogger(f"uvicorn.{name}").setLevel(number)
+
+
+def _loaded(path: str) -> Any:
+    with open(path) as file:
+        if path.endswith(".json"):
+            return json.load(file)
+        try:
+            yaml = import_module("yaml")
+        except ImportError:
+            raise ImportError(f"{path}: install PyYAML to configure logging by a file of YAML") from None
+        return yaml.safe_load(file)

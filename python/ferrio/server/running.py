@@ -1,0 +1,77 @@
+"""`run()`: a server, a server that is reloaded, or workers, from start to end of the process."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from typing import Any
+
+from . import sockets
+from .config import STARTUP_FAILURE, Config, log_running
+from .server import Server
+
+logger = logging.getLogger("uvicorn.error")
+
+
+def run(app: Any, *, app_dir: str | None = None, **options: Any) -> None:
+    """Serve `app`, an application or `"module:attribute"`; the options are those of `Config`.
+
+    Returns after Ctrl-C. Ends the process with status 3 if the server could not start.
+    """
+    if app_dir is not None:
+        sys.path.insert(0, app_dir)
+    config = Config(app, **options)
+    if config.use_subprocess:
+        if not isinstance(app, str):
+            logger.warning("You must pass the application as an import string to enable 'reload' or 'workers'.")
+            sys.exit(STARTUP_FAILURE)
+    else:
+        config.load_app()
+    server = Server(config)
+    try:
+        with _files(config) as files:
+            if config.use_subprocess:
+                _supervise(config, server)
+            else:
+                server.at_exit.push(files.pop_all())  # before a signal ends the process
+                server.run(_handed_over(config) or None)
+    except KeyboardInterrupt:
+        pass
+    if not server.started and not config.use_subprocess:
+        sys.exit(STARTUP_FAILURE)
+
+
+def _supervise(config: Config, server: Server) -> None:
+    from .supervisors import ChangeReload, Multiprocess
+
+    listeners = _handed_over(config) or [config.bind_socket()]
+    if config.should_reload:
+        ChangeReload(config, target=server.run, sockets=listeners).run()
+    else:
+        Multiprocess(config, sockets=listeners).run()
+
+
+def _handed_over(config: Config) -> Any:
+    """systemd's sockets, if there are any."""
+    listeners = sockets.handed_over()
+    log_running([sockets.place(each, config) for each in listeners])
+    return listeners
+
+
+def _files(config: Config) -> contextlib.ExitStack:
+    """The files that are there while the server is: its number, and its Unix socket, which it makes itself."""
+    files = contextlib.ExitStack()
+    if config.pid_file is not None:
+        with open(config.pid_file, "w") as file:
+            file.write(f"{os.getpid()}\n")
+        files.callback(_remove, config.pid_file)
+    if config.uds:
+        files.callback(_remove, config.uds)
+    return files
+
+
+def _remove(path: str | os.PathLike[str]) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)

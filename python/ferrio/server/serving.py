@@ -1,0 +1,145 @@
+"""What stands between a server and HTTP: the native server of one application, its settings, and what it has to tell.
+
+`ServerState` has the figures under uvicorn's names, whoever speaks HTTP. Must not know when a server starts or ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+from .. import _ferrio
+from .access_logger import Access
+from .config import Config
+from .proxy_headers import ProxyHeadersMiddleware, TrustedHosts, forwarded
+
+Connect = Callable[[], asyncio.BaseProtocol]
+logger = logging.getLogger("uvicorn.error")
+native: Any = _ferrio
+
+EXTENSIONS: dict[str, dict[str, Any]] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
+
+
+class ServerState:
+    """Connections, tasks and requests of a server: the native ones, or what a protocol class of others counts here."""
+
+    def __init__(self) -> None:
+        self.serving: Any = None
+        self.default_headers: list[tuple[bytes, bytes]] = []
+        self._connections: set[Any] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._requests = 0
+
+    @property
+    def total_requests(self) -> int:
+        return self._requests if self.serving is None else self.serving.requests
+
+    @total_requests.setter
+    def total_requests(self, count: int) -> None:
+        self._requests = count
+
+    @property
+    def connections(self) -> set[Any]:
+        return self._connections if self.serving is None else self.serving.connections
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        return self._tasks if self.serving is None else set(self.serving.tasks())
+
+    def tick(self, config: Config) -> None:
+        """About once a second: time limits, or the headers that protocol classes of others add."""
+        if self.serving is not None:
+            self.serving.tick()
+        else:
+            date = [(b"date", formatdate(time.time(), usegmt=True).encode())] if config.date_header else []
+            self.default_headers = date + config.encoded_headers
+
+
+def make_serving(
+    config: Config, state: ServerState, application_state: dict[str, Any], access: Access | None
+) -> Connect:
+    """Set up what speaks HTTP; returns the factory of protocols."""
+    loop = asyncio.get_running_loop()
+    if config.http_protocol_class is not None:
+        return _foreign(config, state, application_state)
+    state.serving = native.HttpServing(config.loaded_app, loop, settings(config, application_state, access))
+    connect: Connect = state.serving.connect
+    most = config.limit_connections
+    if most is None:
+        return connect
+    return lambda: connect() if len(state.connections) < most else Refused()
+
+
+def settings(config: Config, state: dict[str, Any], access: Access | None) -> dict[str, Any]:
+    """The configuration as the native server takes it."""
+    websocket = {
+        "max_size": config.ws_max_size,
+        "queue": config.ws_max_queue,
+        "ping_interval": config.ws_ping_interval,
+        "ping_timeout": config.ws_ping_timeout,
+        "deflate": config.ws_per_message_deflate,
+    }
+    return {
+        "asgi": {"version": config.asgi_version, "spec_version": "2.5"},
+        "root_path": config.root_path,
+        "scheme": "https" if config.ssl else "http",
+        "state": state,
+        "extensions": EXTENSIONS,
+        "headers": config.encoded_headers,
+        "date": config.date_header,
+        "keep_alive": float(config.timeout_keep_alive),
+        "head_timeout": config.timeout_request_head,
+        "body_timeout": config.timeout_request_body,
+        "most_head": config.h11_max_incomplete_event_size or config.limit_request_head,
+        "most_headers": config.limit_request_headers,
+        "most_body": config.limit_request_body,
+        "concurrency": config.limit_concurrency,
+        "fresh_contexts": config.reset_contextvars,
+        "access": access,
+        "failed": failed,
+        "trusted": forwarded(TrustedHosts(config.forwarded_allow_ips)) if config.proxy_headers else None,
+        "websocket": None if config.ws == "none" else websocket,
+    }
+
+
+def failed(kind: str, value: Any) -> None:
+    """Log what an application did wrong, in uvicorn's words."""
+    if kind == "raised":
+        logger.error("Exception in ASGI application\n", exc_info=value)
+    elif kind == "returned":
+        logger.error("ASGI callable should return None, but returned '%s'.", value)
+    elif kind in ("not started", "not completed"):
+        what = "starting" if kind == "not started" else "completing"
+        logger.error("ASGI callable returned without %s response.", what)
+    else:
+        logger.warning("%s: %s" if value is not None else "%s", *(each for each in (kind, value) if each is not None))
+
+
+def tick_of(config: Config) -> float:
+    """Seconds between two looks at time limits, at most a quarter of the shortest of them."""
+    limits = [config.timeout_keep_alive, config.timeout_request_head, config.timeout_request_body]
+    limits += [config.ws_ping_interval, config.ws_ping_timeout, config.timeout_notify]
+    shortest = min([each for each in limits if each], default=4.0)
+    return max(0.05, min(0.1 if config.limit_max_requests is not None else 1.0, shortest / 4))
+
+
+class Refused(asyncio.Protocol):
+    """A connection too many: it is told so, and closed."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        transport.close()
+
+
+def _foreign(config: Config, state: ServerState, application_state: dict[str, Any]) -> Connect:
+    """A protocol class as uvicorn has them."""
+    state.tick(config)
+    if config.proxy_headers:
+        config.loaded_app = ProxyHeadersMiddleware(config.loaded_app, trusted_hosts=config.forwarded_allow_ips)
+    make: Any = config.http_protocol_class
+    return lambda: make(config=config, server_state=state, app_state=application_state)
