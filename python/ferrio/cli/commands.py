@@ -6,6 +6,7 @@ file that its entry names; nothing here imports one of them.
 
 from __future__ import annotations
 
+from .serving import OPTIONS
 from .table import FILE, Command, Option
 
 
@@ -112,6 +113,19 @@ REPL = Command(
     (DEBUG,),
 )
 
+SERVE = Command(
+    "serve",
+    "serve",
+    "Serve an ASGI or WSGI application over HTTP and WebSocket",
+    ("[OPTIONS] MODULE:ATTRIBUTE", "[OPTIONS] --static /URL=DIR"),
+    "The options are uvicorn's, and some more; any may come from the environment: FERRIO_PORT, or UVICORN_PORT.\n"
+    "SIGTERM or Ctrl-C lets requests finish, a second Ctrl-C does not. With workers, SIGHUP replaces each of them\n"
+    "without a break, SIGTTIN and SIGTTOU add and remove one. Exit status 3: the server could not start.",
+    OPTIONS,
+    words="APP",
+    most=1,
+)
+
 BENCH = Command(
     "bench",
     "bench",
@@ -200,7 +214,7 @@ ASSIST = Command(
     complete=command_names,
 )
 
-COMMANDS = (RUN, REPL, BENCH, DOCTOR, KERNEL, COMPLETION, ASSIST)
+COMMANDS = (RUN, SERVE, REPL, BENCH, DOCTOR, KERNEL, COMPLETION, ASSIST)
 
 FERRIO = Command("", "help", "asyncio, in Rust", ("COMMAND ...",), options=(HELP, VERSION))
 """`ferrio` itself: what may stand before a command."""

@@ -84,7 +84,7 @@ def fish() -> str:
         lines.append(f"complete -c ferrio -n __fish_use_subcommand {_fish_option(option)}")
     for command in COMMANDS:
         seen = f"complete -c ferrio -n '__fish_seen_subcommand_from {command.name}'"
-        lines += [f"{seen} {_fish_option(option)}" for option in (*command.options, HELP)]
+        lines += [f"{seen} {each}" for option in (*command.options, HELP) for each in _fish_options(option)]
         if command.complete == FILE:
             lines.append(f"{seen} -F")
         elif offered(command.complete):
@@ -146,6 +146,11 @@ def _zsh_command(command: Command) -> str:
         parts.append("*::ARG:_files")
     arguments = " \\\n                        ".join(_quoted(part) for part in parts)
     return f"                {command.name})\n                    _arguments {arguments} ;;\n"
+
+
+def _fish_options(option: Option) -> list[str]:
+    opposite = [option._replace(name=option.negative, doc="The opposite.")] if option.negative else []
+    return [_fish_option(each) for each in (option, *opposite)]
 
 
 def _fish_option(option: Option) -> str:

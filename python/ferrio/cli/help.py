@@ -47,7 +47,7 @@ def explained(command: Command) -> str:
         for number, line in enumerate(command.usage)
     )
     text = f"\n\n{command.text}" if command.text else ""
-    return f"{usage}\n\n{command.doc}.{text}\n\noptions:\n{_options((*command.options, HELP))}"
+    return f"{usage}\n\n{command.doc}.{text}\n\n{_groups((*command.options, HELP))}"
 
 
 def _command(name: str) -> Command:
@@ -56,6 +56,13 @@ def _command(name: str) -> Command:
             return command
     hint = nearest(name, (command.name for command in COMMANDS))
     raise Mistake(f"unknown command {name!r}{hint or '; ferrio --help lists them'}")
+
+
+def _groups(options: tuple[Option, ...]) -> str:
+    """All options, each under the heading of its group."""
+    headings = dict.fromkeys(option.group for option in options)
+    groups = {each: tuple(option for option in options if option.group == each) for each in headings}
+    return "\n\n".join(f"{heading}:\n{_options(group)}" for heading, group in groups.items())
 
 
 def _options(options: tuple[Option, ...]) -> str:

@@ -7,7 +7,7 @@ where the rest belongs to a program. Must not know any command by name but `help
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from .commands import ASSIST, COMMANDS, FERRIO, HELP, VERSION
 from .errors import Mistake, nearest
@@ -70,6 +70,8 @@ def _command(command: Command, arguments: list[str]) -> Request:
         if word in names(HELP):
             return Request(ASSIST, {}, [command.name])
         option, value = _option(command, word, left)
+        if option.many:
+            value = [*cast("list[object]", options.get(option.name, [])), value]
         options[option.name or option.short] = value
         if option.last:
             return Request(command, options, left)
@@ -85,6 +87,8 @@ def _option(command: Command, word: str, left: list[str]) -> tuple[Option, objec
         if name in names(option):
             if not option.value and equals:
                 raise Mistake(f"{_within(command)}{name} takes no value")
+            if name == option.negative:
+                return option, False
             return option, _value(command, option, text if equals else _next(command, option, left))
     raise Mistake(_unknown(word, command))
 

@@ -20,7 +20,8 @@ class Option(NamedTuple):
     """One option. Without `value` it is a switch; with one, `parse` makes the value of its text.
 
     `parse` raises ValueError, with the reason, for a text that it does not take. `complete` is FILE or the words
-    to offer. What follows a `last` option and its value belongs to the program that is run.
+    to offer. What follows a `last` option and its value belongs to the program that is run. `negative` is the name
+    that means the opposite of a switch. `many` may be repeated, which makes a list. Help shows options by `group`.
     """
 
     name: str
@@ -30,10 +31,13 @@ class Option(NamedTuple):
     parse: Callable[[str], object] = str
     complete: Complete = ""
     last: bool = False
+    negative: str = ""
+    many: bool = False
+    group: str = "options"
 
     def spelling(self) -> str:
-        """As the help shows it: `-h, --help`, `--rounds N`."""
-        return ", ".join(filter(None, (self.short, self.name))) + (f" {self.value}" if self.value else "")
+        """As the help shows it: `-h, --help`, `--rounds N`, `--colour, --no-colour`."""
+        return ", ".join(names(self)) + (f" {self.value}" if self.value else "")
 
 
 class Command(NamedTuple):
@@ -58,7 +62,7 @@ class Command(NamedTuple):
 
 def names(option: Option) -> tuple[str, ...]:
     """What may be typed for it."""
-    return tuple(filter(None, (option.short, option.name)))
+    return tuple(filter(None, (option.short, option.name, option.negative)))
 
 
 def offered(complete: Complete) -> tuple[str, ...]:
