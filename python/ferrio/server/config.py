@@ -121,6 +121,8 @@ class Config:
         self.encoded_headers: list[tuple[bytes, bytes]] = []
         self.compress = _split(compress)
         self.static = static or []
+        self.metrics_file: str | None = None  # shared by workers
+        self.metrics_socket: socket.socket | None = None  # theirs, too
         self.loaded = False
         self.configure_logging()
         self._watch(reload_dirs, reload_includes, reload_excludes)
@@ -240,6 +242,22 @@ class Config:
             from .tracing import MessageLoggerMiddleware
 
             self.loaded_app = MessageLoggerMiddleware(self.loaded_app)
+        if self.static:
+            from .static import StaticFiles
+
+            self.loaded_app = StaticFiles(self.loaded_app, self.static)
+        if self.compress:
+            from .compression import CompressionMiddleware
+
+            self.loaded_app = self._or_exit(CompressionMiddleware, self.compress, self.compress_min_size)
+
+    def _or_exit(self, middleware: Callable[..., Any], *options: Any) -> Any:
+        """The application in that middleware. Ends the process with status 3 where its options cannot be."""
+        try:
+            return middleware(self.loaded_app, *options)
+        except ValueError as error:
+            logger.error(error)
+            sys.exit(STARTUP_FAILURE)
 
     def _watch(
         self, dirs: list[str] | str | None, includes: list[str] | str | None, excludes: list[str] | str | None

@@ -47,6 +47,8 @@ def _supervise(config: Config, server: Server) -> None:
     from .supervisors import ChangeReload, Multiprocess
 
     listeners = _handed_over(config) or [config.bind_socket()]
+    if config.metrics_port is not None:
+        config.metrics_socket = sockets.bound_to(config.host, config.metrics_port)
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=listeners).run()
     else:
@@ -67,6 +69,11 @@ def _files(config: Config) -> contextlib.ExitStack:
         with open(config.pid_file, "w") as file:
             file.write(f"{os.getpid()}\n")
         files.callback(_remove, config.pid_file)
+    if config.use_subprocess and (config.metrics_port, config.metrics_path) != (None, None):
+        from .metrics import shared_file
+
+        config.metrics_file = shared_file()
+        files.callback(_remove, config.metrics_file)
     if config.uds:
         files.callback(_remove, config.uds)
     return files

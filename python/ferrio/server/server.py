@@ -26,6 +26,7 @@ from typing import Any
 
 from . import draining, sockets
 from .access_logger import access_logger
+from .asgi import ASGI3
 from .config import STARTUP_FAILURE, Config, log_running
 from .lifespan import Lifespan
 from .logs import style
@@ -92,8 +93,9 @@ class Server:
             sys.exit(STARTUP_FAILURE)
         access, flush = access_logger()
         self.at_exit.callback(flush)
-        connect = make_serving(self.config, self.server_state, self.lifespan.state, access)
         try:
+            app = await self._measured(self.config.loaded_app)
+            connect = make_serving(app, self.config, self.server_state, self.lifespan.state, access)
             await self._listen(connect, sockets)
         except OSError as error:
             logger.error(error)
@@ -195,6 +197,26 @@ class Server:
         if given is None:
             listeners = [each for server in self.servers for each in server.sockets]
             log_running(sockets.places(listeners, config))
+
+    async def _measured(self, app: ASGI3) -> ASGI3:
+        """The application as it is served: with its figures, where they are asked for."""
+        config, loop = self.config, asyncio.get_running_loop()
+        if config.metrics_port is None and config.metrics_path is None:
+            return app
+        from .metrics import Metrics
+
+        metrics = Metrics(config.metrics_file, config.worker_number)
+        app = metrics.measured(app)
+        if config.metrics_path is not None:
+            app = metrics.on_path(app, config.metrics_path)
+        if config.metrics_port is not None:
+            listener = config.metrics_socket or sockets.bound_to(config.host, config.metrics_port)
+            connect = make_serving(metrics.answer, config, ServerState(), {}, None)
+            server = await loop.create_server(connect, sock=listener)
+            self.at_exit.callback(server.close)
+            logger.info("Figures for Prometheus: http://%s:%d", *listener.getsockname()[:2])
+        self.at_exit.callback(metrics.watch(lambda: len(self.server_state.connections)))
+        return app
 
     def _say(self, text: str, number: int) -> None:
         logger.info(text, number, extra={"color_message": text.replace("%d", style("%d", "cyan"))})

@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import _ferrio
 from .access_logger import Access
+from .asgi import ASGI3
 from .config import Config
 from .proxy_headers import ProxyHeadersMiddleware, TrustedHosts, forwarded
 
@@ -60,13 +61,13 @@ class ServerState:
 
 
 def make_serving(
-    config: Config, state: ServerState, application_state: dict[str, Any], access: Access | None
+    app: ASGI3, config: Config, state: ServerState, application_state: dict[str, Any], access: Access | None
 ) -> Connect:
     """Set up what speaks HTTP; returns the factory of protocols."""
     loop = asyncio.get_running_loop()
     if config.http_protocol_class is not None:
-        return _foreign(config, state, application_state)
-    state.serving = native.HttpServing(config.loaded_app, loop, settings(config, application_state, access))
+        return _foreign(app, config, state, application_state)
+    state.serving = native.HttpServing(app, loop, settings(config, application_state, access))
     connect: Connect = state.serving.connect
     most = config.limit_connections
     if most is None:
@@ -136,10 +137,11 @@ class Refused(asyncio.Protocol):
         transport.close()
 
 
-def _foreign(config: Config, state: ServerState, application_state: dict[str, Any]) -> Connect:
+def _foreign(app: ASGI3, config: Config, state: ServerState, application_state: dict[str, Any]) -> Connect:
     """A protocol class as uvicorn has them."""
     state.tick(config)
     if config.proxy_headers:
-        config.loaded_app = ProxyHeadersMiddleware(config.loaded_app, trusted_hosts=config.forwarded_allow_ips)
+        app = ProxyHeadersMiddleware(app, trusted_hosts=config.forwarded_allow_ips)
+    config.loaded_app = app
     make: Any = config.http_protocol_class
     return lambda: make(config=config, server_state=state, app_state=application_state)

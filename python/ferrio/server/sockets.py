@@ -25,11 +25,15 @@ def bound(config: Config) -> socket.socket:
         return bound_to_path(config.uds)
     if config.fd is not None:
         return of_descriptor(config.fd)
-    family = socket.AF_INET6 if ":" in (config.host or "") else socket.AF_INET
-    listener = socket.socket(family)
+    return bound_to(config.host, config.port)
+
+
+def bound_to(host: str | None, port: int) -> socket.socket:
+    """A TCP socket; no host is all of them."""
+    listener = socket.socket(socket.AF_INET6 if ":" in (host or "") else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((config.host or "", config.port))
+        listener.bind((host or "", port))
     except OSError:
         listener.close()
         raise

@@ -1,0 +1,230 @@
+"""WSGI applications over real connections, each also through wsgiref's validator: what PEP 3333 says of both sides."""
+
+import logging
+import threading
+from wsgiref.validate import validator
+
+import pytest
+from ferrio.server.wsgi import QUEUE, WSGIMiddleware, environ_of
+from server_support import ask, run, serving
+
+PLAIN = [("Content-Type", "text/plain")]
+
+
+def hello(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return [b"hello"]
+
+
+def streams(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return (b"part %d\n" % number for number in range(3 * QUEUE))
+
+
+def echoes(environ, start_response):
+    body = environ["wsgi.input"].read(-1)
+    start_response("200 OK", PLAIN)
+    return [body]
+
+
+def echoes_in_pieces(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return iter(lambda: environ["wsgi.input"].read(1000), b"")
+
+
+def echoes_lines(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return [b"|".join(environ["wsgi.input"])]
+
+
+def writes(environ, start_response):
+    write = start_response("200 OK", PLAIN)
+    write(b"one ")
+    write(b"two ")
+    return [b"three"]
+
+
+def changes_its_mind(environ, start_response):
+    start_response("200 OK", PLAIN)
+    try:
+        raise ValueError("too late?")
+    except ValueError as error:
+        start_response("500 Sorry", PLAIN, (ValueError, error, error.__traceback__))
+    return [b"sorry"]
+
+
+def empty(environ, start_response):
+    start_response("204 No Content", [])
+    return []
+
+
+def valid(app):
+    """Through the validator, which takes anything for a call and would pass for a factory."""
+    checked = validator(app)
+    return lambda environ, start_response: checked(environ, start_response)
+
+
+def get(app, *arguments, validated=True, **options):
+    async def main():
+        async with serving(valid(app) if validated else app, interface="wsgi", lifespan="off") as port:
+            return await ask(port, *arguments, **options)
+
+    return run(main())
+
+
+def test_a_body_of_one_block_has_its_length():
+    answer = get(hello, validated=False)
+    assert (answer.status, answer.body, answer.headers["content-length"]) == (200, b"hello", "5")
+
+
+def test_each_is_valid():
+    lines = b"one\ntwo\n" + b"x" * 300_000 + b"\nlast"
+    expected = {
+        hello: b"hello",
+        streams: b"".join(b"part %d\n" % number for number in range(3 * QUEUE)),
+        writes: b"one two three",
+        changes_its_mind: b"sorry",
+    }
+    for app, body in expected.items():
+        answer = get(app)
+        assert (answer.status, answer.body) == (500 if app is changes_its_mind else 200, body)
+    for app in (echoes, echoes_in_pieces):
+        assert get(app, "/", "POST", body=lines).body == lines
+        assert get(app, "/", "POST", body=iter([lines, lines])).body == lines * 2
+        assert get(app, "/", "POST").body == b""
+    assert get(echoes_lines, "/", "POST", body=lines).body == lines.replace(b"\n", b"\n|")
+    assert get(empty).status == 204
+
+
+def test_reading_lines_and_parts():
+    def app(environ, start_response):
+        body = environ["wsgi.input"]
+        found = [body.readline(), body.readline(2), body.read(3), body.readlines(), body.read(-1), body.readline()]
+        start_response("200 OK", PLAIN)
+        return [repr(found).encode()]
+
+    answer = get(app, "/", "POST", body=b"one\ntwo\nthree\nfour")
+    assert eval(answer.body) == [b"one\n", b"tw", b"o\nt", [b"hree\n", b"four"], b"", b""]
+
+
+def test_the_environment():
+    seen = {}
+
+    def app(environ, start_response):
+        seen.update(environ)
+        return hello(environ, start_response)
+
+    headers = {"X-One": "1", "Content-Type": "text/x", "X_Forwarded_For": "spoofed", "Cookie": "a=b"}
+    get(app, "/caf%C3%A9/%ff?q=%20a", "GET", headers=headers)
+    assert seen["PATH_INFO"] == "/cafÃ©/ÿ"
+    assert (seen["QUERY_STRING"], seen["SCRIPT_NAME"], seen["REQUEST_METHOD"]) == ("q=%20a", "", "GET")
+    assert (seen["HTTP_X_ONE"], seen["CONTENT_TYPE"], seen["HTTP_COOKIE"]) == ("1", "text/x", "a=b")
+    assert "HTTP_X_FORWARDED_FOR" not in seen and "HTTP_CONTENT_TYPE" not in seen
+    assert (seen["SERVER_NAME"], seen["REMOTE_ADDR"]) == ("127.0.0.1", "127.0.0.1")
+    assert seen["SERVER_PORT"].isdigit() and seen["SERVER_PROTOCOL"] == "HTTP/1.1"
+
+
+def test_headers_that_come_again_and_mounted_applications():
+    headers = [(b"cookie", b"a=1"), (b"cookie", b"b=2"), (b"x-y", b"1"), (b"x-y", b"2")]
+    scope = {"type": "http", "method": "GET", "path": "/app/x", "root_path": "/app", "query_string": b"",
+             "http_version": "1.0", "headers": headers, "server": ("/run/app.sock", None)}  # fmt: skip
+    environ = environ_of(scope, None)
+    assert (environ["HTTP_COOKIE"], environ["HTTP_X_Y"]) == ("a=1; b=2", "1,2")
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["SERVER_PORT"]) == ("/app", "/x", "80")
+
+
+def test_what_raises_is_logged_and_a_500(caplog):
+    def app(environ, start_response):
+        raise RuntimeError("no")
+
+    assert get(app, validated=False).status == 500
+    assert [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR] == [
+        "Exception in ASGI application\n"
+    ]
+    assert str(caplog.records[-1].exc_info[1]) == "no" or any(
+        each.exc_info and str(each.exc_info[1]) == "no" for each in caplog.records
+    )
+
+
+def test_what_never_starts_or_starts_twice_is_a_500(caplog):
+    def never(environ, start_response):
+        return [b"x"]
+
+    def twice(environ, start_response):
+        start_response("200 OK", PLAIN)
+        start_response("200 OK", PLAIN)
+        return [b"x"]
+
+    for app, reason in ((never, "did not call start_response()"), (twice, "twice without exc_info")):
+        caplog.clear()
+        assert get(app, validated=False).status == 500
+        assert reason in caplog.text
+
+
+def test_a_client_that_goes_away_ends_the_iterable():
+    closed = threading.Event()
+
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+
+        def blocks():
+            try:
+                while True:
+                    yield b"x" * 65536
+            finally:
+                closed.set()
+
+        return blocks()
+
+    async def main():
+        sent = 0
+
+        async def send(message):
+            nonlocal sent
+            sent += 1
+            if sent > 2 * QUEUE:
+                raise OSError("gone")
+
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "query_string": b"",
+            "http_version": "1.1",
+            "headers": [],
+        }
+        with pytest.raises(OSError, match="gone"):
+            await WSGIMiddleware(app)(scope, None, send)
+
+    run(main())
+    assert closed.wait(10)
+
+
+def test_context_variables_reach_the_thread():
+    import contextvars
+
+    name = contextvars.ContextVar("name", default="none")
+
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+        return [name.get().encode()]
+
+    async def main():
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        name.set("set")
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "query_string": b"",
+            "http_version": "1.1",
+            "headers": [],
+        }
+        await WSGIMiddleware(app)(scope, None, send)
+        return sent[1]["body"]
+
+    assert run(main()) == b"set"
