@@ -10,7 +10,7 @@ import subprocess
 from typing import NamedTuple
 
 import ferrio
-from cli_commands import FERRIO, variables
+from cli_commands import FERRIO, PYTHON, variables
 from ferrio.server import Config, Server
 
 PATIENCE = 60
@@ -70,9 +70,9 @@ def run(main):
 class Served:
     """`ferrio serve` in a process of its own. Its lines are read until one matches: nothing is slept for."""
 
-    def __init__(self, *arguments, cwd, **environment):
+    def __init__(self, *arguments, cwd, command=(*FERRIO, "serve"), **environment):
         self.process = subprocess.Popen(
-            [*FERRIO, "serve", *arguments],
+            [*command, *arguments],
             cwd=cwd,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -80,6 +80,11 @@ class Served:
             env=variables({"PYTHONUNBUFFERED": "1", **environment}),
         )
         self.lines = []
+
+    @classmethod
+    def program(cls, *arguments, cwd, **environment):
+        """A program of Python's instead."""
+        return cls(*arguments, cwd=cwd, command=PYTHON, **environment)
 
     def __enter__(self):
         return self
@@ -122,7 +127,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-HELLO = """
+HELLO = """\
+import os
+
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         assert (await receive())["type"] == "lifespan.startup"

@@ -284,8 +284,8 @@ class Config:
 def log_running(places: list[str]) -> None:
     """One line for each place where a server can be reached."""
     for each in places:
-        coloured = f"Ferrio running on {logs.style(each.replace('%', '%%'), bold=True)} (Press CTRL+C to quit)"
-        logger.info("Ferrio running on %s (Press CTRL+C to quit)", each, extra={"color_message": coloured})
+        text = "Ferrio running on %s (Press CTRL+C to quit)"
+        logger.info(text, each, extra={"color_message": text.replace("%s", logs.style("%s", bold=True))})
 
 
 def _split(names: list[str] | str | None) -> list[str]:
