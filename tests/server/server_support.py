@@ -108,6 +108,12 @@ class Served:
                     return match
         raise AssertionError(f"no line matches {pattern!r}:\n" + "\n".join(self.lines))
 
+    def see(self, *patterns):
+        """Wait until each has matched a line, in any order, those that were read already included."""
+        for pattern in patterns:
+            if not any(re.search(pattern, line) for line in self.lines):
+                self.wait_for(pattern)
+
     def port(self):
         return int(self.wait_for(r"running on http://127.0.0.1:(\d+)")[1])
 

@@ -102,22 +102,30 @@ def settings(config: Config, state: dict[str, Any], access: Access | None) -> di
         "fresh_contexts": config.reset_contextvars,
         "access": access,
         "failed": failed,
+        "talks": talks if logger.isEnabledFor(logging.INFO) else None,
         "trusted": forwarded(TrustedHosts(config.forwarded_allow_ips)) if config.proxy_headers else None,
         "websocket": None if config.ws == "none" else websocket,
     }
 
 
 def failed(kind: str, value: Any) -> None:
-    """Log what an application did wrong, in uvicorn's words."""
+    """Log what went wrong with a request, in uvicorn's words."""
     if kind == "raised":
         logger.error("Exception in ASGI application\n", exc_info=value)
     elif kind == "returned":
         logger.error("ASGI callable should return None, but returned '%s'.", value)
-    elif kind in ("not started", "not completed"):
-        what = "starting" if kind == "not started" else "completing"
-        logger.error("ASGI callable returned without %s response.", what)
+    elif kind == "busy":
+        logger.warning("Exceeded concurrency limit.")
+    elif kind == "refused":
+        logger.warning("Invalid HTTP request received. (%s)", value)
     else:
-        logger.warning("%s: %s" if value is not None else "%s", *(each for each in (kind, value) if each is not None))
+        missing = {"not started": "starting response", "not completed": "completing response"}
+        logger.error("ASGI callable returned without %s.", missing.get(kind, "sending handshake"))
+
+
+def talks(client: str, path: str, outcome: str) -> None:
+    """Log how a WebSocket's handshake ended."""
+    logger.info('%s - "WebSocket %s" %s', client, path, outcome)
 
 
 def tick_of(config: Config) -> float:

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..config import Config
 
@@ -15,6 +15,7 @@ INCLUDES, EXCLUDES = ("*.py",), (".*", ".py[cod]", ".sw.*", "~*")
 logger = logging.getLogger("uvicorn.error")
 
 
+@runtime_checkable
 class Changes(Protocol):
     """Whoever finds out what changed."""
 
