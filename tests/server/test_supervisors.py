@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from functools import partial
 
 import pytest
 from ferrio.server import Config
@@ -164,12 +165,13 @@ def test_signals_are_queued(handlers):
 def test_a_change_is_a_reload(tmp_path, by):
     if by == "WatchFiles":
         pytest.importorskip("watchfiles")
-    else:
-        (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['watchfiles'] = None\n")
     write_app(tmp_path)
-    paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
     arguments = ["hello:app", "--port", "0", "--reload", "--reload-delay", "0.05"]
-    with Served(*arguments, cwd=tmp_path, PYTHONPATH=paths) as served:
+    without = (
+        "import sys; sys.modules['watchfiles'] = None; from ferrio.cli import main; main(['serve', *sys.argv[1:]])"
+    )
+    start = Served if by == "WatchFiles" else partial(Served.program, "-c", without)
+    with start(*arguments, cwd=tmp_path) as served:
         port = served.port()
         served.wait_for(rf"Started reloader process \[\d+\] using {by}")
         served.wait_for(READY)
