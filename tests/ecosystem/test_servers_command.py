@@ -131,6 +131,15 @@ def test_gunicorn(tmp_path, worker):
     assert "Traceback" not in log, log
 
 
+@pytest.mark.parametrize("text", [ASGI, WSGI], ids=["ASGI", "WSGI"])
+def test_gunicorn_with_ferrios_own_server(tmp_path, text):
+    pytest.importorskip("gunicorn", reason="gunicorn is not installed: make ecosystem")
+    command = ["gunicorn", "-k", "ferrio.server.GunicornWorker", "-w", "2", "-b", "unix:{socket}", "served:app"]
+    answer, log = served(tmp_path, command, text)
+    assert answer == WHOLE
+    assert "Traceback" not in log and "Application shutdown complete." in log or text == WSGI, log
+
+
 def test_gunicorn_with_a_worker_that_does_not_exist(tmp_path):
     pytest.importorskip("gunicorn", reason="gunicorn is not installed: make ecosystem")
     command = [sys.executable, "-m", "gunicorn", "-k", "ferrio.workers.UvcornWorker", "-b", f"unix:{tmp_path}/s", "a:b"]

@@ -10,7 +10,7 @@ from ferrio.cli.errors import Mistake
 from ferrio.cli.parse import parse
 from ferrio.cli.serving import OPTIONS, parameter
 from ferrio.server import Config
-from server_support import Served, ask_now, write_app
+from server_support import HELLO, Served, ask_now, write_app
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +137,14 @@ def test_app_dir_and_variables(tmp_path):
     with Served("--app-dir", "src", cwd=tmp_path, UVICORN_APP="hello:app", FERRIO_PORT="0") as served:
         served.wait_for("Application startup complete.")
         assert ask_now(served.port()).status == 200
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_asyncio_is_ferrios(tmp_path, workers):
+    text = HELLO.replace("{VERSION}", "{asyncio.sleep.__module__} {type(asyncio.get_running_loop()).__module__}")
+    write_app(tmp_path, "import asyncio\n" + text)
+    with Served("hello:app", "--port", "0", "--workers", workers, cwd=tmp_path) as served:
+        assert ask_now(served.port()).body.split()[1:] == [b"ferrio", b"ferrio.unix_events"]
 
 
 def test_files_alone(tmp_path):

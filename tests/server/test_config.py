@@ -70,11 +70,11 @@ def test_attributes_are_uvicorns():
 
 @pytest.mark.parametrize(
     ("app", "interface"),
-    [(asgi3, "asgi3"), (ClassOfASGI3, "asgi3"), (CallableOfASGI3(), "asgi3"), (asgi2, "asgi2")],
+    [(asgi3, "asgi3"), (ClassOfASGI3, "asgi3"), (CallableOfASGI3(), "asgi3"), (asgi2, "asgi2"), (wsgi, "wsgi")],
 )
 def test_interfaces(app, interface):
     config = loaded(app)
-    assert (config.interface, config.asgi_version) == (interface, "3.0" if interface == "asgi3" else "2.0")
+    assert (config.interface, config.asgi_version) == (interface, "2.0" if interface == "asgi2" else "3.0")
     assert isinstance(config.loaded_app, ASGI2Middleware) == (interface == "asgi2")
 
 

@@ -1,5 +1,6 @@
 """`ferrio serve APP`: a server for an ASGI or WSGI application, by `ferrio.server.run`.
 
+The application runs as under `ferrio run`: whatever it takes of asyncio's or uvloop's is ferrio's, in workers, too.
 What the command line leaves out may come from the environment: `FERRIO_PORT`, or `UVICORN_PORT`, as uvicorn has it.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .commands import RUN
 from .errors import Mistake
 from .parse import Request
 from .serving import OPTIONS, parameter, truth
@@ -25,6 +27,9 @@ def main(request: Request) -> int:
         raise Mistake("serve: APP is missing: ferrio serve [OPTIONS] MODULE:ATTRIBUTE")
     if options.get("http2"):
         raise Mistake("serve: --http2: HTTP/2 is not served; put a proxy that speaks it in front")
+    from .everywhere import begin
+
+    begin(Request(RUN, {}, []))
     from ferrio.server import run
 
     run(app, app_dir=str(options.pop("app_dir", "")), **options)

@@ -8,13 +8,30 @@
     await server.serve()
 
 `ferrio serve app:app` is the same as a command. Names and options are uvicorn's, so that a program that uses
-`uvicorn.run`, `uvicorn.Config` or `uvicorn.Server` works with the import replaced.
+`uvicorn.run`, `uvicorn.Config` or `uvicorn.Server` works with the import replaced. `UvicornHttp`, `UvicornWebSocket`
+and `GunicornWorker` are for those who keep uvicorn or gunicorn.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .config import Config
 from .running import run
 from .server import Server
 
-__all__ = ["Config", "Server", "run"]
+if TYPE_CHECKING:
+    from .gunicorn_worker import GunicornWorker
+    from .within import UvicornHttp, UvicornWebSocket
+
+__all__ = ["Config", "GunicornWorker", "Server", "UvicornHttp", "UvicornWebSocket", "run"]
+
+_LATER = {"GunicornWorker": ".gunicorn_worker", "UvicornHttp": ".within", "UvicornWebSocket": ".within"}
+
+
+def __getattr__(name: str) -> Any:
+    """What is imported when it is asked for: one of them needs gunicorn."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, getattr(import_module(_LATER[name], __name__), name))

@@ -30,8 +30,22 @@ class ASGI2Middleware:
 
 
 def interface_of(app: Any) -> str:
-    """Which of `asgi3` and `asgi2` an application is, by whether calling it gives something to await."""
+    """Which of `asgi3`, `asgi2` and `wsgi` an application is: by whether calling it gives something to await.
+
+    What does not, and takes two arguments and not one, is WSGI.
+    """
     if inspect.isclass(app):
         return "asgi3" if hasattr(app, "__await__") else "asgi2"
     call = app if inspect.isfunction(app) else getattr(app, "__call__", None)  # noqa: B004  # the method, not whether
-    return "asgi3" if is_coroutine_function(call) else "asgi2"
+    if is_coroutine_function(call):
+        return "asgi3"
+    return "wsgi" if takes(app, 2) and not takes(app, 1) else "asgi2"
+
+
+def takes(function: Any, count: int) -> bool:
+    """Whether it can be called with so many arguments, as far as can be seen."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True

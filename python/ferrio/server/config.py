@@ -185,10 +185,11 @@ class Config:
         self.encoded_headers = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in self.headers]
         if self.server_header and b"server" not in dict(self.encoded_headers):
             self.encoded_headers.insert(0, (b"server", b"ferrio"))
-        self.lifespan_class: type[Lifespan] = LifespanOff if self.lifespan == "off" else LifespanOn
         self.loaded_app = self._made(self.load_app())
         if self.interface == "auto":
             self.interface = interface_of(self.loaded_app)
+        without = self.lifespan == "off" or (self.interface == "wsgi" and self.lifespan == "auto")
+        self.lifespan_class: type[Lifespan] = LifespanOff if without else LifespanOn
         self._adapt()
         self.loaded = True
 

@@ -75,8 +75,8 @@ def make_serving(
     return lambda: connect() if len(state.connections) < most else Refused()
 
 
-def settings(config: Config, state: dict[str, Any], access: Access | None) -> dict[str, Any]:
-    """The configuration as the native server takes it."""
+def settings(config: Any, state: dict[str, Any], access: Access | None) -> dict[str, Any]:
+    """The configuration, ours or completed from uvicorn's, as the native server takes it."""
     websocket = {
         "max_size": config.ws_max_size,
         "queue": config.ws_max_queue,
