@@ -34,6 +34,13 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(text))]})
     await send({"type": "http.response.body", "body": text})
 """
+WSGI = """
+import asyncio
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{asyncio.sleep.__module__} {asyncio.sleep.__module__}".encode()]
+"""
 INSTALLS = "import ferrio\n\nferrio.install()\n"
 AIOHTTP = """
 import asyncio
