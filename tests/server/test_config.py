@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ferrio.server import Config
 from ferrio.server.asgi import ASGI2Middleware
+from ferrio.server.banner import name_of, served
 from ferrio.server.config import LOGGING_CONFIG
 from ferrio.server.logs import TRACE
 from ferrio.server.tracing import MessageLoggerMiddleware
@@ -197,12 +198,24 @@ def test_binding_a_port(caplog):
     with caplog.at_level(logging.INFO, "uvicorn.error"), Config(asgi3, log_config=None, port=0).bind_socket() as bound:
         port = bound.getsockname()[1]
         assert bound.get_inheritable()
-        assert caplog.messages == [f"Ferrio running on http://127.0.0.1:{port} (Press CTRL+C to quit)"]
+        assert caplog.messages[:-1] == [f"Ferrio running on http://127.0.0.1:{port} (Press CTRL+C to quit)"]
         with pytest.raises(SystemExit) as raised, socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             Config(asgi3, log_config=None, port=taken.getsockname()[1]).bind_socket()
         assert raised.value.code == 3 and "Address already in use" in caplog.text
+
+
+def test_what_the_banner_says(tmp_path):
+    options = {"workers": 2, "compress": "gzip,zstd", "metrics_path": "/m", "static": [("/files", "public")]}
+    text = served(Config("hello:app", log_config=None, **options))
+    assert text.startswith("hello:app with ferrio ")
+    assert text.endswith(", 2 workers, files of public at /files, compressed by gzip or zstd, figures at /m")
+    assert served(Config("x:app", log_config=None, reload=True)).endswith(", reloaded when files change")
+    assert [name_of(each) for each in (asgi3, CallableOfASGI3())] == [
+        f"{__name__}:asgi3",
+        f"{__name__}:CallableOfASGI3",
+    ]
 
 
 def test_binding_a_path_and_a_descriptor(tmp_path, caplog):

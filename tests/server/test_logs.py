@@ -177,7 +177,8 @@ def lines_of(package, colours, tmp_path):
     text = "\n".join(served.lines)
     text = re.sub(r'  File "[^"]*", line \d+.*\n(    .*\n)*', "", text)  # frames are each server's own
     text = re.sub(r"127\.0\.0\.1:\d+", "CLIENT", re.sub(r"\[(\x1b\[36m)?\d+", "[PID", text))
-    return [line.replace("Uvicorn", "Ferrio").replace("\\n", "") for line in text.splitlines()]
+    lines = [line for line in text.splitlines() if "Serving" not in line]  # a line of our own
+    return [line.replace("Uvicorn", "Ferrio") for line in lines]
 
 
 @pytest.mark.parametrize("colours", [False, True])

@@ -12,6 +12,7 @@ import threading
 
 import pytest
 from cli_commands import execute, ferrio
+from ferrio import __version__
 from ferrio.server import Config, Server
 from ferrio.server import run as serve
 from ferrio.server.draining import running as still_running
@@ -46,6 +47,7 @@ def test_from_start_to_end(lines):
     assert lines.messages == [
         f"Started server process [{os.getpid()}]",
         f"Ferrio running on http://127.0.0.1:{port} (Press CTRL+C to quit)",
+        f"Serving server_support:hello with ferrio {__version__} on CPython {sys.version.split()[0]}",
         "Shutting down",
         f"Finished server process [{os.getpid()}]",
     ]

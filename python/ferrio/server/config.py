@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import logs, sockets, tls
 from .asgi import ASGI2Middleware, interface_of
+from .banner import log_running
 from .importer import ImportFromStringError, import_from_string
 from .lifespan import Lifespan, LifespanOff, LifespanOn
 from .logs import LOGGING_CONFIG as LOGGING_CONFIG
@@ -213,7 +214,7 @@ class Config:
             logger.error(error)
             sys.exit(STARTUP_FAILURE)
         listener.set_inheritable(True)
-        log_running(sockets.places([listener], self))
+        log_running(sockets.places([listener], self), self)
         return listener
 
     def _made(self, app: Any) -> Any:
@@ -280,13 +281,6 @@ class Config:
                 found.missing,
             )
         logger.info("Will watch for changes in these directories: %s", sorted(map(str, found.dirs)))
-
-
-def log_running(places: list[str]) -> None:
-    """One line for each place where a server can be reached."""
-    for each in places:
-        text = "Ferrio running on %s (Press CTRL+C to quit)"
-        logger.info(text, each, extra={"color_message": text.replace("%s", logs.style("%s", bold=True))})
 
 
 def _split(names: list[str] | str | None) -> list[str]:

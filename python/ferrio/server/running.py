@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 from . import sockets
-from .config import STARTUP_FAILURE, Config, log_running
+from .banner import log_running
+from .config import STARTUP_FAILURE, Config
 from .server import Server
 
 logger = logging.getLogger("uvicorn.error")
@@ -60,7 +61,7 @@ def _supervise(config: Config, server: Server) -> None:
 def _handed_over(config: Config) -> Any:
     """systemd's sockets, if there are any."""
     listeners = sockets.handed_over()
-    log_running([sockets.place(each, config) for each in listeners])
+    log_running([sockets.place(each, config) for each in listeners], config)
     return listeners
 
 

@@ -27,7 +27,8 @@ from typing import Any
 from . import draining, sockets
 from .access_logger import access_logger
 from .asgi import ASGI3
-from .config import STARTUP_FAILURE, Config, log_running
+from .banner import log_running
+from .config import STARTUP_FAILURE, Config
 from .lifespan import Lifespan
 from .logs import style
 from .serving import ServerState, make_serving, tick_of
@@ -196,7 +197,7 @@ class Server:
             self.servers = [await loop.create_server(connect, sock=each, **options) for each in own]
         if given is None:
             listeners = [each for server in self.servers for each in server.sockets]
-            log_running(sockets.places(listeners, config))
+            log_running(sockets.places(listeners, config), config)
 
     async def _measured(self, app: ASGI3) -> ASGI3:
         """The application as it is served: with its figures, where they are asked for."""
