@@ -74,6 +74,11 @@ impl Answer {
         self.status.get()
     }
 
+    /// The headers wait again.
+    pub(crate) fn put_back(&self, fields: &Fields<'_>) {
+        drop(self.headers.replace(fields.given.clone().map(Into::into)));
+    }
+
     pub(crate) fn headers<'py>(&self, py: Python<'py>) -> PyResult<Fields<'py>> {
         self.headers.take().map_or_else(|| Ok(Fields::default()), |headers| Fields::of(&headers.bind(py)))
     }
@@ -81,7 +86,10 @@ impl Answer {
 
 /// Headers as an application gives them, which stay where they are.
 #[derive(Default)]
-pub(crate) struct Fields<'py>(Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>);
+pub(crate) struct Fields<'py> {
+    pairs: Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>,
+    given: Option<Bound<'py, PyAny>>,
+}
 
 impl<'py> Fields<'py> {
     pub(crate) fn of(headers: &Bound<'py, PyAny>) -> PyResult<Self> {
@@ -95,7 +103,7 @@ impl<'py> Fields<'py> {
                 fields.push(Self::pair(&pair?)?);
             }
         }
-        Ok(Fields(fields))
+        Ok(Fields { pairs: fields, given: Some(headers.clone()) })
     }
 
     fn pair(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
@@ -115,7 +123,7 @@ impl<'py> Fields<'py> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        self.pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {

@@ -44,7 +44,19 @@ fn send_path<'py>(
     }
     let path = required(message, intern!(py, "path"))?;
     let send = BoundFunction::create(exchange, "send", send)?;
-    HTTP.helper(py, intern!(py, "pathsend"))?.call1((send, path)).map(Some)
+    let begin = BoundFunction::create(exchange, "begin_file", begin_file)?;
+    let transport = of_exchange(state, py, |connection, _| Ok(connection.transport(py)))?;
+    HTTP.helper(py, intern!(py, "pathsend"))?.call1((send, begin, transport, path)).map(Some)
+}
+
+/// `begin_file(size)`: as `HttpConnection::begin_file`.
+fn begin_file<'py>(exchange: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let [size] = args.all("begin_file", ["size"])?;
+    let py = exchange.py();
+    let size: u64 = size.extract()?;
+    let Some(state) = Exchange::of(exchange) else { return Ok(py.None().into_bound(py)) };
+    let begun = of_exchange(state, py, |connection, _| connection.begin_file(py, state, size))?;
+    begun.into_bound_py_any(py)
 }
 
 fn take(exchange: &Exchange, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -60,6 +60,41 @@ impl HttpConnection {
         if more { Ok(()) } else { self.answered(this, exchange) }
     }
 
+    /// Sends the head of an answer whose body is a file of `size` bytes, which whoever calls sends past the machine: whether there is
+    /// one to be sent, as there is not to HEAD. `None` where a file cannot be sent like that.
+    pub(crate) fn begin_file(
+        &self,
+        py: Python<'_>,
+        exchange: &Exchange,
+        size: u64,
+    ) -> PyResult<Option<bool>> {
+        if !self.below.can_linger() || self.reads.get() || exchange.answer.stage() != Stage::Begun {
+            return Ok(None);
+        }
+        let fields = exchange.answer.headers(py)?;
+        if fields.has("transfer-encoding") {
+            exchange.answer.put_back(&fields);
+            return Ok(None);
+        }
+        let length = size.to_string();
+        let own = (!fields.has("content-length")).then_some((&b"content-length"[..], length.as_bytes()));
+        let mut out = self.out.take();
+        let begun = self.with_serving(py, |serving, _| {
+            self.with_machine(|machine| {
+                let status = exchange.answer.status();
+                machine.respond(status, fields.iter().chain(own), &serving.dated(), &mut out)?;
+                let count = usize::try_from(size).unwrap_or(usize::MAX);
+                machine.frame(count, true, &mut out)
+            })
+        });
+        self.out.replace(out);
+        let frame = begun?.map_err(|misuse| misused(&misuse))?;
+        exchange.answer.set(Stage::Body);
+        self.log(py, exchange, exchange.answer.status())?;
+        self.flush(py)?;
+        Ok(Some(frame.send))
+    }
+
     /// The answer is whole: on to the next request, or to the end.
     pub(super) fn answered(&self, this: &Bound<'_, PyAny>, exchange: &Exchange) -> PyResult<()> {
         let py = this.py();

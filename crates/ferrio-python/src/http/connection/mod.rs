@@ -131,6 +131,10 @@ impl HttpConnection {
         app.ok_or_else(|| PyRuntimeError::new_err("the connection is gone"))
     }
 
+    pub(crate) fn transport<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.below.get(py)
+    }
+
     /// Asks the machine. Only finalizers, which may run anywhere, can find it busy.
     fn with_machine<R>(&self, ask: impl FnOnce(&mut Machine) -> R) -> PyResult<R> {
         match self.machine.try_borrow_mut() {
