@@ -22,7 +22,7 @@ Connect = Callable[[], asyncio.BaseProtocol]
 logger = logging.getLogger("uvicorn.error")
 native: Any = _ferrio
 
-EXTENSIONS: dict[str, dict[str, Any]] = {"http.response.early_hint": {}}
+EXTENSIONS: dict[str, dict[str, Any]] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
 
 
 class ServerState:
