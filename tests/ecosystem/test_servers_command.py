@@ -144,7 +144,8 @@ def test_gunicorn_with_ferrios_own_server(tmp_path, text):
     command = ["gunicorn", "-k", "ferrio.server.GunicornWorker", "-w", "2", "-b", "unix:{socket}", "served:app"]
     answer, log = served(tmp_path, command, text)
     assert answer == WHOLE
-    assert "Traceback" not in log and "Application shutdown complete." in log or text == WSGI, log
+    assert "Traceback" not in log
+    assert ("Application shutdown complete." in log) == (text == ASGI), log
 
 
 def test_gunicorn_with_a_worker_that_does_not_exist(tmp_path):

@@ -21,9 +21,11 @@ class Compressor(Protocol):
 
     def part(self, data: bytes) -> bytes:
         """A part, so that the other side can read all of it at once."""
+        ...
 
     def last(self, data: bytes) -> bytes:
         """The last part."""
+        ...
 
 
 def maker(name: str) -> Callable[[], Compressor]:

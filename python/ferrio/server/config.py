@@ -16,7 +16,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from . import logs, sockets, tls
 from .asgi import ASGI2Middleware, interface_of
@@ -116,6 +116,7 @@ class Config:
         for name in given.keys() - {"self", "reload_dirs", "reload_includes", "reload_excludes", "env_file"}:
             setattr(self, name, given[name])
         self.app, self.ws, self.interface = app, ws, interface
+        self.loaded_app: Any = None
         self.workers = workers or 1
         self.worker_number = 0  # which of them this is, in a worker
         self.headers = headers or []
@@ -138,9 +139,9 @@ class Config:
         if loop not in LOOPS:
             logger.warning("loop=%r is ignored: the loop is ferrio's.", loop)
 
-    if TYPE_CHECKING:  # what is named like a parameter, and would be said a third time here
-
-        def __getattr__(self, name: str) -> Any: ...
+    def __getattr__(self, name: str) -> Any:
+        """For type checkers: attributes are called as the parameters are. Whoever comes here asked for none of them."""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def asgi_version(self) -> Literal["2.0", "3.0"]:

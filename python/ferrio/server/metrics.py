@@ -117,7 +117,7 @@ class Metrics:
         """What Prometheus reads."""
         rows = [self._all[begin : begin + WIDTH] for begin in range(0, ROWS * WIDTH, WIDTH)]
         rows = [row for row in rows if row[_THERE] or row[_SUM]]
-        total = [sum(column) for column in zip(*rows, strict=True)]
+        total = [float(sum(column)) for column in zip(*rows, strict=True)]
         lags = [(number, row[_LAG]) for number, row in enumerate(rows) if row[_THERE]]
         return "".join(
             [

@@ -11,7 +11,6 @@ import asyncio
 import mimetypes
 import os
 import stat
-from functools import lru_cache
 from typing import NamedTuple
 
 from .asgi import ASGI3, Message, Receive, Scope, Send
@@ -89,15 +88,18 @@ def located(folder: Folder, rest: str) -> str | None:
     return place if inside else None
 
 
-@lru_cache(maxsize=1024)
 def content_type(suffix: str) -> bytes:
     """By the file's suffix; texts are UTF-8."""
+    if (known := _KINDS.get(suffix)) is not None:
+        return known
     kind = _TYPES.get(suffix) or mimetypes.guess_type(f"x{suffix}", strict=False)[0] or "application/octet-stream"
     if kind.startswith("text/") or kind in ("application/json", "application/javascript", "image/svg+xml"):
         kind += "; charset=utf-8"
-    return kind.encode()
+    _KINDS[suffix] = kind.encode()  # no more than there are files
+    return _KINDS[suffix]
 
 
+_KINDS: dict[str, bytes] = {}
 _TYPES = {  # those for which the tables of systems differ
     ".css": "text/css",
     ".html": "text/html",

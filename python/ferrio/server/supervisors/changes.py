@@ -23,6 +23,7 @@ class Changes(Protocol):
 
     def look(self) -> Iterable[Path]:
         """What changed since the last look."""
+        ...
 
 
 class FileFilter:
