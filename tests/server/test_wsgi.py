@@ -128,7 +128,7 @@ def test_headers_that_come_again_and_mounted_applications():
     headers = [(b"cookie", b"a=1"), (b"cookie", b"b=2"), (b"x-y", b"1"), (b"x-y", b"2")]
     scope = {"type": "http", "method": "GET", "path": "/app/x", "root_path": "/app", "query_string": b"",
              "http_version": "1.0", "headers": headers, "server": ("/run/app.sock", None)}  # fmt: skip
-    environ = environ_of(scope, None)
+    environ = environ_of(scope)
     assert (environ["HTTP_COOKIE"], environ["HTTP_X_Y"]) == ("a=1; b=2", "1,2")
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["SERVER_PORT"]) == ("/app", "/x", "80")
 

@@ -15,6 +15,7 @@ from configparser import RawConfigParser
 from copy import copy
 from http import HTTPStatus
 from importlib import import_module
+from json.encoder import encode_basestring_ascii as quoted
 from typing import IO, Any, Literal
 
 TRACE = 5
@@ -138,8 +139,10 @@ class AccessJsonFormatter(logging.Formatter):
 def json_line(time: float, values: Any) -> str:
     """An access log's line as JSON; `time` in seconds since 1970."""
     client, method, path, version, status = values
-    entry = {"time": round(time, 3), "client": client, "method": method, "path": path}
-    return json.dumps({**entry, "version": version, "status": int(status)})
+    return (
+        f'{{"time": {time:.3f}, "client": {quoted(client)}, "method": {quoted(method)}, "path": {quoted(path)}, '
+        f'"version": "{version}", "status": {int(status)}}}'
+    )
 
 
 def configure(log_config: LogConfig, use_colors: bool | None, access_format: str) -> None:

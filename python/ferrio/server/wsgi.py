@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -51,10 +52,12 @@ class Exchange:
     def __init__(self, app: WSGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         self._app, self._send = app, send
         self._loop = asyncio.get_running_loop()
-        self._input = Input(receive, self._loop, has_body(scope))
-        self._environ = environ_of(scope, self._input)
+        self._environ = environ_of(scope)
+        has_body = self._environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in self._environ
+        self._input = Input(receive, self._loop) if has_body else None
+        self._environ["wsgi.input"] = self._input or BytesIO()
         self._out: deque[Message] = deque()
-        self._room = threading.Semaphore(QUEUE)
+        self._room: threading.Semaphore | None = None  # where more than one message is sent
         self._news = asyncio.Event()
         self._gone = False
         self._head: Message | None = None
@@ -62,7 +65,8 @@ class Exchange:
 
     async def run(self) -> None:
         """Until the application has ended, or the client has gone."""
-        await self._input.prefetch()
+        if self._input is not None:
+            await self._input.prefetch()
         context = contextvars.copy_context()
         thread = self._loop.run_in_executor(None, context.run, self._work)
         thread.add_done_callback(lambda _: self._news.set())
@@ -70,14 +74,14 @@ class Exchange:
             while True:
                 while self._out:
                     await self._send(self._out.popleft())
-                    self._room.release()
+                    self._release()
                 if thread.done():
                     break
                 self._news.clear()
                 await self._news.wait()
         except BaseException:
             self._gone = True
-            self._room.release()
+            self._release()
             thread.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody asks any more
             raise
         thread.result()
@@ -136,9 +140,15 @@ class Exchange:
         if not self._head_sent:
             assert self._head is not None, "the application did not call start_response()"
             self._head_sent = True
+            self._room = threading.Semaphore(QUEUE)
             self._put(self._head)
 
+    def _release(self) -> None:
+        if self._room is not None:
+            self._room.release()
+
     def _put(self, message: Message) -> None:
+        assert self._room is not None
         self._room.acquire()
         if self._gone:
             self._room.release()
@@ -147,50 +157,59 @@ class Exchange:
         self._loop.call_soon_threadsafe(self._news.set)
 
 
-def has_body(scope: Scope) -> bool:
-    """Whether the client announced a body."""
-    headers = dict(scope["headers"])
-    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
-
-
-def environ_of(scope: Scope, body: Input) -> Environ:
-    """The request as WSGI has it: texts whose characters are bytes."""
+def environ_of(scope: Scope) -> Environ:
+    """The request as WSGI has it: texts whose characters are bytes. Its body is not there yet."""
     root = scope.get("root_path", "").encode().decode("latin1")
     path = _path(scope)
     host, port = scope.get("server") or ("localhost", 80)
     environ: Environ = {
+        **_ALWAYS,
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": root,
-        "PATH_INFO": path[len(root) :] if path.startswith(root) else path,
+        "PATH_INFO": path.removeprefix(root),
         "QUERY_STRING": scope["query_string"].decode("latin1"),
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "SERVER_NAME": str(host),
-        "SERVER_PORT": str(80 if port is None else port),
-        "wsgi.version": (1, 0),
+        "SERVER_PORT": "80" if port is None else str(port),
         "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": body,
-        "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
     }
     if client := scope.get("client"):
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = str(client[0]), str(client[1])
     for name, value in scope["headers"]:
-        if b"_" not in name:  # or it would pass for a header that a proxy sets
-            _add(environ, name.decode("latin1").upper().replace("-", "_"), value.decode("latin1"))
+        key = _KEYS.get(name) or _key(name)
+        if key:
+            text = value.decode("latin1")
+            if key in environ:
+                text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+            environ[key] = text
     return environ
 
 
-def _add(environ: Environ, name: str, value: str) -> None:
-    key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
-    if key in environ:
-        value = f"{environ[key]}{'; ' if name == 'COOKIE' else ','}{value}"
-    environ[key] = value
+_ALWAYS: Environ = {
+    "wsgi.version": (1, 0),
+    "wsgi.input_terminated": True,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+}
+_KEYS: dict[bytes, str] = {}
+"""Of headers that came before, as many as a program may meet; a client cannot fill the memory with them."""
+
+
+def _key(name: bytes) -> str:
+    """A header's name in the environment; nothing for one with `_`, which would pass for one that a proxy sets."""
+    if b"_" in name:
+        return ""
+    key = name.decode("latin1").upper().replace("-", "_")
+    if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        key = f"HTTP_{key}"
+    if len(_KEYS) < 512:
+        _KEYS[name] = key
+    return key
 
 
 def _path(scope: Scope) -> str:
     """The path without its escapes, byte for byte; the decoded one has lost bytes that are no UTF-8."""
-    raw = scope.get("raw_path")
-    return (unquote_to_bytes(raw) if raw else scope["path"].encode()).decode("latin1")
+    raw = scope.get("raw_path") or scope["path"].encode()
+    return (unquote_to_bytes(raw) if b"%" in raw else raw).decode("latin1")

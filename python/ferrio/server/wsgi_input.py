@@ -11,15 +11,14 @@ from .asgi import Message, Receive
 class Input(io.RawIOBase):
     """`wsgi.input`. Reading waits for the client, and nothing is received before it is read."""
 
-    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, has_body: bool) -> None:
+    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
         self._receive, self._loop = receive, loop
-        self._more = has_body
+        self._more = True
         self._part = b""
 
     async def prefetch(self) -> None:
         """The first part, received by the loop itself: most bodies are no longer, and cost no hop of threads then."""
-        if self._more:
-            self._take(await self._receive())
+        self._take(await self._receive())
 
     def readable(self) -> bool:
         return True
