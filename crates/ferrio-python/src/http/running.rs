@@ -122,7 +122,7 @@ impl Exchange {
     fn left(&self, py: Python<'_>) {
         // Cannot fail but for a connection that the collector has emptied.
         let _gone = of_exchange(self, py, |connection, _| {
-            connection.exchange_ended(py);
+            connection.exchange_ended(py, self);
             Ok(())
         });
     }

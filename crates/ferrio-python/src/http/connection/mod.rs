@@ -63,6 +63,8 @@ pub(crate) struct HttpConnection {
     closing: Cell<bool>,
     /// A head has begun to come, and is not whole.
     heading: Cell<bool>,
+    /// What is in `rest` waits for an answer that is not whole, or for other clients' turns.
+    blocked: Cell<bool>,
 }
 
 /// Calls the connection of an exchange.
@@ -102,6 +104,7 @@ impl HttpConnection {
             deadline: Cell::new(f64::INFINITY),
             closing: Cell::new(false),
             heading: Cell::new(false),
+            blocked: Cell::new(false),
         };
         alloc(&type_object::<HttpConnection>(serving.py())?, connection)
     }
@@ -185,7 +188,14 @@ impl HttpConnection {
         self.with_serving(py, |serving, _| serving.report(py, kind, value))
     }
 
-    pub(crate) fn exchange_ended(&self, py: Python<'_>) {
+    /// The application of an exchange has ended: if its answer is whole, an idle connection does not keep it.
+    pub(crate) fn exchange_ended(&self, py: Python<'_>, exchange: &Exchange) {
+        let current = self.exchange.bind(py);
+        let is_current =
+            current.as_ref().and_then(Exchange::of).is_some_and(|one| std::ptr::eq(one, exchange));
+        if is_current && exchange.answer.is_whole() && exchange.socket.is_none() {
+            drop(self.exchange.take());
+        }
         let object = self.serving.bind(py);
         if let Some(serving) = object.as_ref().and_then(try_state::<Serving>) {
             serving.ended();

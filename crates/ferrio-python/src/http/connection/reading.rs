@@ -17,6 +17,9 @@ use crate::http::serving::Serving;
 use crate::http::socket::{self, Socket};
 use crate::tasks::task::{Options, Task};
 
+/// Of requests that came together so many are begun in one turn, so that one client's do not keep all others waiting.
+const MOST_AT_ONCE: usize = 64;
+
 /// A request: its scope, what the access log says of it, its WebSocket.
 type Described<'py> = (Bound<'py, PyDict>, Option<Ref>, Option<Box<Socket>>);
 
@@ -47,27 +50,31 @@ impl HttpConnection {
             self.rest.borrow_mut().extend_from_slice(data);
             return Ok(());
         }
-        if self.rest.borrow().is_empty() {
-            let used = self.read(this, data)?;
-            if let Some(left) = data.get(used..) {
-                self.rest.borrow_mut().extend_from_slice(left);
-            }
-            return Ok(());
+        if !self.rest.borrow().is_empty() {
+            self.rest.borrow_mut().extend_from_slice(data);
+            return self.read_rest(this);
         }
-        self.rest.borrow_mut().extend_from_slice(data);
-        self.read_rest(this)
+        let used = self.read(this, data)?;
+        self.keep(data.get(used..).unwrap_or_default().to_vec());
+        Ok(())
     }
 
     fn read_rest(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let mut bytes = self.rest.take();
-        let result = self.read(this, &mut bytes);
-        let used = *result.as_ref().unwrap_or(&bytes.len());
+        let used = self.read(this, &mut bytes)?;
         bytes.drain(..used.min(bytes.len()));
         if bytes.capacity() > HIGH && bytes.len() < HIGH / 2 {
             bytes.shrink_to(HIGH / 2);
         }
-        self.rest.replace(bytes);
-        result.map(drop)
+        self.keep(bytes);
+        Ok(())
+    }
+
+    /// Keeps what was not used, in front of what came meanwhile: an application can run its loop within a loop.
+    fn keep(&self, mut left: Vec<u8>) {
+        let mut rest = self.rest.borrow_mut();
+        left.append(&mut rest);
+        *rest = left;
     }
 
     /// Reads requests until there is no more to read, or the next has to wait; says how much was used.
@@ -83,6 +90,8 @@ impl HttpConnection {
     fn read_all(&self, this: &Bound<'_, PyAny>, bytes: &mut [u8], used: &mut usize) -> PyResult<()> {
         let py = this.py();
         let mut begun: Option<Bound<'_, PyAny>> = None;
+        let mut started = 0;
+        self.blocked.set(false);
         loop {
             let (count, next) = self.advance(this, bytes.get(*used..).unwrap_or_default(), begun.as_ref())?;
             *used += count;
@@ -99,7 +108,7 @@ impl HttpConnection {
                     }
                     return self.await_more(py);
                 }
-                Next::Blocked => return self.pause(py),
+                Next::Blocked => return self.block(py),
                 Next::Refuse(refusal) => return self.refuse(this, refusal),
                 Next::Unfit(refusal) => return self.unfit(this, refusal),
                 Next::Frames => {
@@ -110,9 +119,14 @@ impl HttpConnection {
             }
             if let Some(exchange) = begun.take() {
                 self.start(this, &exchange)?;
+                started += 1;
             }
             if self.closing.get() {
                 return Ok(());
+            }
+            if started == MOST_AT_ONCE {
+                self.block(py)?;
+                return self.go_on_later(this);
             }
         }
     }
@@ -296,6 +310,12 @@ impl HttpConnection {
             return Ok(());
         }
         self.read_rest(this)?;
-        if self.rest.borrow().is_empty() { self.read_on(this) } else { Ok(()) }
+        if self.blocked.get() { Ok(()) } else { self.read_on(this) }
+    }
+
+    /// What waits in `rest` has to wait; nothing more is read until then.
+    fn block(&self, py: Python<'_>) -> PyResult<()> {
+        self.blocked.set(true);
+        self.pause(py)
     }
 }
