@@ -1,4 +1,4 @@
-"""What an HTTP server leaves to Python code: sending a file."""
+"""What an HTTP server leaves to Python code: sending a file, describing TLS."""
 
 from __future__ import annotations
 
@@ -35,3 +35,59 @@ async def pathsend(
 
 def _open(path: str) -> BinaryIO:
     return open(path, "rb")
+
+
+def tls_extension(tls: Any, certificate: str | None) -> dict[str, Any]:
+    """What ASGI's extension `tls` says of a connection; `tls` is its SSLObject."""
+    import ssl
+
+    chain = [ssl.DER_cert_to_PEM_cert(each) for each in _client_chain(tls)]
+    version, cipher = tls.version(), tls.cipher()
+    return {
+        "server_cert": certificate,
+        "client_cert_chain": chain,
+        "client_cert_name": _name(tls.getpeercert().get("subject", ())) if chain else None,
+        "client_cert_error": None,
+        "tls_version": _VERSIONS.get(version),
+        "cipher_suite": _suites(tls.context).get(cipher[0]) if cipher else None,
+    }
+
+
+_VERSIONS = {"TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+_KEYWORDS = {
+    "commonName": "CN",
+    "countryName": "C",
+    "domainComponent": "DC",
+    "localityName": "L",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "stateOrProvinceName": "ST",
+    "streetAddress": "STREET",
+    "userId": "UID",
+}
+
+
+def _client_chain(tls: Any) -> list[bytes]:
+    """The client's certificates, its own first; before Python 3.13 only that one is to be had."""
+    if hasattr(tls, "get_verified_chain"):
+        return list(tls.get_verified_chain())
+    own = tls.getpeercert(True)
+    return [own] if own else []
+
+
+def _suites(context: Any) -> dict[str, int]:
+    """The number of each cipher suite, by OpenSSL's name for it."""
+    return {each["name"]: each["id"] & 0xFFFF for each in context.get_ciphers()}
+
+
+def _name(subject: Any) -> str:
+    """A distinguished name as RFC 4514 writes it: the last part first."""
+    parts = ["+".join(f"{_KEYWORDS.get(kind, kind)}={_escaped(value)}" for kind, value in part) for part in subject]
+    return ",".join(reversed(parts))
+
+
+def _escaped(value: str) -> str:
+    text = "".join(f"\\{each}" if each in ',+"\\<>;' else each for each in value)
+    if text.startswith(("#", " ")):
+        text = "\\" + text
+    return text[:-1] + "\\ " if text.endswith(" ") and len(text) > 1 else text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -21,6 +22,8 @@ from .proxy_headers import ProxyHeadersMiddleware, TrustedHosts, forwarded
 Connect = Callable[[], asyncio.BaseProtocol]
 logger = logging.getLogger("uvicorn.error")
 native: Any = _ferrio
+
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 EXTENSIONS: dict[str, dict[str, Any]] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
 
@@ -102,10 +105,18 @@ def settings(config: Any, state: dict[str, Any], access: Access | None) -> dict[
         "fresh_contexts": config.reset_contextvars,
         "access": access,
         "failed": failed,
+        "certificate": _certificate(config),
         "talks": talks if logger.isEnabledFor(logging.INFO) else None,
         "trusted": forwarded(TrustedHosts(config.forwarded_allow_ips)) if config.proxy_headers else None,
         "websocket": None if config.ws == "none" else websocket,
     }
+
+
+MISSING = {
+    "not started": "starting response",
+    "not completed": "completing response",
+    "no handshake": "completing handshake",
+}
 
 
 def failed(kind: str, value: Any) -> None:
@@ -118,9 +129,19 @@ def failed(kind: str, value: Any) -> None:
         logger.warning("Exceeded concurrency limit.")
     elif kind == "refused":
         logger.warning("Invalid HTTP request received. (%s)", value)
+    elif kind == "unsupported upgrade":
+        logger.warning("Unsupported upgrade request. (%s)", value)
     else:
-        missing = {"not started": "starting response", "not completed": "completing response"}
-        logger.error("ASGI callable returned without %s.", missing.get(kind, "sending handshake"))
+        logger.error("ASGI callable returned without %s.", MISSING[kind])
+
+
+def _certificate(config: Config) -> str | None:
+    """What the server shows its clients, if that is a file. A key may be in there, too: the first certificate alone."""
+    if not config.ssl_certfile:
+        return None
+    with open(config.ssl_certfile, encoding="ascii", errors="replace") as file:
+        found = _CERTIFICATE.search(file.read())
+    return found[0] + "\n" if found else None
 
 
 def talks(client: str, path: str, outcome: str) -> None:

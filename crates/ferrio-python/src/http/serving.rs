@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
 
 use crate::event_loop::state::BaseLoop;
 use crate::ffi::call::{call_tuple, new_context};
+use crate::ffi::names::HTTP;
 use crate::ffi::prelude::*;
 use crate::ffi::registry;
 use crate::http::connection::HttpConnection;
@@ -47,6 +48,8 @@ pub(crate) struct Serving {
     trusted: Slot,
     /// Who is told of handshakes.
     talks: Slot,
+    /// The certificate that the server shows, as text.
+    certificate: Slot,
     /// uvicorn's counters, if its server is above.
     counts: Slot,
     /// What is wanted of each `WebSocket`; without it there are none.
@@ -64,6 +67,22 @@ impl Serving {
             Some(prototype) => Ok(prototype.cast_into()?),
             None => Ok(PyDict::new(py)),
         }
+    }
+
+    /// The extensions that scopes of a connection over TLS have.
+    pub(super) fn extensions_over<'py>(
+        &self,
+        py: Python<'py>,
+        tls: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let extensions = PyDict::new(py);
+        if let Some(known) = self.prototype(py)?.get_item(intern!(py, "extensions"))? {
+            extensions.update(known.cast()?)?;
+        }
+        let certificate = self.certificate.bind(py);
+        extensions
+            .set_item("tls", HTTP.helper(py, intern!(py, "tls_extension"))?.call1((tls, certificate))?)?;
+        Ok(extensions.into_any())
     }
 
     /// Gives a scope its own copy of the lifespan's state.
@@ -270,6 +289,7 @@ impl Serving {
             "fresh_contexts" => self.fresh_contexts.set(value.extract()?),
             "trusted" if !value.is_none() => self.trusted.set(value.clone()),
             "talks" if !value.is_none() => self.talks.set(value.clone()),
+            "certificate" if !value.is_none() => self.certificate.set(value.clone()),
             "counts" if !value.is_none() => self.counts.set(value.clone()),
             "connections" if !value.is_none() => self.connections.set(value.clone()),
             "most_head" => self.limits.set(Limits { head: value.extract()?, ..self.limits.get() }),
@@ -279,7 +299,8 @@ impl Serving {
             "access" if !value.is_none() => self.access.set(value.clone()),
             "tasks" if !value.is_none() => self.tasks.set(value.clone()),
             "websocket" if !value.is_none() => self.wishes.set(Some(wishes(value.cast()?)?)),
-            "failed" | "access" | "tasks" | "websocket" | "trusted" | "talks" | "counts" | "connections" => {}
+            "failed" | "access" | "tasks" | "websocket" | "trusted" | "talks" | "counts" | "connections"
+            | "certificate" => {}
             _ => return Err(PyValueError::new_err(format!("HttpServing: no setting {name:?}"))),
         }
         Ok(())
@@ -368,7 +389,20 @@ impl Native for Serving {
         c"What the connections of an HTTP server share. Its connect() is the protocol factory.";
     const NEW: New = Some(object::new::<Serving>);
 
-    holds!(app, event_loop, prototype, state, connections, tasks, failed, access, trusted, talks, counts);
+    holds!(
+        app,
+        event_loop,
+        prototype,
+        state,
+        connections,
+        tasks,
+        failed,
+        access,
+        trusted,
+        talks,
+        counts,
+        certificate
+    );
 
     fn members() -> Members {
         let own = members! { Serving;

@@ -58,6 +58,8 @@ pub(crate) struct HttpConnection {
     exchange: Slot,
     client: Slot,
     server: Slot,
+    /// What scopes say of extensions, where TLS is one.
+    extensions: Slot,
     /// When the present phase is over, in seconds of the server's clock; infinite where it has no limit.
     pub(super) deadline: Cell<f64>,
     closing: Cell<bool>,
@@ -101,6 +103,7 @@ impl HttpConnection {
             exchange: Slot::default(),
             client: Slot::default(),
             server: Slot::default(),
+            extensions: Slot::default(),
             deadline: Cell::new(f64::INFINITY),
             closing: Cell::new(false),
             heading: Cell::new(false),

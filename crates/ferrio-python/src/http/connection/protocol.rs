@@ -16,6 +16,12 @@ impl HttpConnection {
         self.below.set(transport)?;
         self.client.set(address(transport, intern!(py, "peername"))?);
         self.server.set(address(transport, intern!(py, "sockname"))?);
+        let tls = call_method1(transport, intern!(py, "get_extra_info"), intern!(py, "ssl_object"))?;
+        if !tls.is_none() {
+            let extensions =
+                self.with_serving(py, |serving, _| serving.extensions_over(py, &tls).map(Bound::unbind))?;
+            self.extensions.set(extensions.into_bound(py));
+        }
         self.with_serving(py, |serving, _| serving.add(this, self))
     }
 
@@ -175,7 +181,7 @@ impl Native for HttpConnection {
     const NAME: &'static CStr = c"ferrio._ferrio.HttpConnection";
     const DOC: &'static CStr = c"A connection of an HTTP server. Made by HttpServing.connect().";
 
-    holds!(serving, below, room, exchange, client, server);
+    holds!(serving, below, room, exchange, client, server, extensions);
 
     fn members() -> Members {
         members! { HttpConnection;

@@ -239,6 +239,9 @@ impl HttpConnection {
         let scope =
             scope(&prototype, head, &root_path, &Ends { client: &client, server: &server }, &serving.names)?;
         serving.add_state(&scope)?;
+        if let Some(extensions) = self.extensions.bind(py) {
+            scope.set_item(intern!(py, "extensions"), extensions.cast::<PyDict>()?.copy()?)?;
+        }
         if serving.trusts() && came_through_proxy(head) {
             serving.trust(&scope)?;
         }
