@@ -13,7 +13,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
-from .. import _ferrio
+from .. import Loop, _ferrio
 from .access_logger import Access
 from .asgi import ASGI3
 from .config import Config
@@ -52,7 +52,7 @@ class ServerState:
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
-        return self._tasks if self.serving is None else set(self.serving.tasks())
+        return self._tasks if self.serving is None else self._tasks.union(self.serving.tasks())
 
     def tick(self, config: Config) -> None:
         """About once a second: time limits, or the headers that protocol classes of others add."""
@@ -70,7 +70,10 @@ def make_serving(
     loop = asyncio.get_running_loop()
     if config.http_protocol_class is not None:
         return _foreign(app, config, state, application_state)
-    state.serving = native.HttpServing(app, loop, settings(config, application_state, access))
+    given = settings(config, application_state, access)
+    if not isinstance(loop, Loop):
+        given["tasks"] = state.tasks  # those of other loops tell of themselves
+    state.serving = native.HttpServing(app, loop, given)
     connect: Connect = state.serving.connect
     most = config.limit_connections
     if most is None:
