@@ -215,6 +215,7 @@ class Config:
             logger.error(error)
             sys.exit(STARTUP_FAILURE)
         listener.set_inheritable(True)
+        listener.listen(self.backlog)  # so that clients wait, and are not refused, while no process serves yet
         log_running(sockets.places([listener], self), self)
         return listener
 

@@ -48,8 +48,6 @@ def _supervise(config: Config, server: Server) -> None:
     from .supervisors import ChangeReload, Multiprocess
 
     listeners = _handed_over(config) or [config.bind_socket()]
-    for each in listeners:
-        each.listen(config.backlog)  # so that clients wait, and are not refused, while no process serves yet
     if config.metrics_port is not None:
         config.metrics_socket = sockets.bound_to(config.host, config.metrics_port)
     if config.should_reload:
