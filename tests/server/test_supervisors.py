@@ -108,6 +108,14 @@ def test_workers_that_cannot_start_end_everything(tmp_path):
     assert any("failed to start, stopping the parent process." in line for line in served.lines)
 
 
+def test_a_program_that_serves_when_it_is_imported(tmp_path):
+    write_app(tmp_path, "from ferrio.server import run\nrun('hello:app', port=0, workers=2)\n")
+    with Served.program("hello.py", cwd=tmp_path) as served:
+        served.wait_for("RuntimeError: a worker imports the program: call run\\(\\) below `if __name__ == '__main__':`")
+        served.signal(signal.SIGTERM)
+        served.end()
+
+
 def test_a_worker_ends_after_so_many_requests(tmp_path):
     write_app(tmp_path)
     with Workers(tmp_path, 2, "--limit-max-requests", "1") as served:

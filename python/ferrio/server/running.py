@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import os
 import sys
 from typing import Any
@@ -23,6 +24,8 @@ def run(app: Any, *, app_dir: str | None = None, **options: Any) -> None:
     """
     if app_dir is not None:
         sys.path.insert(0, app_dir)
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError("a worker imports the program: call run() below `if __name__ == '__main__':`")
     config = Config(app, **options)
     if config.use_subprocess:
         if not isinstance(app, str):
