@@ -24,7 +24,8 @@ def files(tmp_path):
     """Certificates of a server and of a client; the server's file has its key in front."""
     for name, subject in (("server", "/CN=localhost"), ("client", "/C=DE/O=Acme, Inc/CN=client")):
         key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
-        command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout".split()
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        command += ["-days", "2", "-keyout"]
         subprocess.run([*command, key, "-out", certificate, "-subj", subject], check=True, capture_output=True)
     (tmp_path / "both.pem").write_text((tmp_path / "server.key").read_text() + (tmp_path / "server.pem").read_text())
     return tmp_path
