@@ -19,6 +19,7 @@ use ferrio_http::h1::server::Connection as Machine;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::types::PyString;
 
+use crate::ffi::call::copy_context;
 use crate::ffi::prelude::*;
 use crate::http::below::Below;
 use crate::http::exchange::Exchange;
@@ -58,6 +59,8 @@ pub(crate) struct HttpConnection {
     exchange: Slot,
     client: Slot,
     server: Slot,
+    /// The context that the connection was made in: each request's task has a copy.
+    context: Ref,
     /// What scopes say of extensions, where TLS is one.
     extensions: Slot,
     /// When the present phase is over, in seconds of the server's clock; infinite where it has no limit.
@@ -103,6 +106,7 @@ impl HttpConnection {
             exchange: Slot::default(),
             client: Slot::default(),
             server: Slot::default(),
+            context: copy_context(serving.py())?,
             extensions: Slot::default(),
             deadline: Cell::new(f64::INFINITY),
             closing: Cell::new(false),

@@ -181,7 +181,7 @@ impl Native for HttpConnection {
     const NAME: &'static CStr = c"ferrio._ferrio.HttpConnection";
     const DOC: &'static CStr = c"A connection of an HTTP server. Made by HttpServing.connect().";
 
-    holds!(serving, below, room, exchange, client, server, extensions);
+    holds!(serving, below, room, exchange, client, server, context, extensions);
 
     fn members() -> Members {
         members! { HttpConnection;

@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyString};
 use super::{HIGH, HttpConnection};
 use crate::event_loop::run::both;
 use crate::event_loop::state::BaseLoop;
+use crate::ffi::call::copy_of;
 use crate::ffi::prelude::*;
 use crate::http::answer::Answer;
 use crate::http::exchange::Exchange;
@@ -260,13 +261,16 @@ impl HttpConnection {
         }
         self.with_serving(py, |serving, _| {
             serving.begin();
-            let context = serving.context(py)?;
+            let context = match serving.context(py)? {
+                Some(fresh) => Ref::from(fresh),
+                None => copy_of(&self.context.bind(py))?,
+            };
             let event_loop = self.event_loop(py)?;
             let task = match try_state::<BaseLoop>(&event_loop) {
                 Some(state) if state.makes_tasks(&event_loop) => Task::create(
                     &event_loop,
                     exchange,
-                    Options { name: None, context: context.as_ref(), eager: true },
+                    Options { name: None, context: Some(&context.bind(py)), eager: true },
                 )?,
                 _ => call_method1(&event_loop, intern!(py, "create_task"), exchange)?,
             };
