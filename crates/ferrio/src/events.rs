@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ferrio_engine::{Clock, Core, Door, Loop, Pace, Time};
+use ferrio_engine::{Clock, Core, Door, Loop, Pace, TaskId, Time};
 
-use crate::tasks::{JoinHandle, create_task_on};
+use crate::closing::Spared;
+use crate::tasks::{JoinHandle, create_task_on, replace_current};
 use crate::threads::Remote;
 use crate::watchdog::Heartbeat;
 use crate::words::{IoTable, Word};
@@ -31,8 +32,8 @@ pub(crate) struct LoopState {
     pub(crate) cancelled: RefCell<HashSet<u64>>,
     /// Names that were given; a task without one is called after its number.
     pub(crate) names: RefCell<HashMap<u64, Rc<str>>>,
-    /// Tasks that clean up after others: closing the loop waits for them instead of cancelling them.
-    pub(crate) protected: RefCell<HashSet<u64>>,
+    /// Tasks that clean up after others, and theirs: closing the loop waits for them instead of cancelling them.
+    pub(crate) spared: Spared,
     /// Where ciphertext is read into, one connection at a time.
     #[cfg(feature = "tls")]
     pub(crate) scratch: Cell<Vec<u8>>,
@@ -61,7 +62,7 @@ impl LoopState {
             ios: IoTable::default(),
             cancelled: RefCell::default(),
             names: RefCell::default(),
-            protected: RefCell::default(),
+            spared: Spared::default(),
             #[cfg(feature = "tls")]
             scratch: Cell::default(),
             outside: Cell::new(0),
@@ -103,7 +104,8 @@ impl LoopState {
 
     /// As `enter`, for a loop that never waits: whichever runs on this thread comes back.
     pub(crate) fn enter_within(self: &Rc<Self>) -> Entered {
-        Entered { before: RUNNING.try_with(|running| running.replace(Some(self.clone()))).ok().flatten() }
+        let before = RUNNING.try_with(|running| running.replace(Some(self.clone()))).ok().flatten();
+        Entered { before, task: replace_current(None) }
     }
 
     /// As `enter`, for a loop that is about to close; `None` where another one runs, which may be whoever closes this one, and where
@@ -138,12 +140,15 @@ fn no_loop(what: &str) -> ! {
 /// Puts an end to the loop's being the running one.
 pub(crate) struct Entered {
     before: Option<Rc<LoopState>>,
+    /// Which task of that one is polled.
+    task: Option<TaskId>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         // What comes out is dropped outside.
         let _mine = RUNNING.try_with(|running| running.replace(self.before.take()));
+        replace_current(self.task);
     }
 }
 

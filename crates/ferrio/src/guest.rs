@@ -11,8 +11,8 @@ use std::rc::Rc;
 
 use ferrio_engine::{Clock, Time};
 
+use crate::closing::end_tasks;
 use crate::events::LoopState;
-use crate::tasks::{OutsideOfTasks, cancel_all};
 use crate::threads::Remote;
 
 /// How many turns the tasks of a guest that closes have for what they do when they are cancelled.
@@ -88,7 +88,6 @@ impl Guest {
     pub fn enter<R>(&self, call: impl FnOnce() -> R) -> R {
         let _entered = self.state.enter_within();
         let _core = self.state.core().enter();
-        let _no_task = OutsideOfTasks::enter();
         call()
     }
 
@@ -124,23 +123,20 @@ impl Guest {
         if self.closed.replace(true) {
             return;
         }
-        let ended = catch_unwind(AssertUnwindSafe(|| self.enter(|| self.end_tasks())));
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            self.enter(|| {
+                let mut turns = 0..LAST_TURNS;
+                end_tasks(&self.state, || {
+                    turns.next().is_some() && self.rest() == Rest::Busy && self.turn(false).is_ok()
+                });
+            });
+        }));
         self.state.ios.clear();
         self.state.engine.close();
         if let Err(panic) = ended
             && !std::thread::panicking()
         {
             std::panic::resume_unwind(panic);
-        }
-    }
-
-    fn end_tasks(&self) {
-        for _ in 0..LAST_TURNS {
-            cancel_all(&self.state);
-            let is_done = self.state.core().tasks.ids().is_empty() || self.rest() != Rest::Busy;
-            if is_done || self.turn(false).is_err() {
-                return;
-            }
         }
     }
 }

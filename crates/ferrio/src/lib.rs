@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 
 mod channels;
+mod closing;
 #[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
 pub mod compat;
 mod datagrams;

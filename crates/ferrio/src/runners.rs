@@ -11,8 +11,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::closing::end_tasks;
 use crate::events::LoopState;
-use crate::tasks::{Run, cancel_all, mark};
+use crate::tasks::{Run, mark};
 use crate::traced::TaskSpan;
 use crate::watchdog::{Heartbeat, Watchdog};
 
@@ -155,16 +156,11 @@ impl Runner {
         }
     }
 
-    /// Ends what is left: cancels all tasks, and runs turns as long as any of them cleans up.
+    /// Ends what is left: tasks, the cleanups of those, and calls on threads.
     fn close(&self) {
         let Some(_entered) = self.state.enter_to_close() else { return };
         let _core = self.state.core().enter();
-        loop {
-            cancel_all(&self.state);
-            if self.state.core().tasks.ids().is_empty() || self.state.engine.turn(&self.state).is_err() {
-                break;
-            }
-        }
+        end_tasks(&self.state, || self.state.engine.turn(&self.state).is_ok());
         self.rests();
         let _some_go_on = self.state.core().join_blocking(LAST_CALLS);
     }

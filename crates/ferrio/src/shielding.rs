@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Either lives on the heap from the start, since a future that was polled does not move any more. Closing the loop cancels a
-//! shielded future's task as any other, and waits for protected ones.
+//! shielded future's task as any other, and waits for protected ones (`closing.rs`).
 
 use std::fmt;
 use std::future::Future;
@@ -17,7 +17,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use crate::events::LoopState;
-use crate::tasks::{create_task_on, mark};
+use crate::tasks::create_task_on;
 
 /// Runs `future` to its end, though the whole be dropped: then a task of its own goes on with it.
 ///
@@ -80,8 +80,9 @@ impl<F: Future<Output: 'static> + 'static> Drop for Shield<F> {
 /// the whole is dropped too, be it never awaited.
 ///
 /// A cleanup that is left when the whole is dropped runs on as a task, which nobody cancels, and which the loop runs to its end
-/// before it closes. Tasks that the cleanup awaits may be cancelled meanwhile. Where no loop runs the cleanup is dropped. A
-/// cleanup that may take for ever wants a [`timeout`](crate::timeout).
+/// before it closes. So do the tasks that it starts, until the last cleanup has ended. Tasks of others that it awaits may be
+/// cancelled meanwhile. Where no loop runs the cleanup is dropped. A cleanup that may take for ever wants a
+/// [`timeout`](crate::timeout).
 ///
 /// ```
 /// # use std::time::Duration;
@@ -165,8 +166,7 @@ impl<F: Future> Future for Finally<F> {
 /// Starts `cleanup` as a task that closing the loop waits for.
 fn protect(state: &Rc<LoopState>, cleanup: Cleanup) {
     let task = create_task_on(state, cleanup);
-    mark();
-    state.protected.borrow_mut().insert(task.info().number());
+    state.spared.protect(&task.info());
     task.detach();
 }
 

@@ -165,6 +165,11 @@ where
     let mut task_id = None;
     let task = state.core().spawn_numbered(|id| {
         task_id = Some(id);
+        if MARKED.get()
+            && let Some(parent) = CURRENT.get()
+        {
+            state.spared.inherit(parent, id);
+        }
         Outputs { task: wrap(Run { id, span, future }) }
     });
     // Cannot fail: the engine calls what makes the future.
@@ -292,6 +297,10 @@ pub struct TaskInfo {
 }
 
 impl TaskInfo {
+    pub(crate) fn new(id: TaskId, state: &LoopState) -> Self {
+        TaskInfo { id, loop_number: state.number }
+    }
+
     /// The task's number: the first of a loop has 1.
     #[must_use]
     pub fn number(&self) -> u64 {
@@ -345,7 +354,7 @@ impl TaskInfo {
 #[must_use]
 pub fn current_task() -> Option<TaskInfo> {
     let id = CURRENT.get()?;
-    LoopState::current().map(|state| TaskInfo { id, loop_number: state.number })
+    LoopState::current().map(|state| TaskInfo::new(id, &state))
 }
 
 /// The tasks of the running loop that have not ended, in the order in which they were started.
@@ -364,16 +373,7 @@ pub fn current_task() -> Option<TaskInfo> {
 #[track_caller]
 pub fn all_tasks() -> Vec<TaskInfo> {
     let state = LoopState::require("all_tasks");
-    state.core().tasks.ids().into_iter().map(|id| TaskInfo { id, loop_number: state.number }).collect()
-}
-
-/// Cancels every task of the loop but those that clean up.
-pub(crate) fn cancel_all(state: &Rc<LoopState>) {
-    for id in state.core().tasks.ids() {
-        if !state.protected.borrow().contains(&id.number) {
-            TaskInfo { id, loop_number: state.number }.cancel();
-        }
-    }
+    state.core().tasks.ids().into_iter().map(|id| TaskInfo::new(id, &state)).collect()
 }
 
 /// The name of a task of the running loop.
@@ -397,19 +397,9 @@ fn look_closer(id: TaskId) -> bool {
     })
 }
 
-/// Puts the task that is polled back when dropped: until then none is, as far as code of another loop can see.
-pub(crate) struct OutsideOfTasks(Option<TaskId>);
-
-impl OutsideOfTasks {
-    pub(crate) fn enter() -> Self {
-        OutsideOfTasks(CURRENT.take())
-    }
-}
-
-impl Drop for OutsideOfTasks {
-    fn drop(&mut self) {
-        CURRENT.set(self.0);
-    }
+/// Another loop's tasks are polled from here on, or that loop's own again.
+pub(crate) fn replace_current(task: Option<TaskId>) -> Option<TaskId> {
+    CURRENT.replace(task)
 }
 
 /// From now on every step of a task looks closer.
@@ -423,7 +413,7 @@ pub(crate) fn mark() {
 fn unmark(id: TaskId) {
     if let Some(state) = LoopState::current().filter(|state| state.core().is_current()) {
         state.cancelled.borrow_mut().remove(&id.number);
-        state.protected.borrow_mut().remove(&id.number);
+        state.spared.forget(id);
         let name = state.names.borrow_mut().remove(&id.number);
         drop(name);
         if let Some(heartbeat) = &state.heartbeat {

@@ -1,6 +1,6 @@
 //! A loop within another one: the host here is the test, which watches the descriptor with poll(2) or by hand.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -136,4 +136,32 @@ fn closing_drops_tasks_and_what_other_threads_leave_later() {
     let late = called.clone();
     remote.call_soon_threadsafe(move || drop(late));
     assert_eq!(Arc::strong_count(&called), 1);
+}
+
+#[test]
+fn closing_runs_cleanups_and_what_they_start_as_far_as_nothing_waits() {
+    let Some((guest, _)) = guest() else { return };
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let cleanup = |waits: bool, what: &'static str| {
+        let log = log.clone();
+        async move {
+            let begun = ferrio::create_task(async move {
+                ferrio::yield_now().await;
+                if waits {
+                    ferrio::sleep(Duration::from_secs(1)).await;
+                }
+                what
+            });
+            let what = begun.await.unwrap();
+            log.borrow_mut().push(what);
+        }
+    };
+    guest.enter(|| {
+        for (waits, what) in [(false, "is ready"), (true, "waits")] {
+            ferrio::create_task(ferrio::finally(std::future::pending::<()>(), cleanup(waits, what))).detach();
+        }
+    });
+    settle(&guest);
+    guest.close();
+    assert_eq!(*log.borrow(), ["is ready"]);
 }
