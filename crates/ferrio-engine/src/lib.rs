@@ -21,7 +21,7 @@ pub use crate::event_loop::contained::Contained;
 pub use crate::event_loop::core::{Core, Destination, Runnable};
 pub use crate::event_loop::live::{LiveTasks, TaskId};
 pub use crate::event_loop::timers::Timed;
-pub use crate::event_loop::{Door, Handle, Loop, Pace, Plan, Remote, Rest};
+pub use crate::event_loop::{Door, Handle, Lent, Loop, Pace, Plan, Remote, Rest, lend};
 pub use crate::futures::source::Source;
 pub use crate::futures::task::{Task, sleep, spawn};
 pub use crate::futures::{fs, net, process, signal, task};

@@ -1,10 +1,10 @@
-//! `Loop::run_until_complete`: a future that may borrow from its caller, as a task of the loop like any other.
+//! `lend`: what borrows from its caller, for those who keep nothing that borrows. `Loop::run_until_complete` stands on it.
 //!
 //! A task's future must be `'static`, since the task may outlive whoever started it. Here the caller waits for the task, so the
 //! future stays on the caller's stack, and the task has only the loan of it:
 //!
 //! ```text
-//! caller: future ◀── Loan ◀── task      the loan ends when the caller returns or unwinds; a task without one is done
+//! caller: step ◀── Loan ◀── Lent      the loan ends when the caller returns or unwinds; without one there is nothing to do
 //! ```
 
 use std::cell::Cell;
@@ -20,22 +20,44 @@ use crate::event_loop::{Handle, Loop};
 
 type Step = dyn FnMut(&mut Context<'_>) -> Poll<()>;
 
-/// What polls the lent future, while it is lent. Valid whenever it is `Some`: the guard takes it away before the future, which
-/// is on the caller's stack, goes. `None` while it runs, too.
-#[derive(Default)]
-struct Loan(Cell<Option<NonNull<Step>>>);
+/// Lends `step` to `borrow`. What is left of the loan afterwards, wherever that is, does nothing.
+pub fn lend<R>(
+    step: &mut (dyn FnMut(&mut Context<'_>) -> Poll<()> + '_),
+    borrow: impl FnOnce(Lent) -> R,
+) -> R {
+    // SAFETY: only the lifetime changes: the guard, which is dropped before this function returns, ends the loan.
+    let step: NonNull<Step> = unsafe { std::mem::transmute(NonNull::from(step)) };
+    let loan = Rc::new(Loan(Cell::new(Some(step))));
+    let _guard = Guard(&loan);
+    borrow(Lent(loan.clone()))
+}
 
-impl Loan {
-    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(mut step) = self.0.take() else { return Poll::Ready(()) };
+/// A step that was lent. See [`lend`].
+pub struct Lent(Rc<Loan>);
+
+impl Lent {
+    /// Takes the step, unless it was ready before, is under way, or is lent no more.
+    pub fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        let place = &self.0.0;
+        let Some(mut step) = place.take() else { return Poll::Ready(()) };
         // SAFETY: the pointer is valid while it is in the cell (see the field), and nobody else has it while it is out.
         let polled = unsafe { step.as_mut() }(context);
         if polled.is_pending() {
-            self.0.set(Some(step));
+            place.set(Some(step));
         }
         polled
     }
 }
+
+impl std::fmt::Debug for Lent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lent").finish_non_exhaustive()
+    }
+}
+
+/// The step, while it is lent. Valid whenever it is `Some`: the guard takes it away before the step, which is on the caller's
+/// stack, goes. `None` while it runs, too.
+struct Loan(Cell<Option<NonNull<Step>>>);
 
 struct Guard<'a>(&'a Loan);
 
@@ -57,29 +79,22 @@ impl<H: Handle> Loop<H> {
         make: impl FnOnce(TaskId) -> F,
     ) -> Result<Option<F::Output>, D::Error> {
         let _entered = self.core().enter();
-        let loan = Rc::new(Loan::default());
-        let output = Cell::new(None);
-        let mut begun = None;
-        let task = self.core().spawn_numbered(|id| {
-            begun = Some(make(id));
-            let borrower = loan.clone();
-            std::future::poll_fn(move |context| borrower.poll(context))
-        });
+        let (begun, output) = (Cell::new(None), Cell::new(None));
         let mut future = pin!(async {
-            if let Some(future) = begun {
+            if let Some(future) = begun.take() {
                 output.set(Some(future.await));
             }
         });
-        let mut step = |context: &mut Context<'_>| future.as_mut().poll(context);
-        let short: &mut (dyn FnMut(&mut Context<'_>) -> Poll<()> + '_) = &mut step;
-        // SAFETY: only the lifetime changes: the guard, which is dropped before `step`, ends the loan.
-        let long: NonNull<Step> = unsafe { std::mem::transmute(NonNull::from(short)) };
-        loan.0.set(Some(long));
-        let guard = Guard(&loan);
-        while !task.is_finished() {
-            self.turn(door)?;
-        }
-        drop(guard);
+        lend(&mut |context| future.as_mut().poll(context), |lent| {
+            let task = self.core().spawn_numbered(|id| {
+                begun.set(Some(make(id)));
+                std::future::poll_fn(move |context| lent.poll(context))
+            });
+            while !task.is_finished() {
+                self.turn(door)?;
+            }
+            Ok(())
+        })?;
         Ok(output.take())
     }
 }

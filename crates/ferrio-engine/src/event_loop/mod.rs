@@ -42,6 +42,7 @@ use crate::event_loop::ready::Ready;
 use crate::event_loop::timers::{Timed, Timers};
 use crate::reactor::{Direction, Listener, Reactor};
 
+pub use lent::{Lent, lend};
 pub use turn::{Door, Pace};
 pub use within::Rest;
 
