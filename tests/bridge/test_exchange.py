@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import gc
+import weakref
 
 import pytest
 
@@ -183,13 +185,82 @@ def test_context_variables_are_those_of_the_task_that_awaits(run, extension):
     assert run(main()) == [(value,) * 3 for value in "abc"]
 
 
-def test_a_task_of_ferrio_has_an_empty_context(run, extension):
+def test_a_task_of_ferrio_has_the_context_of_whoever_created_it(run, extension):
+    """A copy, as a task of asyncio's has: what is set later, on either side, the other does not see."""
+    variable = contextvars.ContextVar("variable", default="unset")
+    seen = []
+
+    async def one(name):
+        variable.set(name)
+        ended = asyncio.get_running_loop().create_future()
+
+        def tick(number):
+            seen.append((name, variable.get()))
+            variable.set(f"{name} {number}")
+            if number == 3:
+                ended.set_result(variable.get())
+
+        extension.start_ticking(0.001, 3, tick)
+        variable.set("later")
+        return await ended, variable.get()
+
+    async def main():
+        return await asyncio.gather(one("a"), one("b")), variable.get()
+
+    assert run(main()) == ([("a 3", "later"), ("b 3", "later")], "unset")
+    assert sorted(seen) == [(name, name + after) for name in "ab" for after in ("", " 1", " 2")]
+
+
+def test_what_a_task_of_ferrio_starts_has_its_context(run, extension):
     variable = contextvars.ContextVar("variable", default="unset")
 
     async def main():
-        variable.set("set")
+        seen = asyncio.Queue()
+        variable.set("outer")
+
+        def start(_):
+            variable.set("of the task")
+            extension.start_ticking(0.001, 1, lambda _: seen.put_nowait(variable.get()))
+
+        extension.start_ticking(0, 1, start)
+        return await seen.get()
+
+    assert run(main()) == "of the task"
+
+
+def test_a_cleanup_has_the_context_of_the_task_that_was_dropped(run, extension):
+    variable = contextvars.ContextVar("variable", default="unset")
+
+    async def main():
         seen = asyncio.get_running_loop().create_future()
-        extension.start_ticking(0, 1, lambda _: seen.set_result(variable.get()))
+        variable.set("of the task")
+        task = extension.start_forever(lambda: seen.set_result(variable.get()))
+        variable.set("of who cancels")
+        await asyncio.sleep(0.001)
+        task.cancel()
         return await seen
 
-    assert run(main()) == "unset"
+    assert run(main()) == "of the task"
+
+
+def test_a_context_does_not_keep_a_task_that_has_ended(run, extension):
+    class Value:
+        pass
+
+    variable = contextvars.ContextVar("variable")
+
+    async def start(ended):
+        value = Value()
+        variable.set(value)
+        extension.start_ticking(0, 1, lambda _: ended.set_result(None))
+        return weakref.ref(value)
+
+    async def main():
+        ended = asyncio.get_running_loop().create_future()
+        value = await asyncio.create_task(start(ended))
+        await ended
+        await asyncio.sleep(0.001)
+        gc.collect()
+        return value()
+
+    assert run(main()) is None

@@ -21,6 +21,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::confined::{Confined, thread_number, while_freed};
+use crate::contexts;
 use crate::names::{empty_context, running_loop};
 
 thread_local!(static HOSTS: RefCell<Vec<Weak<Host>>> = const { RefCell::new(Vec::new()) });
@@ -100,7 +101,7 @@ impl Host {
     fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Rc<Self>> {
         let py = event_loop.py();
         let weak = PyWeakrefReference::new(event_loop)?;
-        let guest = Guest::new(clock(weak.clone().unbind()))?;
+        let guest = Guest::new(clock(weak.clone().unbind()))?.with_surroundings(contexts::copy);
         let named = PyDict::new(py);
         let context = empty_context(py)?;
         named.set_item(intern!(py, "context"), &context)?;

@@ -44,8 +44,8 @@
 //!
 //! * A task that is cancelled drops the future that it awaits, at the `await` in which it is. A future that is dropped cancels
 //!   what it awaits of Python's. `ferrio::finally` has the cleanup run.
-//! * Tasks of `ferrio::create_task` are the guest's, not Python's: they have empty context variables, and are dropped
-//!   when Python's loop is closed.
+//! * Tasks of `ferrio::create_task` are the guest's, not Python's: each has a copy of the context variables of whoever created
+//!   it, and is dropped when Python's loop is closed.
 //! * A future belongs to the thread on which it was made, and to the loop on which it was first awaited.
 //! * Python's garbage collector does not look into a future. One that waits for ever and holds the very task that awaits it stays
 //!   until the loop is closed.
@@ -54,6 +54,7 @@
 mod awaitable;
 mod awaited;
 mod confined;
+mod contexts;
 mod host;
 mod names;
 mod wakes;

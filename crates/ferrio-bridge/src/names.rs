@@ -28,6 +28,12 @@ pub(crate) fn ensure_future<'py>(
     ENSURE_FUTURE.import(py, "asyncio", "ensure_future")?.call((awaitable,), Some(&named))
 }
 
+/// A copy of the context that is current.
+pub(crate) fn copied_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static NAME: Name = PyOnceLock::new();
+    NAME.import(py, "contextvars", "copy_context")?.call0()
+}
+
 /// A context in which nothing is set.
 pub(crate) fn empty_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static NAME: Name = PyOnceLock::new();

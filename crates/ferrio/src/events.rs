@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use ferrio_engine::{Clock, Core, Door, Loop, Pace, TaskId, Time};
 
-use crate::closing::Spared;
-use crate::tasks::{JoinHandle, create_task_on, replace_current};
+use crate::spared::Spared;
+use crate::steps::replace_current;
+use crate::surroundings::Surroundings;
+use crate::tasks::{JoinHandle, create_task_on};
 use crate::threads::Remote;
 use crate::watchdog::Heartbeat;
 use crate::words::{IoTable, Word};
@@ -34,6 +36,7 @@ pub(crate) struct LoopState {
     pub(crate) names: RefCell<HashMap<u64, Rc<str>>>,
     /// Tasks that clean up after others, and theirs: closing the loop waits for them instead of cancelling them.
     pub(crate) spared: Spared,
+    pub(crate) surroundings: Surroundings,
     /// Where ciphertext is read into, one connection at a time.
     #[cfg(feature = "tls")]
     pub(crate) scratch: Cell<Vec<u8>>,
@@ -63,6 +66,7 @@ impl LoopState {
             cancelled: RefCell::default(),
             names: RefCell::default(),
             spared: Spared::default(),
+            surroundings: Surroundings::default(),
             #[cfg(feature = "tls")]
             scratch: Cell::default(),
             outside: Cell::new(0),

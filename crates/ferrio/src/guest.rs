@@ -13,6 +13,7 @@ use ferrio_engine::{Clock, Time};
 
 use crate::closing::end_tasks;
 use crate::events::LoopState;
+use crate::steps::mark;
 use crate::threads::Remote;
 
 /// How many turns the tasks of a guest that closes have for what they do when they are cancelled.
@@ -69,6 +70,40 @@ impl Guest {
             return Err(io::Error::new(io::ErrorKind::Unsupported, message));
         }
         Ok(Guest { state, closed: Cell::new(false) })
+    }
+
+    /// Has each task of this loop polled within what was current when the task was created, if the host's tasks have such a thing,
+    /// as Python's have their context variables. `copy` copies what is current; what it gives is called with each poll, and calls
+    /// what it is given.
+    ///
+    /// ```
+    /// # if std::env::var("FERRIO_POLLER").is_ok_and(|poller| poller == "poll") { return Ok(()) } // has no descriptor
+    /// thread_local!(static USER: std::cell::Cell<&'static str> = const { std::cell::Cell::new("nobody") });
+    ///
+    /// let guest = ferrio::Guest::new(|| 0.0)?.with_surroundings(|| {
+    ///     let user = USER.get();
+    ///     move |poll| {
+    ///         let before = USER.replace(user);
+    ///         poll();
+    ///         USER.set(before);
+    ///     }
+    /// });
+    /// USER.set("Ada");
+    /// let (promise, promised) = ferrio::create_future();
+    /// guest.enter(|| ferrio::create_task(async { promise.set_result(USER.get()) })).detach();
+    /// USER.set("Grace");
+    /// guest.turn(false)?;
+    /// assert_eq!((ferrio::run(promised), USER.get()), (Ok("Ada"), "Grace"));
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn with_surroundings<A>(self, copy: impl Fn() -> A + 'static) -> Guest
+    where
+        A: Fn(Box<dyn FnOnce()>) + 'static,
+    {
+        mark();
+        let _first_ones_stay = self.state.surroundings.copy.set(Box::new(move || Rc::new(copy())));
+        self
     }
 
     /// What the host has to watch: when it can be read, the guest wants a turn that polls. `None` once the guest is closed.

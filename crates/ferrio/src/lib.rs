@@ -24,10 +24,13 @@ mod scopes;
 mod shielding;
 pub mod signals;
 mod sleeping;
+mod spared;
 #[cfg(feature = "tls")]
 pub mod ssl;
+mod steps;
 mod streams;
 pub mod subprocess;
+mod surroundings;
 mod taskgroups;
 mod tasks;
 pub mod testing;

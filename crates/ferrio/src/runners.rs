@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::closing::end_tasks;
 use crate::events::LoopState;
-use crate::tasks::{Run, mark};
+use crate::steps::{Run, mark};
 use crate::traced::TaskSpan;
 use crate::watchdog::{Heartbeat, Watchdog};
 
@@ -134,7 +134,7 @@ impl Runner {
             mark();
         }
         let span = TaskSpan::main::<F>();
-        let ended = self.state.engine.run_until_complete(&self.state, |id| Run::main(id, span, main));
+        let ended = self.state.engine.run_until_complete(&self.state, |id| Run::new(id, span, main));
         self.rests();
         // The poller of a loop that was made cannot fail, but by the kernel's fault.
         match ended.unwrap_or_else(|error| panic!("the poller failed: {error}")) {

@@ -17,6 +17,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use crate::events::LoopState;
+use crate::steps::mark;
 use crate::tasks::create_task_on;
 
 /// Runs `future` to its end, though the whole be dropped: then a task of its own goes on with it.
@@ -166,7 +167,8 @@ impl<F: Future> Future for Finally<F> {
 /// Starts `cleanup` as a task that closing the loop waits for.
 fn protect(state: &Rc<LoopState>, cleanup: Cleanup) {
     let task = create_task_on(state, cleanup);
-    state.spared.protect(&task.info());
+    mark();
+    state.spared.protect(task.info().number());
     task.detach();
 }
 

@@ -24,7 +24,8 @@ use slab::Slab;
 
 use crate::events::LoopState;
 use crate::failures::Failures;
-use crate::tasks::{JoinHandle, Run, TaskInfo, name_of, start};
+use crate::steps::Run;
+use crate::tasks::{JoinHandle, TaskInfo, name_of, start};
 use crate::traced::TaskSpan;
 use crate::{ErrorGroup, JoinError};
 

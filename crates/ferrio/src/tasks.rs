@@ -9,11 +9,9 @@
 //! Cancelling is Rust's: the future is dropped at the loop's next turn, and whoever awaits the handle is told. A task is known
 //! by its `TaskId`; what few tasks have (a name, a wish to be cancelled) is in tables of the loop.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -23,65 +21,8 @@ use pin_project_lite::pin_project;
 
 use crate::JoinError;
 use crate::events::LoopState;
+use crate::steps::{Run, begin, current, mark};
 use crate::traced::TaskSpan;
-
-thread_local! {
-    /// The task that is polled.
-    static CURRENT: Cell<Option<TaskId>> = const { Cell::new(None) };
-    /// Whether a task of this thread was ever cancelled or named, or is watched: else no table is looked at.
-    static MARKED: Cell<bool> = const { Cell::new(false) };
-}
-
-pin_project! {
-    /// A task's future as the loop polls it: what it gives stays apart from how it may fail.
-    pub(crate) struct Run<F> {
-        id: TaskId,
-        span: TaskSpan,
-        #[pin]
-        future: F,
-    }
-
-    impl<F> PinnedDrop for Run<F> {
-        fn drop(this: Pin<&mut Self>) {
-            if MARKED.get() {
-                unmark(*this.project().id);
-            }
-        }
-    }
-}
-
-impl<F> Run<F> {
-    /// As the main task of a loop.
-    pub(crate) fn main(id: TaskId, span: TaskSpan, future: F) -> Self {
-        Run { id, span, future }
-    }
-
-    pub(crate) fn id(&self) -> TaskId {
-        self.id
-    }
-}
-
-impl<F: Future> Future for Run<F> {
-    type Output = Result<F::Output, JoinError>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let id = *this.id;
-        if MARKED.get() && look_closer(id) {
-            return Poll::Ready(Err(JoinError::cancelled(name_of(id))));
-        }
-        let _span = this.span.enter(id, name_of);
-        let before = CURRENT.replace(Some(id));
-        // What panicked is dropped with its task, and seen by nobody again.
-        let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(context)));
-        CURRENT.set(before);
-        match polled {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(JoinError::panicked(name_of(id), panic))),
-        }
-    }
-}
 
 pin_project! {
     /// What nobody takes is dropped by the loop.
@@ -165,12 +106,8 @@ where
     let mut task_id = None;
     let task = state.core().spawn_numbered(|id| {
         task_id = Some(id);
-        if MARKED.get()
-            && let Some(parent) = CURRENT.get()
-        {
-            state.spared.inherit(parent, id);
-        }
-        Outputs { task: wrap(Run { id, span, future }) }
+        begin(state, id);
+        Outputs { task: wrap(Run::new(id, span, future)) }
     });
     // Cannot fail: the engine calls what makes the future.
     let id = task_id.expect("a task has its number");
@@ -353,7 +290,7 @@ impl TaskInfo {
 /// ```
 #[must_use]
 pub fn current_task() -> Option<TaskInfo> {
-    let id = CURRENT.get()?;
+    let id = current()?;
     LoopState::current().map(|state| TaskInfo::new(id, &state))
 }
 
@@ -384,40 +321,4 @@ pub(crate) fn name_of(id: TaskId) -> String {
 
 fn number_of(id: TaskId) -> String {
     format!("Task-{}", id.number)
-}
-
-/// Tells the watchdog who runs. Whether that is to be cancelled instead.
-#[cold]
-fn look_closer(id: TaskId) -> bool {
-    LoopState::current().is_some_and(|state| {
-        if let Some(heartbeat) = &state.heartbeat {
-            heartbeat.runs(id.number);
-        }
-        state.cancelled.borrow_mut().remove(&id.number)
-    })
-}
-
-/// Another loop's tasks are polled from here on, or that loop's own again.
-pub(crate) fn replace_current(task: Option<TaskId>) -> Option<TaskId> {
-    CURRENT.replace(task)
-}
-
-/// From now on every step of a task looks closer.
-pub(crate) fn mark() {
-    MARKED.set(true);
-}
-
-/// The task is gone: nobody asks for its marks any more. A loop that is closed within another one drops its tasks while that one
-/// runs, which has tasks with the same numbers.
-#[cold]
-fn unmark(id: TaskId) {
-    if let Some(state) = LoopState::current().filter(|state| state.core().is_current()) {
-        state.cancelled.borrow_mut().remove(&id.number);
-        state.spared.forget(id);
-        let name = state.names.borrow_mut().remove(&id.number);
-        drop(name);
-        if let Some(heartbeat) = &state.heartbeat {
-            heartbeat.forget(id.number);
-        }
-    }
 }

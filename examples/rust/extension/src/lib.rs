@@ -16,7 +16,9 @@ mod extension {
     #[pymodule_export]
     use crate::together::{Channel, Flag};
     #[pymodule_export]
-    use crate::waiting::{ask, forever, from_a_thread, on_a_thread, sleep_and_return, start_ticking};
+    use crate::waiting::{
+        ask, forever, from_a_thread, on_a_thread, sleep_and_return, start_forever, start_ticking,
+    };
 
     #[allow(unused_imports, reason = "the macro above needs it in scope")]
     use super::*;

@@ -88,3 +88,28 @@ pub(crate) fn start_ticking(py: Python<'_>, seconds: f64, count: u32, tick: Py<P
         ticking.detach();
     })
 }
+
+/// A Rust task that Python can cancel.
+#[pyclass(unsendable)]
+pub(crate) struct Task(ferrio::JoinHandle<()>);
+
+#[pymethods]
+impl Task {
+    fn cancel(&self, py: Python<'_>) -> PyResult<bool> {
+        ferrio_bridge::enter(py, || self.0.cancel())
+    }
+}
+
+/// Starts a task that waits for ever, and calls `cleanup` when it is cancelled.
+#[pyfunction]
+pub(crate) fn start_forever(py: Python<'_>, cleanup: Py<PyAny>) -> PyResult<Task> {
+    let cleans_up = async move {
+        Python::attach(|py| {
+            if let Err(error) = cleanup.call0(py) {
+                error.print(py);
+            }
+        });
+    };
+    let waits = ferrio::finally(std::future::pending::<()>(), cleans_up);
+    ferrio_bridge::enter(py, || Task(ferrio::create_task(waits)))
+}
