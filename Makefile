@@ -1,4 +1,4 @@
-# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS, TARGETS, PYTHONS, REPORT, TABLE.
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS, TARGETS, PYTHONS, SINCE, REPORT, TABLE.
 
 PYTHON  ?= python3
 VENV    ?= .venv
@@ -32,11 +32,16 @@ CORE    := --ignore tests/examples --ignore tests/docs
 # The same whichever poller there is: the command, types, what checks the checkout, counts made without it.
 NO_LOOP := $(addprefix --ignore tests/,cli typing repository)
 
+# What is published of Rust, lowest first, the oldest Rust that has to compile it, and where the API begins, unless it is said.
+CRATED  := --package ferrio-engine --package ferrio-macros --package ferrio --package ferrio-bridge
+MSRV    := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+SINCE   ?=
+
 # One interpreter for every cargo call, so that PyO3 is not configured anew by each.
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check instructions conformance ecosystem examples soak wheels bench bench-rust py314 py315 profile digest plots docs fmt clean
+.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check msrv publishable semver instructions conformance ecosystem examples soak wheels bench bench-rust py314 py315 profile digest plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +92,7 @@ check: venv ## formatting, lints, types, docs, house rules, instruction counts o
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 	@scripts/check_macos.sh $(MACOS)
 	$(if $(shell command -v cargo-deny),cargo deny check bans licenses sources,@echo "no cargo-deny here: licences are not checked")
+	$(if $(shell cargo +$(MSRV) --version 2>/dev/null),@$(MAKE) --no-print-directory msrv,@echo "no Rust $(MSRV) here: it is not tried")
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -98,6 +104,23 @@ check: venv ## formatting, lints, types, docs, house rules, instruction counts o
 	$(BIN)/stubtest ferrio pytest_ferrio
 	$(BIN)/python scripts/check_house.py
 	@$(MAKE) --no-print-directory instructions
+
+msrv: ## what is published compiles with the oldest Rust that the manifests name (make check does it where that Rust is)
+	@scripts/require.sh msrv
+	cargo +$(MSRV) check $(CRATED) --all-features --target-dir target/msrv
+
+publishable: ## cargo packages what is published, and builds each package from what is in it and in the others; nothing is uploaded
+	@scripts/require.sh cargo
+	cargo package --allow-dirty $(CRATED)
+
+# Nothing was published yet: what is compared with is each crate's first commit, or the commit SINCE. So a finding is no fault before
+# the first release, but what the change log has to tell. The engine promises no API.
+semver: ## what changed in the API of ferrio, ferrio-macros and ferrio-bridge since their first commits, or since SINCE=
+	@scripts/require.sh semver
+	@code=0; for crate in ferrio ferrio-macros ferrio-bridge; do \
+	    begin=$(or $(SINCE),$$(git log --diff-filter=A --format=%h -- crates/$$crate/Cargo.toml | tail -n 1)); \
+	    cargo semver-checks --package $$crate --baseline-rev $$begin || code=1; \
+	done; exit $$code
 
 conformance: venv ## CPython's own asyncio tests on ferrio (about 2 minutes)
 	$(BIN)/python tests/conformance/cpython_asyncio.py $(CONFORM) --jobs $(JOBS) --expected-failures $(EXPECT)

@@ -16,6 +16,9 @@ for tool in "$@"; do
     clippy) cargo clippy --version >/dev/null 2>&1 || lacks "clippy: rustup component add clippy" ;;
     miri) cargo +nightly miri --version >/dev/null 2>&1 ||
         lacks "Miri: rustup toolchain install nightly --component miri --component rust-src" ;;
+    msrv) cargo +"$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)" --version >/dev/null 2>&1 ||
+        lacks "the oldest Rust that it supports: rustup toolchain install 1.88 --profile minimal" ;;
+    semver) cargo semver-checks --version >/dev/null 2>&1 || lacks "cargo-semver-checks: cargo install cargo-semver-checks" ;;
     cc) command -v cc >/dev/null 2>&1 ||
         lacks "a C compiler to link with: apt-get install gcc libc6-dev, dnf install gcc, or xcode-select --install" ;;
     python)

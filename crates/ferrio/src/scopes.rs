@@ -116,7 +116,7 @@ where
     let body = body(Scope { nursery: nursery.clone() });
     match nursery.run(async { Ok(body.await) }).await {
         Ok(value) => value,
-        Err(errors) => match errors.into_first() {},
+        Err(errors) => match *errors.first() {},
     }
 }
 
