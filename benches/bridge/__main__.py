@@ -2,7 +2,8 @@
 
 Builds two small extensions (ours/, theirs/) with maturin into target/, then runs each row on both and, where there is
 one, on its like in plain asyncio: in turns, in one process, so that whatever else the machine does falls on all.
-Prints medians and, in brackets, the range from the lowest to the highest round.
+Prints medians of the processor time of all threads, the range from the lowest to the highest round in brackets, and medians
+of the time that went by.
 """
 
 from __future__ import annotations
@@ -100,14 +101,16 @@ def build(name: str) -> Any:
     return importlib.import_module(f"bridge_{name}")
 
 
-def once(factory: Callable[[], asyncio.AbstractEventLoop], program: Program, bridge: Any, count: int) -> float:
-    """Nanoseconds for each of `count`, on a loop of its own that has run a few before."""
+def once(
+    factory: Callable[[], asyncio.AbstractEventLoop], program: Program, bridge: Any, count: int
+) -> tuple[float, float]:
+    """Nanoseconds for each of `count`, of processors and of the clock, on a loop of its own that has run a few before."""
 
-    async def main() -> float:
+    async def main() -> tuple[float, float]:
         await program(bridge, count // 10 + 1)
-        start = time.perf_counter_ns()
+        processors, clock = time.process_time_ns(), time.perf_counter_ns()
         await program(bridge, count)
-        return (time.perf_counter_ns() - start) / count
+        return (time.process_time_ns() - processors) / count, (time.perf_counter_ns() - clock) / count
 
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main())
@@ -115,15 +118,20 @@ def once(factory: Callable[[], asyncio.AbstractEventLoop], program: Program, bri
 
 def measure(factory: Callable[[], asyncio.AbstractEventLoop], bridges: dict[str, Any], rounds: int, count: int) -> None:
     for row, program in ROWS.items():
-        taken: dict[str, list[float]] = {name: [] for name in bridges}
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in bridges}
         for _ in range(rounds):
             for name, bridge in bridges.items():
                 taken[name].append(once(factory, program, bridge, count))
         print(f"  {row}")
+        medians = {}
         for name, times in taken.items():
-            print(f"    {name:20} {statistics.median(times):8,.0f} ns  ({min(times):,.0f} to {max(times):,.0f})")
-        ratio = statistics.median(taken[BRIDGES["theirs"]]) / statistics.median(taken[BRIDGES["ours"]])
-        print(f"    {'ratio of the two':20} {ratio:8.1f}")
+            cpu, clock = zip(*times, strict=True)
+            medians[name] = statistics.median(cpu)
+            print(
+                f"    {name:20} {medians[name]:8,.0f} ns of processors ({min(cpu):,.0f} to {max(cpu):,.0f}),"
+                f" {statistics.median(clock):,.0f} of the clock"
+            )
+        print(f"    {'ratio of the two':20} {medians[BRIDGES['theirs']] / medians[BRIDGES['ours']]:8.1f}")
 
 
 def main() -> None:
