@@ -2,8 +2,8 @@
 
 Builds two small extensions (ours/, theirs/) with maturin into target/, then runs each row on both and, where there is
 one, on its like in plain asyncio: in turns, in one process, so that whatever else the machine does falls on all.
-Prints medians of the processor time of all threads, the range from the lowest to the highest round in brackets, and medians
-of the time that went by.
+Prints medians of the processor time of all threads, in brackets the range from the lowest to the highest round, and
+medians of the time that went by.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def build(name: str) -> Any:
 def once(
     factory: Callable[[], asyncio.AbstractEventLoop], program: Program, bridge: Any, count: int
 ) -> tuple[float, float]:
-    """Nanoseconds for each of `count`, of processors and of the clock, on a loop of its own that has run a few before."""
+    """Nanoseconds for each of `count`, of processors and of the clock, on a loop that has run a few before."""
 
     async def main() -> tuple[float, float]:
         await program(bridge, count // 10 + 1)
