@@ -80,9 +80,9 @@ sanitize: ## pytest on an AddressSanitizer build of the extension, leaks include
 	@scripts/sanitize.sh "$(PYTHON)" "$(VENV)"
 
 # What needs descriptors is left out; src/reactor/miri.rs says why.
-miri: ## the engine's tests under Miri, which sees undefined behaviour and data races (a nightly Rust; about 4 minutes)
+miri: ## tests of engine and Rust door under Miri, which sees undefined behaviour and data races (a nightly Rust; about 8 minutes)
 	@scripts/require.sh miri
-	cargo +nightly miri test --package ferrio-engine --lib --tests --target-dir target/miri
+	cargo +nightly miri test --package ferrio-engine --package ferrio --lib --tests --target-dir target/miri
 
 check: venv ## formatting, lints, types, docs, house rules, instruction counts of the hot paths; no tests
 	@scripts/require.sh rustfmt clippy

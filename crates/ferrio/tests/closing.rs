@@ -185,6 +185,7 @@ impl Drop for Again {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it ends after a thousand rounds, which take minutes there")]
 fn tasks_that_start_their_like_for_ever_do_not_keep_a_loop_from_closing() {
     let alive = Alive::default();
     let first = Again(alive.one(), alive.clone());

@@ -150,6 +150,7 @@ fn a_loop_may_close_where_thread_local_values_end() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri watches no socket")]
 fn connections_may_close_where_thread_local_values_end() {
     outlives_thread_locals(|| {
         run(async {

@@ -1,4 +1,5 @@
 //! Files: what is in the page cache and what is not, cursors, appending, what cannot be sought, and writes that are dropped.
+#![cfg(not(miri))] // Under its isolation there are no files.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, SeekFrom, Write};

@@ -1,4 +1,5 @@
 //! Signals: they belong to the process, so this file has one test for each signal, and no two tests share one.
+#![cfg(not(miri))] // Miri has no signals.
 
 use ferrio::signals::{SIGINT, SIGKILL, SIGTERM, SIGUSR1, SIGWINCH, Signal, ctrl_c, signal};
 

@@ -1,4 +1,5 @@
 //! Child processes: streams of every kind, large outputs both ways, signals by name, and no zombies.
+#![cfg(not(miri))] // Miri has no processes.
 
 use std::io;
 use std::time::Duration;
