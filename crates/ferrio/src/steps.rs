@@ -67,23 +67,6 @@ impl<F> Run<F> {
     }
 }
 
-impl<F: Future> Run<F> {
-    #[inline]
-    fn step(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<F::Output, JoinError>> {
-        let this = self.project();
-        let id = this.id.0;
-        let _span = this.span.enter(id, name_of);
-        let before = CURRENT.replace(Some(id));
-        // What panicked is dropped with its task, and seen by nobody again.
-        let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(context)));
-        CURRENT.set(before);
-        match polled {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(JoinError::panicked(name_of(id), panic))),
-        }
-    }
-}
-
 impl<F: Future> Future for Run<F> {
     type Output = Result<F::Output, JoinError>;
 
@@ -95,12 +78,25 @@ impl<F: Future> Future for Run<F> {
             match look_closer(id) {
                 Closer::Nothing => {}
                 Closer::Cancelled => return Poll::Ready(Err(JoinError::cancelled(name_of(id)))),
+                // By this function again, so that the future's own code is in it once.
                 Closer::Surrounded(around) => {
-                    return surround(&*around, &mut || self.as_mut().step(context));
+                    return surround(&*around, &mut || {
+                        within(id);
+                        self.as_mut().poll(context)
+                    });
                 }
             }
         }
-        self.step(context)
+        let this = self.project();
+        let _span = this.span.enter(id, name_of);
+        let before = CURRENT.replace(Some(id));
+        // What panicked is dropped with its task, and seen by nobody again.
+        let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(context)));
+        CURRENT.set(before);
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(JoinError::panicked(name_of(id), panic))),
+        }
     }
 }
 
@@ -146,6 +142,14 @@ fn look_closer(id: TaskId) -> Closer {
         return Closer::Cancelled;
     }
     state.surroundings.of(id).map_or(Closer::Nothing, Closer::Surrounded)
+}
+
+/// What surrounds the task is current.
+#[cold]
+fn within(id: TaskId) {
+    if let Some(state) = LoopState::current() {
+        state.surroundings.enter(id);
+    }
 }
 
 #[cold]

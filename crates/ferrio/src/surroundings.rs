@@ -7,7 +7,7 @@
 //!
 //! Loops without it are only asked once a task of their thread was marked. No borrow is alive while the host's code runs.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -23,6 +23,8 @@ pub(crate) struct Surroundings {
     /// Copies what is current; never set in most loops.
     pub(crate) copy: OnceCell<Box<dyn Fn() -> Rc<Around>>>,
     of_tasks: RefCell<HashMap<u64, Rc<Around>>>,
+    /// Which task is about to be polled within what surrounds it.
+    entered: Cell<Option<u64>>,
     /// Of tasks that are being dropped, the innermost last.
     of_dropped: RefCell<Vec<(u64, Rc<Around>)>>,
 }
@@ -37,9 +39,17 @@ impl Surroundings {
         }
     }
 
-    /// What the task has.
+    /// What the task has, unless that is current already.
     pub(crate) fn of(&self, task: TaskId) -> Option<Rc<Around>> {
+        if self.entered.take() == Some(task.number) {
+            return None;
+        }
         self.of_tasks.borrow().get(&task.number).cloned()
+    }
+
+    /// The next poll is within what surrounds the task.
+    pub(crate) fn enter(&self, task: TaskId) {
+        self.entered.set(Some(task.number));
     }
 
     /// The task's future is about to be dropped.
