@@ -80,7 +80,7 @@ sanitize: ## pytest on an AddressSanitizer build of the extension, leaks include
 	@scripts/sanitize.sh "$(PYTHON)" "$(VENV)"
 
 # What needs descriptors is left out; src/reactor/miri.rs says why.
-miri: ## tests of engine and Rust door under Miri, which sees undefined behaviour and data races (a nightly Rust; about 8 minutes)
+miri: ## tests of engine and Rust door under Miri, which sees undefined behaviour and data races (a nightly Rust; about 10 minutes)
 	@scripts/require.sh miri
 	cargo +nightly miri test --package ferrio-engine --package ferrio --lib --tests --target-dir target/miri
 

@@ -79,6 +79,7 @@ fn on_a_loop_it_is_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "loops wait there by spinning: four of them take minutes for 4,000 values")]
 fn all_values_arrive_once_whatever_the_capacity() {
     for capacity in [1, 2, 7, usize::MAX] {
         let (sender, receiver) = channel(capacity);

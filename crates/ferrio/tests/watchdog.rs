@@ -3,6 +3,7 @@
 //! It writes to stderr, so each program is a process of its own: this file's, which runs one of its tests alone.
 //! A limit of 200 ms leaves room for a busy machine: only a thread that gets no time for as long could be told of wrongly, so the
 //! programs which must be silent leave the processor alone.
+#![cfg(not(miri))] // Miri starts no processes.
 
 use std::process::Command;
 use std::time::Duration;
