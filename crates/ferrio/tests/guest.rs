@@ -166,3 +166,56 @@ fn closing_runs_cleanups_and_what_they_start_as_far_as_nothing_waits() {
     guest.close();
     assert_eq!(*log.borrow(), ["is ready"]);
 }
+
+#[test]
+fn what_a_task_of_another_loop_starts_is_no_cleanups() {
+    let Some((guest, _)) = guest() else { return };
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let says_later = |what: &'static str| {
+        let log = log.clone();
+        async move {
+            ferrio::yield_now().await;
+            ferrio::yield_now().await;
+            log.borrow_mut().push(what);
+        }
+    };
+    let events = guest.enter(ferrio::get_running_loop);
+    // Both are the first task of their loops.
+    guest.enter(|| drop(ferrio::finally(std::future::pending::<()>(), says_later("cleanup"))));
+    ferrio::run(async { events.create_task(says_later("other")).detach() });
+    guest.close();
+    assert_eq!(*log.borrow(), ["cleanup"]);
+}
+
+#[test]
+fn a_loop_that_is_dropped_with_a_task_leaves_the_tasks_surroundings_alone() {
+    thread_local!(static USER: Cell<&'static str> = const { Cell::new("nobody") });
+    let Some((guest, _)) = guest() else { return };
+    let guest = guest.with_surroundings(|| {
+        let user = USER.get();
+        move |poll| {
+            let before = USER.replace(user);
+            poll();
+            USER.set(before);
+        }
+    });
+    let inner = ferrio::Runner::new().unwrap();
+    inner.run(async { ferrio::create_task(std::future::pending::<()>()).detach() });
+    let seen = Rc::new(Cell::new("nothing"));
+    let told = seen.clone();
+    guest.enter(|| ferrio::create_task(async {}).detach());
+    USER.set("Ada");
+    // Both are the second task of their loops.
+    let task = guest.enter(|| {
+        ferrio::create_task(async move {
+            let _cleanup = ferrio::finally(std::future::pending::<()>(), async move { told.set(USER.get()) });
+            let _inner = inner;
+            std::future::pending::<()>().await;
+        })
+    });
+    USER.set("Grace");
+    settle(&guest);
+    guest.enter(|| task.cancel());
+    settle(&guest);
+    assert_eq!(seen.get(), "Ada");
+}
