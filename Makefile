@@ -33,7 +33,7 @@ CORE    := --ignore tests/examples --ignore tests/docs
 NO_LOOP := $(addprefix --ignore tests/,cli typing repository)
 
 # What is published of Rust, lowest first, the oldest Rust that has to compile it, and where the API begins, unless it is said.
-CRATED  := --package ferrio-engine --package ferrio-macros --package ferrio --package ferrio-bridge
+CRATED  := --package ferrio-engine --package ferrio-macros --package ferrio --package ferrio-bridge --package ferrio-http
 MSRV    := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SINCE   ?=
 
