@@ -26,7 +26,6 @@ from .lifespan import Lifespan, LifespanOff, LifespanOn
 from .logs import LOGGING_CONFIG as LOGGING_CONFIG
 from .logs import LogConfig
 from .tls import ContextFactory, Path
-from .watched import as_list, watched
 
 STARTUP_FAILURE = 3
 LOOPS = ("auto", "none", "ferrio", "ferrio:new_event_loop")
@@ -274,6 +273,8 @@ class Config:
                     "please refer to documentation."
                 )
             return
+        from .watched import as_list, watched
+
         found = watched(as_list(dirs), as_list(includes), as_list(excludes))
         self.reload_dirs, self.reload_dirs_excludes = found.dirs, found.dirs_excludes
         self.reload_includes, self.reload_excludes = found.includes, found.excludes

@@ -6,17 +6,19 @@ same lines. Must not know what is logged.
 
 from __future__ import annotations
 
-import json
 import logging
 import logging.config
 import os
 import sys
-from configparser import RawConfigParser
+from collections.abc import Callable
 from copy import copy
+from functools import cache
 from http import HTTPStatus
 from importlib import import_module
-from json.encoder import encode_basestring_ascii as quoted
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from configparser import RawConfigParser
 
 TRACE = 5
 LEVELS = {
@@ -27,7 +29,7 @@ LEVELS = {
     "debug": logging.DEBUG,
     "trace": TRACE,
 }
-LogConfig = dict[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None
+LogConfig: TypeAlias = "dict[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None"
 
 LOGGING_CONFIG: dict[str, Any] = {
     "version": 1,
@@ -138,11 +140,18 @@ class AccessJsonFormatter(logging.Formatter):
 
 def json_line(time: float, values: Any) -> str:
     """An access log's line as JSON; `time` in seconds since 1970."""
-    client, method, path, version, status = values
+    quoted, (client, method, path, version, status) = _quoted(), values
     return (
         f'{{"time": {time:.3f}, "client": {quoted(client)}, "method": {quoted(method)}, "path": {quoted(path)}, '
         f'"version": "{version}", "status": {int(status)}}}'
     )
+
+
+@cache
+def _quoted() -> Callable[[str], str]:
+    """json is imported where lines are JSON only."""
+    quoted: Callable[[str], str] = import_module("json.encoder").encode_basestring_ascii
+    return quoted
 
 
 def configure(log_config: LogConfig, use_colors: bool | None, access_format: str) -> None:
@@ -176,7 +185,7 @@ def set_levels(level: str | int) -> None:
 def _loaded(path: str) -> Any:
     with open(path) as file:
         if path.endswith(".json"):
-            return json.load(file)
+            return import_module("json").load(file)
         try:
             yaml = import_module("yaml")
         except ImportError:

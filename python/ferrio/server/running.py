@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import os
 import sys
 from typing import Any
@@ -24,7 +23,8 @@ def run(app: Any, *, app_dir: str | None = None, **options: Any) -> None:
     """
     if app_dir is not None:
         sys.path.insert(0, app_dir)
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None and getattr(processes.current_process(), "_inheriting", False):
         raise RuntimeError("a worker imports the program: call run() below `if __name__ == '__main__':`")
     config = Config(app, **options)
     if config.use_subprocess:

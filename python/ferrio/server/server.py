@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import signal
 import socket
 import sys
@@ -74,7 +73,11 @@ class Server:
     @cached_property
     def limit_max_requests(self) -> int | None:
         limit: int | None = self.config.limit_max_requests
-        return None if limit is None else limit + random.randint(0, self.config.limit_max_requests_jitter)
+        if limit is None or not self.config.limit_max_requests_jitter:
+            return limit
+        from random import randint
+
+        return limit + randint(0, self.config.limit_max_requests_jitter)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve on a loop of ferrio's that is made for it."""

@@ -10,7 +10,6 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from email.utils import formatdate
 from typing import Any
 
 from .. import Loop, _ferrio
@@ -59,6 +58,8 @@ class ServerState:
         if self.serving is not None:
             self.serving.tick()
         else:
+            from email.utils import formatdate
+
             date = [(b"date", formatdate(time.time(), usegmt=True).encode())] if config.date_header else []
             self.default_headers = date + config.encoded_headers
 
