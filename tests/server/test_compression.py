@@ -79,6 +79,19 @@ def test_what_could_have_been_compressed_varies():
     assert start["headers"] == [HTML, (b"vary", b"Accept-Encoding")]
 
 
+@pytest.mark.parametrize("accepted", [b"gzip", b"br"])
+def test_what_an_application_sends_again_stays_as_it_is(accepted):
+    start = {"type": "http.response.start", "status": 200, "headers": [HTML, (b"content-length", b"2700")]}
+    body = {"type": "http.response.body", "body": TEXT}
+
+    async def app(scope, receive, send):
+        await send(start)
+        await send(body)
+
+    assert messages(app, accepted) == messages(app, accepted)
+    assert start["headers"] == [HTML, (b"content-length", b"2700")] and body["body"] is TEXT
+
+
 def test_each_part_of_a_stream_can_be_read_at_once():
     parts = [b"one ", b"two ", b"", b"three"]
     start, *bodies = messages(app_of(headers=[(b"content-type", b"text/event-stream")], parts=parts))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Iterable
 
 from .asgi import ASGI3, Message, Receive, Scope, Send
 from .compressors import Compressor, maker
@@ -38,15 +38,15 @@ class CompressionMiddleware:
             [value for name, value in scope["headers"] if name == b"accept-encoding"], [*self._makers]
         )
         make = self._makers.get(chosen)
-        await self.app(scope, receive, Answer(send, self.min_size, chosen, make() if make else None).send)
+        await self.app(scope, receive, Answer(send, self.min_size, chosen, make()).send if make else varying(send))
 
 
 class Answer:
     """One answer on its way."""
 
-    def __init__(self, send: Send, min_size: int, encoding: str, compressor: Compressor | None) -> None:
+    def __init__(self, send: Send, min_size: int, encoding: str, compressor: Compressor) -> None:
         self._forward, self._min_size, self._encoding = send, min_size, encoding
-        self._compressor = compressor
+        self._compressor: Compressor | None = compressor
         self._start: Message | None = None
 
     async def send(self, message: Message) -> None:
@@ -56,8 +56,7 @@ class Answer:
             return
         if self._start is not None and kind in ("http.response.body", "http.response.pathsend"):
             start, self._start = self._start, None
-            self._decide(start, message)
-            await self._forward(start)
+            await self._forward(self._decided(start, message))
         if self._compressor is None or kind not in ("http.response.body", "http.response.pathsend"):
             await self._forward(message)
         elif kind == "http.response.body":
@@ -67,14 +66,13 @@ class Answer:
                 await self._compressed(part, True)
             await self._compressed(b"", False)
 
-    def _decide(self, start: Message, first: Message) -> None:
-        """Change the head of what is compressed; drop the compressor of what is not."""
+    def _decided(self, start: Message, first: Message) -> Message:
+        """The head of what is compressed, in a copy: applications may send theirs again. Or no compressor any more."""
         headers = {name.lower(): value for name, value in start.get("headers", ())}
         if not suits(start["status"], headers):
             self._compressor = None
-            return
-        changed = [(name, value) for name, value in start["headers"] if name.lower() != b"vary"]
-        changed.append((b"vary", _and_encoding(headers.get(b"vary", b""))))
+            return start
+        changed = _varied(start["headers"], headers)
         size = headers.get(b"content-length")
         if first["type"] == "http.response.body" and not first.get("more_body", False):
             size = b"%d" % len(first.get("body", b""))
@@ -83,7 +81,7 @@ class Answer:
         if self._compressor is not None:
             changed = [_weak(pair) for pair in changed if pair[0].lower() not in (b"content-length", b"accept-ranges")]
             changed.append((b"content-encoding", self._encoding.encode()))
-        start["headers"] = changed
+        return {**start, "headers": changed}
 
     async def _compressed(self, body: bytes, more: bool) -> None:
         assert self._compressor is not None
@@ -94,6 +92,19 @@ class Answer:
             part = await asyncio.get_running_loop().run_in_executor(None, work, body)
         if part or not more:
             await self._forward({"type": "http.response.body", "body": part, "more_body": more})
+
+
+def varying(send: Send) -> Send:
+    """For clients that take nothing of it: answers say that others would have got something else."""
+
+    def forward(message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            headers = {name.lower(): value for name, value in message.get("headers", ())}
+            if suits(message["status"], headers):
+                message = {**message, "headers": _varied(message["headers"], headers)}
+        return send(message)
+
+    return forward
 
 
 def suits(status: int, headers: dict[bytes, bytes]) -> bool:
@@ -129,7 +140,10 @@ def _weak(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return (name, b"W/" + value) if name.lower() == b"etag" and not value.startswith(b"W/") else header
 
 
-def _and_encoding(vary: bytes) -> bytes:
+def _varied(pairs: Iterable[tuple[bytes, bytes]], headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """The headers, with the one that says what the answer depends on."""
+    vary = headers.get(b"vary", b"")
     if b"accept-encoding" in vary.lower() or vary.strip() == b"*":
-        return vary
-    return b", ".join(filter(None, (vary, b"Accept-Encoding")))
+        return [*pairs]
+    others = [(name, value) for name, value in pairs if name.lower() != b"vary"]
+    return [*others, (b"vary", b", ".join(filter(None, (vary, b"Accept-Encoding"))))]
