@@ -1,9 +1,10 @@
 """`ferrio serve`: its options beside uvicorn's own, the environment, and what a mistake gets."""
 
 import inspect
+import sys
 
 import pytest
-from cli_commands import ferrio
+from cli_commands import execute, ferrio
 from ferrio.cli import serve
 from ferrio.cli.commands import SERVE
 from ferrio.cli.errors import Mistake
@@ -123,6 +124,26 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path):
     done = ferrio("serve", "app:app", "--prot", "80", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "ferrio: serve: unknown option '--prot'; did you mean '--port'?\n"
+
+
+FAILURES = {
+    ("--ssl-certfile", "no.pem"): "ERROR:    Error loading TLS of no.pem and None. [Errno 2] No such file or directory",
+    ("--pid-file", "no/pid"): "ERROR:    [Errno 2] No such file or directory: 'no/pid'",
+    ("--host", "192.0.2.1"): "192.0.2.1",
+    ("--compress", "zstd"): "ERROR:    compressing this way needs the package zstandard (pip install zstandard)",
+}
+
+
+@pytest.mark.parametrize("words", FAILURES, ids=" ".join)
+def test_what_cannot_start_is_one_line_and_status_3(tmp_path, words):
+    write_app(tmp_path)
+    hidden = (
+        "import sys; sys.modules.update({'zstandard': None, 'compression.zstd': None}); from ferrio.cli import main;"
+    )
+    command = [sys.executable, "-c", f"{hidden} sys.exit(main(sys.argv[1:]))"]
+    done = execute([*command, "serve", "hello:app", "--port", "0", *words], cwd=tmp_path)
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("INFO:")]
+    assert done.returncode == 3 and len(errors) == 1 and FAILURES[words] in errors[0], done.stderr
 
 
 def test_help_has_groups(tmp_path):

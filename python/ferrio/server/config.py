@@ -182,7 +182,11 @@ class Config:
             raise ValueError("http2=True: ferrio serves HTTP/1.1; put a proxy that speaks HTTP/2 in front of it")
         self.http_protocol_class = None if self.http in HTTP else import_from_string(self.http)
         self.ws_protocol_class = None if self.ws in (*WEBSOCKETS, "none") else import_from_string(self.ws)
-        self.ssl = tls.context_of(self)
+        try:
+            self.ssl = tls.context_of(self)
+        except OSError as error:
+            logger.error("Error loading TLS of %s and %s. %s", self.ssl_certfile, self.ssl_keyfile, error)
+            sys.exit(STARTUP_FAILURE)
         self.encoded_headers = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in self.headers]
         if self.server_header and b"server" not in dict(self.encoded_headers):
             self.encoded_headers.insert(0, (b"server", b"ferrio"))

@@ -43,6 +43,11 @@ def run(app: Any, *, app_dir: str | None = None, **options: Any) -> None:
                 server.run(_handed_over(config) or None)
     except KeyboardInterrupt:
         pass
+    except OSError as error:  # of a file or port that run() itself opens
+        if server.started:
+            raise
+        logger.error(error)
+        sys.exit(STARTUP_FAILURE)
     if not server.started and not config.use_subprocess:
         sys.exit(STARTUP_FAILURE)
 
