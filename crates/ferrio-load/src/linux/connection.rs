@@ -7,8 +7,9 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use super::exchange::{Exchange, Reply, answer_length};
+use super::exchange::{Exchange, Reply};
 use super::failure::{Named, Outcome, failed};
+use super::length::LengthOf;
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -19,7 +20,7 @@ pub(crate) struct Connection {
     place: u64,
     sent: usize,
     got: usize,
-    /// Of an HTTP answer, what came so far: its length is not known before.
+    /// Of a reply that tells its own length, what came so far.
     begun: Vec<u8>,
     is_verified: bool,
     wants_write: bool,
@@ -86,7 +87,7 @@ impl Connection {
         }
         self.is_busy = !match &exchange.reply {
             Reply::Exactly(expected) => self.compare(piece, expected)?,
-            Reply::Http => self.measure(piece)?,
+            Reply::Framed(length_of) => self.measure(piece, *length_of)?,
         };
         Ok(!self.is_busy)
     }
@@ -106,12 +107,12 @@ impl Connection {
     }
 
     /// Whether it is the whole of the answer.
-    fn measure(&mut self, piece: &[u8]) -> Outcome<bool> {
-        if self.begun.is_empty() && answer_length(piece)? == Some(piece.len()) {
+    fn measure(&mut self, piece: &[u8], length_of: LengthOf) -> Outcome<bool> {
+        if self.begun.is_empty() && length_of(piece)? == Some(piece.len()) {
             return Ok(true);
         }
         self.begun.extend_from_slice(piece);
-        match answer_length(&self.begun)? {
+        match length_of(&self.begun)? {
             Some(length) if length < self.begun.len() => failed("more came back than an answer"),
             Some(length) if length == self.begun.len() => {
                 self.begun.clear();

@@ -59,7 +59,7 @@ impl Echo {
             return failed("rate= is for connections: a lost datagram would stop its socket");
         }
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC).named("epoll_create")?;
-        let exchange = Exchange::new(&options.form, options.size)?;
+        let exchange = Exchange::new(options)?;
         let mut connections = Vec::with_capacity(options.connections);
         for place in 0..options.connections {
             let socket = target.dial(None)?;

@@ -1,48 +1,63 @@
 //! What a round trip consists of: what is sent, and what has to come back.
 //!
 //! An echo gives back what it got, bytes that tell a shifted or torn echo from a true one, or lines as in text protocols;
-//! a WebSocket echo answers a masked frame with an unmasked one; an HTTP answer is as long as its head says.
+//! a WebSocket echo answers a masked frame with an unmasked one; HTTP answers, and frames that a server deflates as it
+//! likes, are as long as they say (length.rs). Such a frame comes ready-made, as this crate does not deflate.
 
 use std::os::fd::OwnedFd;
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::failure::{Named, Outcome, failed};
+use super::length::{LengthOf, answer_length, frame_length, number};
+use super::options::Options;
 
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
-const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+const UPGRADE: &str = "Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) request: Vec<u8>,
     pub(crate) reply: Reply,
-    opening: &'static [u8],
+    opening: Vec<u8>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Reply {
     /// These bytes.
     Exactly(Vec<u8>),
-    /// Status 200, and as long as its `Content-Length` says.
-    Http,
+    /// As long as it says by itself.
+    Framed(LengthOf),
 }
 
 impl Exchange {
-    /// Of that form, with messages of that size.
-    pub(crate) fn new(form: &str, size: usize) -> Outcome<Self> {
-        let echo =
-            |request: Vec<u8>| Exchange { reply: Reply::Exactly(request.clone()), request, opening: b"" };
-        match form {
-            "bytes" => Ok(echo(bytes(size))),
-            "lines" => Ok(echo(lines(size))),
-            "http" => Ok(Exchange { request: GET.to_vec(), reply: Reply::Http, opening: b"" }),
-            "websocket" => {
-                let (request, reply) = (frame(&bytes(size), true)?, frame(&bytes(size), false)?);
-                Ok(Exchange { request, reply: Reply::Exactly(reply), opening: UPGRADE })
+    /// Of the form that the options name.
+    pub(crate) fn new(options: &Options) -> Outcome<Self> {
+        let (path, size) = (&options.path, options.size);
+        let upgrade = |more| format!("GET {path} HTTP/1.1\r\n{UPGRADE}{more}\r\n").into_bytes();
+        let exchange = |request, reply, opening| Ok(Exchange { request, reply, opening });
+        let echo = |request: Vec<u8>| exchange(request.clone(), Reply::Exactly(request), Vec::new());
+        let answered = |request| exchange(request, Reply::Framed(answer_length), Vec::new());
+        match options.form.as_str() {
+            "bytes" => echo(bytes(size)),
+            "lines" => echo(lines(size)),
+            "http" => answered(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()),
+            "post" => {
+                let head =
+                    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
+                answered([head.into_bytes(), bytes(size)].concat())
             }
-            _ => failed(format!("form={form}: neither bytes nor lines nor http nor websocket")),
+            "websocket" => {
+                exchange(frame(&bytes(size), true)?, Reply::Exactly(frame(&bytes(size), false)?), upgrade(""))
+            }
+            "frame" => {
+                exchange(from_hexadecimal(&options.message)?, Reply::Framed(frame_length), upgrade(DEFLATE))
+            }
+            form => failed(format!(
+                "form={form}: neither bytes nor lines nor http nor post nor websocket nor frame"
+            )),
         }
     }
 
@@ -51,7 +66,7 @@ impl Exchange {
         if self.opening.is_empty() {
             return Ok(());
         }
-        send(socket, self.opening, SendFlags::NOSIGNAL).named("send")?;
+        send(socket, &self.opening, SendFlags::NOSIGNAL).named("send")?;
         let (mut head, mut piece) = (Vec::new(), [0; 1024]);
         while !head.windows(4).any(|window| window == b"\r\n\r\n") {
             match recv(socket, &mut piece[..], RecvFlags::empty()).named("the upgrade")? {
@@ -67,20 +82,13 @@ impl Exchange {
     }
 }
 
-/// The length of the HTTP answer that these bytes begin with; `None` while its head is not complete.
-pub(crate) fn answer_length(bytes: &[u8]) -> Outcome<Option<usize>> {
-    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
-    let head = bytes[..end].to_ascii_lowercase();
-    if !head.starts_with(b"http/1.1 200 ") {
-        return failed(format!("an answer that is not 200: {}", String::from_utf8_lossy(&head)));
-    }
-    let lines = head.split(|byte| *byte == b'\n');
-    let length = lines
-        .filter_map(|line| line.strip_prefix(b"content-length:"))
-        .find_map(|value| std::str::from_utf8(value).ok().and_then(|text| text.trim().parse::<usize>().ok()));
-    match length {
-        Some(length) => Ok(Some(end + 4 + length)),
-        None => failed("an answer without Content-Length"),
+impl Reply {
+    /// The length of the reply that these bytes begin with; `None` while they do not tell.
+    pub(crate) fn length(&self, begun: &[u8]) -> Outcome<Option<usize>> {
+        match self {
+            Reply::Exactly(expected) => Ok(Some(expected.len())),
+            Reply::Framed(length_of) => length_of(begun),
+        }
     }
 }
 
@@ -116,6 +124,15 @@ fn frame(payload: &[u8], masked: bool) -> Outcome<Vec<u8>> {
     Ok(frame)
 }
 
+fn from_hexadecimal(text: &str) -> Outcome<Vec<u8>> {
+    let byte =
+        |pair: &[u8]| number(pair, 16).filter(|_| pair.len() == 2).and_then(|byte| u8::try_from(byte).ok());
+    match text.as_bytes().chunks(2).map(byte).collect() {
+        Some(bytes) => Ok(bytes),
+        None => failed(format!("message={text}: not hexadecimal")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,11 +152,8 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_as_long_as_its_head_says() {
-        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc";
-        assert_eq!(answer_length(answer).unwrap(), Some(answer.len()));
-        assert_eq!(answer_length(&answer[..30]).unwrap(), None);
-        assert!(answer_length(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n").is_err());
-        assert!(answer_length(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    fn hexadecimal_is_read_in_pairs() {
+        assert_eq!(from_hexadecimal("c10fA0").unwrap(), [0xc1, 0x0f, 0xa0]);
+        assert!(from_hexadecimal("c1f").is_err() && from_hexadecimal("zz").is_err());
     }
 }

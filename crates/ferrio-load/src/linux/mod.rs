@@ -10,12 +10,14 @@ mod failure;
 mod handover;
 mod histogram;
 mod hold;
+mod length;
 mod options;
 mod pace;
 mod process_clock;
 mod serve;
 mod serve_datagrams;
 mod serve_echo;
+mod settle;
 mod target;
 mod window;
 
@@ -31,12 +33,13 @@ use self::options::Options;
 
 type Mode = fn(&Options) -> Outcome;
 
-const MODES: [(&str, Mode); 8] = [
+const MODES: [(&str, Mode); 9] = [
     ("echo", echo::run),
     ("source", bulk::transmit),
     ("sink", bulk::receive),
     ("churn", churn::run),
     ("hold", hold::run),
+    ("settle", settle::run),
     ("serve", serve::run),
     ("handover", handover::run),
     ("distance", distance::run),

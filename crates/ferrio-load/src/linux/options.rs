@@ -13,14 +13,18 @@ pub(crate) struct Options {
     pub(crate) kind: String,
     pub(crate) connections: usize,
     pub(crate) size: usize,
-    /// Of a round trip: bytes, lines, http or websocket (exchange.rs).
+    /// Of a round trip: bytes, lines, http, post, websocket or frame (exchange.rs).
     pub(crate) form: String,
+    /// Where an HTTP request goes.
+    pub(crate) path: String,
+    /// Of form=frame, what is sent: bytes in hexadecimal.
+    pub(crate) message: String,
     pub(crate) warmup: f64,
     pub(crate) seconds: f64,
     /// Requests a second over all connections; 0: as fast as the answers come.
     pub(crate) rate: f64,
-    /// Whose CPU time is measured.
-    pub(crate) server: i32,
+    /// Whose CPU time is measured, all together; `server=12,13`.
+    pub(crate) servers: Vec<i32>,
     /// Who started this process, which does not outlive it.
     pub(crate) parent: i32,
     pub(crate) cpu: Option<usize>,
@@ -36,10 +40,12 @@ impl Options {
             connections: 1,
             size: 1024,
             form: "bytes".to_owned(),
+            path: "/".to_owned(),
+            message: String::new(),
             warmup: 0.0,
             seconds: 0.5,
             rate: 0.0,
-            server: 0,
+            servers: vec![0],
             parent: 0,
             cpu: None,
             other: None,
@@ -60,10 +66,14 @@ impl Options {
             "connections" => self.connections = number(key, value)?,
             "size" => self.size = number(key, value)?,
             "form" => value.clone_into(&mut self.form),
+            "path" => value.clone_into(&mut self.path),
+            "message" => value.clone_into(&mut self.message),
             "warmup" => self.warmup = number(key, value)?,
             "seconds" => self.seconds = number(key, value)?,
             "rate" => self.rate = number(key, value)?,
-            "server" => self.server = number(key, value)?,
+            "server" => {
+                self.servers = value.split(',').map(|each| number(key, each)).collect::<Outcome<_>>()?;
+            }
             "parent" => self.parent = number(key, value)?,
             "cpu" => self.cpu = Some(number(key, value)?),
             "other" => self.other = Some(number(key, value)?),

@@ -13,7 +13,7 @@ use super::process_clock;
 #[derive(Debug)]
 pub(crate) struct Window {
     pub(crate) count: u64,
-    server: i32,
+    servers: Vec<i32>,
     opens: u64,
     seconds: f64,
     begin: Option<Reading>,
@@ -32,7 +32,8 @@ struct Reading {
 impl Window {
     pub(crate) fn new(options: &Options) -> Self {
         let opens = now() + from_seconds(options.warmup);
-        Window { count: 0, server: options.server, opens, seconds: options.seconds, begin: None, end: None }
+        let servers = options.servers.clone();
+        Window { count: 0, servers, opens, seconds: options.seconds, begin: None, end: None }
     }
 
     /// When it opened, if it has.
@@ -44,11 +45,11 @@ impl Window {
     pub(crate) fn is_over(&mut self, time: u64) -> Outcome<bool> {
         match self.begin {
             None if time >= self.opens => {
-                self.begin = Some(Reading::take(self.server)?);
+                self.begin = Some(Reading::take(&self.servers)?);
                 self.count = 0;
             }
             Some(begin) if time >= begin.time + from_seconds(self.seconds) => {
-                self.end = Some(Reading::take(self.server)?);
+                self.end = Some(Reading::take(&self.servers)?);
                 return Ok(true);
             }
             _ => {}
@@ -74,9 +75,11 @@ impl Window {
 }
 
 impl Reading {
-    fn take(server: i32) -> Outcome<Self> {
+    fn take(servers: &[i32]) -> Outcome<Self> {
         let client = nanoseconds(clock_gettime(ClockId::ProcessCPUTime));
-        Ok(Reading { time: now(), server: process_clock::read(server)?, client, waited: waited(server) })
+        let time = now();
+        let server = servers.iter().map(|&each| process_clock::read(each)).sum::<Outcome<u64>>()?;
+        Ok(Reading { time, server, client, waited: servers.iter().map(|&each| waited(each)).sum() })
     }
 }
 
