@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from ..goals import BEST, ITSELF, Goal, goal_of
@@ -28,8 +29,8 @@ class Judgement:
 
 def judge(line: Line, metric: Metric, results: dict[str, Result], subject: str | None) -> Judgement:
     """Judge one line of a row, made of those results."""
-    best, goal = _best(line.cells, subject, metric.higher_is_better), goal_of(line.name)
-    state = _state(line.cells, subject, best, goal) if subject else ""
+    best, goal = best_peer(line.cells, {subject, LIMIT}, metric.higher_is_better), goal_of(line.name)
+    state = state_of(line.cells, subject, best, goal) if subject else ""
     return Judgement(best, goal, state, _ceiling(metric, results, best, goal))
 
 
@@ -40,15 +41,16 @@ def columns(line: Line, judgement: Judgement) -> tuple[str, str]:
     return peer, _goal_text(judgement)
 
 
-def _best(cells: dict[str, Cell], subject: str | None, higher_is_better: bool) -> str | None:
-    rivals = cells.keys() - {subject, LIMIT}
+def best_peer(cells: dict[str, Cell], apart: Set[str | None], higher_is_better: bool) -> str | None:
+    """Who has the best median, those apart who are no peers."""
+    rivals = cells.keys() - apart
     peers = {label: cell.summary.median for label, cell in cells.items() if cell.summary and label in rivals}
     if not peers:
         return None
     return (max if higher_is_better else min)(peers, key=lambda label: peers[label])
 
 
-def _state(cells: dict[str, Cell], subject: str | None, best: str | None, goal: Goal | None) -> str:
+def state_of(cells: dict[str, Cell], subject: str | None, best: str | None, goal: Goal | None) -> str:
     """Whether the subject meets the goal; `near` when it is short of it by no more than noise."""
     if goal is None or subject not in cells or cells[subject].summary is None:
         return ""

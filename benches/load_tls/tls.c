@@ -1,7 +1,7 @@
 /* The load client of the TLS rows: one thread, one epoll set, loopback only, bounded in time.
  *
- * Options, windows and what is printed are those of the plain client; the modes are echo, source, sink, churn and hold,
- * and serve, which is not a client but the bare server (serve.c). The server's certificate is not verified, and keys are
+ * Options, windows and what is printed are those of the plain client; the modes are echo, http, source, sink, churn and
+ * hold, and serve, which is not a client but the bare server (serve.c). The server's certificate is not verified, and keys are
  * agreed on over P-256, its fastest group: what is measured is the server, and its client must not be what everybody
  * waits for.
  * Must not outlive its parent or its time limit, and must not talk to anything but this machine. */
@@ -52,12 +52,11 @@ static void make_context(void) {
 
 /* Options and window */
 
-struct options options = {.connections = 1, .size = 1024, .seconds = 0.5, .cpu = -1};
+struct options options = {.connections = 1, .size = 1024, .seconds = 0.5, .cpu = -1, .servers = "0"};
 
 static struct {
     double opens, closes, started, stopped, cpu_started, cpu_stopped, own, waited;
     uint64_t count;
-    clockid_t clock;
 } window;
 
 static const unsigned HARD_LIMIT_SECONDS = 90;
@@ -83,7 +82,7 @@ static void parse(int argc, char **argv) {
         else if (!strcmp(key, "size")) options.size = (size_t)atol(value);
         else if (!strcmp(key, "warmup")) options.warmup = atof(value);
         else if (!strcmp(key, "seconds")) options.seconds = atof(value);
-        else if (!strcmp(key, "server")) options.server = (pid_t)atoi(value);
+        else if (!strcmp(key, "server")) options.servers = value;
         else if (!strcmp(key, "parent")) options.parent = (pid_t)atoi(value);
         else if (!strcmp(key, "cpu")) options.cpu = atoi(value);
     }
@@ -105,10 +104,10 @@ static void bound_process(void) {
     if (sched_setaffinity(0, sizeof set, &set)) die("sched_setaffinity");
 }
 
-static double server_waited(void) {
+static double waited(pid_t server) {
     char path[64];
     unsigned long long ran = 0, waited = 0;
-    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)options.server);
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)server);
     FILE *file = fopen(path, "r");
     if (!file) return 0;
     if (fscanf(file, "%llu %llu", &ran, &waited) != 2) waited = 0;
@@ -116,9 +115,22 @@ static double server_waited(void) {
     return (double)waited * 1e-9;
 }
 
+static double cpu(pid_t server) {
+    clockid_t clock;
+    if (clock_getcpuclockid(server, &clock)) die("clock_getcpuclockid");
+    return read_clock(clock);
+}
+
+/* The sum over all servers. */
+static double every(double (*of)(pid_t)) {
+    double sum = 0;
+    for (const char *rest = options.servers; *rest; rest += strcspn(rest, ","), rest += *rest == ',')
+        sum += of((pid_t)atoi(rest));
+    return sum;
+}
+
 static void window_init(void) {
     window.opens = now() + options.warmup;
-    if (clock_getcpuclockid(options.server, &window.clock)) die("clock_getcpuclockid");
 }
 
 /* To be asked before counting; opens and closes the window, true once it is closed. */
@@ -127,17 +139,17 @@ static bool window_over(void) {
     if (!(window.started > 0)) {
         if (time < window.opens) return false;
         window.started = time;
-        window.waited = server_waited();
+        window.waited = every(waited);
         window.closes = time + options.seconds;
-        window.cpu_started = read_clock(window.clock);
+        window.cpu_started = every(cpu);
         window.own = read_clock(CLOCK_PROCESS_CPUTIME_ID);
         window.count = 0;
         return false;
     }
     if (time < window.closes) return false;
     window.stopped = time;
-    window.waited = server_waited() - window.waited;
-    window.cpu_stopped = read_clock(window.clock);
+    window.waited = every(waited) - window.waited;
+    window.cpu_stopped = every(cpu);
     window.own = read_clock(CLOCK_PROCESS_CPUTIME_ID) - window.own;
     return true;
 }
@@ -152,6 +164,8 @@ static void window_print(void) {
 }
 
 /* Connections */
+
+enum { ANSWER = 1 << 14 };
 
 struct connection {
     int fd;
@@ -216,6 +230,8 @@ char *filled(size_t size) {
 
 /* Modes */
 
+static const char *GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
 static void ask(struct connection *connection, const char *message) {
     connection->got = 0;
     if (tls.SSL_write(connection->ssl, message, (int)options.size) != (int)options.size) die("SSL_write");
@@ -242,8 +258,33 @@ static void pull(struct connection *connection, const char *message, char *scrat
     ask(connection, message);
 }
 
-static void run_echo(struct connection *connections) {
-    char *message = filled(options.size), *scratch = filled(options.size);
+/* The length of an HTTP answer, as its head tells; 0 while that is not complete. */
+static size_t answer_length(char *text, size_t got) {
+    text[got] = '\0';
+    const char *end = strstr(text, "\r\n\r\n"), *length = strcasestr(text, "\r\ncontent-length:");
+    if (!end) return 0;
+    if (strncmp(text, "HTTP/1.1 200 ", 13) || !length || length > end) die("an answer without 200 or Content-Length");
+    return (size_t)(end + 4 - text) + strtoul(length + 17, NULL, 10);
+}
+
+/* An answer is decrypted whole, in as many records as it came in. */
+static void pull_answer(struct connection *connection, const char *message, char *scratch) {
+    size_t whole = 0;
+    do {
+        int n = tls.SSL_read(connection->ssl, scratch + connection->got, (int)(ANSWER - connection->got));
+        if (n <= 0) die("the server closed a connection, or answers too much");
+        connection->got += (size_t)n;
+        whole = answer_length(scratch, connection->got);
+    } while (connection->got < whole || !whole);
+    if (connection->got > whole) die("more came back than an answer");
+    window.count++;
+    ask(connection, message);
+}
+
+typedef void pulls(struct connection *, const char *message, char *scratch);
+
+static void run_echo(struct connection *connections, pulls *pull, const char *message) {
+    char *scratch = filled(options.size > ANSWER ? options.size : ANSWER + 1);
     int poll = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < options.connections; i++) {
         open_secured(&connections[i]);
@@ -383,7 +424,8 @@ int main(int argc, char **argv) {
     make_context();
     struct connection *connections = calloc((size_t)options.connections, sizeof *connections);
     if (!connections) die("malloc");
-    if (!strcmp(options.mode, "echo")) run_echo(connections);
+    if (!strcmp(options.mode, "echo")) run_echo(connections, pull, filled(options.size));
+    else if (!strcmp(options.mode, "http")) options.size = strlen(GET), run_echo(connections, pull_answer, GET);
     else if (!strcmp(options.mode, "source")) run_bulk(connections, true);
     else if (!strcmp(options.mode, "sink")) run_bulk(connections, false);
     else if (!strcmp(options.mode, "churn")) run_churn(connections);

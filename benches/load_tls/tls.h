@@ -63,7 +63,7 @@ struct options {
     int port, connections, cpu;
     size_t size;
     double warmup, seconds;
-    pid_t server; /* whose CPU time is measured */
+    const char *servers; /* whose CPU time is measured, all together: 12,13 */
     pid_t parent; /* who started this process, which does not outlive it */
 };
 

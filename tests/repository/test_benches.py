@@ -127,7 +127,7 @@ class Web(asyncio.Protocol):
 @pytest.mark.parametrize(
     ("form", "head", "reason"),
     [("http", HEAD, ""), ("websocket", HEAD, ""), ("http", HEAD.replace(b"200", b"500"), "an answer that is not 200"),
-     ("http", HEAD.replace(b"LENGTH", b"Type"), "an answer without Content-Length")],
+     ("http", HEAD.replace(b"LENGTH", b"Type"), "an answer with neither Content-Length nor chunks")],
 )  # fmt: skip
 def test_the_client_speaks_http_and_websocket(form, head, reason):
     path = build.client().path

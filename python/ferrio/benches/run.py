@@ -23,7 +23,7 @@ from .harness.contenders import LOOPS, SUBJECT, Contender
 from .harness.machine import heading
 from .harness.rounds import Budget, Results, Rounds
 from .harness.row import Metric, Row
-from .harness.runner import Around, at_once
+from .harness.runner import Around, Once, at_once, run_once
 
 MOST = 12
 """Rounds of a row that nothing decides: as many again would narrow its range by no more than a third."""
@@ -64,7 +64,7 @@ class Options:
 
 @dataclass
 class Plan:
-    """What is decided before anything is measured. `around` is what each measurement is made within."""
+    """What is decided before anything is measured. Each measurement is made by `once`, within `around`."""
 
     rows: list[Row]
     contenders: list[Contender]
@@ -72,6 +72,7 @@ class Plan:
     head: list[str]
     left_out: list[str] = field(default_factory=list)
     around: Around = at_once
+    once: Once = run_once
     titles: tuple[str, ...] = ()
     """Of the columns behind the loops'."""
 
@@ -150,7 +151,7 @@ def measure(options: Options, plan: Plan) -> dict[str, Any]:
     labels = [contender.label for contender in plan.contenders]
     subject = options.subject if options.subject in labels else None
     print("\n".join(plan.head), flush=True)
-    rounds = Rounds(plan.rows, plan.contenders, plan.settings, plan.around, options.budget(), tell)
+    rounds = Rounds(plan.rows, plan.contenders, plan.settings, plan.around, options.budget(), tell, plan.once)
     taken = rounds.measure(lambda row, results: table.undecided(row, results, subject))
     tell("")
     print("", table.terminal_head(labels, plan.titles), sep="\n")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .bench import Settings
 from .contenders import Contender
 from .row import Row
-from .runner import Around, Result, measure_round
+from .runner import Around, Once, Result, measure_round, run_once
 
 Results = dict[str, Result]
 """One row's, by the contender's label."""
@@ -31,7 +31,9 @@ class Budget:
 
 @dataclass(frozen=True)
 class Rounds:
-    """The rows and contenders of a table, and how often they may be measured. `tell` hears what is being done."""
+    """The rows and contenders of a table, and how often they may be measured. `tell` hears what is being done, `once`
+    makes a measurement.
+    """
 
     rows: list[Row]
     contenders: list[Contender]
@@ -39,6 +41,7 @@ class Rounds:
     around: Around
     budget: Budget
     tell: Callable[[str], None]
+    once: Once = run_once
 
     def measure(self, undecided: Callable[[Row, Results], set[str]]) -> dict[str, Results]:
         """All rounds; results by row. `undecided` names the contenders of a row that a further round is for."""
@@ -60,7 +63,7 @@ class Rounds:
         return taken
 
     def _round(self, row: Row, contenders: list[Contender], number: int, taken: dict[str, Results]) -> None:
-        measure_round(row, contenders, number, self.settings, self.around, taken[row.name])
+        measure_round(row, contenders, number, self.settings, self.around, taken[row.name], self.once)
 
     def _bound(self, row: Row) -> int:
         return row.rounds or self.budget.first

@@ -61,6 +61,10 @@ class Around(Protocol):
     def __call__(self, row: Row, measure: Callable[[], T], /) -> T: ...
 
 
+Once = Callable[[Row, Contender, Settings], dict[str, Any]]
+"""One measurement: figures, a problem, or what the contender does not have; and notes."""
+
+
 def at_once(row: Row, measure: Callable[[], T], /) -> T:
     """The measurement, without anything around it."""
     return measure()
@@ -80,12 +84,13 @@ def measure_round(
     settings: Settings,
     around: Around,
     results: dict[str, Result],
+    once: Once,
 ) -> None:
     """That round of a row, into the results. Who failed twice, or does not have it, is left out."""
     for contender in order(contenders, number):
         result = results[contender.label]
         if result.unsupported is None and len(result.problems) < 2:
-            _note(result, number, around(row, partial(run_once, row, contender, settings)))
+            _note(result, number, around(row, partial(once, row, contender, settings)))
 
 
 def run_once(row: Row, contender: Contender, settings: Settings) -> dict[str, Any]:
