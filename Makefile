@@ -41,7 +41,7 @@ SINCE   ?=
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check msrv publishable semver instructions conformance ecosystem examples soak wheels bench bench-rust py314 py315 profile digest plots docs fmt clean
+.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check msrv publishable semver instructions conformance ecosystem examples soak wheels bench bench-servers bench-rust py314 py315 profile digest plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -152,6 +152,11 @@ bench: ## measure the published build, with BENCH as arguments ("--rows 'echo_*'
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" peers
 	"$(VENV)-dist"/bin/python -m benches $(BENCH)
+
+bench-servers: ## ferrio serve beside other servers of ASGI and WSGI, with BENCH as arguments ("--rows 'asgi_*' --quick")
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" servers
+	"$(VENV)-dist"/bin/python -m benches.servers $(BENCH)
 
 bench-rust: ## the Rust door beside tokio, smol, compio and monoio, with BENCH as arguments ("--rows 'echo_*' --quick")
 	cargo build --release --package ferrio-load

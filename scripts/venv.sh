@@ -7,6 +7,7 @@
 #   scripts/venv.sh PYTHON VENV dist      ferrio as it is published (scripts/dist.sh), and installed; the wheel stays in VENV/wheels
 #   scripts/venv.sh PYTHON VENV wheels    what scripts/wheels.py builds with (scripts/requirements-wheels.txt); without ferrio
 #   scripts/venv.sh PYTHON VENV peers     the loops that benchmarks compare with (benches/requirements*.txt)
+#   scripts/venv.sh PYTHON VENV servers   the servers that benchmarks compare with (benches/servers/requirements.txt)
 #   scripts/venv.sh PYTHON VENV demo      the extra "demo" of pyproject.toml; ferrio is left alone
 #   scripts/venv.sh PYTHON VENV examples  what examples/ needs (examples/requirements.txt); ferrio is left alone
 #   scripts/venv.sh PYTHON VENV ecosystem the libraries that tests/ecosystem is about; ferrio is left alone
@@ -19,7 +20,7 @@ PYTHON=$1 venv=$2 mode=$3
 export PYTHON
 
 case $mode in
-tools | ecosystem | docs | demo | examples | peers | wheels) scripts/require.sh python ;;
+tools | ecosystem | docs | demo | examples | peers | servers | wheels) scripts/require.sh python ;;
 *) scripts/require.sh cargo cc python ;;
 esac
 
@@ -83,6 +84,10 @@ peers)
     if "$venv/bin/python" -c "$newer" 2>/dev/null; then
         requirements newer benches/requirements-glibc-2.39.txt
     fi
+    exit
+    ;;
+servers)
+    requirements servers benches/servers/requirements.txt
     exit
     ;;
 examples)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from .server import Guarded, environment
 
+DEBIAN = Path("/usr/lib/postgresql")
 ITEMS = (
     "CREATE TABLE items (id integer PRIMARY KEY, name text NOT NULL, price double precision NOT NULL);"
     "INSERT INTO items SELECT n, 'item ' || n, n * 1.5 FROM generate_series(1, 1000) n;"
@@ -67,7 +68,7 @@ class Cluster(Guarded):
 def _programs() -> Path:
     """The folder of PostgreSQL's programs, the newest of Debian's if the path has none."""
     found = shutil.which("initdb")
-    folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    folders = [Path(found).resolve().parent] if found else sorted(DEBIAN.glob("*/bin"))
     if not folders:
         raise NoDatabase("there is no PostgreSQL: install postgresql")
     return folders[-1]

@@ -33,7 +33,7 @@ class Guarded:
 
     def __init__(self, command: list[str], environment: dict[str, str], lifetime: float) -> None:
         self._command, self._environment, self._lifetime = command, environment, lifetime
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the program)
+        self._log = tempfile.TemporaryFile("a+")  # noqa: SIM115 (closed with the program)
 
     def __enter__(self) -> Self:
         guarded = [sys.executable, "-I", "-S", guard.__file__, str(self._lifetime), *self._command]
@@ -63,6 +63,16 @@ class Guarded:
     def processes(self) -> list[int]:
         """All that it consists of: no server makes further ones once it answers."""
         return guard.session(self._leader)
+
+    def cpu(self) -> float:
+        """Seconds that its processes have used, to the nanosecond: each has a clock, numbered after it."""
+        return sum(time.clock_gettime((~process << 3) | 2) for process in self.processes())
+
+    def memory(self) -> int:
+        """Bytes: anonymous memory, once where its processes share it, and of files what the largest has mapped."""
+        kept = [_kib(Path(f"/proc/{each}/smaps_rollup"), "Pss_Anon") for each in self.processes()]
+        files = [_kib(Path(f"/proc/{each}/status"), "RssFile") for each in self.processes()]
+        return 1024 * (sum(kept) + max(files))
 
     def why(self) -> str:
         """The last line that it wrote on standard error."""
@@ -95,16 +105,6 @@ class Server(Guarded):
         except OSError:
             return False
         return True
-
-    def cpu(self) -> float:
-        """Seconds that its processes have used, to the nanosecond: each has a clock, numbered after it."""
-        return sum(time.clock_gettime((~process << 3) | 2) for process in self.processes())
-
-    def memory(self) -> int:
-        """Bytes: anonymous memory, once where its processes share it, and of files what the largest has mapped."""
-        kept = [_kib(Path(f"/proc/{each}/smaps_rollup"), "Pss_Anon") for each in self.processes()]
-        files = [_kib(Path(f"/proc/{each}/status"), "RssFile") for each in self.processes()]
-        return 1024 * (sum(kept) + max(files))
 
 
 def free_port() -> int:
