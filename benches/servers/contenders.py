@@ -175,7 +175,7 @@ def _hypercorn(service: Service, place: Place) -> list[str]:
 
 
 def _gunicorn(service: Service, place: Place) -> list[str]:
-    # Its parser in C is taken where gunicorn_h1c is installed. Of 1, 4, 8 and 64 threads for WSGI four or eight took least.
+    # Its parser in C is taken where gunicorn_h1c is installed. For WSGI, of 1, 4, 8 and 64 threads, 4 and 8 took least.
     threaded = ["--worker-class", "gthread", "--threads", _THREADS]
     worker = threaded if service.interface == "wsgi" else ["--worker-class", "asgi", "--asgi-loop", "uvloop"]
     options = ["--workers", "1", "--log-level", "error", "--keep-alive", KEPT, "--worker-tmp-dir", "/dev/shm"]

@@ -1,4 +1,4 @@
-"""The benchmark of servers: that each row measures ferrio's, what a server is made of, and what is said of the others."""
+"""The benchmark of servers: each row measures ferrio's; what a server consists of; what is said of the others."""
 
 import os
 import shutil
