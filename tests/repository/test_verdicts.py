@@ -87,7 +87,7 @@ def measured(levels, monkeypatch, scatter=0.02, rows=("call_soon",), **budget):
     """Which contenders each round of a row had, when figures are those levels with noise."""
     chance, had = random.Random(3), []
 
-    def measure_round(row, contenders, number, settings, around, results):
+    def measure_round(row, contenders, number, settings, around, results, once):
         had.append((row.name, number, {each.label for each in contenders}))
         for each in contenders:
             figure = levels[each.label] * math.exp(chance.gauss(0, scatter))
