@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -48,7 +47,7 @@ def cluster(lifetime: float) -> Iterator[str]:
         _run(user, programs / "initdb", "-D", data, "-A", "trust", "-U", "bench", "-E", "UTF8", "--no-sync")
         options = [part for name, value in QUIET.items() for part in ("-c", f"{name}={value}")]
         command = [*_as(user), programs / "postgres", "-D", data, "-k", folder, *options]
-        with Cluster(list(map(str, command)), folder, lifetime):
+        with Cluster(list(map(str, command)), data, lifetime):
             _run(user, programs / "psql", "-h", folder, "-U", "bench", "-d", "postgres", "-c", ITEMS)
             yield f"postgresql://bench@/postgres?host={folder}"
 
@@ -56,13 +55,13 @@ def cluster(lifetime: float) -> Iterator[str]:
 class Cluster(Guarded):
     """The cluster's own process; those of its connections end with it."""
 
-    def __init__(self, command: list[str], folder: Path, lifetime: float) -> None:
+    def __init__(self, command: list[str], data: Path, lifetime: float) -> None:
         super().__init__(command, environment(LC_ALL="C"), lifetime)
-        self._socket = str(folder / ".s.PGSQL.5432")
+        self._state = data / "postmaster.pid"
 
     def answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(self._socket) == 0
+        """Its last line is `ready` when it takes connections; the socket is there before that."""
+        return self._state.exists() and self._state.read_text().split()[-1:] == ["ready"]
 
 
 def _programs() -> Path:

@@ -89,7 +89,7 @@ def plan(options: Options, rows: list[Row], left_out: list[str], place: str) -> 
     client, unloaded = suite.client_for(rows)
     found, missing = loops_found(*contenders.find(options.loops.split(",")))
     rows = [row for row in rows if client.path or not row.loaded]
-    settings = replace(suite.settings_of(options, client), warmup=0.2)
+    settings = replace(suite.settings_of(options, client), warmup=0.2 if options.quick else 0.5)
     return Plan(
         rows,
         found,
