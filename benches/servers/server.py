@@ -37,8 +37,15 @@ class Guarded:
 
     def __enter__(self) -> Self:
         guarded = [sys.executable, "-I", "-S", guard.__file__, str(self._lifetime), *self._command]
+        # In a session of its own: what kills this process's group, such as timeout(1), leaves the guard its work.
         self._guard = subprocess.Popen(
-            guarded, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=self._environment, text=True
+            guarded,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=self._environment,
+            text=True,
+            start_new_session=True,
         )
         assert self._guard.stdout is not None
         try:
