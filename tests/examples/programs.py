@@ -4,7 +4,8 @@ A test file has a table of `Program`s and passes each to `check()`: it runs on b
 0, say nothing on standard error, and print the same on both. Times, and what follows from them, are taken out of
 the output first, by `normalised()` and nowhere else; so a program prints a time as `0.12 s` or `0.12 ms`, a ratio
 of times as `3.4 x`, and nothing else that a clock decides. For servers there is `serving()`, which waits until the
-program says where it listens, and interrupts it in the end as Ctrl-C does.
+program says where it listens, and interrupts it in the end as Ctrl-C does. One on ferrio's own server says so in its
+log, of which every line must be `INFO`.
 
 Nothing here knows an example by name.
 """
@@ -24,8 +25,9 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "examples/python"
-LAUNCH = {"asyncio": [], "ferrio": ["-m", "ferrio", "run"]}  # what stands between the interpreter and the file
-LOOPS = tuple(LAUNCH)
+LOOPS = ("asyncio", "ferrio")
+# What stands between the interpreter and the file; for `serve` that is a folder, and the application an argument.
+LAUNCH = {"asyncio": [], "ferrio": ["-m", "ferrio", "run"], "serve": ["-m", "ferrio", "serve", "--app-dir"]}
 LIMIT = 40  # seconds for one run; below the hang guard of tests/conftest.py, to be told by the test itself
 
 # What a clock, or the kernel, decides. Blanks before a figure go too: they align it.
@@ -38,7 +40,7 @@ VARIABLE = (
 )
 
 # In development mode asyncio warns of callbacks over 0.1 s. Up to a second, that is a busy machine.
-SLOW = re.compile(r"^Executing <.*> took 0\.\d+ seconds\n", re.M)
+SLOW = re.compile(r"^Executing (?:callbacks of )?<.*> took 0\.\d+ seconds\n", re.M)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Program:
     says: tuple[str, ...] = ()  # each is somewhere in the normalised output
     needs: tuple[str, ...] = ()  # modules without which it is skipped
     environment: dict[str, str] = field(default_factory=dict)
+    logs: bool = False  # it is on ferrio's server, and has a log on standard error
 
     def __str__(self) -> str:
         return " ".join([self.file.removesuffix(".py"), *self.arguments])
@@ -97,30 +100,37 @@ def run(loop: str, program: Program, strict: bool = False) -> Finished:
 
 
 @contextlib.contextmanager
-def serving(loop: str, program: Program, strict: bool = False, ready: str = r" on (\S+)") -> Iterator["Server"]:
+def serving(
+    loop: str, program: Program, strict: bool = False, ready: str = r" on (\S+)", status: int = 0
+) -> Iterator["Server"]:
     """Run a server, to be used from the time it said where it listens; in the end, Ctrl-C.
 
-    `ready` finds the address (its group 1) in a line of standard output. After Ctrl-C the program must exit with 0,
-    without a word on standard error; what it printed is then in the server's `lines`.
+    `ready` finds the address (its group 1) in a line of standard output, or of the log. After Ctrl-C the program must
+    exit with that status, without a complaint; what it printed, and then its log, is in the server's `lines`.
     """
     process = start(loop, program, strict)
+    told, other = (process.stderr, process.stdout) if program.logs else (process.stdout, process.stderr)
     watchdog = threading.Timer(LIMIT, process.kill)
     watchdog.start()
     try:
         lines: list[str] = []
         while not (found := re.search(ready, lines[-1]) if lines else None):
-            lines.append(process.stdout.readline())
-            assert lines[-1], f"it ended, or took {LIMIT} s: {''.join(lines)}{process.stderr.read()}"
+            lines.append(told.readline())
+            assert lines[-1], f"it ended, or took {LIMIT} s: {''.join(lines)}{other.read()}"
         yield Server(found[1], lines, process.pid)
         process.send_signal(signal.SIGINT)
         finished = finish(process)
-        lines += finished.out.splitlines(keepends=True)
+        said, complaints = finished.out, finished.err
+        if program.logs:
+            said, log = said + complaints, [*lines, *complaints.splitlines(keepends=True)]
+            complaints = "".join(line for line in log if not line.startswith("INFO: "))
+        lines += said.splitlines(keepends=True)
     finally:
         watchdog.cancel()
         watchdog.join()
         process.kill()
         process.communicate()
-    assert (finished.status, finished.err) == (0, ""), f"after Ctrl-C, exit status {finished.status}\n{finished.err}"
+    assert (finished.status, complaints) == (status, ""), f"after Ctrl-C, exit status {finished.status}\n{complaints}"
 
 
 def normalised(text: str) -> str:

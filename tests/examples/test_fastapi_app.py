@@ -1,4 +1,5 @@
-"""examples/python/fastapi_app: both kinds of endpoints, orders in a database, work after the response, the end.
+"""examples/python/fastapi_app, under uvicorn and `ferrio serve`: both kinds of endpoints, orders in a database,
+work after the response, the end.
 
 The database is SQLite in a folder of the test's. FERRIO_TEST_POSTGRESQL, an address with a user who may create
 tables in an empty database, adds PostgreSQL.
@@ -52,6 +53,17 @@ def test_endpoints_run_where_they_should(loop, strict, tmp_path):
         assert ask(server.address, "/sync")[2] == {"kind": "sync", "main_thread": False}
         assert ask(server.address, "/async")[2] == {"kind": "async", "main_thread": True, "loop": loop}
     assert server.lines[1:] == ["stopped\n"]
+
+
+def test_ferrio_serves_it_without_uvicorn(strict, tmp_path):
+    url = {"DATABASE_URL": f"sqlite:///{tmp_path}/orders.db"}
+    service = Program("fastapi_app", ("main:app", "--port", "0"), needs=NEEDS, environment=url, logs=True)
+    with serving("serve", service, strict) as server:
+        assert ask(server.address, "/async")[2] == {"kind": "async", "main_thread": True, "loop": "ferrio"}
+        status, headers, tea = order(server.address, "tea", 2)
+        assert (status, headers["Location"], headers["server"]) == (201, f"/orders/{tea['id']}", "ferrio")
+        assert order(server.address, "")[0] == 422
+    assert "notified: 2 x tea\n" in server.lines  # though Ctrl-C came first
 
 
 @pytest.mark.parametrize("database", DATABASES)

@@ -1,4 +1,6 @@
-"""examples/python/game: the rules without a network, players and spectators, hostile clients, the page, the end."""
+"""examples/python/game, both versions: the rules without a network, players and spectators, hostile clients, the page,
+the end.
+"""
 
 import asyncio
 import contextlib
@@ -9,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from programs import FOLDER, Program, serving
+from programs import FOLDER
+from versions import versions
 
 aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed: make examples")
 browser = pytest.importorskip("browser")
 
-FILE = "game/game.py"
-GAME = Program(FILE, ("--port", "0", "--seed", "7"), needs=("aiohttp",))
-RULES = SimpleNamespace(**runpy.run_path(str(FOLDER / FILE)))
+version = versions("game", "--seed", "7")
+RULES = SimpleNamespace(**runpy.run_path(str(FOLDER / "game/world.py")))
 
 
 class Seat:
@@ -54,7 +56,7 @@ class Seat:
         return message.data, message.extra
 
 
-def play(loop, strict, match):
+def play(version, strict, match):
     """Runs `match(sit, server)` against a server; Ctrl-C comes when it is over."""
 
     async def with_session(server):
@@ -68,9 +70,9 @@ def play(loop, strict, match):
 
             await match(sit, server)
 
-    with serving(loop, GAME, strict) as server:
+    with version.serving(strict) as server:
         asyncio.run(asyncio.wait_for(with_session(server), 40))
-    assert server.lines[1:] == ["stopped\n"]
+    assert version.has_ended(server)
 
 
 def player(state, number):
@@ -103,32 +105,22 @@ def test_the_world_keeps_its_rules():
 
 
 def test_a_client_gets_the_newest_state_only():
-    sent, reading = [], asyncio.Event()
-
-    async def send(state):
-        sent.append(state)
-        await reading.wait()
-
     async def show():
-        plug = SimpleNamespace(setsockopt=lambda *_: None)
-        transport = SimpleNamespace(get_extra_info=lambda _: plug)
-        client = RULES.Client(SimpleNamespace(transport=transport), SimpleNamespace(send_str=send))
-        writer = asyncio.create_task(client.write())
-        for state in "abc":
+        client = RULES.Client()
+        client.show("a")
+        seen = [await client.next()]
+        for state in "bcd":
             client.show(state)
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        reading.set()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        writer.cancel()
-        await asyncio.wait([writer])
+        seen.append(await client.next())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                seen.append(await client.next())
+        return seen
 
-    asyncio.run(show())
-    assert sent == ["a", "c"]
+    assert asyncio.run(show()) == ["a", "d"]
 
 
-def test_players_join_move_and_leave(loop, strict):
+def test_players_join_move_and_leave(version, strict):
     world = RULES.World(7)
     same = world.state()["coins"]
     x, y = world.players[world.join("Ada")].x, world.players[1].y
@@ -152,10 +144,10 @@ def test_players_join_move_and_leave(loop, strict):
         state = await watcher.until(lambda state: not player(state, 3) and len(state["players"]) == 1)
         assert state["players"][0]["id"] == 2
 
-    play(loop, strict, match)
+    play(version, strict, match)
 
 
-def test_who_reaches_a_coin_scores(loop):
+def test_who_reaches_a_coin_scores(version):
     async def match(sit, _server):
         ada = await sit()
         number = await ada.join("Ada")
@@ -167,10 +159,10 @@ def test_who_reaches_a_coin_scores(loop):
             await ada.until(lambda state, before=before: state is not before)
         assert len(ada.state["coins"]) == RULES.COINS
 
-    play(loop, True, match)
+    play(version, True, match)
 
 
-def test_ticks_come_at_a_fixed_rate(loop):
+def test_ticks_come_at_a_fixed_rate(version):
     """Every third is shown, none is left out for who reads, and they never run ahead of the clock."""
 
     async def match(sit, _server):
@@ -182,10 +174,10 @@ def test_ticks_come_at_a_fixed_rate(loop):
         # Up to ten ticks may have been made up for, of those the first state was late by.
         assert time.monotonic() - start > (ticks[-1] - first - 10) * RULES.TICK
 
-    play(loop, False, match)
+    play(version, False, match)
 
 
-def test_names_and_number_of_players_are_limited(loop):
+def test_names_and_number_of_players_are_limited(version):
     async def match(sit, _server):
         stranger = await sit()
         for name in ("", "  ", 5, None, ["x"], "a\u202eb"):
@@ -197,10 +189,10 @@ def test_names_and_number_of_players_are_limited(loop):
         state = await stranger.until(lambda state: len(state["players"]) == RULES.MOST_PLAYERS)
         assert {each["colour"] for each in state["players"]} == set(range(RULES.MOST_PLAYERS))
 
-    play(loop, True, match)
+    play(version, True, match)
 
 
-def test_who_does_not_keep_to_the_messages_is_put_out(loop, strict):
+def test_who_does_not_keep_to_the_messages_is_put_out(version, strict):
     nonsense = ["", "{", "null", "[" * 1000, '{"type": "steer", "x": 1}', '{"type": "join", "name": "twice"}']
     nonsense += [f'{{"type": "steer", "x": {way}, "y": 0}}' for way in ("2", "0.5", "1e300", '"1"', "null", "NaN")]
 
@@ -226,10 +218,10 @@ def test_who_does_not_keep_to_the_messages_is_put_out(loop, strict):
             await sit(headers={"Origin": "http://elsewhere.example"})
         await watcher.until(lambda state: state["players"] == [])
 
-    play(loop, strict, match)
+    play(version, strict, match)
 
 
-def test_ctrl_c_says_goodbye(loop, strict):
+def test_ctrl_c_says_goodbye(version, strict):
     async def stay(address, playing):
         async with aiohttp.ClientSession() as session:
             seats = [Seat(await session.ws_connect(f"{address}/play")) for _ in range(2)]
@@ -238,20 +230,20 @@ def test_ctrl_c_says_goodbye(loop, strict):
             return [await seat.closed() for seat in seats]
 
     with ThreadPoolExecutor(1) as thread:
-        with serving(loop, GAME, strict) as server:
+        with version.serving(strict) as server:
             playing = threading.Event()
             ends = thread.submit(asyncio.run, stay(server.address, playing))
             assert playing.wait(10)
-        assert ends.result(10) == [(aiohttp.WSCloseCode.GOING_AWAY, "the server stops")] * 2
+        assert ends.result(10) == [version.goodbye] * 2
 
 
-def test_the_page(loop):
+def test_the_page(version):
     """Joining, a refusal, playing by keyboard and by button, leaving, a server that goes away and comes back."""
     me = "now.players.find(player => player.id === me)"
 
     async def with_browser():
         async with browser.browsing() as chromium:
-            with serving(loop, GAME, True) as server:
+            with version.serving(True) as server:
                 page = await chromium.open(server.address)
                 await join(page, "a name too long")
                 await page.wait_for("document.getElementById('problem').innerText.startsWith('This name is too long')")
@@ -277,7 +269,7 @@ def test_the_page(loop):
                 assert page.errors == []
             await page.wait_for("document.getElementById('state').innerText.startsWith('no connection')")
             port = server.address.rpartition(":")[2]
-            with serving(loop, Program(FILE, ("--port", port)), True):
+            with version.serving(True, port):
                 await page.wait_for("me === 1 && document.getElementById('state').innerText === 'connected'")
 
     asyncio.run(with_browser())

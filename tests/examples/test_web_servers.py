@@ -7,30 +7,49 @@ import re
 import signal
 import socket
 import struct
+import urllib.error
+import urllib.request
 
 import pytest
-from programs import FOLDER, Program, each, run, serving
+from programs import FOLDER, Program, run, serving
+from versions import NAMES, all_of
 
-PAGES = [FOLDER / f"{name}/page.html" for name in ("chat", "dashboard", "game")]
-SERVERS = [Program(f"{page.parent.name}/{page.parent.name}.py", ("--port", "0"), needs=("aiohttp",)) for page in PAGES]
+PAGES = [FOLDER / f"{name}/page.html" for name in NAMES]
+VERSIONS = [version for name in NAMES for version in all_of(name)]
+each_version = pytest.mark.parametrize("version", VERSIONS, ids=str)
 
 
-@each(SERVERS)
-def test_a_port_that_is_taken_is_named(loop, program):
+@each_version
+def test_a_port_that_is_taken_is_named(version):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        finished = run(loop, Program(program.file, ("--port", port), needs=program.needs), strict=True)
+        finished = run(version.loop, version.on(port), strict=True)
+    if version.native:
+        assert finished.status == 3
+        assert f"ERROR:    [Errno 98] error while attempting to bind on address ('127.0.0.1', {port})" in finished.err
+        return
     assert (finished.status, finished.out) == (1, "")
     assert finished.err.startswith(f"cannot listen on port {port}: ")
     assert finished.err.endswith("; choose another: --port\n")
 
 
-@each(SERVERS)
-def test_sigterm_ends_it_like_ctrl_c(loop, program):
-    with serving(loop, program, strict=True) as server:
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_serves_the_application_too(name):
+    with serving("serve", Program(name, (f"{name}:app", "--port", "0"), logs=True), strict=True) as server:
+        with urllib.request.urlopen(server.address, timeout=10) as page:
+            assert page.read() == (FOLDER / name / "page.html").read_bytes()
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{server.address}/{name}.py", timeout=10)
+
+
+@each_version
+def test_sigterm_ends_it_like_ctrl_c(version):
+    """ferrio's server finishes likewise, and then lets the signal have its way, as uvicorn does."""
+    status = -signal.SIGTERM if version.native else 0
+    with serving(version.loop, version.on("0"), strict=True, status=status) as server:
         os.kill(server.pid, signal.SIGTERM)
-        status = os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)  # Ctrl-C comes when it is over
-        assert (status.si_code, status.si_status) == (os.CLD_EXITED, 0)
+        os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)  # Ctrl-C comes when it is over
+    assert version.has_ended(server)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
@@ -43,11 +62,11 @@ def test_pages_need_nothing_from_elsewhere(page):
     assert '<html lang="en">' in text and "<title>" in text
 
 
-@pytest.mark.parametrize("path", ["chat", "play", "events"])
-def test_who_hangs_up_at_once_leaves_no_trace(loop, path):
-    """At any point of the handshake, with a reset: the server has nothing to say about it."""
-    program = SERVERS[["chat", "events", "play"].index(path)]
-    with serving(loop, program, strict=True) as server:
+@each_version
+def test_who_hangs_up_at_once_leaves_no_trace(version):
+    """At any point of the handshake, with a reset: the server has nothing to complain of."""
+    path = {"chat": "chat", "dashboard": "events", "game": "play"}[version.program.file.partition("/")[0]]
+    with version.serving(strict=True) as server:
         host, port = server.address.removeprefix("http://").split(":")
         request = (
             f"GET /{path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

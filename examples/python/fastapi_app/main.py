@@ -1,15 +1,18 @@
 """A FastAPI app with a database: endpoints of both kinds, work after the response, a clean start and stop.
 
 Run it:      python examples/python/fastapi_app/main.py
-On ferrio:   ferrio run examples/python/fastapi_app/main.py
+On ferrio:   ferrio serve --app-dir examples/python/fastapi_app main:app
+Or:          ferrio run examples/python/fastapi_app/main.py
 
 What it teaches: `def` endpoints run in threads and `async def` ones on the loop; a background task runs when the
 response is out; a lifespan opens the database before the first request and closes it after the last one.
 
 Orders are kept in `orders.db` in the current folder, or where DATABASE_URL says, such as
-`postgresql://user:password@127.0.0.1/shop`. uvicorn picks its own loop unless told otherwise: `loop="none"` below
-lets asyncio decide, so that `ferrio run` has its way. With uvicorn's own command, say
-`uvicorn main:app --loop ferrio:new_event_loop` (0.36 or later).
+`postgresql://user:password@127.0.0.1/shop`.
+
+The program at the end is for uvicorn, and `ferrio serve` has no need of it: that is a server of its own, with uvicorn's
+options. uvicorn picks its own loop unless told otherwise: `loop="none"` lets asyncio decide, so that `ferrio run` has
+its way. With uvicorn's own command, say `uvicorn main:app --loop ferrio:new_event_loop` (0.36 or later).
 """
 
 import argparse

@@ -1,266 +1,90 @@
 """A small game for several players over WebSocket: collect the coins. Open the printed address in two browsers.
 
-Run it:      python examples/python/game/game.py
-On ferrio:   ferrio run examples/python/game/game.py
+Run it:      ferrio run examples/python/game/game.py
 
 What it teaches: the server alone decides. Clients send which way they steer and nothing else; one task moves
 the world on at a fixed rate, whatever the network does, and every third tick the state goes to all. A state replaces
 the one before it, so nobody needs a queue: each client has one place for the newest, and who reads slowly sees fewer
-of them. `World` knows nothing of networks or time, and so can be tested by itself.
+of them, as `send` returns when there is room for more.
 
-The client sends {"type": "join", "name": ...}, {"type": "steer", "x": -1, 0 or 1, "y": likewise}, {"type": "leave"}.
-Anything else, or too much of it, closes its connection. The server sends `welcome`, `refused` and `state`.
+The rules, and what is said between page and server, are in world.py. game_aiohttp.py is the same game on aiohttp.
 """
 
 import argparse
 import asyncio
 import contextlib
-import json
-import random
-import signal
-from dataclasses import dataclass
 from pathlib import Path
-from socket import SO_SNDBUF, SOL_SOCKET
-from urllib.parse import urlsplit
 
-from aiohttp import WSCloseCode, WSMsgType, web
+import ferrio.server
+from world import Client, Game, World
 
-PAGE = Path(__file__).with_name("page.html")
-TICK = 1 / 30  # seconds
-TICKS_PER_STATE = 3
-KERNEL_BUFFER = 8192  # bytes; beyond that, a state waits to be replaced by the next
-WIDTH, HEIGHT = 800, 500
-PLAYER, COIN = 16, 9  # radii
-STEP, DIAGONAL = 8, 6  # the way in one tick; whole numbers, so that every game with the same seed is the same
-COINS = 6
-MOST_PLAYERS = 12
-LONGEST_NAME = 12
-MOST_MESSAGES = 60  # in one second, from one client: more than anybody's fingers make
-
-# --------------------------------------------------------------------------------------------------- the rules
+PAGE = Path(__file__).with_name("page.html").read_bytes()
+GAME = Game()
+POLICY_VIOLATION = 1008  # why a WebSocket is closed
 
 
-@dataclass
-class Player:
-    name: str
-    colour: int
-    x: int
-    y: int
-    score: int = 0
-    steer: tuple[int, int] = (0, 0)
+async def app(scope, receive, send) -> None:
+    """Called once for each request and each WebSocket, and once for the application's own start and end."""
+    match scope["type"], scope.get("path"):
+        case "lifespan", _:
+            await lifespan(receive, send)
+        case "websocket", "/play" if from_our_page(scope):
+            await play(receive, send)
+        case "websocket", _:
+            await send({"type": "websocket.close"})  # before it is accepted: the answer is 403
+        case "http", "/":
+            await answer(send, 200, b"text/html; charset=utf-8", PAGE)
+        case _:
+            await answer(send, 404, b"text/plain", b"There is no such page.\n")
 
 
-class World:
-    """The field with its players and coins. Invariant: everything is wholly inside."""
-
-    def __init__(self, seed: int | None) -> None:
-        self.tick = 0
-        self.players: dict[int, Player] = {}
-        self._random = random.Random(seed)
-        self._next_player = 1
-        self.coins = [self._place(COIN) for _ in range(COINS)]
-
-    def join(self, name: object) -> int:
-        """Returns the number of the new player. Raises ValueError with a reason that the user can act on."""
-        if not isinstance(name, str) or not (name := " ".join(name.split())) or not name.isprintable():
-            raise ValueError("Please choose a name.")
-        if len(name) > LONGEST_NAME:
-            raise ValueError(f"This name is too long: at most {LONGEST_NAME} characters.")
-        if len(self.players) >= MOST_PLAYERS:
-            raise ValueError("The field is full: please try again later.")
-        number, self._next_player = self._next_player, self._next_player + 1
-        taken = {player.colour for player in self.players.values()}
-        colour = next(colour for colour in range(MOST_PLAYERS) if colour not in taken)
-        self.players[number] = Player(name, colour, *self._place(PLAYER))
-        return number
-
-    def step(self) -> None:
-        """One tick: all move, then take what they touch; who has been here longer goes first."""
-        self.tick += 1
-        for player in self.players.values():
-            x, y = player.steer
-            way = DIAGONAL if x and y else STEP
-            player.x = min(max(player.x + x * way, PLAYER), WIDTH - PLAYER)
-            player.y = min(max(player.y + y * way, PLAYER), HEIGHT - PLAYER)
-            for index, (coin_x, coin_y) in enumerate(self.coins):
-                if (player.x - coin_x) ** 2 + (player.y - coin_y) ** 2 <= (PLAYER + COIN) ** 2:
-                    player.score += 1
-                    self.coins[index] = self._place(COIN)
-
-    def state(self) -> dict:
-        players = [
-            {"id": number, "name": each.name, "colour": each.colour, "x": each.x, "y": each.y, "score": each.score}
-            for number, each in self.players.items()
-        ]
-        return {"type": "state", "tick": self.tick, "players": players, "coins": self.coins}
-
-    def _place(self, radius: int) -> tuple[int, int]:
-        return self._random.randint(radius, WIDTH - radius), self._random.randint(radius, HEIGHT - radius)
+async def lifespan(receive, send) -> None:
+    await receive()  # {"type": "lifespan.startup"}
+    ticking = asyncio.create_task(GAME.run())
+    await send({"type": "lifespan.startup.complete"})
+    await receive()  # {"type": "lifespan.shutdown"}, when everybody is out
+    ticking.cancel()
+    await asyncio.wait([ticking])
+    await send({"type": "lifespan.shutdown.complete"})
 
 
-# ------------------------------------------------------------------------------------------------- the network
-
-
-class Client:
-    """One connection: somebody who watches, and plays once `player` is set."""
-
-    def __init__(self, request: web.Request, socket: web.WebSocketResponse) -> None:
-        self.socket = socket
-        self.player: int | None = None
-        self._transport = request.transport
-        # The kernel would keep megabytes for a client that does not read, all of it old.
-        request.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, KERNEL_BUFFER)
-        self._state = ""
-        self._fresh = asyncio.Event()
-        self._second, self._messages = 0, 0
-
-    def show(self, state: str) -> None:
-        """Never waits: a state that has not been sent yet is replaced."""
-        self._state = state
-        self._fresh.set()
-
-    async def write(self) -> None:
-        with contextlib.suppress(ConnectionError):  # the reading side sees the end too, and cleans up
-            while await self._fresh.wait():
-                self._fresh.clear()
-                await self.socket.send_str(self._state)
-
-    def floods(self) -> bool:
-        second = int(asyncio.get_running_loop().time())
-        self._messages = self._messages + 1 if second == self._second else 1
-        self._second = second
-        return self._messages > MOST_MESSAGES
-
-    async def close(self) -> None:
-        with contextlib.suppress(TimeoutError):  # a client that does not read does not answer either
-            async with asyncio.timeout(1):
-                await self.socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server stops")
-        self._transport.abort()
-
-
-class Game:
-    """The world, those connected to it, and the task that moves it on."""
-
-    def __init__(self, seed: int | None) -> None:
-        self.world = World(seed)
-        self.clients: set[Client] = set()
-
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while True:
-            # From the time this tick was due, not from now: lateness must not add up.
-            due = max(due + TICK, loop.time() - 10 * TICK)  # after a long halt, do not rush through all of it
-            await asyncio.sleep(due - loop.time())
-            self.world.step()
-            if self.world.tick % TICKS_PER_STATE == 0:
-                state = json.dumps(self.world.state())  # once for all
-                for client in self.clients:
-                    client.show(state)
-
-    async def understand(self, client: Client, text: str) -> None:
-        """Raises ValueError where a client sends what no page of ours would."""
-        if client.floods():
-            raise ValueError("too many messages")
-        try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
-            raise ValueError("not JSON") from None
-        match message:
-            case {"type": "join", "name": name} if client.player is None:
-                try:
-                    client.player = self.world.join(name)
-                except ValueError as refusal:
-                    await client.socket.send_json({"type": "refused", "reason": str(refusal)})
-                else:
-                    await client.socket.send_json({"type": "welcome", "id": client.player})
-            case {"type": "steer", "x": -1 | 0 | 1 as x, "y": -1 | 0 | 1 as y} if client.player is not None:
-                self.world.players[client.player].steer = int(x), int(y)
-            case {"type": "leave"} if client.player is not None:
-                self.leave(client)
-            case _:
-                raise ValueError("not a message of this game")
-
-    def leave(self, client: Client) -> None:
-        if client.player is not None:
-            del self.world.players[client.player]
-            client.player = None
-
-
-GAME = web.AppKey("game", Game)
-
-
-async def page(_request: web.Request) -> web.FileResponse:
-    return web.FileResponse(PAGE)
-
-
-async def play(request: web.Request) -> web.StreamResponse:
+async def play(receive, send) -> None:
     """One connection, from the handshake to the end."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        raise web.HTTPForbidden(text="This game is for its own page only.")  # not for any page a browser has open
-    socket = web.WebSocketResponse(heartbeat=20, timeout=1, max_msg_size=1024)
+    await receive()  # {"type": "websocket.connect"}
+    await send({"type": "websocket.accept"})
+    client = Client()
+    showing = asyncio.create_task(show(client, send))
+    GAME.clients.add(client)
     try:
-        await socket.prepare(request)
-    except ConnectionResetError:
-        return web.Response()  # it has hung up already: nobody gets this
-    if request.transport is None:
-        return socket  # it has hung up already
-    game, client = request.app[GAME], Client(request, socket)
-    writer = asyncio.create_task(client.write())
-    game.clients.add(client)
-    try:
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                await game.understand(client, message.data)
+        while (message := await receive())["type"] == "websocket.receive":
+            reply = GAME.understand(client, message.get("text", ""))
+            if reply is not None:
+                await send({"type": "websocket.send", "text": reply})
     except ValueError as error:
-        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(error).encode())
-    except ConnectionError:
-        pass  # it left while we were answering
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": str(error)})
     finally:
-        game.clients.discard(client)
-        game.leave(client)
-        writer.cancel()
-        await asyncio.wait([writer])
-    return socket
+        GAME.leave(client)
+        showing.cancel()
+        await asyncio.wait([showing])
 
 
-async def ticking(app: web.Application):
-    """Before `yield`: start-up. After it: the end, when everybody is out."""
-    task = asyncio.create_task(app[GAME].run())
-    yield
-    task.cancel()
-    await asyncio.wait([task])
+async def show(client: Client, send) -> None:
+    with contextlib.suppress(OSError):  # it has gone
+        while True:
+            await send({"type": "websocket.send", "text": await client.next()})
 
 
-async def say_goodbye(app: web.Application) -> None:
-    """All at once, so that one client that does not answer delays nobody else."""
-    await asyncio.gather(*(client.close() for client in app[GAME].clients))
+def from_our_page(scope) -> bool:
+    """Any page that a browser has open could connect: browsers say which it is, and only ours may."""
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin")
+    return origin is None or origin.partition(b"://")[2] == headers.get(b"host")
 
 
-def make_app(seed: int | None) -> web.Application:
-    app = web.Application()
-    app[GAME] = Game(seed)
-    app.add_routes([web.get("/", page), web.get("/play", play)])
-    app.cleanup_ctx.append(ticking)
-    app.on_shutdown.append(say_goodbye)
-    return app
-
-
-async def serve(port: int, seed: int | None) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(make_app(seed), shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        host, port = runner.addresses[0]
-        print(f"listening on http://{host}:{port}", flush=True)
-        await stop.wait()
-    finally:
-        await runner.cleanup()
-    print("stopped", flush=True)
+async def answer(send, status: int, kind: bytes, body: bytes) -> None:
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def main() -> None:
@@ -268,11 +92,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000, help="0 takes any free one (default: 8000)")
     parser.add_argument("--seed", type=int, help="a number: the same coins in every game with it")
     arguments = parser.parse_args()
-    port = arguments.port
-    try:
-        asyncio.run(serve(port, arguments.seed))
-    except OSError as error:
-        raise SystemExit(f"cannot listen on port {port}: {error.strerror}; choose another: --port") from None
+    GAME.world = World(arguments.seed)
+    ferrio.server.run(app, port=arguments.port, ws_max_size=1024, timeout_graceful_shutdown=2)
 
 
 if __name__ == "__main__":
