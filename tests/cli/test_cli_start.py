@@ -42,5 +42,5 @@ def test_run_imports_nothing_that_only_other_commands_need(tmp_path):
     assert "ferrio.cli.run" in loaded
     unwanted = {"argparse", "difflib", "json", "ctypes", "readline", "code", "platform", "ferrio.benches"}
     unwanted |= {f"ferrio.cli.{name}" for name in ("bench", "doctor", "repl", "completion", "help", "kernel")}
-    unwanted |= {"ferrio.kernel", "ferrio.notebook", "ferrio.workers", "pytest_ferrio"}
+    unwanted |= {"ferrio.kernel", "ferrio.notebook", "ferrio.workers", "ferrio.server", "pytest_ferrio"}
     assert not loaded & unwanted
