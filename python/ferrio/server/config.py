@@ -16,7 +16,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from . import logs, sockets, tls
 from .asgi import ASGI2Middleware, interface_of
@@ -24,8 +24,10 @@ from .banner import log_running
 from .importer import ImportFromStringError, import_from_string
 from .lifespan import Lifespan, LifespanOff, LifespanOn
 from .logs import LOGGING_CONFIG as LOGGING_CONFIG
-from .logs import LogConfig
 from .tls import ContextFactory, Path
+
+if TYPE_CHECKING:
+    from configparser import RawConfigParser
 
 STARTUP_FAILURE = 3
 LOOPS = ("auto", "none", "ferrio", "ferrio:new_event_loop")
@@ -58,7 +60,7 @@ class Config:
         ws_per_message_deflate: bool = True,
         lifespan: str = "auto",
         env_file: Path | None = None,
-        log_config: LogConfig = LOGGING_CONFIG,
+        log_config: dict[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None = LOGGING_CONFIG,
         log_level: str | int | None = None,
         access_log: bool = True,
         use_colors: bool | None = None,

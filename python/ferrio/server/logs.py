@@ -10,12 +10,10 @@ import logging
 import logging.config
 import os
 import sys
-from collections.abc import Callable
 from copy import copy
-from functools import cache
 from http import HTTPStatus
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from configparser import RawConfigParser
@@ -29,7 +27,6 @@ LEVELS = {
     "debug": logging.DEBUG,
     "trace": TRACE,
 }
-LogConfig: TypeAlias = "dict[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None"
 
 LOGGING_CONFIG: dict[str, Any] = {
     "version": 1,
@@ -140,21 +137,20 @@ class AccessJsonFormatter(logging.Formatter):
 
 def json_line(time: float, values: Any) -> str:
     """An access log's line as JSON; `time` in seconds since 1970."""
-    quoted, (client, method, path, version, status) = _quoted(), values
+    from json.encoder import encode_basestring_ascii as quoted  # where lines are JSON only
+
+    client, method, path, version, status = values
     return (
         f'{{"time": {time:.3f}, "client": {quoted(client)}, "method": {quoted(method)}, "path": {quoted(path)}, '
         f'"version": "{version}", "status": {int(status)}}}'
     )
 
 
-@cache
-def _quoted() -> Callable[[str], str]:
-    """json is imported where lines are JSON only."""
-    quoted: Callable[[str], str] = import_module("json.encoder").encode_basestring_ascii
-    return quoted
-
-
-def configure(log_config: LogConfig, use_colors: bool | None, access_format: str) -> None:
+def configure(
+    log_config: dict[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None,
+    use_colors: bool | None,
+    access_format: str,
+) -> None:
     """Set the loggers up: by a dict, the name of a file of JSON or YAML, or whatever fileConfig() takes."""
     logging.addLevelName(TRACE, "TRACE")
     if isinstance(log_config, os.PathLike):
