@@ -1,8 +1,9 @@
 """The servers that are compared: how each is started, at its best, for what a row asks; one worker, no access log.
 
-The settings are those that took least CPU time here, or that the server's own documentation names for speed; the
-reason stands beside each that is not a default. A contender is a server and the interpreter that has it, as with loops:
-`[LABEL=]NAME[@PYTHON]`, where NAME may be a shell pattern. Must not know rows.
+The settings are those that took least CPU time on a busy machine with two processors, three rounds each, or that the
+server's own documentation names for speed; the reason stands beside each that is not a default. A contender is a server
+and the interpreter that has it, as with loops: `[LABEL=]NAME[@PYTHON]`, where NAME may be a shell pattern. Must not
+know rows.
 """
 
 from __future__ import annotations
