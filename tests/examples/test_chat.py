@@ -96,6 +96,9 @@ def test_bad_names_and_messages_are_refused_with_a_reason(version):
             assert await stranger.hear() == {"type": "refused", "reason": reason}
         await stranger.say("I have not joined")
         assert await stranger.hear() == {"type": "refused", "reason": "This message makes no sense here."}
+        if version.native:  # the other says nothing to what is no text
+            await stranger.connection.send_bytes(b"\xff")
+            assert await stranger.hear() == {"type": "refused", "reason": "This message makes no sense here."}
         for text in nonsense:
             await ada.connection.send_str(text)
             assert await ada.hear() == {"type": "refused", "reason": "This message makes no sense here."}

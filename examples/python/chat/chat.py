@@ -57,7 +57,7 @@ async def chat(receive, send) -> None:
 
 async def read(member: Member, receive) -> None:
     while (message := await receive())["type"] == "websocket.receive":
-        ROOM.understand(member, message.get("text", ""))
+        ROOM.understand(member, message.get("text") or "")
         await asyncio.sleep(0)  # messages may lie in wait: the writers get their turn between them
 
 

@@ -57,7 +57,7 @@ async def play(receive, send) -> None:
     GAME.clients.add(client)
     try:
         while (message := await receive())["type"] == "websocket.receive":
-            reply = GAME.understand(client, message.get("text", ""))
+            reply = GAME.understand(client, message.get("text") or "")
             if reply is not None:
                 await send({"type": "websocket.send", "text": reply})
     except ValueError as error:
