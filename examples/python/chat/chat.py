@@ -5,11 +5,12 @@ Or:          ferrio serve --app-dir examples/python/chat chat:app --reload
 
 What it teaches: a WebSocket in ASGI is a `receive` and a `send`, both with dictionaries. One task per connection
 reads, another writes from a queue of bounded length. Saying something to all is then a matter of filling queues: it
-never waits, and a client that does not read its messages fills its own queue and is put out, while the others notice
-nothing.
+never waits, and a client that does not read its messages fills the kernel's buffers, then its own queue, and is put
+out, while the others notice nothing.
 
 The server sees to the rest: it answers pings, refuses messages that are too large, and says goodbye on Ctrl-C. The
-rules are in room.py. chat_aiohttp.py is the same chat on aiohttp. The page escapes what people write, not the server.
+rules are in room.py. chat_aiohttp.py is the same chat on aiohttp, with less room in the kernel. The page escapes what
+people write, not the server.
 """
 
 import argparse

@@ -7,7 +7,8 @@ the world on at a fixed rate, whatever the network does, and every third tick th
 the one before it, so nobody needs a queue: each client has one place for the newest, and who reads slowly sees fewer
 of them, as `send` returns when there is room for more.
 
-The rules, and what is said between page and server, are in world.py. game_aiohttp.py is the same game on aiohttp.
+The rules, and what is said between page and server, are in world.py. game_aiohttp.py is the same game on aiohttp, and
+shows how to give the kernel less room, which has megabytes for a client that does not read.
 """
 
 import argparse
