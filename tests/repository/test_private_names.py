@@ -429,7 +429,13 @@ def used_names() -> Iterator[tuple[str, str]]:
     """Private names in ferrio's own sources, each with its file."""
     for file in sorted((ROOT / "python/ferrio").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            alone = file.name in STANDALONE or file.parent.name in ("cli", "benches", "harness")
+            alone = file.name in STANDALONE or file.parent.name in (
+                "cli",
+                "benches",
+                "harness",
+                "server",
+                "supervisors",
+            )
             if isinstance(node, ast.Attribute):
                 if not (alone and isinstance(node.value, ast.Name) and node.value.id in ("self", "os")):
                     yield node.attr, file.name

@@ -46,7 +46,7 @@ def tls_extension(tls: Any, certificate: str | None) -> dict[str, Any]:
     return {
         "server_cert": certificate,
         "client_cert_chain": chain,
-        "client_cert_name": _name(tls.getpeercert().get("subject", ())) if chain else None,
+        "client_cert_name": _distinguished_name(tls.getpeercert().get("subject", ())) if chain else None,
         "client_cert_error": None,
         "tls_version": _VERSIONS.get(version),
         "cipher_suite": _suites(tls.context).get(cipher[0]) if cipher else None,
@@ -80,7 +80,7 @@ def _suites(context: Any) -> dict[str, int]:
     return {each["name"]: each["id"] & 0xFFFF for each in context.get_ciphers()}
 
 
-def _name(subject: Any) -> str:
+def _distinguished_name(subject: Any) -> str:
     """A distinguished name as RFC 4514 writes it: the last part first."""
     parts = ["+".join(f"{_KEYWORDS.get(kind, kind)}={_escaped(value)}" for kind, value in part) for part in subject]
     return ",".join(reversed(parts))

@@ -65,7 +65,7 @@ impl Exchange {
             Standing::Refusing => talking::refuse(self, socket, py),
             // The client's answer to the close is waited for.
             Standing::Closed => Ok(()),
-            Standing::Open | Standing::Ended => of_exchange(self, py, |connection, _| connection.close(py)),
+            Standing::Open | Standing::Ended => of_exchange(self, py, |connection, _| connection.hang_up(py)),
         }
     }
 

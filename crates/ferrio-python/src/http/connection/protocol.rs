@@ -89,7 +89,12 @@ impl HttpConnection {
     /// Closes a connection whose time is over.
     pub(crate) fn expire(&self, py: Python<'_>, now: f64) -> PyResult<()> {
         if now >= self.deadline.get() {
-            return self.close(py);
+            // Who was told to go, and does not read what is to be sent first, is put out.
+            return if self.closing.get() {
+                self.below.tell(py, intern!(py, "abort"))
+            } else {
+                self.close(py)
+            };
         }
         let current = self.exchange.bind(py);
         let Some(exchange) = current.as_ref().and_then(Exchange::of) else { return Ok(()) };

@@ -26,7 +26,7 @@ impl HttpConnection {
         self.flush(py)?;
         exchange.tell(py)?;
         if came == Came::End {
-            self.close(py)?;
+            self.hang_up(py)?;
         } else if self.with_serving(py, |serving, _| Ok(serving.is_enough(socket.waiting())))? {
             self.pause(py)?;
         }
@@ -85,6 +85,13 @@ impl HttpConnection {
         if self.reads.get() { Ok(()) } else { self.flush(py) }
     }
 
+    /// Ends a connection whose WebSocket is over. The client has a while to read what was sent.
+    pub(crate) fn hang_up(&self, py: Python<'_>) -> PyResult<()> {
+        self.close(py)?;
+        self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + CLOSE_TIMEOUT);
+        Ok(())
+    }
+
     /// The application closed its WebSocket: the client has a while to answer.
     pub(crate) fn await_close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
@@ -128,6 +135,6 @@ impl HttpConnection {
         })?;
         socket.end(py, ws::code::RESTART, None)?;
         exchange.tell(py)?;
-        self.close(py)
+        self.hang_up(py)
     }
 }
