@@ -21,11 +21,11 @@ UNSAFE_HOMES = (
 FACTS = ("crates/ferrio-python/src/compat/",)
 LAYOUTS = (*FACTS, "crates/ferrio-python/src/ffi/")
 ASKING, ASKERS = "python/ferrio/", "python/ferrio/_compat.py"
-FORBIDDEN = {  # dependencies point one way: engine <- ferrio <- http <- python
+FORBIDDEN = {  # dependencies point one way: engine <- ferrio <- python; http, which stands on nothing <- ferrio
     "ferrio-engine": r"\bpyo3\b|\bferrio_(?:http|python)\b|\bferrio::",
     "ferrio-load": r"\bpyo3\b|\bferrio_\w+",
-    "ferrio": r"\bpyo3\b|\bferrio_(?:http|python)\b",
-    "ferrio-http": r"\bpyo3\b|\bferrio_python\b",
+    "ferrio": r"\bpyo3\b|\bferrio_python\b",
+    "ferrio-http": r"\bpyo3\b|\bferrio_(?:engine|python)\b|\bferrio::",
     "ferrio-bridge": r"\bferrio_(?:engine|http|python)\b",
 }
 HEAD = {"rs": r"((?:\s*//.*)*)", "py": r'(?:#!.*\n)?((?:#.*\n|\s*r?"""[\s\S]*?""")*)'}

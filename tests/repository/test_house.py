@@ -52,11 +52,17 @@ BREACHES = {
     "SAFETY only in a string": (ENGINE, HEAD + 'let s = "SAFETY";\nunsafe { g() }\n', 3, "without SAFETY"),
     "engine names pyo3": (ENGINE, HEAD + "use pyo3::prelude::*;\n", 2, "must not name pyo3"),
     "engine names ferrio": (ENGINE, HEAD + "use ferrio::sleep;\n", 2, "must not name ferrio"),
-    "ferrio names http": (
+    "ferrio names python": (
         "crates/ferrio/src/a.rs",
-        HEAD + "use ferrio_http::H1;\n",
+        HEAD + "use ferrio_python::A;\n",
         2,
-        "must not name ferrio_http",
+        "must not name ferrio_python",
+    ),
+    "http names the engine": (
+        "crates/ferrio-http/src/a.rs",
+        HEAD + "use ferrio_engine::Loop;\n",
+        2,
+        "must not name ferrio_engine",
     ),
     "http names python": (
         "crates/ferrio-http/src/a.rs",

@@ -14,6 +14,8 @@ pub mod fs;
 mod futures;
 mod gathering;
 mod guest;
+#[cfg(feature = "http")]
+pub mod http;
 mod locks;
 mod many;
 mod pool;
@@ -99,7 +101,7 @@ pub use timeouts::{Interval, Timeout, interval, timeout, timeout_at};
 pub use waiting::{AsCompleted, ReturnWhen, as_completed, wait, wait_until};
 
 /// The guide's Rust, which is run as this crate's examples are.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "http"))]
 #[allow(rustdoc::invalid_codeblock_attributes, reason = "the title of a file, for the site")]
 #[doc = include_str!("../../../docs/rust.md")]
 struct Guide;

@@ -3,8 +3,8 @@
 
 use ferrio_http::h1::{Length, Limits, client};
 
-use crate::probes;
 use crate::support::{Numbers, Said, Server, add, listed};
+use crate::table;
 
 fn served(pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {
     fed(Server::new(Limits::default()), pieces)
@@ -76,7 +76,7 @@ fn check(input: &[u8], read: impl Fn(&[&[u8]]) -> (Vec<Said>, Vec<u8>), numbers:
 #[test]
 fn a_servers_input_may_be_cut_anywhere() {
     let mut numbers = Numbers(7);
-    for probe in probes::table() {
+    for probe in table::table() {
         check(&probe.steps.concat(), served, &mut numbers);
         check(&probe.steps.concat(), drained, &mut numbers);
     }
@@ -112,7 +112,7 @@ fn a_clients_input_may_be_cut_anywhere() {
 #[test]
 fn random_changes_of_requests_are_read_alike_whole_and_cut() {
     let mut numbers = Numbers(9);
-    let probes = probes::table();
+    let probes = table::table();
     for _ in 0..300 {
         let mut input = probes[numbers.below(probes.len())].steps.concat();
         if input.is_empty() || input.len() > 2000 {

@@ -8,3 +8,4 @@ mod cuts;
 mod probes;
 mod requests;
 mod support;
+mod table;

@@ -233,6 +233,14 @@ impl Flow {
         see(&incoming.data[incoming.start..])
     }
 
+    /// As `peek`, for who changes it in its place.
+    #[cfg(feature = "http")]
+    pub(crate) fn peek_mut<R>(&self, see: impl FnOnce(&mut [u8]) -> R) -> R {
+        let mut incoming = self.incoming.borrow_mut();
+        let start = incoming.start;
+        see(&mut incoming.data[start..])
+    }
+
     /// Takes out `count` bytes, which are there.
     pub(crate) fn take(&self, wire: &dyn Wire, count: usize) -> Vec<u8> {
         let mut incoming = self.incoming.borrow_mut();
@@ -275,6 +283,25 @@ impl Flow {
         let old = self.reader.borrow_mut().replace(context.waker().clone());
         drop(old);
         Poll::Pending
+    }
+
+    /// Tells whoever polls of what comes, and of the end. A peer that waits because there is too much goes on waiting.
+    #[cfg(feature = "http")]
+    pub(crate) fn watch(&self, context: &Context<'_>) {
+        let mut reader = self.reader.borrow_mut();
+        if !reader.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            let old = reader.replace(context.waker().clone());
+            drop(reader);
+            drop(old);
+        }
+    }
+
+    /// What is there is too little: the peer goes on if it waits.
+    #[cfg(feature = "http")]
+    pub(crate) fn want(&self, wire: &dyn Wire) {
+        if self.held.replace(false) {
+            wire.pause_reading(false);
+        }
     }
 
     /// Completes when `holds`, of which the writing side tells.

@@ -18,7 +18,7 @@ mod writer;
 
 #[cfg(feature = "tls")]
 pub(crate) use flow::{Flow, Wire};
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "tls", feature = "http"))]
 pub(crate) use stream::Link;
 #[cfg(feature = "tls")]
 pub(crate) use watch::Watch;

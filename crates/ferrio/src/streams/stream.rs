@@ -38,8 +38,8 @@ impl PeerAddress {
 
 /// What both halves refer to.
 pub(crate) struct Link {
-    pub(super) flow: Rc<Flow>,
-    pub(super) wire: Rc<dyn Wire>,
+    pub(crate) flow: Rc<Flow>,
+    pub(crate) wire: Rc<dyn Wire>,
 }
 
 impl Link {
@@ -128,11 +128,11 @@ impl Link {
         Ok((socket, self.flow.peek(<[u8]>::to_vec)))
     }
 
-    pub(super) fn peer_address(&self) -> io::Result<PeerAddress> {
+    pub(crate) fn peer_address(&self) -> io::Result<PeerAddress> {
         peer_address(self.wire.descriptor()).map(PeerAddress::from)
     }
 
-    pub(super) fn local_address(&self) -> io::Result<PeerAddress> {
+    pub(crate) fn local_address(&self) -> io::Result<PeerAddress> {
         local_address(self.wire.descriptor()).map(PeerAddress::from)
     }
 }

@@ -1,0 +1,119 @@
+//! How connections end: by the server, by time, by the client.
+
+use std::time::Duration;
+
+use ferrio::http::{self, Body, Request, Response, Server};
+use ferrio::timeout;
+
+use crate::support::{Client, milliseconds};
+
+/// Streams until it is dropped, or ten pieces long.
+async fn stream(request: Request<Body>) -> Response<Body> {
+    let endless = request.uri().path() == "/endless";
+    Response::new(Body::stream(async move |mut sender| {
+        for _ in 0..10 {
+            sender.send("piece ").await?;
+            ferrio::sleep(milliseconds(5)).await;
+        }
+        if endless {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }))
+}
+
+#[test]
+fn closing_ends_idle_connections_and_lets_streams_end() {
+    ferrio::run(async {
+        let mut server = http::start_server(stream, "127.0.0.1", 0).await.unwrap();
+        let mut idle = Client::of(&server).await;
+        let mut streams = Client::of(&server).await;
+        streams.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        streams.head().await;
+        server.close();
+        assert!(!server.is_serving());
+        assert_eq!(idle.rest().await, "");
+        let rest = streams.rest().await;
+        assert!(rest.ends_with("piece \r\n0\r\n\r\n"), "{rest}");
+        server.wait_closed().await;
+    });
+}
+
+#[test]
+fn an_answer_that_comes_after_closing_says_so() {
+    ferrio::run(async {
+        let service = async |_| {
+            ferrio::sleep(milliseconds(30)).await;
+            Response::new("late")
+        };
+        let mut server = http::start_server(service, "127.0.0.1", 0).await.unwrap();
+        let mut client = Client::of(&server).await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        ferrio::sleep(milliseconds(10)).await;
+        assert!(server.shut_down(Duration::from_secs(20)).await);
+        let answer = client.rest().await;
+        assert!(answer.contains("\r\nconnection: close\r\n") && answer.ends_with("late"), "{answer}");
+    });
+}
+
+#[test]
+fn what_does_not_end_in_time_is_cut_off() {
+    ferrio::run(async {
+        let mut server = http::start_server(stream, "127.0.0.1", 0).await.unwrap();
+        let mut client = Client::of(&server).await;
+        client.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.head().await;
+        assert!(!timeout(Duration::from_secs(20), server.shut_down(milliseconds(100))).await.unwrap());
+        let rest = client.reader.read_to_end().await;
+        assert!(rest.is_err() || !rest.unwrap().ends_with(b"0\r\n\r\n"));
+    });
+}
+
+#[test]
+fn a_dropped_server_finishes_what_it_is_at() {
+    ferrio::run(async {
+        let server = http::start_server(stream, "127.0.0.1", 0).await.unwrap();
+        let mut client = Client::of(&server).await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.head().await;
+        drop(server);
+        assert!(client.rest().await.ends_with("0\r\n\r\n"));
+    });
+}
+
+#[test]
+fn a_head_that_takes_too_long_is_refused_and_silence_ends() {
+    ferrio::run(async {
+        let builder = Server::builder().head_timeout(milliseconds(100)).keep_alive(milliseconds(30));
+        let server = builder.start(async |_| Response::new("hello"), "127.0.0.1", 0).await.unwrap();
+        let mut slow = Client::of(&server).await;
+        slow.send("GET / HT");
+        let mut silent = Client::of(&server).await;
+        let mut used = Client::of(&server).await;
+        for _ in 0..5 {
+            ferrio::sleep(milliseconds(10)).await;
+            used.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(used.answer().await.1, b"hello");
+        }
+        assert_eq!(used.rest().await, "");
+        assert!(slow.rest().await.starts_with("HTTP/1.1 408 Request Timeout\r\n"));
+        assert_eq!(silent.rest().await, "");
+        server.wait_closed().await;
+    });
+}
+
+#[test]
+fn a_refused_client_that_still_sends_sees_why() {
+    ferrio::run(async {
+        let limits = http::Limits { body: Some(1000), ..http::Limits::default() };
+        let server = Server::builder()
+            .limits(limits)
+            .start(async |_| Response::new(()), "127.0.0.1", 0)
+            .await
+            .unwrap();
+        let mut client = Client::of(&server).await;
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n");
+        client.send(vec![b'x'; 3_000_000]);
+        assert!(client.head().await.starts_with("HTTP/1.1 413 "));
+    });
+}

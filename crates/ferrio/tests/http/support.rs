@@ -1,0 +1,61 @@
+//! What the tests share: clients that speak bytes.
+
+use std::time::Duration;
+
+use ferrio::http::Server;
+use ferrio::{StreamReader, StreamWriter, timeout};
+
+pub(crate) struct Client {
+    pub(crate) reader: StreamReader,
+    pub(crate) writer: StreamWriter,
+}
+
+impl Client {
+    pub(crate) async fn of(server: &Server) -> Self {
+        let (reader, writer) = ferrio::open_connection("127.0.0.1", server.port()).await.unwrap();
+        Client { reader, writer }
+    }
+
+    pub(crate) fn send(&mut self, data: impl AsRef<[u8]>) {
+        self.writer.write(data.as_ref());
+    }
+
+    /// A head that came, and the body that its length names.
+    pub(crate) async fn answer(&mut self) -> (String, Vec<u8>) {
+        let head = self.head().await;
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let body = self.reader.read_exact(length.map_or(0, |text| text.parse().unwrap())).await.unwrap();
+        (head, body)
+    }
+
+    pub(crate) async fn head(&mut self) -> String {
+        String::from_utf8(self.reader.read_until(b"\r\n\r\n").await.unwrap()).unwrap()
+    }
+
+    /// All until the server ends the connection, which it does in time.
+    pub(crate) async fn rest(&mut self) -> String {
+        let rest = timeout(Duration::from_secs(20), self.reader.read_to_end()).await.expect("an end");
+        String::from_utf8_lossy(&rest.unwrap()).into_owned()
+    }
+}
+
+/// One request on a connection of its own, and all that comes.
+pub(crate) async fn ask(server: &Server, request: &str) -> String {
+    let mut client = Client::of(server).await;
+    client.send(request);
+    client.rest().await
+}
+
+pub(crate) fn milliseconds(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// Waits until it holds, which it does in time.
+pub(crate) async fn until(holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            ferrio::sleep(milliseconds(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), wait).await.expect("it never holds");
+}
