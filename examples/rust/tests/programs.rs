@@ -207,3 +207,9 @@ fn sync_threads_async() {
     let text = prints(env!("CARGO_BIN_EXE_sync_threads_async"), &[]);
     assert_order(&text, &["sync █", "threads █", "async █", "threads and async both beat sync: true"]);
 }
+
+#[test]
+fn http_hello() {
+    let text = prints(env!("CARGO_BIN_EXE_http_hello"), &[]);
+    assert_eq!(text, "hello Ada, you are number 1\nhello Bob, you are number 2\n");
+}
