@@ -52,4 +52,5 @@ pub const ROWS: &[Row] = &[
     row("echo_1k_x512", 400),
     row("connections", 400),
     row("hyper_hello_x64", 400),
+    row("http_hello_x64", 400),
 ];

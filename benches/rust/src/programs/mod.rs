@@ -48,7 +48,7 @@ pub fn measure(row: &str, count: usize) -> Option<Measured> {
         "echo_1k_x64" => rt::run(net::echo(load("echo", "bytes", 64))),
         "echo_1k_x512" => rt::run(net::echo(load("echo", "bytes", 512))),
         "connections" => rt::run(net::hang_up(load("churn", "bytes", 32))),
-        "hyper_hello_x64" => rt::run(net::hello(load("echo", "http", 64))),
+        "hyper_hello_x64" | "http_hello_x64" => rt::run(net::hello(load("echo", "http", 64))),
         _ => return None,
     })
 }
