@@ -23,8 +23,8 @@ pub(crate) struct Exchange {
     line: Slot,
     /// The WebSocket, if the request asks for one.
     pub(crate) socket: Option<Box<Socket>>,
-    /// What `receive` waits for.
-    news: Slot,
+    /// What each `receive` waits for: one that is cancelled must not take the others along.
+    news: RefCell<Vec<Ref>>,
     /// The client is gone, or the server gave up.
     lost: Cell<bool>,
     /// Reading was paused, since more of the body came than was asked for.
@@ -54,7 +54,7 @@ impl Exchange {
             answer,
             line: line.map_or_else(Slot::default, Slot::new),
             socket,
-            news: Slot::default(),
+            news: RefCell::default(),
             lost: Cell::new(false),
             brimming: Cell::new(false),
         };
@@ -98,25 +98,29 @@ impl Exchange {
 
     /// There is news for `receive`.
     pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(news) = self.news.take() else { return Ok(()) };
-        any_future::complete(&news.bind(py), None)
+        let news = self.news.take();
+        news.iter().try_for_each(|future| any_future::complete(&future.bind(py), None))
     }
 
-    /// The future that `tell` completes.
+    /// A future that `tell` completes.
     pub(crate) fn wait<'py>(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(news) = self.news.bind(event_loop.py())
-            && !any_future::is_done(&news)?
-        {
-            return Ok(news);
-        }
-        let news = any_future::create(event_loop)?;
-        self.news.set(news.clone());
-        Ok(news)
+        let py = event_loop.py();
+        let future = any_future::create(event_loop)?;
+        let mut news = self.news.take();
+        // An application that asks with a time limit, again and again, leaves those that were cancelled.
+        news.retain(|future| !any_future::is_done(&future.bind(py)).unwrap_or(true));
+        news.push(future.clone().into());
+        self.news.borrow_mut().append(&mut news);
+        Ok(future)
     }
 
     /// More of the body came than should wait: no more is read until it is asked for.
     pub(crate) fn brim(&self) {
         self.brimming.set(true);
+    }
+
+    pub(crate) fn is_brimming(&self) -> bool {
+        self.brimming.get()
     }
 
     /// A part of the body was taken; whether more is to be read.

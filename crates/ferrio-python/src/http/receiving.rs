@@ -53,7 +53,7 @@ impl Receive {
             return Ok(Step::Return(message.into_any()));
         } else if let Some((body, more)) = exchange.body.take(py) {
             if exchange.has_room() {
-                of_exchange(exchange, py, HttpConnection::read_on)?;
+                of_exchange(exchange, py, HttpConnection::body_taken)?;
             }
             return message(py, body, more).map(Step::Return);
         }

@@ -1,5 +1,5 @@
 //! How an exchange runs: it is the coroutine of the request's task, calls the application, and sees to it that the client gets
-//! an answer whatever the application does.
+//! an answer whatever the application does, and whatever becomes of what is reported.
 //!
 //! ```text
 //!   begin ── app(scope, receive, send) ──▶ steps of the application's coroutine ──▶ returned, raised ──▶ the answer is whole
@@ -8,6 +8,7 @@
 use pyo3::types::PyString;
 
 use crate::event_loop::exceptions::leaves_the_loop;
+use crate::event_loop::run::both;
 use crate::ffi::bound_function::BoundFunction;
 use crate::ffi::call::{call3, is_native_coroutine, send_none, throw_into};
 use crate::ffi::coroutine::is_ours;
@@ -72,21 +73,22 @@ impl Exchange {
     #[cold]
     fn returned(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Some(socket) = &self.socket {
-            if socket.standing() == Standing::Offered {
-                self.report(py, intern!(py, "no handshake"), value)?;
-            } else if !value.is_none() {
-                self.report(py, intern!(py, "returned"), value)?;
-            }
-            return self.hung_up(py, socket);
+            let reported = if socket.standing() == Standing::Offered {
+                self.report(py, intern!(py, "no handshake"), value)
+            } else if value.is_none() {
+                Ok(())
+            } else {
+                self.report(py, intern!(py, "returned"), value)
+            };
+            return both(py, reported, self.hung_up(py, socket));
         }
         if !value.is_none() {
-            self.report(py, intern!(py, "returned"), value)?;
-            return of_exchange(self, py, |connection, _| connection.close(py));
+            let reported = self.report(py, intern!(py, "returned"), value);
+            return both(py, reported, of_exchange(self, py, |connection, _| connection.close(py)));
         }
         let what =
             if self.answer.has_begun() { intern!(py, "not completed") } else { intern!(py, "not started") };
-        self.report(py, what, value)?;
-        self.give_up(py)
+        both(py, self.report(py, what, value), self.give_up(py))
     }
 
     #[cold]
@@ -97,11 +99,12 @@ impl Exchange {
             // The application was told that its client is gone, and ended by that.
             return Ok(());
         }
-        self.report(py, intern!(py, "raised"), &raised::value(py, error))?;
-        match &self.socket {
+        let reported = self.report(py, intern!(py, "raised"), &raised::value(py, error));
+        let ended = match &self.socket {
             Some(socket) => self.hung_up(py, socket),
             None => self.give_up(py),
-        }
+        };
+        both(py, reported, ended)
     }
 
     /// The application will not finish its answer.

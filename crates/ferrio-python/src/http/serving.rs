@@ -19,6 +19,7 @@ use crate::http::connection::HttpConnection;
 use crate::http::exchange::Exchange;
 use crate::http::scope::HeaderNames;
 use crate::http::socket::Wishes;
+use crate::tasks::any_future;
 use crate::tasks::task::Task;
 
 /// See the module.
@@ -127,10 +128,10 @@ impl Serving {
         self.busy.set(self.busy.get() + 1);
     }
 
-    /// Whether one more request is too many.
+    /// Whether the request that began last is one too many.
     pub(super) fn is_full(&self, py: Python<'_>) -> PyResult<bool> {
         let Some(most) = self.most_busy.get() else { return Ok(false) };
-        Ok(self.busy.get() >= most || self.connections(py)?.len() >= most)
+        Ok(self.busy.get() > most || self.connections(py)?.len() >= most)
     }
 
     /// The context of a new request's task, unless it is a copy of the present one.
@@ -239,7 +240,8 @@ impl Serving {
                     try_state::<HttpConnection>(&connection)
                         .is_some_and(|connection| connection.serving.as_ptr() == this.as_ptr())
                 });
-            if is_ours {
+            // An ended one is there as long as somebody refers to it.
+            if is_ours && !any_future::is_done(&task)? {
                 tasks.append(task)?;
             }
         }

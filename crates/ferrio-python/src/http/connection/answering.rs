@@ -5,6 +5,7 @@ use ferrio_http::h1::{Defaults, Frame, Misuse, Refusal};
 use pyo3::types::{PyBytes, PyString};
 
 use super::{HttpConnection, LARGE};
+use crate::event_loop::run::both;
 use crate::ffi::prelude::*;
 use crate::http::answer::{Fields, Stage, misused};
 use crate::http::exchange::Exchange;
@@ -47,17 +48,19 @@ impl HttpConnection {
         let began = !exchange.answer.was_sent();
         exchange.answer.set(if more { Stage::Body } else { Stage::Whole });
         self.out.replace(out);
-        if began {
-            self.log(py, exchange, exchange.answer.status())?;
-        }
-        if let Some(frame) = frame {
+        // The client's answer does not depend on the log.
+        let logged = if began { self.log(py, exchange, exchange.answer.status()) } else { Ok(()) };
+        let sent = if let Some(frame) = frame {
             let before = self.out.take();
             let data = if frame.send { body.clone() } else { PyBytes::new(py, b"") };
-            self.below.write_around(py, &before, &data, frame.suffix)?;
-        } else if !self.reads.get() {
-            self.flush(py)?;
-        }
-        if more { Ok(()) } else { self.answered(this, exchange) }
+            self.below.write_around(py, &before, &data, frame.suffix)
+        } else if self.reads.get() {
+            self.flush_much(py)
+        } else {
+            self.flush(py)
+        };
+        let ended = if more { Ok(()) } else { self.answered(this, exchange) };
+        both(py, logged, both(py, sent, ended))
     }
 
     /// Sends the head of an answer whose body is a file of `size` bytes, which whoever calls sends past the machine: whether there is
@@ -90,8 +93,8 @@ impl HttpConnection {
         self.out.replace(out);
         let frame = begun?.map_err(|misuse| misused(&misuse))?;
         exchange.answer.set(Stage::Body);
-        self.log(py, exchange, exchange.answer.status())?;
-        self.flush(py)?;
+        let logged = self.log(py, exchange, exchange.answer.status());
+        both(py, logged, self.flush(py))?;
         Ok(Some(frame.send))
     }
 
@@ -132,9 +135,8 @@ impl HttpConnection {
         self.out.replace(out);
         answered?.map_err(|misuse| misused(&misuse))?;
         exchange.answer.set(Stage::Whole);
-        self.log(py, exchange, status)?;
-        self.flush(py)?;
-        self.answered(this, exchange)
+        let logged = self.log(py, exchange, status);
+        both(py, logged, both(py, self.flush(py), self.answered(this, exchange)))
     }
 
     pub(super) fn refuse(&self, this: &Bound<'_, PyAny>, refusal: Refusal) -> PyResult<()> {
@@ -170,9 +172,8 @@ impl HttpConnection {
         self.out.replace(out);
         exchange.answer.set(Stage::Whole);
         answered?.map_err(|misuse| misused(&misuse))?;
-        self.log(py, exchange, 500)?;
-        self.flush(py)?;
-        self.answered(this, exchange)
+        let logged = self.log(py, exchange, 500);
+        both(py, logged, both(py, self.flush(py), self.answered(this, exchange)))
     }
 
     pub(crate) fn hint(&self, py: Python<'_>, links: &[Bound<'_, PyBytes>]) -> PyResult<()> {

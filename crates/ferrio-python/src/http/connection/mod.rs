@@ -19,6 +19,7 @@ use ferrio_http::h1::server::Connection as Machine;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::types::PyString;
 
+use crate::event_loop::run::both;
 use crate::ffi::call::copy_context;
 use crate::ffi::prelude::*;
 use crate::http::below::Below;
@@ -68,8 +69,6 @@ pub(crate) struct HttpConnection {
     closing: Cell<bool>,
     /// A head has begun to come, and is not whole.
     heading: Cell<bool>,
-    /// What is in `rest` waits for an answer that is not whole, or for other clients' turns.
-    blocked: Cell<bool>,
 }
 
 /// Calls the connection of an exchange.
@@ -111,7 +110,6 @@ impl HttpConnection {
             deadline: Cell::new(f64::INFINITY),
             closing: Cell::new(false),
             heading: Cell::new(false),
-            blocked: Cell::new(false),
         };
         alloc(&type_object::<HttpConnection>(serving.py())?, connection)
     }
@@ -178,6 +176,12 @@ impl HttpConnection {
         result
     }
 
+    /// Writes what gathered if that is much: an application that streams runs while `data_received` reads, and learns from the
+    /// transport alone that its client takes nothing.
+    fn flush_much(&self, py: Python<'_>) -> PyResult<()> {
+        if self.out.borrow().len() > HIGH { self.flush(py) } else { Ok(()) }
+    }
+
     /// What `send` returns.
     pub(crate) fn when_there_is_room<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if self.room.is_full() {
@@ -209,11 +213,11 @@ impl HttpConnection {
         }
     }
 
-    /// Closes the connection once what was written is sent.
+    /// Closes the connection once what was written is sent, answers that only gathered included.
     pub(crate) fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.closing.set(true);
         self.deadline.set(f64::INFINITY);
-        self.below.tell(py, intern!(py, "close"))
+        both(py, self.flush(py), self.below.tell(py, intern!(py, "close")))
     }
 
     /// As `close`, for a client that may still be sending: it is read on for a moment, or a reset would take the answer from it.

@@ -67,7 +67,7 @@ impl HttpConnection {
     }
 
     fn resume_writing_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.room.free(this.py())
+        self.has_room(this)
     }
 
     /// An idle connection ends now, a busy one with its answer.
@@ -153,7 +153,7 @@ impl LayerProtocol for HttpConnection {
     }
 
     fn resume_writing(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.room.free(this.py())
+        self.has_room(this)
     }
 
     fn connection_lost(&self, this: &Bound<'_, PyAny>, _: Option<Py<PyAny>>) {

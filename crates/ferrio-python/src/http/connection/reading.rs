@@ -92,8 +92,10 @@ impl HttpConnection {
         let py = this.py();
         let mut begun: Option<Bound<'_, PyAny>> = None;
         let mut started = 0;
-        self.blocked.set(false);
         loop {
+            if begun.is_none() && self.is_congested(py)? {
+                return self.pause(py);
+            }
             let (count, next) = self.advance(this, bytes.get(*used..).unwrap_or_default(), begun.as_ref())?;
             *used += count;
             match next {
@@ -107,10 +109,13 @@ impl HttpConnection {
                     if let Some(exchange) = begun.take() {
                         self.start(this, &exchange)?;
                     }
-                    return self.await_more(py);
+                    return self.await_more(this);
                 }
-                Next::Blocked => return self.block(py),
-                Next::Refuse(refusal) => return self.refuse(this, refusal),
+                Next::Blocked => return self.pause(py),
+                Next::Refuse(refusal) => {
+                    let closed = begun.map_or(Ok(()), |exchange| never_runs(&exchange));
+                    return both(py, closed, self.refuse(this, refusal));
+                }
                 Next::Unfit(refusal) => return self.unfit(this, refusal),
                 Next::Frames => {
                     *used += self.read_frames(this, bytes.get_mut(*used..).unwrap_or_default())?;
@@ -126,19 +131,37 @@ impl HttpConnection {
                 return Ok(());
             }
             if started == MOST_AT_ONCE {
-                self.block(py)?;
+                self.pause(py)?;
                 return self.go_on_later(this);
             }
         }
     }
 
-    /// What is under way is not whole: there is a limit to how long that may take.
-    fn await_more(&self, py: Python<'_>) -> PyResult<()> {
+    /// Whether the client does not take what it was sent: the next request waits until it does, or one that sends thousands
+    /// and reads nothing would have all of their answers in memory.
+    fn is_congested(&self, py: Python<'_>) -> PyResult<bool> {
+        self.flush_much(py)?;
+        if !self.room.is_full() {
+            return Ok(false);
+        }
+        let current = self.exchange.bind(py);
+        Ok(current.as_ref().and_then(Exchange::of).is_none_or(Exchange::is_over))
+    }
+
+    /// What is under way is not whole: it is read on, and there is a limit to how long that may take. The limit is the
+    /// client's: while its body waits for the application there is none.
+    fn await_more(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.closing.get() {
             return Ok(());
         }
+        let py = this.py();
         let current = self.exchange.bind(py);
         let exchange = current.as_ref().and_then(Exchange::of).filter(|exchange| !exchange.is_over());
+        if exchange.is_some_and(Exchange::is_brimming) {
+            self.deadline.set(f64::INFINITY);
+            return Ok(());
+        }
+        self.read_on(this)?;
         self.with_serving(py, |serving, _| {
             if let Some(exchange) = exchange {
                 if exchange.is_awaited() {
@@ -174,6 +197,11 @@ impl HttpConnection {
                     };
                 drop(machine);
                 let exchange = Exchange::create(this, scope.into_any(), Answer::to(bodiless), line, socket)?;
+                // Here, since even one that never runs says that it ended.
+                self.with_serving(py, |serving, _| {
+                    serving.begin();
+                    Ok(())
+                })?;
                 self.exchange.set(exchange.clone());
                 Next::Begin { exchange }
             }
@@ -260,7 +288,6 @@ impl HttpConnection {
             return self.turn_away(this, exchange);
         }
         self.with_serving(py, |serving, _| {
-            serving.begin();
             let context = match serving.context(py)? {
                 Some(fresh) => Ref::from(fresh),
                 None => copy_of(&self.context.bind(py))?,
@@ -285,9 +312,7 @@ impl HttpConnection {
         let Some(state) = Exchange::of(exchange) else { return Ok(()) };
         let plain = (b"content-type".to_vec(), b"text/plain; charset=utf-8".to_vec());
         let answered = self.answer_whole(this, state, 503, &[plain], b"Service Unavailable");
-        // Nobody will run it.
-        call_method0(exchange, intern!(py, "close"))?;
-        answered
+        both(py, never_runs(exchange), answered)
     }
 
     fn body_came(&self, py: Python<'_>, data: &[u8], begun: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
@@ -316,13 +341,22 @@ impl HttpConnection {
         if self.closing.get() || self.reads.get() {
             return Ok(());
         }
-        self.read_rest(this)?;
-        if self.blocked.get() { Ok(()) } else { self.read_on(this) }
+        self.read_rest(this)
     }
 
-    /// What waits in `rest` has to wait; nothing more is read until then.
-    fn block(&self, py: Python<'_>) -> PyResult<()> {
-        self.blocked.set(true);
-        self.pause(py)
+    /// The application took what waited of the body.
+    pub(crate) fn body_taken(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.reads.get() { Ok(()) } else { self.await_more(this) }
     }
+
+    /// The client took what it was sent.
+    pub(super) fn has_room(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.room.free(this.py())?;
+        if self.paused.get() { self.go_on_later(this) } else { Ok(()) }
+    }
+}
+
+/// Ends the coroutine of an exchange that has not begun.
+fn never_runs(exchange: &Bound<'_, PyAny>) -> PyResult<()> {
+    call_method0(exchange, intern!(exchange.py(), "close")).map(drop)
 }

@@ -4,6 +4,7 @@ use ferrio_http::ws;
 use pyo3::types::PyString;
 
 use super::HttpConnection;
+use crate::event_loop::run::both;
 use crate::ffi::prelude::*;
 use crate::http::answer::{Fields, Stage, misused};
 use crate::http::exchange::Exchange;
@@ -23,12 +24,18 @@ impl HttpConnection {
         let read = socket.read(py, bytes, &mut out);
         self.out.replace(out);
         let (used, came) = read?;
+        let answered = !self.out.borrow().is_empty();
         self.flush(py)?;
         exchange.tell(py)?;
         if came == Came::End {
             self.hang_up(py)?;
-        } else if self.with_serving(py, |serving, _| Ok(serving.is_enough(socket.waiting())))? {
+        } else if self.with_serving(py, |serving, _| Ok(serving.is_enough(socket.waiting())))?
+            || (answered && self.room.is_full())
+        {
+            // Pings are answered at once: a client that reads no answer must not send more of them.
             self.pause(py)?;
+        } else {
+            self.read_on(this)?;
         }
         Ok(used)
     }
@@ -64,12 +71,11 @@ impl HttpConnection {
         self.out.replace(out);
         switched?.map_err(|misuse| misused(&misuse))?;
         exchange.answer.set(Stage::Body);
-        self.log(py, exchange, 101)?;
+        let logged = self.log(py, exchange, 101);
         if self.reads.get() {
-            return Ok(());
+            return logged;
         }
-        self.flush(py)?;
-        self.go_on_later(this)
+        both(py, logged, both(py, self.flush(py), self.go_on_later(this)))
     }
 
     /// Writes what `fill` makes.
@@ -82,7 +88,7 @@ impl HttpConnection {
         let filled = fill(&mut out);
         self.out.replace(out);
         filled?;
-        if self.reads.get() { Ok(()) } else { self.flush(py) }
+        if self.reads.get() { self.flush_much(py) } else { self.flush(py) }
     }
 
     /// Ends a connection whose WebSocket is over. The client has a while to read what was sent.
