@@ -12,18 +12,15 @@ from typing import Any
 
 from .access_logger import access_logger
 from .config import Config
-from .serving import native, settings
-
-LOOK = 1.0
-"""Seconds between two looks at time limits; uvicorn has timers of its own for them."""
+from .serving import native, settings, tick_of
 
 
 def UvicornHttp(config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> asyncio.Protocol:
     """A connection, as uvicorn makes one of its `--http`."""
-    serving = getattr(server_state, "ferrio", None)
-    if serving is None:
-        serving = server_state.ferrio = _serving(config, server_state, app_state, _loop or asyncio.get_running_loop())
-    connection: asyncio.Protocol = serving.connect()
+    shared = getattr(server_state, "ferrio", None)
+    if shared is None:
+        shared = server_state.ferrio = _Shared(config, server_state, app_state, _loop or asyncio.get_running_loop())
+    connection: asyncio.Protocol = shared.connect()
     return connection
 
 
@@ -31,18 +28,30 @@ UvicornWebSocket = UvicornHttp
 """For uvicorn's `--ws`, whatever `--http` is: the handshake comes as the connection's first request."""
 
 
-def _serving(config: Any, state: Any, app_state: dict[str, Any], loop: asyncio.AbstractEventLoop) -> Any:
-    access, _ = access_logger()
-    own = settings(_Completed(config), app_state, access)
-    shared = {"connections": state.connections, "tasks": state.tasks, "counts": state}
-    serving = native.HttpServing(config.loaded_app, loop, {**own, **shared})
+class _Shared:
+    """What the connections of one server share, and a look at time limits now and then, as long as there are connections."""
 
-    def look() -> None:
-        serving.tick()
-        loop.call_later(LOOK, look)
+    def __init__(self, config: Any, state: Any, app_state: dict[str, Any], loop: asyncio.AbstractEventLoop) -> None:
+        if not config.loaded:
+            config.load()
+        access, _ = access_logger()
+        completed: Any = _Completed(config)
+        counts = {"connections": state.connections, "tasks": state.tasks, "counts": state}
+        own = {**settings(completed, app_state, access), **counts}
+        self._serving = native.HttpServing(config.loaded_app, loop, own)
+        self._loop, self._pause, self._looks = loop, tick_of(completed), False
 
-    loop.call_later(LOOK, look)
-    return serving
+    def connect(self) -> Any:
+        if not self._looks:
+            self._looks = True
+            self._loop.call_later(self._pause, self._look)
+        return self._serving.connect()
+
+    def _look(self) -> None:
+        self._looks = bool(self._serving.connections)
+        if self._looks:
+            self._loop.call_later(self._pause, self._look)
+        self._serving.tick()
 
 
 class _Completed:
