@@ -1,4 +1,4 @@
-# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS, TARGETS, PYTHONS, SINCE, REPORT, TABLE.
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS, TARGETS, PYTHONS, SINCE, REPORT, TABLE, CASES.
 
 PYTHON  ?= python3
 VENV    ?= .venv
@@ -16,6 +16,8 @@ TARGETS ?=
 PYTHONS ?=
 REPORT  ?= target/benches.json
 TABLE   ?= docs/assets/benches.tsv
+# Of `make autobahn`: which cases, all if none is named.
+CASES   ?=
 # Where `make py314` and `make py315` keep their interpreters, which must stay there, and what they make with them.
 FOLDER  ?= .cache/debian
 RUN     ?= test bench
@@ -41,7 +43,7 @@ SINCE   ?=
 export PYO3_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check msrv publishable semver instructions conformance ecosystem examples soak wheels bench bench-servers bench-rust py314 py315 profile digest plots docs fmt clean
+.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check msrv publishable semver instructions conformance autobahn ecosystem examples soak wheels bench bench-servers bench-rust py314 py315 profile digest plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +126,9 @@ semver: ## what changed in the API of ferrio and ferrio-bridge since their first
 
 conformance: venv ## CPython's own asyncio tests on ferrio (about 2 minutes)
 	$(BIN)/python tests/conformance/cpython_asyncio.py $(CONFORM) --jobs $(JOBS) --expected-failures $(EXPECT)
+
+autobahn: venv ## Autobahn's cases for WebSocket, all of them, on ferrio's server (minutes); CASES="9.* 12.1.*" for some
+	$(BIN)/python tests/http/autobahn.py $(CASES)
 
 ecosystem: venv ## what people run on asyncio, on ferrio: aiohttp, uvicorn, websockets, anyio, tornado, grpc, ...
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" ecosystem
