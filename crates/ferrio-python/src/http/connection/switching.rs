@@ -8,7 +8,7 @@ use crate::event_loop::run::both;
 use crate::ffi::prelude::*;
 use crate::http::answer::{Fields, Stage, misused};
 use crate::http::exchange::Exchange;
-use crate::http::socket::{Came, Socket};
+use crate::http::socket::{Came, Socket, Standing};
 
 /// How many seconds a client has to answer the close of its WebSocket; uvicorn's number.
 const CLOSE_TIMEOUT: f64 = 10.0;
@@ -69,7 +69,11 @@ impl HttpConnection {
             self.with_machine(|machine| machine.respond(101, fields, &serving.dated(), &mut out))
         });
         self.out.replace(out);
-        switched?.map_err(|misuse| misused(&misuse))?;
+        if let Err(misuse) = switched? {
+            // Nothing was sent: the client is still to be answered.
+            socket.set(Standing::Offered);
+            return Err(misused(&misuse));
+        }
         exchange.answer.set(Stage::Body);
         let logged = self.log(py, exchange, 101);
         if self.reads.get() {
