@@ -4,6 +4,7 @@
 //! connections: it is the protocol factory of the server's sockets.
 
 use std::cell::Ref as CellRef;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ferrio_http::h1::{Defaults, Limits};
 use ferrio_http::ws;
@@ -340,8 +341,8 @@ fn now(py: Python<'_>, serving: &Serving) -> PyResult<f64> {
 
 /// Seconds since 1970.
 fn seconds() -> u64 {
-    let since = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    u64::try_from(since.tv_sec).unwrap_or(0)
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 impl Constructed for Serving {
