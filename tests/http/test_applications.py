@@ -221,7 +221,7 @@ async def talked(port, path, words):
 
 @contextlib.asynccontextmanager
 async def running(module):
-    config = module.Config(application(), port=0, log_config=None, log_level="info", access_log=True)
+    config = module.Config(application(), port=0, log_config=None)
     server = module.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started and not task.done():
