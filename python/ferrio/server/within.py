@@ -29,7 +29,7 @@ UvicornWebSocket = UvicornHttp
 
 
 class _Shared:
-    """What the connections of one server share, and a look at time limits now and then, as long as there are connections."""
+    """What the connections of one server share. While there are some it looks at time limits now and then."""
 
     def __init__(self, config: Any, state: Any, app_state: dict[str, Any], loop: asyncio.AbstractEventLoop) -> None:
         if not config.loaded:
