@@ -16,6 +16,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from . import logs, sockets, tls
@@ -299,10 +300,10 @@ def _split(names: list[str] | str | None) -> list[str]:
 
 def _load_environment(path: Path) -> None:
     try:
-        from dotenv import load_dotenv
+        dotenv: Any = import_module("dotenv")
     except ImportError:
         raise ImportError(
             f"env_file={os.fspath(path)!r}: reading it needs python-dotenv (pip install python-dotenv)"
         ) from None
     logger.info("Loading environment from '%s'", path)
-    load_dotenv(dotenv_path=path)
+    dotenv.load_dotenv(dotenv_path=path)

@@ -1,7 +1,7 @@
 """`GunicornWorker`: gunicorn's processes, signals, settings and log, with ferrio's server in each.
 
 gunicorn imports the application, and this class hands it and gunicorn's sockets to our `Server`. Applications may be
-ASGI or WSGI. Imported by `ferrio.server` when it is asked for, since it imports gunicorn.
+ASGI or WSGI. Imported by `ferrio.server` when it is asked for, since it imports gunicorn, where that is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from .server import Server
 if TYPE_CHECKING:
     Worker: Any = object
 else:
-    Worker = import_module("gunicorn.workers.base").Worker
+    try:
+        Worker = import_module("gunicorn.workers.base").Worker
+    except ImportError:  # Who looks at the package without gunicorn finds the class all the same.
+        Worker = object
 
 
 class GunicornWorker(Worker):  # type: ignore[misc]  # Any, for type checkers

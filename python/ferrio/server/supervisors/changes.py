@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -49,9 +50,8 @@ class WatchFiles:
     name = "WatchFiles"
 
     def __init__(self, config: Config, should_exit: threading.Event) -> None:
-        from watchfiles import watch
-
-        self._found: Iterator[Any] = watch(
+        watchfiles: Any = import_module("watchfiles")
+        self._found: Iterator[Any] = watchfiles.watch(
             *config.reload_dirs,
             watch_filter=None,
             stop_event=should_exit,
