@@ -322,7 +322,8 @@ pub(crate) enum Step<'py> {
     Return(Bound<'py, PyAny>),
 }
 
-/// `coroutine.send(None)`.
+/// `coroutine.send(None)`. Outlined, `wait_for` takes 3.8 % more instructions.
+#[inline]
 pub(crate) fn send_none<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
     let py = coroutine.py();
     let mut answer = ptr::null_mut();
