@@ -152,8 +152,11 @@ impl Task {
             }
         } else {
             self.entry.delist();
-            drop(self.coroutine.take());
-            task_struct::forget_coroutine(this);
+            // asyncio's repr of before it had eager tasks asks every task for its coroutine.
+            if compat::EAGER_TASKS {
+                drop(self.coroutine.take());
+                task_struct::forget_coroutine(this);
+            }
         }
         result
     }
