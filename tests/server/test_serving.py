@@ -422,3 +422,29 @@ def test_workers_and_reload_need_a_name(caplog):
 def test_importing_ferrio_does_not_import_the_server(tmp_path):
     done = execute([sys.executable, "-c", "import ferrio, sys; print('ferrio.server' in sys.modules)"], cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "False\n")
+
+
+@pytest.mark.parametrize(("raises", "is_logged"), [("the same", False), ("another for it", False), ("its own", True)])
+def test_what_an_application_raises_when_its_client_is_gone(raises, is_logged, caplog):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            while True:
+                await send({"type": "http.response.body", "body": bytes(1000), "more_body": True})
+                await asyncio.sleep(0)
+        except OSError:
+            if raises == "the same":
+                raise
+            if raises == "another for it":
+                raise ValueError("the client is gone") from None
+        raise OSError("no space left")
+
+    async def main():
+        async with serving(app, lifespan="off") as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await reader.readexactly(10)
+            writer.transport.abort()
+
+    run(main())
+    assert any("Exception in ASGI" in record.getMessage() for record in caplog.records) is is_logged

@@ -13,6 +13,9 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::ffi::prelude::*;
 
+/// How many errors that led to each other are looked at.
+const MOST_CAUSES: usize = 16;
+
 /// How far an answer has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -185,13 +188,29 @@ pub(crate) fn misused(misuse: &Misuse) -> PyErr {
     })
 }
 
+/// The error of a message that has no place here.
+#[cold]
+pub(crate) fn wrong(kind: &Bound<'_, PyAny>, expected: &str) -> PyResult<()> {
+    Err(PyRuntimeError::new_err(format!("{expected} '{}'.", kind.str()?)))
+}
+
+pyo3::create_exception!(ferrio, ClientDisconnected, PyOSError, "The client is gone.");
+
 /// What `send` raises when the client is gone.
 #[cold]
 pub(crate) fn disconnect() -> PyErr {
-    PyOSError::new_err("the client has disconnected")
+    ClientDisconnected::new_err("the client has disconnected")
 }
 
-/// Whether an application ended by that.
+/// Whether an application ended by that: by this error itself, or by one that a framework raised in its place.
 pub(crate) fn is_disconnect(py: Python<'_>, error: &PyErr) -> bool {
-    error.is_instance_of::<PyOSError>(py)
+    let mut next = Some(raised::value(py, error));
+    for _ in 0..MOST_CAUSES {
+        let Some(error) = next else { return false };
+        if error.is_instance_of::<ClientDisconnected>() {
+            return true;
+        }
+        next = error.getattr(intern!(py, "__context__")).ok().filter(|context| !context.is_none());
+    }
+    false
 }

@@ -7,7 +7,7 @@ use crate::ffi::bound_function::BoundFunction;
 use crate::ffi::buffers::Exported;
 use crate::ffi::names::HTTP;
 use crate::ffi::prelude::*;
-use crate::http::answer::{Answer, Stage, bytes, disconnect, optional, required};
+use crate::http::answer::{Answer, Stage, bytes, disconnect, optional, required, wrong};
 use crate::http::connection::of_exchange;
 use crate::http::exchange::Exchange;
 use crate::waiting::locks::Finished;
@@ -119,9 +119,4 @@ fn send_body(
         },
     };
     of_exchange(exchange, py, |connection, object| connection.answer(object, exchange, &body, more))
-}
-
-#[cold]
-fn wrong(kind: &Bound<'_, PyAny>, expected: &str) -> PyResult<()> {
-    Err(PyRuntimeError::new_err(format!("{expected} '{}'.", kind.str()?)))
 }

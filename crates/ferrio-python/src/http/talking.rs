@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::ffi::buffers::Exported;
 use crate::ffi::prelude::*;
-use crate::http::answer::{Fields, disconnect, optional, required};
+use crate::http::answer::{Fields, disconnect, optional, required, wrong};
 use crate::http::connection::of_exchange;
 use crate::http::exchange::Exchange;
 use crate::http::socket::{Socket, Standing};
@@ -165,11 +165,6 @@ fn done(sent: Option<Result<(), Misuse>>) -> PyResult<()> {
         Some(Err(Misuse::Closing)) | None => Err(disconnect()),
         Some(Err(misuse)) => Err(PyValueError::new_err(misuse.to_string())),
     }
-}
-
-#[cold]
-fn wrong(kind: &Bound<'_, PyAny>, expected: &str) -> PyResult<()> {
-    Err(PyRuntimeError::new_err(format!("{expected} '{}'.", kind.str()?)))
 }
 
 /// What `receive` of a WebSocket tells next; `None` if it has to wait.
