@@ -396,6 +396,7 @@ async def main(scenario):
 
 
 if __name__ == "__main__":
+    gc.disable()  # nobody holds most of the tasks but themselves, and a collection in between would take them away
     scenario = globals()[sys.argv[2]]
     with aio.Runner(loop_factory=aio.new_event_loop) as runner:
         if scenario is forked:
