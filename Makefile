@@ -1,4 +1,4 @@
-# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, FOLDER, SECONDS, SEED, FUZZERS, TARGETS, PYTHONS, SINCE, REPORT, TABLE, CASES.
+# Everything a contributor runs. `make help` lists it; variables: PYTHON, VENV, JOBS, BENCH, BOTH, TESTS, FOLDER, SECONDS, SEED, FUZZERS, TARGETS, PYTHONS, SINCE, REPORT, TABLE, CASES.
 
 PYTHON  ?= python3
 VENV    ?= .venv
@@ -6,6 +6,8 @@ JOBS    ?= 2
 BENCH   ?=
 # Whether pytest runs on the second poller, too, which is the same on every CPython: `make test BOTH=` leaves it out.
 BOTH    ?= yes
+# Of `make core`: the folders and files that pytest runs, all but examples and documentation if none is named.
+TESTS   ?=
 UPDATE  ?=
 # Of `make fuzz`: how long each fuzzer runs, the seed it begins with, and which of them, all if none is named.
 SECONDS ?= 60
@@ -30,7 +32,7 @@ CONFORM := --loop ferrio.new_event_loop --tasks ferrio.Task --futures ferrio.Fut
 TYPED   := tests/typing/sample.py tests/typing/in_place.py
 EXPECT  := tests/conformance/expected_failures.txt
 # What `make examples` runs has libraries of its own, and does not ask which poller there is.
-CORE    := --ignore tests/examples --ignore tests/docs
+CORE    := $(or $(TESTS),--ignore tests/examples --ignore tests/docs)
 # The same whichever poller there is: the command, types, what checks the checkout, counts made without it.
 NO_LOOP := $(addprefix --ignore tests/,cli typing repository)
 
