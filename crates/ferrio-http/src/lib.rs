@@ -3,4 +3,5 @@
 #![doc = include_str!("../README.md")]
 
 pub mod h1;
+pub mod pool;
 pub mod ws;
