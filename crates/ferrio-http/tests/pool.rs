@@ -177,8 +177,15 @@ fn any_order_of_operations_keeps_the_rules() {
                 assert!(line.is_empty() || used == per_host || account.used() == total);
             }
         }
-        for (host, connections) in account.in_use {
-            connections.iter().for_each(|_| drop(pool.give_back(&host, None, NOW)));
+        // All that waited are served, and nothing is left over.
+        while let Some((host, connection)) =
+            account.in_use.iter_mut().find_map(|(host, all)| all.pop().map(|one| (*host, one)))
+        {
+            if let Some(Grant { waiter, connection }) = pool.give_back(&host, Some(connection), NOW).grant {
+                let (host, _) = account.tickets.remove(&waiter).unwrap();
+                account.enters(host, connection);
+            }
         }
+        assert_eq!((pool.in_use(), account.tickets.len()), (0, 0));
     }
 }

@@ -55,17 +55,13 @@ impl<T> Arena<T> {
         self.serial += 1;
         let node = Node { value: Some(value), serial: self.serial, before: NONE, after: NONE };
         let at = self.free;
-        match self.nodes.get_mut(at) {
-            Some(place) => {
-                self.free = place.after;
-                *place = node;
-                Place { at, serial: self.serial }
-            }
-            None => {
-                self.nodes.push(node);
-                Place { at: self.nodes.len() - 1, serial: self.serial }
-            }
+        if let Some(place) = self.nodes.get_mut(at) {
+            self.free = place.after;
+            *place = node;
+            return Place { at, serial: self.serial };
         }
+        self.nodes.push(node);
+        Place { at: self.nodes.len() - 1, serial: self.serial }
     }
 
     /// Gives away a value that is in no list.
@@ -80,15 +76,13 @@ impl<T> Arena<T> {
 
     /// Puts a value that is in no list at the end of one.
     pub(super) fn link(&mut self, list: &mut List, place: Place) {
-        let last = list.last;
-        if let Some(node) = self.nodes.get_mut(place.at) {
-            (node.before, node.after) = (last, NONE);
-            list.last = place.at;
-            match self.nodes.get_mut(last) {
-                Some(before) => before.after = place.at,
-                None => list.first = place.at,
-            }
+        let Some(node) = self.nodes.get_mut(place.at) else { return };
+        (node.before, node.after) = (list.last, NONE);
+        match self.nodes.get_mut(list.last) {
+            Some(before) => before.after = place.at,
+            None => list.first = place.at,
         }
+        list.last = place.at;
     }
 
     /// Takes it out of the list that it is in.
@@ -135,7 +129,9 @@ mod tests {
     fn a_list_keeps_its_order_while_members_go() {
         let (mut arena, mut list) = (Arena::new(), List::EMPTY);
         let places: Vec<_> = (0..5).map(|number| arena.insert(number)).collect();
-        places.iter().for_each(|place| arena.link(&mut list, *place));
+        for place in &places {
+            arena.link(&mut list, *place);
+        }
         for gone in [places[2], places[0], places[4]] {
             arena.unlink(&mut list, gone);
             assert!(arena.remove(gone).is_some());

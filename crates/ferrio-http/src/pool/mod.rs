@@ -306,9 +306,7 @@ impl<K: Clone + Eq + Hash, C, W> Pool<K, C, W> {
         }
         let names: Vec<Place> = self.names.values().copied().collect();
         for name in names {
-            while let Some(first) =
-                self.hosts.get(name).and_then(|host| self.waiters.first(host.line))
-            {
+            while let Some(first) = self.hosts.get(name).and_then(|host| self.waiters.first(host.line)) {
                 waiters.extend(self.leave(Ticket(first)));
             }
         }
@@ -352,8 +350,7 @@ impl<K: Clone + Eq + Hash, C, W> Pool<K, C, W> {
     }
 
     fn host(&mut self, key: &K) -> Place {
-        let host =
-            Host { key: key.clone(), in_use: 0, idle: List::EMPTY, line: List::EMPTY, waits: false };
+        let host = Host { key: key.clone(), in_use: 0, idle: List::EMPTY, line: List::EMPTY, waits: false };
         let name = self.hosts.insert(host);
         self.names.insert(key.clone(), name);
         name
