@@ -5,4 +5,5 @@
 pub mod encodings;
 pub mod h1;
 pub mod pool;
+pub mod redirects;
 pub mod ws;
