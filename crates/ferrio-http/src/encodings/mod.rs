@@ -18,23 +18,18 @@
 //!
 //! * `inflating`: gzip and deflate; `brotli`; `zstd`
 
+#[cfg(not(all(feature = "br", feature = "zstd")))]
+mod absent;
 #[cfg(feature = "br")]
 mod brotli;
 mod inflating;
 #[cfg(feature = "zstd")]
 mod zstd;
 
-/// Nothing where it is not built.
 #[cfg(not(feature = "br"))]
-mod brotli {
-    pub(super) const MAKE: Option<super::Make> = None;
-}
-/// Nothing where it is not built.
+use absent as brotli;
 #[cfg(not(feature = "zstd"))]
-mod zstd {
-    pub(super) const MAKE: Option<super::Make> = None;
-}
-
+use absent as zstd;
 use std::fmt;
 
 /// What `Accept-Encoding` may say: the codings for which there is a decoder.
