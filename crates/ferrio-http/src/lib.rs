@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+pub mod cookies;
 pub mod encodings;
 pub mod h1;
 pub mod pool;
