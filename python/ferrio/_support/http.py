@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from asyncio import Transport, get_running_loop, sleep, to_thread
+from asyncio import Transport, get_running_loop, sleep, timeout, to_thread
 from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO
 
 CHUNK = 256 * 1024
 """How much of a file is read at once where it has to be read."""
+
+PIECE = 256 * 1024
+"""How much of a file the kernel sends within the time limit: 4 KiB a second is fast enough for 60 seconds."""
 
 
 async def pathsend(
@@ -16,8 +19,12 @@ async def pathsend(
     begin: Callable[[int], bool | None],
     transport: Transport | None,
     path: str,
+    limit: float | None,
 ) -> None:
-    """Send the file as the body of an answer whose head was given: by the kernel, or in parts where TLS encrypts it."""
+    """Send the file as the body of an answer whose head was given: by the kernel, or in parts where TLS encrypts it.
+
+    `limit`: how many seconds the client may take for a piece that the kernel sends.
+    """
     file = await to_thread(_open, path)
     try:
         size = os.fstat(file.fileno()).st_size
@@ -27,10 +34,22 @@ async def pathsend(
             while data := await to_thread(file.read, CHUNK):
                 await send({"type": "http.response.body", "body": data, "more_body": True})
         elif begun and size and transport is not None:
-            await get_running_loop().sendfile(transport, file, 0, size)
+            await _sendfile(transport, file, size, limit)
     finally:
         await to_thread(file.close)
     await send({"type": "http.response.body"})
+
+
+async def _sendfile(transport: Transport, file: BinaryIO, size: int, limit: float | None) -> None:
+    """The kernel does not say how far it is: with a time limit it gets a piece at a time."""
+    piece = size if limit is None else PIECE
+    try:
+        for offset in range(0, size, piece):
+            async with timeout(limit):
+                await get_running_loop().sendfile(transport, file, offset, min(piece, size - offset))
+    except TimeoutError:
+        transport.abort()
+        await sleep(0)  # The connection is lost by then, and the next `send` says so.
 
 
 def _open(path: str) -> BinaryIO:

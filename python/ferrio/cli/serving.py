@@ -296,6 +296,13 @@ OPTIONS = (
         group=_LIMIT,
     ),
     Option(
+        "--timeout-send",
+        "Close one whose client takes nothing of its answer for so long; 60.",
+        value="SECONDS",
+        parse=number,
+        group=_LIMIT,
+    ),
+    Option(
         "--timeout-graceful-shutdown",
         "Cancel what has not ended by then; none by default.",
         value="SECONDS",

@@ -102,6 +102,7 @@ class Config:
         *,
         timeout_request_head: float | None = 30,
         timeout_request_body: float | None = None,
+        timeout_send: float | None = 60,
         limit_request_head: int = 64 * 1024,
         limit_request_headers: int = 256,
         limit_request_body: int | None = None,

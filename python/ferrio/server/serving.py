@@ -102,6 +102,7 @@ def settings(config: Any, state: dict[str, Any], access: Access | None) -> dict[
         "keep_alive": float(config.timeout_keep_alive),
         "head_timeout": config.timeout_request_head,
         "body_timeout": config.timeout_request_body,
+        "send_timeout": config.timeout_send,
         "most_head": config.h11_max_incomplete_event_size or config.limit_request_head,
         "most_headers": config.limit_request_headers,
         "most_body": config.limit_request_body,
@@ -156,7 +157,7 @@ def talks(client: str, path: str, outcome: str) -> None:
 def tick_of(config: Config) -> float:
     """Seconds between two looks at time limits, at most a quarter of the shortest of them."""
     limits = [config.timeout_keep_alive, config.timeout_request_head, config.timeout_request_body]
-    limits += [config.ws_ping_interval, config.ws_ping_timeout, config.timeout_notify]
+    limits += [config.timeout_send, config.ws_ping_interval, config.ws_ping_timeout, config.timeout_notify]
     shortest = min([each for each in limits if each], default=4.0)
     return max(0.05, min(0.1 if config.limit_max_requests is not None else 1.0, shortest / 4))
 

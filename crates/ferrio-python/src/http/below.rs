@@ -1,4 +1,7 @@
 //! `Below`: the transport that a connection writes to. Ours over a socket is called natively, any other by its methods.
+//!
+//! Transports do not say how much their client has taken. `stuck_since` works it out from what was written and what waits, as
+//! often as somebody looks.
 
 use ferrio_engine::transport::Socket;
 use pyo3::types::{PyBytes, PyType};
@@ -12,6 +15,11 @@ use crate::net::transports::StreamTransport;
 pub(crate) struct Below {
     pub(super) transport: Slot,
     native: Cell<bool>,
+    /// Bytes that were written so far, and how many of them the client had taken when somebody last looked.
+    written: Cell<u64>,
+    taken: Cell<u64>,
+    /// When the client was last seen to take some of what waits, if anything waits.
+    moved: Cell<Option<f64>>,
 }
 
 held!(Below: transport);
@@ -38,6 +46,7 @@ impl Below {
     /// Sends `data`; nothing if the transport is gone.
     pub(crate) fn write(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
         let Some(transport) = self.get(py) else { return Ok(()) };
+        self.count(data.len());
         if let Some(native) = self.native(&transport) {
             return native.put(&transport, data);
         }
@@ -53,6 +62,7 @@ impl Below {
         after: &'static [u8],
     ) -> PyResult<()> {
         let Some(transport) = self.get(py) else { return Ok(()) };
+        self.count(before.len() + data.as_bytes().len() + after.len());
         if let Some(native) = self.native(&transport) {
             let pieces =
                 [Chunk::from(before.to_vec()), Chunk::from(data.clone()), Chunk::from(after.to_vec())];
@@ -70,6 +80,31 @@ impl Below {
     /// Calls a method that takes nothing: `close`, `abort`, `pause_reading`, `resume_reading`.
     pub(crate) fn tell(&self, py: Python<'_>, method: &Bound<'_, pyo3::types::PyString>) -> PyResult<()> {
         self.get(py).map_or(Ok(()), |transport| call_method0(&transport, method).map(drop))
+    }
+
+    /// Since when the client has taken nothing of what waits; `None` if nothing waits. `now` is the time of this look.
+    pub(crate) fn stuck_since(&self, py: Python<'_>, now: f64) -> PyResult<Option<f64>> {
+        let Some(transport) = self.get(py) else { return Ok(None) };
+        let waiting: u64 = match self.native(&transport) {
+            Some(native) => native.get_write_buffer_size(&transport)? as u64,
+            None => call_method0(&transport, intern!(py, "get_write_buffer_size"))?.extract()?,
+        };
+        // What TLS adds to what is written waits, too, and would be less than nothing taken.
+        let taken = self.written.get().saturating_sub(waiting);
+        let moved = if waiting == 0 {
+            None
+        } else if taken > self.taken.get() {
+            Some(now)
+        } else {
+            self.moved.get().or(Some(now))
+        };
+        self.taken.set(taken);
+        self.moved.set(moved);
+        Ok(moved)
+    }
+
+    fn count(&self, size: usize) {
+        self.written.set(self.written.get() + size as u64);
     }
 
     fn native<'a>(&self, transport: &'a Bound<'_, PyAny>) -> Option<&'a StreamTransport<Socket>> {

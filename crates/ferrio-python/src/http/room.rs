@@ -2,6 +2,8 @@
 
 use crate::ffi::call::{send_none, throw_into};
 use crate::ffi::prelude::*;
+use crate::http::answer::disconnect;
+use crate::http::exchange::Exchange;
 use crate::tasks::any_future;
 
 /// See the module.
@@ -29,19 +31,22 @@ impl Room {
         waiting.iter().try_for_each(|future| any_future::complete(&future.bind(py), None))
     }
 
-    /// What `send` returns while there is no room: a coroutine that ends when there is.
-    pub(crate) fn wait<'py>(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    /// What `send` of an exchange returns while there is no room: a coroutine that ends when there is.
+    pub(crate) fn wait<'py>(
+        &self,
+        event_loop: &Bound<'py, PyAny>,
+        exchange: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let future = any_future::create(event_loop)?;
         self.waiting.borrow_mut().push(future.clone().into());
-        alloc_tracked(
-            event_loop.py(),
-            Coroutine::new(Sent { future: Slot::new(future.into()), inner: Slot::default() }),
-        )
+        let (exchange, future) = (Slot::new(exchange.clone().into()), Slot::new(future.into()));
+        alloc_tracked(event_loop.py(), Coroutine::new(Sent { exchange, future, inner: Slot::default() }))
     }
 }
 
 /// See the module.
 pub(crate) struct Sent {
+    exchange: Slot,
     future: Slot,
     /// What iterates over the future, once the wait has begun.
     inner: Slot,
@@ -49,7 +54,7 @@ pub(crate) struct Sent {
 
 impl Coroutine<Sent> {}
 
-held!(Sent: future, inner);
+held!(Sent: exchange, future, inner);
 
 kind!(Sent, c"ferrio._ferrio.HttpSent", c"A send() that waits for room, to be awaited.", LIGHT: bool = false);
 
@@ -67,10 +72,14 @@ impl Steps for Sent {
 
     fn go_on<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
-        match self.inner.bind(py) {
-            Some(inner) => send_none(&inner),
-            None => Ok(Step::Return(py.None().into_bound(py))),
-        }
+        let step = match self.inner.bind(py) {
+            Some(inner) => send_none(&inner)?,
+            None => Step::Return(py.None().into_bound(py)),
+        };
+        let exchange = self.exchange.bind(py);
+        let is_lost = exchange.as_ref().and_then(Exchange::of).is_some_and(Exchange::is_lost);
+        // There is room again, or never will be.
+        if is_lost && matches!(step, Step::Return(_)) { Err(disconnect()) } else { Ok(step) }
     }
 
     fn thrown<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {

@@ -26,7 +26,7 @@ pub(crate) fn send<'py>(exchange: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> Py
         return Ok(sent);
     }
     take(state, py, &message)?;
-    of_exchange(state, py, |connection, _| connection.when_there_is_room(py))
+    of_exchange(state, py, |connection, _| connection.when_there_is_room(exchange))
 }
 
 /// The coroutine that sends a file, if the message names one.
@@ -46,7 +46,8 @@ fn send_path<'py>(
     let send = BoundFunction::create(exchange, "send", send)?;
     let begin = BoundFunction::create(exchange, "begin_file", begin_file)?;
     let transport = of_exchange(state, py, |connection, _| Ok(connection.transport(py)))?;
-    HTTP.helper(py, intern!(py, "pathsend"))?.call1((send, begin, transport, path)).map(Some)
+    let limit = of_exchange(state, py, |connection, _| connection.send_limit(py))?;
+    HTTP.helper(py, intern!(py, "pathsend"))?.call1((send, begin, transport, path, limit)).map(Some)
 }
 
 /// `begin_file(size)`: as `HttpConnection::begin_file`.

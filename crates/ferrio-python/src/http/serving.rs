@@ -42,6 +42,7 @@ pub(crate) struct Serving {
     keep_alive: Cell<f64>,
     head_timeout: Cell<f64>,
     body_timeout: Cell<f64>,
+    send_timeout: Cell<f64>,
     /// Above so many connections or requests the client is told to come later.
     most_busy: Cell<Option<usize>>,
     /// Each request begins in a context of its own, with nothing in it.
@@ -159,6 +160,10 @@ impl Serving {
 
     pub(super) fn body_limit(&self) -> f64 {
         self.body_timeout.get()
+    }
+
+    pub(super) fn send_limit(&self) -> f64 {
+        self.send_timeout.get()
     }
 
     /// The application of a request has ended.
@@ -288,6 +293,7 @@ impl Serving {
             "keep_alive" => self.keep_alive.set(seconds()?),
             "head_timeout" => self.head_timeout.set(seconds()?),
             "body_timeout" => self.body_timeout.set(seconds()?),
+            "send_timeout" => self.send_timeout.set(seconds()?),
             "concurrency" => self.most_busy.set(value.extract()?),
             "fresh_contexts" => self.fresh_contexts.set(value.extract()?),
             "trusted" if !value.is_none() => self.trusted.set(value.clone()),
@@ -359,6 +365,7 @@ impl Constructed for Serving {
         self.keep_alive.set(5.0);
         self.head_timeout.set(f64::INFINITY);
         self.body_timeout.set(f64::INFINITY);
+        self.send_timeout.set(f64::INFINITY);
         self.prototype.set(empty_scope(py)?.into_any());
         if let Some(settings) = settings {
             for (name, value) in settings.cast::<PyDict>()?.iter() {

@@ -21,7 +21,7 @@ pub(crate) fn send<'py>(exchange: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> Py
     };
     let Some(socket) = &state.socket else { return Err(disconnect()) };
     take(state, socket, py, &message)?;
-    of_exchange(state, py, |connection, _| connection.when_there_is_room(py))
+    of_exchange(state, py, |connection, _| connection.when_there_is_room(exchange))
 }
 
 fn take(exchange: &Exchange, socket: &Socket, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<()> {

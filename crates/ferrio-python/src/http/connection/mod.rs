@@ -143,6 +143,12 @@ impl HttpConnection {
         self.below.get(py)
     }
 
+    /// How long its client may take nothing of what it was sent, if there is a limit.
+    pub(crate) fn send_limit(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        let limit = self.with_serving(py, |serving, _| Ok(serving.send_limit()))?;
+        Ok(limit.is_finite().then_some(limit))
+    }
+
     /// Asks the machine. Only finalizers, which may run anywhere, can find it busy.
     fn with_machine<R>(&self, ask: impl FnOnce(&mut Machine) -> R) -> PyResult<R> {
         match self.machine.try_borrow_mut() {
@@ -182,10 +188,14 @@ impl HttpConnection {
         if self.out.borrow().len() > HIGH { self.flush(py) } else { Ok(()) }
     }
 
-    /// What `send` returns.
-    pub(crate) fn when_there_is_room<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    /// What `send` of an exchange returns.
+    pub(crate) fn when_there_is_room<'py>(
+        &self,
+        exchange: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = exchange.py();
         if self.room.is_full() {
-            return self.room.wait(&self.event_loop(py)?);
+            return self.room.wait(&self.event_loop(py)?, exchange);
         }
         Finished::create(py).map(|one| one.into_bound(py))
     }

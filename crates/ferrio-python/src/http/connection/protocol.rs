@@ -96,6 +96,11 @@ impl HttpConnection {
                 self.close(py)
             };
         }
+        if let Some(limit) = self.send_limit(py)?
+            && self.below.stuck_since(py, now)?.is_some_and(|since| now >= since + limit)
+        {
+            return self.below.tell(py, intern!(py, "abort"));
+        }
         let current = self.exchange.bind(py);
         let Some(exchange) = current.as_ref().and_then(Exchange::of) else { return Ok(()) };
         let Some(socket) = exchange.socket.as_ref().filter(|socket| now >= socket.next_ping.get()) else {
