@@ -14,10 +14,12 @@ import asyncio
 import re
 import socket
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ._ferrio import literal_address
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _getaddrinfo, _getnameinfo = socket.getaddrinfo, socket.getnameinfo
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
@@ -70,6 +72,8 @@ class Resolver(asyncio.SelectorEventLoop):
         if numeric:
             return resolve(*args)
         if self._resolving is None:
+            from concurrent.futures import ThreadPoolExecutor  # which most programs do without
+
             # As many threads as asyncio's own pool: no program resolves fewer names at once than it did.
             self._resolving = ThreadPoolExecutor(thread_name_prefix="ferrio-resolver")
         return await self.run_in_executor(self._resolving, resolve, *args)

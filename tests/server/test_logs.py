@@ -6,11 +6,13 @@ import json
 import logging
 import logging.config
 import re
+import subprocess
+import sys
 
 import pytest
 from ferrio.server import Config, access_logger, logs
 from ferrio.server.access_logger import Batches
-from server_support import Served, ask_now, write_app
+from server_support import PATIENCE, Served, ask_now, write_app
 
 ACCESS = [
     ("127.0.0.1:5000", "GET", "/a?b=c", "1.1", 200),
@@ -41,6 +43,46 @@ def test_formatters_give_uvicorns_lines(colours):
             vars(record).update(extra)
             expected = theirs.DefaultFormatter(fmt, use_colors=colours).format(record)
             assert logs.DefaultFormatter(fmt, use_colors=colours).format(record) == expected
+
+
+DESCRIBE = """
+import logging, sys
+from ferrio.server import Config, logs
+
+way, colours, form = sys.argv[1:]
+if way == "dictConfig":
+    logs._is_first = lambda: False
+Config(None, use_colors={"yes": True, "no": False}.get(colours), access_log_format=form)
+print("logging.config" in sys.modules, "http" in sys.modules, "ipaddress" in sys.modules, file=sys.stderr)
+for name in ("", "uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+    logger = logging.getLogger(name)
+    print(name, logger.level, logger.propagate, logger.disabled)
+    for each in logger.handlers:
+        formatter = each.formatter
+        print(type(each), each.name, each.level, each.stream.name, type(formatter), vars(formatter)["_fmt"],
+              getattr(formatter, "use_colors", None), type(formatter._style))
+print(logs.LOGGING_CONFIG)
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("colours", ["yes", "no", "auto"])
+def test_a_first_configuration_is_what_dict_config_makes(colours, form):
+    ways = []
+    for way in ("short", "dictConfig"):
+        command = [sys.executable, "-c", DESCRIBE, way, colours, form]
+        ways.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE))
+    assert ways[0].stdout == ways[1].stdout
+    assert ways[0].stderr.split() == ["False"] * 3
+    assert ways[1].stderr.split()[0] == "True"
+
+
+def test_whatever_is_set_up_is_found_by_dict_config():
+    logger = logging.getLogger("uvicorn.asgi")
+    handler = logging.NullHandler()
+    logger.addHandler(handler)
+    Config(None)
+    assert not logger.handlers  # as dictConfig() leaves children that it does not name
 
 
 @pytest.fixture

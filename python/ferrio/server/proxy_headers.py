@@ -7,17 +7,20 @@ a server calls for a request with such headers; `ProxyHeadersMiddleware` is the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from .asgi import ASGI3, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 LONGEST = 253
 """Of a name; longer texts are nobody's address, and no key of a cache."""
 
 
 class TrustedHosts:
-    """Whose word is taken. `"*"` is everybody."""
+    """Whose word is taken. `"*"` is everybody. `ipaddress` is imported where it is used: most servers never do."""
 
     def __init__(self, trusted: list[str] | str) -> None:
         self.always_trust = trusted in ("*", ["*"])
@@ -45,6 +48,8 @@ class TrustedHosts:
         return host_and_port(hosts[0])
 
     def _add(self, hosts: Iterable[str]) -> None:
+        from ipaddress import ip_address, ip_network
+
         for host in hosts:
             try:
                 if "/" in host:
@@ -55,6 +60,8 @@ class TrustedHosts:
                 self.trusted_literals.add(host)
 
     def _look(self, host: str) -> bool:
+        from ipaddress import ip_address
+
         try:
             address = ip_address(host)
         except ValueError:
@@ -62,11 +69,14 @@ class TrustedHosts:
         return address in self.trusted_hosts or any(address in network for network in self.trusted_networks)
 
 
-def forwarded(trusted: TrustedHosts) -> Callable[[Scope], None]:
+def forwarded(hosts: list[str] | str) -> Callable[[Scope], None]:
     """What changes `client` and `scheme` of a scope, where its peer is trusted."""
+    return _forwarded_by(cache(lambda: TrustedHosts(hosts)))
 
+
+def _forwarded_by(whom: Callable[[], TrustedHosts]) -> Callable[[Scope], None]:
     def change(scope: Scope) -> None:
-        client = scope.get("client")
+        client, trusted = scope.get("client"), whom()
         if (client[0] if client else None) not in trusted:
             return
         protocol, hosts = "", []
@@ -89,7 +99,7 @@ class ProxyHeadersMiddleware:
     def __init__(self, app: ASGI3, trusted_hosts: list[str] | str = "127.0.0.1") -> None:
         self.app = app
         self.trusted_hosts = TrustedHosts(trusted_hosts)
-        self._change = forwarded(self.trusted_hosts)
+        self._change = _forwarded_by(lambda: self.trusted_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":

@@ -16,7 +16,7 @@ from .. import Loop, _ferrio
 from .access_logger import Access
 from .asgi import ASGI3
 from .config import Config
-from .proxy_headers import ProxyHeadersMiddleware, TrustedHosts, forwarded
+from .proxy_headers import ProxyHeadersMiddleware, forwarded
 
 Connect = Callable[[], asyncio.BaseProtocol]
 logger = logging.getLogger("uvicorn.error")
@@ -112,7 +112,7 @@ def settings(config: Any, state: dict[str, Any], access: Access | None) -> dict[
         "failed": failed,
         "certificate": _certificate(config),
         "talks": talks if logger.isEnabledFor(logging.INFO) else None,
-        "trusted": forwarded(TrustedHosts(config.forwarded_allow_ips)) if config.proxy_headers else None,
+        "trusted": forwarded(config.forwarded_allow_ips) if config.proxy_headers else None,
         "websocket": None if config.ws == "none" else websocket,
     }
 
