@@ -32,6 +32,28 @@ async def test_half_of_a_request_behind_one_that_is_being_answered():
         assert (await peer.answer()).body == b"/2"
 
 
+@pytest.mark.parametrize("body", [None, b"x" * 100_000], ids=["no body", "a body"])
+def test_an_application_that_waits_learns_that_its_client_is_gone(body):
+    told = []
+
+    async def app(scope, receive, send):
+        assert await body_of(receive) == (body or b"")
+        told.append((await receive())["type"])
+
+    @on_ferrio
+    async def main():
+        async with served(app) as server:
+            async with client(server.port) as peer:
+                await peer.send(request(method="POST", body=body))
+                await until(lambda: server.serving.busy)
+                await settle()
+                assert not told
+            await until(lambda: not server.serving.busy)
+            assert told == ["http.disconnect"] and not server.told
+
+    main()
+
+
 @on_ferrio
 async def test_answers_before_one_that_fails_are_sent():
     async def app(scope, receive, send):

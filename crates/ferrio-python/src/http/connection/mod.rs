@@ -2,7 +2,8 @@
 //!
 //! Bytes are read where they lie, in the thread's buffer; what is not used yet is kept in `rest`. While `data_received` reads,
 //! answers gather in `out`, and leave together when it is done: requests that came together are answered in one write.
-//! A request that came behind one whose answer is not whole waits in `rest`, and nothing more is read until then.
+//! A request that came behind one whose answer is not whole waits in `rest`, and nothing more is read until then. Where none
+//! waits the connection is read on, so that an application learns at once that its client is gone.
 //!
 //! * `reading`: bytes come in, exchanges begin; `answering`: answers go out
 //! * `switching`: what becomes of a connection that is a WebSocket's

@@ -111,6 +111,8 @@ impl HttpConnection {
                     }
                     return self.await_more(this);
                 }
+                // The next request waits for this one's answer. Until it comes the end may, which is the application's to know.
+                Next::Blocked if *used == bytes.len() => return self.await_more(this),
                 Next::Blocked => return self.pause(py),
                 Next::Refuse(refusal) => {
                     let closed = begun.map_or(Ok(()), |exchange| never_runs(&exchange));
