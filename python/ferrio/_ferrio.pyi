@@ -8,7 +8,7 @@ import asyncio
 import sys
 from asyncio.transports import _FlowControlMixin
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator, Hashable, Iterable
 from contextvars import Context
 from socket import _Address, socket
 from traceback import StackSummary
@@ -28,8 +28,12 @@ __all__ = [
     "Event",
     "Future",
     "Handle",
+    "HttpAnswer",
+    "HttpClientConnection",
     "HttpConnection",
+    "HttpPool",
     "HttpServing",
+    "HttpSession",
     "Lock",
     "Queue",
     "ReadPipeTransport",
@@ -310,6 +314,222 @@ class HttpConnection(asyncio.Protocol):
     def server(self) -> tuple[str, int | None] | None: ...
     def shutdown(self) -> None: ...
     def _go_on(self) -> None: ...
+
+@disjoint_base
+class HttpClientConnection(asyncio.Protocol):
+    """A client's connection: a protocol of `loop`, on any transport. One exchange at a time.
+
+    `failure(kind, detail, answer)` makes the exceptions, since their classes are Python's. `detail` is a text, an exception or None. Kinds:
+    "disconnected" the server went before the answer began; "lost" as that, or later, by an error, which is `detail`; "broken" what came is
+    no HTTP; "cut" the body ended too early; "closed" the answer is read after it was released; "timeout" its time is over.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        failure: Callable[[str, Any, Any], BaseException],
+        *,
+        max_line: int = ...,
+        max_head: int = ...,
+        max_headers: int = ...,
+        folds: bool = ...,
+    ) -> None: ...
+    @property
+    def transport(self) -> asyncio.Transport | None: ...
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+    @property
+    def usable(self) -> bool:
+        """Whether a request may be sent now: connected, no exchange under way, not ended by either side."""
+    @property
+    def reused(self) -> bool:
+        """Whether the exchange under way is not the connection's first."""
+    @property
+    def idle_since(self) -> float:
+        """When the last exchange ended, in the loop's time."""
+    @property
+    def deadline(self) -> float:
+        """When the exchange under way fails with "timeout", in the loop's time, to the second; infinite. Kept by the pool."""
+
+    @deadline.setter
+    def deadline(self, value: float) -> None: ...
+    def send(
+        self,
+        answer: HttpAnswer,
+        method: bytes,
+        target: bytes,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes | None = ...,
+        length: int | None = ...,
+        /,
+    ) -> None:
+        """Write a request; `answer`, which is new, gets what comes. With `length`, the body follows by write() and end(); -1: in chunks.
+
+        `headers` has Host, and neither Content-Length nor Transfer-Encoding. ValueError: HTTP has no such request, and nothing was written.
+        """
+
+    def write(self, data: Any, /) -> None:
+        """Write a part of the body. Nothing happens where the connection is gone. ValueError: more than `length`."""
+
+    def end(self, trailers: Iterable[tuple[bytes, bytes]] = ..., /) -> None:
+        """The body is whole. ValueError: less than `length`."""
+
+    def drain(self) -> Coroutine[Any, Any, None]:
+        """Wait until there is room to write, or never will be."""
+
+    def wait_continue(self) -> Coroutine[Any, Any, bool]:
+        """Wait for 100 Continue; False: the final answer came instead, or the connection is gone."""
+
+    def upgrade(self) -> tuple[asyncio.Transport, bytes]:
+        """After 101, or 2xx to CONNECT: the transport, which is paused, and what came behind the head. The connection leaves both."""
+
+    def close(self) -> None:
+        """Close at once: whoever waits for the answer gets "closed"."""
+
+@disjoint_base
+class HttpAnswer:
+    """An answer, and the base of ClientResponse. New ones are empty, until HttpClientConnection.send() has them filled."""
+
+    method: str
+    status: int
+    @property
+    def reason(self) -> str: ...
+    @property
+    def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
+    @property
+    def _minor_version(self) -> int:
+        """0 or 1."""
+    @property
+    def _trailers(self) -> tuple[tuple[bytes, bytes], ...]: ...
+    @property
+    def _connection(self) -> HttpClientConnection | None:
+        """None once the exchange is over."""
+    _session: Any
+    """Who asked; the fast path sets its HttpSession."""
+    _route: Any
+    """What the session's _route() has made of the URL; the fast path sets it."""
+    _body: bytes | None
+    """All of the body, once read() is done."""
+    @property
+    def _upgraded(self) -> bool: ...
+    @property
+    def _early(self) -> tuple[tuple[int, tuple[tuple[bytes, bytes], ...]], ...]:
+        """The informational answers that came, without 100: at most 16."""
+    def _header(self, name: bytes, /) -> bytes | None:
+        """The first of that name, which is given in small letters."""
+
+    def _wait(self) -> Coroutine[Any, Any, HttpAnswer]:
+        """Wait for the head. Cancelled, it closes the connection."""
+
+    def read(self) -> Coroutine[Any, Any, bytes]:
+        """All of the body, also when it was read before. Cancelled, it closes the connection."""
+
+    def _read_any(self, most: int = ..., /) -> Coroutine[Any, Any, bytes]:
+        """What there is of the body, at most so much; empty at its end. Cancelled, nothing is lost."""
+
+    def _read_now(self, most: int = ..., /) -> bytes:
+        """As _read_any(), without waiting: empty where nothing is there."""
+
+    def _unread(self, data: bytes, /) -> None:
+        """Put `data` in front of what is there."""
+    @property
+    def _buffered(self) -> int: ...
+    @property
+    def _at_eof(self) -> bool:
+        """Whether the body is whole, and read."""
+    @property
+    def _whole(self) -> bool:
+        """Whether the body came to its end."""
+    @property
+    def closed(self) -> bool: ...
+    def release(self) -> Any:
+        """Give the connection back. If the body is not whole, it is closed. What has come stays readable; returns an awaitable of None."""
+
+    def close(self) -> None:
+        """Close the connection, unless it was given back."""
+
+    def _fill(
+        self,
+        status: int,
+        reason: str,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
+        /,
+    ) -> None:
+        """Make it an answer that came without a connection."""
+
+@disjoint_base
+class HttpPool:
+    """The connections of a connector, by key. A connection goes back by itself when its exchange is over."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        limit: int = ...,
+        limit_per_host: int = ...,
+        keep_alive: float = ...,
+    ) -> None: ...
+    def acquire(self, key: Hashable, /) -> Coroutine[Any, Any, HttpClientConnection | None]:
+        """An idle connection, or None: room for one, to be made and told by add(), or given up by give_up(). First come, first served."""
+
+    def take(self, key: Hashable, /) -> HttpClientConnection | None:
+        """An idle connection if nobody waits and there is one, now."""
+
+    def add(self, key: Hashable, connection: HttpClientConnection, /) -> None:
+        """The connection that was made; it is in use."""
+
+    def give_up(self, key: Hashable, /) -> None:
+        """No connection was made."""
+
+    def close(self) -> None:
+        """Close all connections, also those in use; who waits gets `RuntimeError("Connector is closed.")`."""
+
+    def abandon(self) -> None:
+        """In a child after fork(): forget all connections without a word to their servers."""
+    @property
+    def idle(self) -> int: ...
+    @property
+    def used(self) -> int:
+        """Connections in use, and room for those that are being made."""
+    @property
+    def waiting(self) -> int: ...
+    def idle_of(self, key: Hashable, /) -> list[HttpClientConnection]: ...
+    def _sweep(self) -> None: ...
+
+@disjoint_base
+class HttpSession:
+    """The base of ClientSession: requests that ask for nothing special.
+
+    `async with session.get(url)`, without options but `data=` of bytes, on a `_plain` session whose route for that URL is known and whose pool
+    has a connection, runs natively. Everything else is awaited from the subclass: `_request(method, url, **options)`. Where an answer asks for more, which is
+    a redirect, Set-Cookie, Content-Encoding, or an error while `_raises`, `_settle(answer)` is awaited, whose result is what the caller gets.
+    The subclass also has `_route(method, url)`, which is called once for a URL, and whose result is kept until _forget_routes():
+    (key of the pool, target, headers), or None where the fast path must not be used.
+    """
+
+    _pool: HttpPool | None
+    _answer_class: type[HttpAnswer]
+    _plain: bool
+    _raises: bool
+    _total: float | None
+    """Seconds a request may take as a whole, checked each second; shorter ones than five are for the subclass's own path."""
+    def _forget_routes(self) -> None: ...
+    def get(self, url: Any, **options: Any) -> HttpFetch: ...
+    def options(self, url: Any, **options: Any) -> HttpFetch: ...
+    def head(self, url: Any, **options: Any) -> HttpFetch: ...
+    def post(self, url: Any, **options: Any) -> HttpFetch: ...
+    def put(self, url: Any, **options: Any) -> HttpFetch: ...
+    def patch(self, url: Any, **options: Any) -> HttpFetch: ...
+    def delete(self, url: Any, **options: Any) -> HttpFetch: ...
+    def request(self, method: str, url: Any, **options: Any) -> HttpFetch: ...
+
+@final
+class HttpFetch(Coroutine[Any, Any, Any]):
+    """A request under way: awaited, or entered by `async with`, which releases the answer at its end."""
+
+    async def __aenter__(self) -> Any: ...
+    async def __aexit__(self, *exc: object) -> None: ...
 
 @disjoint_base
 class WorkQueue:
