@@ -17,6 +17,15 @@ use crate::ffi::coroutine_method::CoroutineMethod;
 use crate::ffi::function::{Body, Function};
 use crate::ffi::heap_type::{Native, create, create_with, set_metaclass, type_object};
 use crate::ffi::word;
+use crate::http::client;
+use crate::http::client::answer::ClientAnswer;
+use crate::http::client::connection::ClientConnection;
+use crate::http::client::fetch::Fetch;
+use crate::http::client::place::Place;
+use crate::http::client::pool::Pool;
+use crate::http::client::routes::Route;
+use crate::http::client::session::Session;
+use crate::http::client::waits::ClientWait;
 use crate::http::connection::{self, HttpConnection};
 use crate::http::exchange::Exchange;
 use crate::http::receiving::Receive;
@@ -70,6 +79,7 @@ pub(crate) fn add_all(module: &Bound<'_, PyModule>) -> PyResult<()> {
     maker.make_streams()?;
     maker.make_transports()?;
     maker.make_http()?;
+    maker.make_http_clients()?;
     maker.make_functions()?;
     maker.mark_coroutine_methods()?;
     fill_tables();
@@ -91,7 +101,8 @@ fn fill_tables() {
         inner_coroutine: wait_for::inner_coroutine,
         batch_ended: audit::check,
     });
-    delivery::enter([protocol::delivery_to, sslproto::delivery_to, connection::delivery_to]);
+    let clients = client::connection::delivery_to;
+    delivery::enter([protocol::delivery_to, sslproto::delivery_to, connection::delivery_to, clients]);
 }
 
 struct TypeMaker<'a, 'py> {
@@ -186,6 +197,17 @@ impl<'py> TypeMaker<'_, 'py> {
         self.coroutine::<Sent>()?;
         self.named::<HttpConnection>(&self.base("Protocol")?, &[])?;
         self.named::<Serving>(&self.object, &[])
+    }
+
+    fn make_http_clients(&self) -> PyResult<()> {
+        self.coroutine::<ClientWait>()?;
+        self.coroutine::<Fetch>()?;
+        self.named::<ClientConnection>(&self.base("Protocol")?, &[])?;
+        self.named::<ClientAnswer>(&self.object, &[])?;
+        self.named::<Pool>(&self.object, &[])?;
+        self.named::<Session>(&self.object, &[])?;
+        self.nameless::<Place>()?;
+        self.nameless::<Route>()
     }
 
     fn make_functions(&self) -> PyResult<()> {

@@ -25,6 +25,9 @@ type Parameters<'a, 'py, const R: usize, const O: usize> =
 /// Arguments, and the one that goes by keyword only.
 type Split<'a, 'py, const N: usize> = ([Borrowed<'a, 'py, PyAny>; N], Option<Borrowed<'a, 'py, PyAny>>);
 
+/// Arguments that are required, and a dictionary of others.
+type WithOptions<'a, 'py, const N: usize> = ([Borrowed<'a, 'py, PyAny>; N], Option<Bound<'py, PyDict>>);
+
 impl<'a, 'py> Args<'a, 'py> {
     /// # Safety
     /// As CPython calls such a method: `values` holds `positional` arguments, then one for each of `names`, all alive
@@ -158,6 +161,46 @@ impl<'a, 'py> Args<'a, 'py> {
             return Err(PyTypeError::new_err(text));
         }
         self.bind(method, [first], others)
+    }
+
+    /// The arguments of `method(*parameters, **options)`: the parameters, all required, and the options, if there are any.
+    #[inline]
+    pub(crate) fn with_options<const N: usize>(
+        &self,
+        method: &str,
+        parameters: [&str; N],
+    ) -> PyResult<WithOptions<'a, 'py, N>> {
+        if self.names.is_none()
+            && let Ok(values) = self.values.try_into()
+        {
+            return Ok((self.borrowed(values), None));
+        }
+        self.with_named_options(method, parameters)
+    }
+
+    /// `with_options`, where there are options, too few or too many.
+    fn with_named_options<const N: usize>(
+        &self,
+        method: &str,
+        parameters: [&str; N],
+    ) -> PyResult<WithOptions<'a, 'py, N>> {
+        if self.positional > N {
+            // The object itself counts, as for a method written in Python.
+            let (most, given) = (N + 1, self.positional + 1);
+            let text = format!("{method}() takes {most} positional arguments but {given} were given");
+            return Err(PyTypeError::new_err(text));
+        }
+        let mut bound: Vec<_> = self.positional().map(Some).collect();
+        bound.resize(N, None);
+        let options = PyDict::new(self.py);
+        for (index, name) in self.names.iter().flat_map(|names| names.iter()).enumerate() {
+            if parameters.iter().any(|&parameter| name.eq(parameter).unwrap_or(false)) {
+                self.place(method, &parameters, &mut bound, index, &name)?;
+            } else {
+                options.set_item(name, self.named(index))?;
+            }
+        }
+        Ok((complete(method, &parameters, &bound)?, (!options.is_empty()).then_some(options)))
     }
 
     /// Calls `callable` with `first`, if there is one, and all of these.

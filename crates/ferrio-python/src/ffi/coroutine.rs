@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A coroutine that runs, or has ended, refuses to go on, as the interpreter's own does; its `Steps` are not called. A coroutine
-//! that has ended holds nothing any more.
+//! that has ended holds nothing any more, unless its kind says so.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_void};
@@ -72,6 +72,9 @@ pub(crate) use kind;
 
 /// What a kind of native coroutines does.
 pub(crate) trait Steps: Kind {
+    /// Whether one that has ended holds nothing but its `Stop` any more.
+    const QUIET: bool = true;
+
     /// asyncio's name for the coroutine, with its class.
     fn name(&self) -> &'static str;
 
@@ -269,9 +272,8 @@ impl<S: Steps> Native for Coroutine<S> {
         }
     }
 
-    /// A coroutine that has ended holds nothing but its `Stop`.
     fn is_quiet(&self) -> bool {
-        self.life.get() == Life::Ended
+        S::QUIET && self.life.get() == Life::Ended
     }
 }
 
@@ -303,7 +305,7 @@ fn warn_never_awaited(name: &str) {
 }
 
 /// The types of native coroutines, one for each kind.
-static TYPES: [AtomicPtr<ffi::PyTypeObject>; 11] = [const { AtomicPtr::new(ptr::null_mut()) }; 11];
+static TYPES: [AtomicPtr<ffi::PyTypeObject>; 13] = [const { AtomicPtr::new(ptr::null_mut()) }; 13];
 
 /// Enters the type of a kind. The type was made before.
 pub(crate) fn enlist<S: Steps>() {

@@ -43,6 +43,10 @@ impl Below {
         self.transport.bind(py)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.transport.is_empty()
+    }
+
     /// Sends `data`; nothing if the transport is gone.
     pub(crate) fn write(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
         let Some(transport) = self.get(py) else { return Ok(()) };

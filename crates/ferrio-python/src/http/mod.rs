@@ -1,4 +1,4 @@
-//! HTTP servers for Python applications: what `ferrio.server` runs, and uvicorn with our protocol class.
+//! HTTP servers for Python applications: what `ferrio.server` runs, and uvicorn with our protocol class; `client`: HTTP clients.
 //!
 //! ```text
 //!   Serving ──makes──▶ HttpConnection ──for each request──▶ Exchange (a task's coroutine) ──calls──▶ app(scope, receive, send)
@@ -18,6 +18,7 @@
 pub(crate) mod answer;
 pub(crate) mod below;
 pub(crate) mod body;
+pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod exchange;
 pub(crate) mod receiving;

@@ -31,14 +31,20 @@ impl Room {
         waiting.iter().try_for_each(|future| any_future::complete(&future.bind(py), None))
     }
 
+    /// A future that ends when there is room, or never will be.
+    pub(crate) fn park<'py>(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let future = any_future::create(event_loop)?;
+        self.waiting.borrow_mut().push(future.clone().into());
+        Ok(future)
+    }
+
     /// What `send` of an exchange returns while there is no room: a coroutine that ends when there is.
     pub(crate) fn wait<'py>(
         &self,
         event_loop: &Bound<'py, PyAny>,
         exchange: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let future = any_future::create(event_loop)?;
-        self.waiting.borrow_mut().push(future.clone().into());
+        let future = self.park(event_loop)?;
         let (exchange, future) = (Slot::new(exchange.clone().into()), Slot::new(future.into()));
         alloc_tracked(event_loop.py(), Coroutine::new(Sent { exchange, future, inner: Slot::default() }))
     }

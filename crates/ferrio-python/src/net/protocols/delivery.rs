@@ -79,10 +79,10 @@ pub(crate) trait LayerProtocol {
 /// The delivery to a protocol of one native type; `None` for any other protocol.
 pub(crate) type DeliveryOf = fn(&Bound<'_, PyAny>) -> Option<Delivery>;
 
-static NATIVE: OnceLock<[DeliveryOf; 3]> = OnceLock::new();
+static NATIVE: OnceLock<[DeliveryOf; 4]> = OnceLock::new();
 
 /// Fills the table of native protocols, once.
-pub(crate) fn enter(natives: [DeliveryOf; 3]) {
+pub(crate) fn enter(natives: [DeliveryOf; 4]) {
     NATIVE.get_or_init(|| natives);
 }
 

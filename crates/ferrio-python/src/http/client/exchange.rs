@@ -1,0 +1,138 @@
+//! `Exchange`: what came of one answer so far, and who waits for more of it.
+//!
+//! Its connection fills it, its answer object empties it; both own it, so that either may go first. Invariant ONE: it is shown to the collector
+//! once, by the connection until the exchange is `over`, which is when the connection lets it go, and by the answer from then on.
+//!
+//! ```text
+//! Head ──▶ Body ──▶ Whole
+//!   └────────┴────▶ Failed
+//! ```
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use pyo3::types::PyBytes;
+
+use crate::ffi::prelude::*;
+use crate::http::client::fields::Fields;
+use crate::http::client::unread::Unread;
+use crate::http::client::waits::tell;
+
+/// How far an answer has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stage {
+    #[default]
+    Head,
+    Body,
+    Whole,
+    Failed,
+}
+
+/// Informational answers beyond these are dropped: a server may send any number.
+const MOST_EARLY: usize = 16;
+
+/// The first line and the headers of an answer.
+pub(crate) struct Heading {
+    pub(crate) status: u16,
+    pub(crate) minor: u8,
+    /// The phrase, as a field without a name; then the headers.
+    pub(crate) fields: Fields,
+    /// How long the body is, if that is known.
+    pub(crate) length: Option<u64>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Exchange {
+    pub(crate) stage: Cell<Stage>,
+    pub(crate) heading: OnceCell<Heading>,
+    pub(crate) trailers: OnceCell<Fields>,
+    pub(crate) early: RefCell<Vec<(u16, Fields)>>,
+    body: Unread,
+    /// What follows the head is another protocol's.
+    pub(crate) upgraded: Cell<bool>,
+    /// All of the body is wanted, however much that is.
+    pub(crate) wants_all: Cell<bool>,
+    /// The exchange is over: its connection belongs to others, or is gone.
+    pub(crate) over: Cell<bool>,
+    /// Why nothing more comes: a kind, with a text or an exception.
+    failure: Cell<Option<&'static str>>,
+    detail: Slot,
+    /// The exception that was made of that.
+    pub(crate) error: Slot,
+    /// The future of who waits for more.
+    pub(crate) waiter: Slot,
+}
+
+held!(Exchange: body, detail, error, waiter);
+
+impl Held for Rc<Exchange> {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        Exchange::show(self, visitor);
+    }
+}
+
+impl Exchange {
+    pub(crate) fn begin(&self, heading: Heading) {
+        self.stage.set(Stage::Body);
+        // An exchange has one final head.
+        drop(self.heading.set(heading));
+    }
+
+    pub(crate) fn note_early(&self, status: u16, fields: Fields) {
+        let mut early = self.early.borrow_mut();
+        if early.len() < MOST_EARLY {
+            early.push((status, fields));
+        }
+    }
+
+    pub(crate) fn add(&self, py: Python<'_>, data: &[u8]) {
+        if self.wants_all.get()
+            && self.buffered() > 0
+            && let Some(length) = self.heading.get().and_then(|heading| heading.length)
+        {
+            self.body.expect(length);
+        }
+        self.body.add(py, data);
+    }
+
+    pub(crate) fn buffered(&self) -> usize {
+        self.body.size()
+    }
+
+    /// Takes what there is of the body, at most so much.
+    pub(crate) fn take<'py>(&self, py: Python<'py>, most: usize) -> Bound<'py, PyBytes> {
+        self.body.take(py, most)
+    }
+
+    /// Puts `data` in front of what there is.
+    pub(crate) fn put_back(&self, py: Python<'_>, data: &[u8]) {
+        self.body.put_back(py, data);
+    }
+
+    pub(crate) fn end(&self, trailers: Option<Fields>) {
+        self.stage.set(Stage::Whole);
+        if let Some(trailers) = trailers {
+            drop(self.trailers.set(trailers));
+        }
+    }
+
+    /// Nothing more comes, for this reason.
+    pub(crate) fn fail(&self, kind: &'static str, detail: Option<Bound<'_, PyAny>>) {
+        if matches!(self.stage.get(), Stage::Head | Stage::Body) {
+            self.stage.set(Stage::Failed);
+            self.failure.set(Some(kind));
+            drop(self.detail.replace(detail.map(Ref::from)));
+        }
+    }
+
+    /// The reason, and what is known beside.
+    pub(crate) fn failure<'py>(&self, py: Python<'py>) -> Option<(&'static str, Option<Bound<'py, PyAny>>)> {
+        self.failure.get().map(|kind| (kind, self.detail.bind(py)))
+    }
+
+    /// There is news.
+    pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
+        tell(py, &self.waiter)
+    }
+}

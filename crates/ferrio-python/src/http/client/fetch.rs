@@ -1,0 +1,247 @@
+//! `Fetch`: a request under way: what `session.get(url)` returns, to be awaited or entered.
+//!
+//! ```text
+//! begin ── sent natively ──▶ waits for the head ──▶ the answer
+//!   │                          │      └─── asks for more ───▶ session._settle(answer) ──▶ what that returns
+//!   │                          └─── the connection was stale ─┐
+//!   └───── anything else ─────────────────────────────────────┴─▶ session._request(...) ──▶ what that returns
+//! ```
+//!
+//! Nothing is sent before the first step, as with any coroutine.
+
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::ffi::call::{send_none, throw_into};
+use crate::ffi::prelude::*;
+use crate::ffi::stop::Stop;
+use crate::http::client::answer::ClientAnswer;
+use crate::http::client::routes::Method;
+use crate::http::client::session::Session;
+use crate::http::client::waits::awaited;
+use crate::waiting::locks::Finished;
+
+/// See the module.
+pub(crate) struct Fetch {
+    session: Slot,
+    method: Slot,
+    known: Option<Method>,
+    url: Slot,
+    /// A dictionary, if there are any.
+    options: Slot,
+    /// The answer, also after the end: `__aexit__` releases it.
+    answer: Slot,
+    /// What it waits for: a future, or the coroutine of the session's.
+    future: Slot,
+    inner: Slot,
+    stop: Stop,
+}
+
+impl Fetch {
+    pub(crate) fn create<'py>(
+        session: &Bound<'py, PyAny>,
+        method: &Bound<'py, PyAny>,
+        known: Option<Method>,
+        url: &Bound<'py, PyAny>,
+        options: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let fetch = Fetch {
+            session: Slot::new(session.clone().into()),
+            method: Slot::new(method.clone().into()),
+            known,
+            url: Slot::new(url.clone().into()),
+            options: options.map_or_else(Slot::default, |options| Slot::new(options.into_any().into())),
+            answer: Slot::default(),
+            future: Slot::default(),
+            inner: Slot::default(),
+            stop: Stop::default(),
+        };
+        alloc_tracked(session.py(), Coroutine::new(fetch))
+    }
+
+    /// Sends the request natively, if it is so simple.
+    fn send<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (Some(session), Some(url), Some(method)) = (self.session.bind(py), self.url.bind(py), self.known) else {
+            return Ok(None);
+        };
+        let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
+        let body = match options {
+            None => None,
+            Some(options) if options.len() == 1 => match options.get_item(intern!(py, "data"))? {
+                Some(data) if data.is_exact_instance_of::<PyBytes>() => Some(data.cast_into::<PyBytes>()?),
+                _ => return Ok(None),
+            },
+            Some(_) => return Ok(None),
+        };
+        state_of::<Session>(&session)?.send(&session, method, &url, body.as_ref())
+    }
+
+    /// Waits for the head, or goes on with it.
+    fn look<'py>(&self, answer: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = answer.py();
+        let state = state_of::<ClientAnswer>(answer)?;
+        match state.has_begun(answer) {
+            Ok(true) if self.asks_for_more(py, state) => {
+                let session = self.session.bind(py).unwrap_or_else(|| py.None().into_bound(py));
+                self.inner.set(call_method1(&session, intern!(py, "_settle"), answer)?);
+                self.go_on_inside(py)
+            }
+            Ok(true) => Ok(Step::Return(answer.clone())),
+            Ok(false) => {
+                let future = state.park(py)?;
+                self.future.set(future.clone());
+                awaited(&future)?;
+                Ok(Step::Yield(future))
+            }
+            Err(_) if self.may_repeat(py, state) => self.ask_session(py),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the answer is not what the caller wants yet, or a cookie came with it.
+    fn asks_for_more(&self, py: Python<'_>, answer: &ClientAnswer) -> bool {
+        let status = answer.status().unwrap_or_default();
+        let raises = status >= 400
+            && self.session.bind(py).as_ref().and_then(try_state::<Session>).is_none_or(|one| one.raises.get());
+        raises
+            || matches!(status, 301 | 302 | 303 | 307 | 308)
+            || answer.has(b"set-cookie")
+            || answer.has(b"content-encoding")
+    }
+
+    /// Whether the connection had ended before it saw the request, which may be sent again.
+    fn may_repeat(&self, py: Python<'_>, answer: &ClientAnswer) -> bool {
+        self.known.is_some_and(Method::is_idempotent) && answer.was_stale(py)
+    }
+
+    /// `session._request(method, url, **options)`
+    fn ask_session<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
+        drop(self.answer.take());
+        let (Some(session), Some(method), Some(url)) =
+            (self.session.bind(py), self.method.bind(py), self.url.bind(py))
+        else {
+            return Ok(Step::Return(py.None().into_bound(py)));
+        };
+        let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
+        let request = session.getattr(intern!(py, "_request"))?;
+        self.inner.set(request.call((method, url), options.as_ref())?);
+        self.go_on_inside(py)
+    }
+
+    /// A step of the session's coroutine.
+    fn go_on_inside<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
+        let Some(inner) = self.inner.bind(py) else { return Ok(Step::Return(py.None().into_bound(py))) };
+        send_none(&inner).map(|step| self.noted(step))
+    }
+
+    /// Keeps the answer, if there is one.
+    fn noted<'py>(&self, step: Step<'py>) -> Step<'py> {
+        if let Step::Return(answer) = &step {
+            self.answer.set(answer.clone());
+        }
+        step
+    }
+
+    /// Releases the answer.
+    fn exit(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let Some(answer) = self.answer.take().map(|answer| answer.into_bound(py)) else {
+            return Finished::create(py);
+        };
+        match try_state::<ClientAnswer>(&answer) {
+            Some(state) => state.release(py)?,
+            None => drop(answer.call_method0(intern!(py, "release"))?),
+        }
+        Finished::create(py)
+    }
+}
+
+impl Coroutine<Fetch> {
+    fn aenter(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Ok(this.clone().unbind())
+    }
+
+    fn aexit(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        args.all("__aexit__", ["exc_type", "exc", "tb"])?;
+        self.steps.exit(this.py())
+    }
+}
+
+impl Held for Fetch {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        for slot in [&self.session, &self.method, &self.url, &self.options, &self.answer, &self.future, &self.inner] {
+            slot.show(visitor);
+        }
+    }
+
+    fn empty(&self) {
+        for slot in [&self.session, &self.method, &self.url, &self.options, &self.answer, &self.future, &self.inner] {
+            slot.empty();
+        }
+    }
+}
+
+kind!(Fetch, c"ferrio._ferrio.HttpFetch", c"A request under way.", KEPT: usize = 256, LIGHT: bool = false);
+
+impl Steps for Fetch {
+    const QUIET: bool = false;
+
+    fn name(&self) -> &'static str {
+        "ClientSession._request"
+    }
+
+    fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        match self.send(this.py())? {
+            Some(answer) => {
+                self.answer.set(answer.clone());
+                self.look(&answer)
+            }
+            None => self.ask_session(this.py()),
+        }
+    }
+
+    fn go_on<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = this.py();
+        drop(self.future.take());
+        match self.answer.bind(py) {
+            Some(answer) if self.inner.is_empty() => self.look(&answer),
+            _ => self.go_on_inside(py),
+        }
+    }
+
+    fn thrown<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
+        let py = this.py();
+        match self.inner.bind(py) {
+            Some(inner) => throw_into(&inner, &raised::value(py, &error)).map(|step| self.noted(step)),
+            None => {
+                self.leave(py)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn leave(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(inner) = self.inner.bind(py) {
+            return inner.call_method0(intern!(py, "close")).map(drop);
+        }
+        let answer = self.answer.take().map(|answer| answer.into_bound(py));
+        answer.as_ref().and_then(try_state::<ClientAnswer>).map_or(Ok(()), |answer| answer.release(py))
+    }
+
+    /// The answer stays, for `__aexit__`.
+    fn end(&self, _: Python<'_>) {
+        for slot in [&self.session, &self.method, &self.url, &self.options, &self.future, &self.inner] {
+            slot.empty();
+        }
+    }
+
+    fn stop(&self) -> Option<&Stop> {
+        Some(&self.stop)
+    }
+
+    fn members() -> Members {
+        members! { Coroutine<Fetch>;
+            bare c"__aenter__" c"Send the request." => aenter;
+            method c"__aexit__" c"Release the answer." => aexit;
+            shown c"cr_await" => steps.inner;
+        }
+    }
+}

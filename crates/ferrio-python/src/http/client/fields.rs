@@ -1,0 +1,46 @@
+//! `Fields`: header fields that outlive the bytes they came in: one allocation for all of them. Objects are made when asked for.
+
+use pyo3::types::{PyBytes, PyTuple};
+
+use crate::ffi::prelude::*;
+
+/// Names and values, each behind its length.
+#[derive(Default)]
+pub(crate) struct Fields(Vec<u8>);
+
+impl Fields {
+    /// A copy of `fields`, which take up about `size` bytes.
+    pub(crate) fn copied<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, size: usize) -> Self {
+        let mut packed = Vec::with_capacity(size);
+        for part in fields.flat_map(|(name, value)| [name, value]) {
+            // Heads are limited to far less.
+            let length = u32::try_from(part.len()).unwrap_or_default();
+            packed.extend_from_slice(&length.to_ne_bytes());
+            packed.extend_from_slice(part.get(..length as usize).unwrap_or_default());
+        }
+        Fields(packed)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = &self.0[..];
+        std::iter::from_fn(move || Some((part(&mut rest)?, part(&mut rest)?)))
+    }
+
+    /// The value of the first field of this name, in any case.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// A tuple of pairs of bytes.
+    pub(crate) fn tuple<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let pair = |(name, value)| (PyBytes::new(py, name), PyBytes::new(py, value));
+        PyTuple::new(py, self.iter().map(pair).collect::<Vec<_>>())
+    }
+}
+
+fn part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, behind) = rest.split_first_chunk()?;
+    let (part, behind) = behind.split_at_checked(u32::from_ne_bytes(*length) as usize)?;
+    *rest = behind;
+    Some(part)
+}

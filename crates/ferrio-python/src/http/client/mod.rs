@@ -1,0 +1,28 @@
+//! HTTP clients: what `ferrio.http` has natively.
+//!
+//! ```text
+//!   Session ──get()──▶ Fetch (a coroutine) ──takes──▶ Pool ──has──▶ ClientConnection ◀──bytes── transport
+//!                        └──returns──▶ ClientAnswer ◀──fills── Exchange ◀──what came──┘
+//! ```
+//!
+//! * `connection`: one connection: a native protocol on a transport, with `ferrio_http`'s state machine
+//! * `exchange`: what came of one answer so far, shared by its connection and its object; `fields`: its headers
+//! * `answer`: the object that a program has in hand; the base of `ClientResponse`
+//! * `pool`: which connections there are, who waits for one; `place`: those of one key
+//! * `waits`: the coroutine that all of these wait by
+//! * `session`: the base of `ClientSession`; `fetch`: a request of its, without a frame of Python where nothing special is asked for;
+//!   `routes`: what a request to a URL looks like
+//!
+//! Which URL goes where, cookies, redirects, time-outs by phase, and all exceptions are Python's.
+
+pub(crate) mod answer;
+pub(crate) mod connection;
+pub(crate) mod exchange;
+pub(crate) mod fetch;
+pub(crate) mod fields;
+pub(crate) mod place;
+pub(crate) mod pool;
+pub(crate) mod routes;
+pub(crate) mod session;
+pub(crate) mod unread;
+pub(crate) mod waits;

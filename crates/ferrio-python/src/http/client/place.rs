@@ -1,0 +1,112 @@
+//! `Place`: where the connections of one key lie while nobody uses them, and who waits for one. Counts; decides nothing.
+
+use std::collections::VecDeque;
+
+use crate::ffi::prelude::*;
+use crate::tasks::any_future;
+
+/// So many that were cancelled may stay in line before the line is looked through.
+const GAPS: usize = 16;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Place {
+    pub(crate) key: Slot,
+    /// The last one that came is the first to go, so that those that are too many grow old.
+    idle: RefCell<Vec<Ref>>,
+    /// How many are in use, or being made.
+    pub(crate) used: Cell<usize>,
+    /// Futures, with their numbers: those that came earlier have lower ones.
+    waiting: RefCell<VecDeque<(u64, Ref)>>,
+    /// How many of them still wait.
+    pub(crate) alive: Cell<usize>,
+    /// Its pool has it among those that can be served.
+    pub(crate) queued: Cell<bool>,
+}
+
+impl Place {
+    pub(crate) fn create<'py>(key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let place = Place { key: Slot::new(key.clone().into()), ..Place::default() };
+        alloc(&type_object::<Place>(key.py())?, place)
+    }
+
+    pub(crate) fn push_idle(&self, connection: &Bound<'_, PyAny>) {
+        self.idle.borrow_mut().push(connection.clone().into());
+    }
+
+    pub(crate) fn pop_idle<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.idle.borrow_mut().pop().map(|connection| connection.into_bound(py))
+    }
+
+    /// Takes a connection out. What was used last is at the end, and what is closed is mostly old.
+    pub(crate) fn forget(&self, connection: &Bound<'_, PyAny>) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        let at = idle.iter().position(|one| one.as_ptr() == connection.as_ptr());
+        let taken = at.map(|at| idle.remove(at));
+        drop(idle);
+        taken.is_some()
+    }
+
+    pub(crate) fn idle(&self) -> Vec<Ref> {
+        self.idle.borrow().clone()
+    }
+
+    /// Whether nobody needs it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used.get() == 0 && self.idle.borrow().is_empty() && self.alive.get() == 0
+    }
+
+    /// A future at the end of the line.
+    pub(crate) fn join<'py>(&self, number: u64, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let future = any_future::create(event_loop)?;
+        let mut waiting = self.waiting.take();
+        if waiting.len() > 2 * self.alive.get() + GAPS {
+            waiting.retain(|(_, future)| !any_future::is_done(&future.bind(event_loop.py())).unwrap_or(true));
+        }
+        waiting.push_back((number, future.clone().into()));
+        self.waiting.replace(waiting);
+        self.alive.set(self.alive.get() + 1);
+        Ok(future)
+    }
+
+    /// The number of the first in line.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.waiting.borrow().front().map(|(number, _)| *number)
+    }
+
+    /// The first in line who still waits.
+    pub(crate) fn pop_waiting<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        loop {
+            let next = self.waiting.borrow_mut().pop_front();
+            let Some((_, future)) = next else { return Ok(None) };
+            let future = future.into_bound(py);
+            if !any_future::is_done(&future)? {
+                self.leave();
+                return Ok(Some(future));
+            }
+        }
+    }
+
+    /// One who waited does so no more.
+    pub(crate) fn leave(&self) {
+        self.alive.set(self.alive.get().saturating_sub(1));
+    }
+}
+
+/// With a number beside.
+impl Held for (u64, Ref) {
+    fn show(&self, visitor: &mut Visitor<'_>) {
+        self.1.show(visitor);
+    }
+}
+
+impl Native for Place {
+    const NAME: &'static CStr = c"ferrio._ferrio.HttpPlace";
+    const DOC: &'static CStr = c"The connections of a pool that have one key.";
+
+    holds!(key, idle, waiting);
+
+    fn members() -> Members {
+        Members::default()
+    }
+}

@@ -1,0 +1,172 @@
+//! `Session`: the base of `ClientSession`. It knows whether a request may go without a frame of Python, and sends those that may.
+//!
+//! Everything else is the subclass's: `_request(method, url, **options)`, `_route(method, url)`, `_settle(answer)`.
+
+use ferrio_http::h1::Length;
+use pyo3::exceptions::PyTypeError;
+use pyo3::types::{PyBytes, PyString, PyType};
+
+use crate::ffi::object::new;
+use crate::ffi::prelude::*;
+use crate::http::client::answer::ClientAnswer;
+use crate::http::client::connection::{ClientConnection, Request};
+use crate::http::client::fetch::Fetch;
+use crate::http::client::pool::Pool;
+use crate::http::client::routes::{Method, Route, Routes};
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Session {
+    pool: Slot,
+    answer_class: Slot,
+    /// Nothing special is asked for: no middleware, no trace, no proxy, no time-out but `total`.
+    plain: Cell<bool>,
+    /// Answers of 400 and above are errors.
+    pub(crate) raises: Cell<bool>,
+    /// Seconds that a request may take; None for any.
+    total: Cell<Option<f64>>,
+    routes: Routes,
+}
+
+impl Session {
+    /// Sends a request if that can be done at once and without Python's help; the answer that is to be filled.
+    pub(crate) fn send<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        method: Method,
+        url: &Bound<'py, PyAny>,
+        body: Option<&Bound<'py, PyBytes>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = this.py();
+        if !self.plain.get() || body.is_some() != method.has_body() || !url.is_exact_instance_of::<PyString>() {
+            return Ok(None);
+        }
+        let Some(pool_object) = self.pool.bind(py) else { return Ok(None) };
+        let Some(pool) = try_state::<Pool>(&pool_object) else { return Ok(None) };
+        let route_object = self.routes.find(this, method, url)?;
+        let route = state_of::<Route>(&route_object)?;
+        let Some(key) = route.key.bind(py) else { return Ok(None) };
+        let Some(object) = pool.take(&key)? else { return Ok(None) };
+        let connection = state_of::<ClientConnection>(&object)?;
+        if let Some(total) = self.total.get() {
+            connection.deadline.set(pool.now(py)? + total);
+        }
+        let sent = self.send_on(this, connection, &object, route, method, body);
+        if sent.is_err() && connection.is_usable() {
+            pool.put_back(&pool_object, connection, &object)?;
+        }
+        sent.map(Some)
+    }
+
+    fn send_on<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        connection: &ClientConnection,
+        object: &Bound<'py, PyAny>,
+        route: &Route,
+        method: Method,
+        body: Option<&Bound<'py, PyBytes>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = this.py();
+        let class = self.answer_class.bind(py).ok_or_else(|| PyTypeError::new_err("_answer_class is not set"))?;
+        let answer = alloc(class.cast::<PyType>()?, ClientAnswer::default())?;
+        let state = state_of::<ClientAnswer>(&answer)?;
+        state.method.set(method.object(py).into_any());
+        state.session.set(this.clone());
+        if let Some(made) = route.made.bind(py) {
+            state.route.set(made);
+        }
+        let request = Request {
+            method: method.name().as_bytes(),
+            target: &route.target,
+            headers: route.headers.iter(),
+            body,
+            length: Length::Known(0),
+        };
+        let exchange = connection.begin(object, request)?;
+        state.attach(object, exchange);
+        Ok(answer)
+    }
+
+    fn forget_routes(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.routes.forget();
+        Ok(())
+    }
+
+    fn total_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.total.get().into_py_any(this.py())
+    }
+
+    fn set_total_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.total.set(value.extract()?);
+        Ok(())
+    }
+
+    /// What is set must be a subclass: instances are made natively.
+    fn set_answer_class_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let class = value.cast::<PyType>()?;
+        if !class.is_subclass(type_object::<ClientAnswer>(value.py())?.as_any())? {
+            return Err(PyTypeError::new_err("_answer_class derives from HttpAnswer"));
+        }
+        self.answer_class.set(value.clone());
+        Ok(())
+    }
+}
+
+/// The methods of that name.
+macro_rules! methods {
+    ($($method:ident $name:literal $kind:ident)*) => {
+        impl Session {
+            $(fn $method(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+                let ([url], options) = args.with_options($name, ["url"])?;
+                let method = Method::$kind;
+                Fetch::create(this, method.object(this.py()).as_any(), Some(method), &url, options).map(Bound::unbind)
+            })*
+        }
+    };
+}
+
+methods! {
+    get "get" Get
+    options "options" Options
+    head "head" Head
+    post "post" Post
+    put "put" Put
+    patch "patch" Patch
+    delete "delete" Delete
+}
+
+impl Session {
+    /// `request(method, url, **options)`
+    fn request(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
+        let ([method, url], options) = args.with_options("request", ["method", "url"])?;
+        Fetch::create(this, &method, None, &url, options).map(Bound::unbind)
+    }
+}
+
+impl Native for Session {
+    const NAME: &'static CStr = c"ferrio._ferrio.HttpSession";
+    const DOC: &'static CStr = c"The base of ClientSession.";
+    const NEW: New = Some(new::<Session>);
+
+    holds!(pool, answer_class, routes);
+
+    fn members() -> Members {
+        members! { Session;
+            method c"get" c"Ask for a resource." => get;
+            method c"options" c"Ask what may be asked." => options;
+            method c"head" c"Ask for the head of an answer." => head;
+            method c"post" c"Send data." => post;
+            method c"put" c"Put data in the place of a resource." => put;
+            method c"patch" c"Change a resource." => patch;
+            method c"delete" c"Delete a resource." => delete;
+            method c"request" c"Send a request of any method." => request;
+            bare c"_forget_routes" c"What routes depend on has changed." => forget_routes;
+            field c"_pool" => pool;
+            shown c"_answer_class" => answer_class, set_answer_class_attribute;
+            field c"_plain" => plain;
+            field c"_raises" => raises;
+            attribute c"_total" => total_attribute, set_total_attribute;
+        }
+    }
+}
