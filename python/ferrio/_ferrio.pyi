@@ -345,6 +345,9 @@ class HttpClientConnection(asyncio.Protocol):
     def reused(self) -> bool:
         """Whether the exchange under way is not the connection's first."""
     @property
+    def stale(self) -> bool:
+        """Whether the exchange under way, or the last one, was not the first and no byte of its answer came: it may be sent again."""
+    @property
     def idle_since(self) -> float:
         """When the last exchange ended, in the loop's time."""
     @property
@@ -482,8 +485,8 @@ class HttpPool:
     def give_up(self, key: Hashable, /) -> None:
         """No connection was made."""
 
-    def close(self) -> None:
-        """Close all connections, also those in use; who waits gets `RuntimeError("Connector is closed.")`."""
+    def close(self, failure: BaseException | None = ...) -> None:
+        """Close all connections, also those in use; who waits for one gets `failure`."""
 
     def abandon(self) -> None:
         """In a child after fork(): forget all connections without a word to their servers."""

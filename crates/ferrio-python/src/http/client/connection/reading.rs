@@ -60,7 +60,11 @@ impl ClientConnection {
                         exchange.note_early(status, fields);
                     }
                 }
-                (Event::Response(head), Some(exchange)) => exchange.begin(heading(&head, count)),
+                (Event::Response(head), Some(exchange)) => {
+                    exchange.begin(heading(&head, count));
+                    drop(machine);
+                    tell(py, &self.continuing)?;
+                }
                 (Event::Data(data), Some(exchange)) => {
                     drop(machine);
                     exchange.add(py, data);
