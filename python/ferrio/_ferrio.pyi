@@ -319,9 +319,12 @@ class HttpConnection(asyncio.Protocol):
 class HttpClientConnection(asyncio.Protocol):
     """A client's connection: a protocol of `loop`, on any transport. One exchange at a time.
 
-    `failure(kind, detail, answer)` makes the exceptions, since their classes are Python's. `detail` is a text, an exception or None. Kinds:
-    "disconnected" the server went before the answer began; "lost" as that, or later, by an error, which is `detail`; "broken" what came is
-    no HTTP; "cut" the body ended too early; "closed" the answer is read after it was released; "timeout" its time is over.
+    `failure(kind, detail, answer)` makes the exceptions, since their classes are Python's. `detail` is a text,
+    an exception or None. Kinds:
+    "disconnected" the server went before the answer began; "lost" as that, or later, by an error, which is
+    `detail`; "broken" what came is
+    no HTTP; "cut" the body ended too early; "closed" the answer is read after it was released; "timeout" its
+    time is over.
     """
 
     def __init__(
@@ -346,13 +349,17 @@ class HttpClientConnection(asyncio.Protocol):
         """Whether the exchange under way is not the connection's first."""
     @property
     def stale(self) -> bool:
-        """Whether the exchange under way, or the last one, was not the first and no byte of its answer came: it may be sent again."""
+        """Whether the exchange under way, or the last one, was not the first and no byte of its answer came: it
+        may be sent again.
+        """
     @property
     def idle_since(self) -> float:
         """When the last exchange ended, in the loop's time."""
     @property
     def deadline(self) -> float:
-        """When the exchange under way fails with "timeout", in the loop's time, to the second; infinite. Kept by the pool."""
+        """When the exchange under way fails with "timeout", in the loop's time, to the second; infinite. Kept by
+        the pool.
+        """
 
     @deadline.setter
     def deadline(self, value: float) -> None: ...
@@ -366,9 +373,11 @@ class HttpClientConnection(asyncio.Protocol):
         length: int | None = ...,
         /,
     ) -> None:
-        """Write a request; `answer`, which is new, gets what comes. With `length`, the body follows by write() and end(); -1: in chunks.
+        """Write a request; `answer`, which is new, gets what comes. With `length`, the body follows by write()
+        and end(); -1: in chunks.
 
-        `headers` has Host, and neither Content-Length nor Transfer-Encoding. ValueError: HTTP has no such request, and nothing was written.
+        `headers` has Host, and neither Content-Length nor Transfer-Encoding. ValueError: HTTP has no such
+        request, and nothing was written.
         """
 
     def write(self, data: Any, /) -> None:
@@ -384,14 +393,18 @@ class HttpClientConnection(asyncio.Protocol):
         """Wait for 100 Continue; False: the final answer came instead, or the connection is gone."""
 
     def upgrade(self) -> tuple[asyncio.Transport, bytes]:
-        """After 101, or 2xx to CONNECT: the transport, which is paused, and what came behind the head. The connection leaves both."""
+        """After 101, or 2xx to CONNECT: the transport, which is paused, and what came behind the head. The
+        connection leaves both.
+        """
 
     def close(self) -> None:
         """Close at once: whoever waits for the answer gets "closed"."""
 
 @disjoint_base
 class HttpAnswer:
-    """An answer, and the base of ClientResponse. New ones are empty, until HttpClientConnection.send() has them filled."""
+    """An answer, and the base of ClientResponse. New ones are empty, until HttpClientConnection.send() has them
+    filled.
+    """
 
     method: str
     status: int
@@ -446,7 +459,9 @@ class HttpAnswer:
     @property
     def closed(self) -> bool: ...
     def release(self) -> Any:
-        """Give the connection back. If the body is not whole, it is closed. What has come stays readable; returns an awaitable of None."""
+        """Give the connection back. If the body is not whole, it is closed. What has come stays readable; returns
+        an awaitable of None.
+        """
 
     def close(self) -> None:
         """Close the connection, unless it was given back."""
@@ -474,7 +489,9 @@ class HttpPool:
         keep_alive: float = ...,
     ) -> None: ...
     def acquire(self, key: Hashable, /) -> Coroutine[Any, Any, HttpClientConnection | None]:
-        """An idle connection, or None: room for one, to be made and told by add(), or given up by give_up(). First come, first served."""
+        """An idle connection, or None: room for one, to be made and told by add(), or given up by give_up(). First
+        come, first served.
+        """
 
     def take(self, key: Hashable, /) -> HttpClientConnection | None:
         """An idle connection if nobody waits and there is one, now."""
@@ -504,10 +521,14 @@ class HttpPool:
 class HttpSession:
     """The base of ClientSession: requests that ask for nothing special.
 
-    `async with session.get(url)`, without options but `data=` of bytes, on a `_plain` session whose route for that URL is known and whose pool
-    has a connection, runs natively. Everything else is awaited from the subclass: `_request(method, url, **options)`. Where an answer asks for more, which is
-    a redirect, Set-Cookie, Content-Encoding, or an error while `_raises`, `_settle(answer)` is awaited, whose result is what the caller gets.
-    The subclass also has `_route(method, url)`, which is called once for a URL, and whose result is kept until _forget_routes():
+    `async with session.get(url)`, without options but `data=` of bytes, on a `_plain` session whose route for
+    that URL is known and whose pool
+    has a connection, runs natively. Everything else is awaited from the subclass: `_request(method, url,
+    **options)`. Where an answer asks for more, which is
+    a redirect, Set-Cookie, Content-Encoding, or an error while `_raises`, `_settle(answer)` is awaited, whose
+    result is what the caller gets.
+    The subclass also has `_route(method, url)`, which is called once for a URL, and whose result is kept until
+    _forget_routes():
     (key of the pool, target, headers), or None where the fast path must not be used.
     """
 
@@ -516,7 +537,9 @@ class HttpSession:
     _plain: bool
     _raises: bool
     _total: float | None
-    """Seconds a request may take as a whole, checked each second; shorter ones than five are for the subclass's own path."""
+    """Seconds a request may take as a whole, checked each second; shorter ones than five are for the subclass's
+    own path.
+    """
     def _forget_routes(self) -> None: ...
     def get(self, url: Any, **options: Any) -> HttpFetch: ...
     def options(self, url: Any, **options: Any) -> HttpFetch: ...
@@ -527,12 +550,16 @@ class HttpSession:
     def delete(self, url: Any, **options: Any) -> HttpFetch: ...
     def request(self, method: str, url: Any, **options: Any) -> HttpFetch: ...
 
-@final
+@type_check_only
 class HttpFetch(Coroutine[Any, Any, Any]):
     """A request under way: awaited, or entered by `async with`, which releases the answer at its end."""
 
-    async def __aenter__(self) -> Any: ...
-    async def __aexit__(self, *exc: object) -> None: ...
+    def send(self, value: None, /) -> Any: ...
+    def throw(self, *error: Any) -> Any: ...
+    def close(self) -> None: ...
+    def __await__(self) -> Generator[Any, Any, Any]: ...
+    def __aenter__(self) -> HttpFetch: ...
+    def __aexit__(self, exc_type: object, exc: object, tb: object, /) -> Coroutine[Any, Any, None]: ...
 
 @disjoint_base
 class WorkQueue:

@@ -1,7 +1,7 @@
 """A server that says what it is told to, byte by byte, and connections of a client's to it.
 
-`scripted` makes the server of a coroutine that gets each connection's reader and writer and its number. `Peer` is what a connector is:
-it opens connections and knows what failed.
+`scripted` makes the server of a coroutine that gets each connection's reader and writer and its number. `Peer` is what
+a connector is: it opens connections.
 """
 
 import asyncio

@@ -1,10 +1,9 @@
-"""Who gets which connection of a pool, in which order, and what becomes of those that end, are cancelled, or grow old."""
+"""Who gets which connection of a pool, in which order; what becomes of those that end, are cancelled, grow old."""
 
 import asyncio
 
 import pytest
 from client_support import head_of, on_both, saying, scripted, until
-
 from ferrio import _ferrio
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

@@ -1,11 +1,10 @@
-"""Requests of a session that ask for nothing special, which run natively, and where they are handed to its Python code."""
+"""Requests of a session that ask for nothing special, which run natively; what is handed to its Python code."""
 
 import asyncio
 import gc
 
 import pytest
 from client_support import Failed, head_of, on_both, saying, scripted
-
 from ferrio import _ferrio
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

@@ -117,7 +117,8 @@ impl ClientAnswer {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
         let connection = self.connection.bind(py);
-        let make = connection.as_ref().and_then(try_state::<ClientConnection>).and_then(|one| one.failure.bind(py));
+        let make =
+            connection.as_ref().and_then(try_state::<ClientConnection>).and_then(|one| one.failure.bind(py));
         match make {
             Some(make) => make.call1((kind, detail, this)),
             None => Ok(PyRuntimeError::new_err(kind.to_owned()).into_value(py).into_bound(py).into_any()),
@@ -174,7 +175,11 @@ impl ClientAnswer {
     }
 
     /// What there is of the body; `None` if there is nothing yet.
-    fn look_for_any<'py>(&self, this: &Bound<'py, PyAny>, most: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn look_for_any<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        most: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = this.py();
         let exchange = self.readable(this)?;
         exchange.wants_all.set(false);
@@ -268,10 +273,8 @@ impl ClientAnswer {
         let [status, reason, headers, body] = args.all("_fill", ["status", "reason", "headers", "body"])?;
         self.refuse_again()?;
         let reason: String = reason.extract()?;
-        let headers: Vec<(Vec<u8>, Vec<u8>)> = headers
-            .try_iter()?
-            .map(|pair| pair?.extract())
-            .collect::<PyResult<_>>()?;
+        let headers: Vec<(Vec<u8>, Vec<u8>)> =
+            headers.try_iter()?.map(|pair| pair?.extract()).collect::<PyResult<_>>()?;
         let fields = headers.iter().map(|(name, value)| (&name[..], &value[..]));
         let fields = Fields::copied(std::iter::once((&b""[..], reason.as_bytes())).chain(fields), 0);
         let body = body.cast::<PyBytes>()?;
@@ -295,7 +298,13 @@ impl ClientAnswer {
     }
 
     fn reason_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let reason = self.heading(|heading| heading.fields.find(b"").map(String::from_utf8_lossy).map(|text| PyString::new(this.py(), &text).into_any().unbind()));
+        let reason = self.heading(|heading| {
+            heading
+                .fields
+                .find(b"")
+                .map(String::from_utf8_lossy)
+                .map(|text| PyString::new(this.py(), &text).into_any().unbind())
+        });
         Ok(reason.flatten())
     }
 
@@ -307,7 +316,10 @@ impl ClientAnswer {
 
     fn trailers(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let exchange = self.exchange()?;
-        let all = exchange.trailers.get().map_or_else(|| Ok(PyTuple::empty(this.py())), |all| all.tuple(this.py()))?;
+        let all = exchange
+            .trailers
+            .get()
+            .map_or_else(|| Ok(PyTuple::empty(this.py())), |all| all.tuple(this.py()))?;
         Ok(all.into_any().unbind())
     }
 
@@ -347,13 +359,18 @@ impl ClientAnswer {
 
 fn most(args: Args<'_, '_>, method: &str) -> PyResult<usize> {
     let ([], [most]) = args.bind(method, [], ["most"])?;
-    most.map_or(Ok(usize::MAX), |most| most.extract())
+    match most {
+        Some(most) => most.extract(),
+        None => Ok(usize::MAX),
+    }
 }
 
 impl Drop for ClientAnswer {
     /// Nobody reads it any more.
     fn drop(&mut self) {
-        let (Some(exchange), Some(connection)) = (self.exchange.take(), self.connection.take()) else { return };
+        let (Some(exchange), Some(connection)) = (self.exchange.take(), self.connection.take()) else {
+            return;
+        };
         if exchange.over.get() {
             return;
         }

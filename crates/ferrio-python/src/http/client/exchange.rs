@@ -91,7 +91,7 @@ impl Exchange {
             && self.buffered() > 0
             && let Some(length) = self.heading.get().and_then(|heading| heading.length)
         {
-            self.body.expect(length);
+            self.body.make_room(length);
         }
         self.body.add(py, data);
     }

@@ -60,7 +60,8 @@ impl Fetch {
 
     /// Sends the request natively, if it is so simple.
     fn send<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (Some(session), Some(url), Some(method)) = (self.session.bind(py), self.url.bind(py), self.known) else {
+        let (Some(session), Some(url), Some(method)) = (self.session.bind(py), self.url.bind(py), self.known)
+        else {
             return Ok(None);
         };
         let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
@@ -101,7 +102,12 @@ impl Fetch {
     fn asks_for_more(&self, py: Python<'_>, answer: &ClientAnswer) -> bool {
         let status = answer.status().unwrap_or_default();
         let raises = status >= 400
-            && self.session.bind(py).as_ref().and_then(try_state::<Session>).is_none_or(|one| one.raises.get());
+            && self
+                .session
+                .bind(py)
+                .as_ref()
+                .and_then(try_state::<Session>)
+                .is_none_or(|one| one.raises.get());
         raises
             || matches!(status, 301 | 302 | 303 | 307 | 308)
             || answer.has(b"set-cookie")
@@ -167,13 +173,17 @@ impl Coroutine<Fetch> {
 
 impl Held for Fetch {
     fn show(&self, visitor: &mut Visitor<'_>) {
-        for slot in [&self.session, &self.method, &self.url, &self.options, &self.answer, &self.future, &self.inner] {
+        for slot in
+            [&self.session, &self.method, &self.url, &self.options, &self.answer, &self.future, &self.inner]
+        {
             slot.show(visitor);
         }
     }
 
     fn empty(&self) {
-        for slot in [&self.session, &self.method, &self.url, &self.options, &self.answer, &self.future, &self.inner] {
+        for slot in
+            [&self.session, &self.method, &self.url, &self.options, &self.answer, &self.future, &self.inner]
+        {
             slot.empty();
         }
     }
@@ -209,13 +219,11 @@ impl Steps for Fetch {
 
     fn thrown<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
         let py = this.py();
-        match self.inner.bind(py) {
-            Some(inner) => throw_into(&inner, &raised::value(py, &error)).map(|step| self.noted(step)),
-            None => {
-                self.leave(py)?;
-                Err(error)
-            }
+        if let Some(inner) = self.inner.bind(py) {
+            return throw_into(&inner, &raised::value(py, &error)).map(|step| self.noted(step));
         }
+        self.leave(py)?;
+        Err(error)
     }
 
     fn leave(&self, py: Python<'_>) -> PyResult<()> {

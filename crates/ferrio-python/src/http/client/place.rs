@@ -57,7 +57,11 @@ impl Place {
     }
 
     /// A future at the end of the line.
-    pub(crate) fn join<'py>(&self, number: u64, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn join<'py>(
+        &self,
+        number: u64,
+        event_loop: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let future = any_future::create(event_loop)?;
         let mut waiting = self.waiting.take();
         if waiting.len() > 2 * self.alive.get() + GAPS {

@@ -81,7 +81,8 @@ impl Pool {
     fn take_of<'py>(&self, py: Python<'py>, place: &Place) -> Option<Bound<'py, PyAny>> {
         while let Some(connection) = place.pop_idle(py) {
             self.idle.set(self.idle.get() - 1);
-            if let Some(state) = try_state::<ClientConnection>(&connection).filter(|state| state.is_usable()) {
+            if let Some(state) = try_state::<ClientConnection>(&connection).filter(|state| state.is_usable())
+            {
                 state.in_use.set(true);
                 self.count_in(place);
                 return Some(connection);
@@ -236,7 +237,12 @@ impl Pool {
     }
 
     /// Who was in line with `future` is not there any more; what was granted meanwhile goes to the next.
-    fn unpark(&self, this: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn unpark(
+        &self,
+        this: &Bound<'_, PyAny>,
+        key: &Bound<'_, PyAny>,
+        future: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let py = this.py();
         let place = self.place(key)?;
         let state = state_of::<Place>(&place)?;

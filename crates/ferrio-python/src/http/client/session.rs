@@ -38,7 +38,8 @@ impl Session {
         body: Option<&Bound<'py, PyBytes>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = this.py();
-        if !self.plain.get() || body.is_some() != method.has_body() || !url.is_exact_instance_of::<PyString>() {
+        if !self.plain.get() || body.is_some() != method.has_body() || !url.is_exact_instance_of::<PyString>()
+        {
             return Ok(None);
         }
         let Some(pool_object) = self.pool.bind(py) else { return Ok(None) };
@@ -68,7 +69,8 @@ impl Session {
         body: Option<&Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
-        let class = self.answer_class.bind(py).ok_or_else(|| PyTypeError::new_err("_answer_class is not set"))?;
+        let class =
+            self.answer_class.bind(py).ok_or_else(|| PyTypeError::new_err("_answer_class is not set"))?;
         let answer = alloc(class.cast::<PyType>()?, ClientAnswer::default())?;
         let state = state_of::<ClientAnswer>(&answer)?;
         state.method.set(method.object(py).into_any());

@@ -38,7 +38,7 @@ impl Unread {
     }
 
     /// Makes room for a body of that length, of which all is to be read at once.
-    pub(crate) fn expect(&self, length: u64) {
+    pub(crate) fn make_room(&self, length: u64) {
         let mut rest = self.rest.borrow_mut();
         if rest.capacity() == 0 {
             rest.reserve(usize::try_from(length.min(BELIEVED)).unwrap_or_default());

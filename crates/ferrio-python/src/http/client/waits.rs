@@ -18,12 +18,14 @@ pub(crate) struct WaitKind {
     /// The name of the coroutine.
     pub(crate) name: &'static str,
     /// What is there, if it is. After a wait, with the future that was waited for.
-    pub(crate) look: for<'py> fn(&Bound<'py, PyAny>, Given<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>>,
+    pub(crate) look: Look,
     /// What to wait for.
     pub(crate) park: for<'py> fn(&Bound<'py, PyAny>, Given<'_, 'py>) -> PyResult<Bound<'py, PyAny>>,
     /// The wait for that future is over, and the coroutine will not go on.
     pub(crate) leave: fn(&Bound<'_, PyAny>, Given<'_, '_>) -> PyResult<()>,
 }
+
+type Look = for<'py> fn(&Bound<'py, PyAny>, Given<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
 
 /// What a wait has beside its target.
 #[derive(Clone, Copy)]

@@ -149,7 +149,11 @@ impl ClientConnection {
             return both(py, told.map(drop), self.close(this, "closed"));
         }
         let read = self.read_on(py);
-        both(py, told.map(drop), both(py, read, self.with_pool(py, |pool, object| pool.put_back(object, self, this))))
+        both(
+            py,
+            told.map(drop),
+            both(py, read, self.with_pool(py, |pool, object| pool.put_back(object, self, this))),
+        )
     }
 
     fn with_pool(

@@ -18,7 +18,8 @@ impl Constructed for ClientConnection {
         let [event_loop, failure, line, head, headers, folds] =
             given.bind("HttpClientConnection", names, 2)?;
         let usual = Limits::default();
-        let number = |value: Option<Bound<'_, PyAny>>, usual| value.map_or(Ok(usual), |value| value.extract());
+        let number =
+            |value: Option<Bound<'_, PyAny>>, usual| value.map_or(Ok(usual), |value| value.extract());
         let limits = Limits {
             request_line: number(line, usual.request_line)?,
             head: number(head, usual.head)?,

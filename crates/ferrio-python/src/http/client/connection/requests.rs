@@ -188,9 +188,7 @@ impl ClientConnection {
 }
 
 /// Pairs of bytes.
-fn pairs<'py>(
-    headers: &Bound<'py, PyAny>,
-) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>> {
+fn pairs<'py>(headers: &Bound<'py, PyAny>) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>> {
     let pair = |pair: PyResult<Bound<'py, PyAny>>| {
         let pair = pair?;
         let pair = pair.cast::<PyTuple>()?;
