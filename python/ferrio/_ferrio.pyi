@@ -319,12 +319,14 @@ class HttpConnection(asyncio.Protocol):
 class HttpClientConnection(asyncio.Protocol):
     """A client's connection: a protocol of `loop`, on any transport. One exchange at a time.
 
-    `failure(kind, detail, answer)` makes the exceptions, since their classes are Python's. `detail` is a text,
-    an exception or None. Kinds:
-    "disconnected" the server went before the answer began; "lost" as that, or later, by an error, which is
-    `detail`; "broken" what came is
-    no HTTP; "cut" the body ended too early; "closed" the answer is read after it was released; "timeout" its
-    time is over.
+    `failure(kind, detail, answer)` makes the exceptions, since their classes are Python's. `detail` is a text, an
+    exception or None. Kinds:
+
+    * "disconnected": the server went before the answer began.
+    * "lost": the same, or later, by an error, which is `detail`.
+    * "broken": what came is no HTTP. "cut": the body ended too early, or is no body.
+    * "closed": the answer was released, or its connection closed, before.
+    * "timeout": its time was over.
     """
 
     def __init__(
@@ -521,15 +523,16 @@ class HttpPool:
 class HttpSession:
     """The base of ClientSession: requests that ask for nothing special.
 
-    `async with session.get(url)`, without options but `data=` of bytes, on a `_plain` session whose route for
-    that URL is known and whose pool
-    has a connection, runs natively. Everything else is awaited from the subclass: `_request(method, url,
-    **options)`. Where an answer asks for more, which is
-    a redirect, Set-Cookie, Content-Encoding, or an error while `_raises`, `_settle(answer)` is awaited, whose
-    result is what the caller gets.
-    The subclass also has `_route(method, url)`, which is called once for a URL, and whose result is kept until
-    _forget_routes():
-    (key of the pool, target, headers), or None where the fast path must not be used.
+    `session.get(url)` runs natively on a `_plain` session if its options are none, or `data=` of bytes, the URL is a
+    text with a route, and the pool has a connection, or none that is free: then it waits in line. Everything else is
+    awaited from the subclass, which has:
+
+    * `_request(method, url, **options)`, as aiohttp's.
+    * `_route(method, url)`, asked once for a URL, until _forget_routes(): (key of the pool, target, headers), or
+      more behind these; None where the URL is not for native requests.
+    * `_settle(answer)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or Content-Encoding,
+      or is an error while `_raises`. What it returns is what the caller gets.
+    * `_late(url)`, if it likes: the exception of a request whose `_total` was over while it waited in line.
     """
 
     _pool: HttpPool | None

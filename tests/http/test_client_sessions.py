@@ -244,3 +244,65 @@ def test_a_class_of_answers():
         session.get()
     with pytest.raises(TypeError):
         session.get("a", "b")
+
+
+@on_both
+async def test_requests_in_line_run_natively():
+    async with scripted(echoing, limit=2) as peer:
+        session = Session(peer)
+
+        async def ask(number):
+            async with session.get("http://a/%d" % number) as answer:
+                return (await answer.read()).split()[1]
+
+        await asyncio.gather(ask(0), ask(1))
+        session.told()
+        answers = await asyncio.gather(*(ask(number) for number in range(100)))
+        assert answers == [b"/%d" % number for number in range(100)]
+        assert all(kind == "route" for kind, *_ in session.told())
+        assert (peer.opened, peer.pool.used, peer.pool.waiting) == (2, 0, 0)
+
+
+@on_both
+@pytest.mark.parametrize("plain", [True, False], ids=["TimeoutError", "what _late() gives"])
+async def test_a_request_in_line_that_is_cancelled_or_late(plain):
+    async with scripted(saying(OK, b"", end=False), limit=1) as peer:
+        session = Session(peer)
+        if not plain:
+            session._late = LookupError
+        await (await session.get("http://a/")).read()
+        first = asyncio.ensure_future(awaited(session.get("http://a/")))
+        await asyncio.sleep(0)
+        second = asyncio.ensure_future(awaited(session.get("http://a/")))
+        await asyncio.sleep(0)
+        assert (peer.pool.used, peer.pool.waiting) == (1, 1)
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        assert peer.pool.waiting == 0
+        session._total = 3600
+        third = asyncio.ensure_future(awaited(session.get("http://a/")))
+        await asyncio.sleep(0)
+        now = peer.loop.time()
+        peer.loop.time = lambda: now + 4000
+        try:
+            peer.pool._sweep()
+        finally:
+            del peer.loop.time
+        with pytest.raises(TimeoutError if plain else LookupError):
+            await third
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        assert (peer.pool.used, peer.pool.waiting) == (0, 0)
+
+
+@on_both
+async def test_the_connection_of_who_is_first_in_line_ends():
+    async def script(reader, writer, number):
+        await (saying(OK, b"") if number == 1 else echoing)(reader, writer, number)
+
+    async with scripted(script, limit=1) as peer:
+        session = Session(peer)
+        await (await session.get("http://a/")).read()
+        tasks = [asyncio.ensure_future(awaited(session.get(f"http://a/{number}"))) for number in range(5)]
+        for number, answer in enumerate(await asyncio.gather(*tasks)):
+            assert (await answer.read()).startswith(b"GET /%d " % number)

@@ -1,7 +1,7 @@
 //! `Fetch`: a request under way: what `session.get(url)` returns, to be awaited or entered.
 //!
 //! ```text
-//! begin ── sent natively ──▶ waits for the head ──▶ the answer
+//! begin ── sent natively, perhaps after a wait in line ──▶ waits for the head ──▶ the answer
 //!   │                          │      └─── asks for more ───▶ session._settle(answer) ──▶ what that returns
 //!   │                          └─── the connection was stale ─┐
 //!   └───── anything else ─────────────────────────────────────┴─▶ session._request(...) ──▶ what that returns
@@ -9,15 +9,18 @@
 //!
 //! Nothing is sent before the first step, as with any coroutine.
 
+use pyo3::exceptions::PyTimeoutError;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::ffi::call::{send_none, throw_into};
 use crate::ffi::prelude::*;
 use crate::ffi::stop::Stop;
 use crate::http::client::answer::ClientAnswer;
+use crate::http::client::connection::ClientConnection;
 use crate::http::client::routes::Method;
-use crate::http::client::session::Session;
+use crate::http::client::session::{Session, Turn};
 use crate::http::client::waits::awaited;
+use crate::tasks::any_future;
 use crate::waiting::locks::Finished;
 
 /// See the module.
@@ -30,6 +33,10 @@ pub(crate) struct Fetch {
     options: Slot,
     /// The answer, also after the end: `__aexit__` releases it.
     answer: Slot,
+    /// How it goes natively.
+    route: Slot,
+    /// When it has to be over, in the loop's time.
+    deadline: Cell<f64>,
     /// What it waits for: a future, or the coroutine of the session's.
     future: Slot,
     inner: Slot,
@@ -51,6 +58,8 @@ impl Fetch {
             url: Slot::new(url.clone().into()),
             options: options.map_or_else(Slot::default, |options| Slot::new(options.into_any().into())),
             answer: Slot::default(),
+            route: Slot::default(),
+            deadline: Cell::new(f64::INFINITY),
             future: Slot::default(),
             inner: Slot::default(),
             stop: Stop::default(),
@@ -58,22 +67,83 @@ impl Fetch {
         alloc_tracked(session.py(), Coroutine::new(fetch))
     }
 
-    /// Sends the request natively, if it is so simple.
-    fn send<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (Some(session), Some(url), Some(method)) = (self.session.bind(py), self.url.bind(py), self.known)
+    /// The body, if that is all that the options are; `Err` without a reason where there are others.
+    fn body<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyBytes>>, ()> {
+        let Some(options) = self.options.bind(py) else { return Ok(None) };
+        let options = options.cast::<PyDict>().map_err(drop)?;
+        let data = options.get_item(intern!(py, "data")).ok().flatten().filter(|_| options.len() == 1);
+        data.and_then(|data| data.cast_into_exact::<PyBytes>().ok()).map(Some).ok_or(())
+    }
+
+    /// Goes natively if the request is so simple.
+    fn set_out<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
+        let (Some(session), Some(url), Some(method), Ok(body)) =
+            (self.session.bind(py), self.url.bind(py), self.known, self.body(py))
         else {
-            return Ok(None);
+            return self.ask_session(py);
         };
-        let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
-        let body = match options {
-            None => None,
-            Some(options) if options.len() == 1 => match options.get_item(intern!(py, "data"))? {
-                Some(data) if data.is_exact_instance_of::<PyBytes>() => Some(data.cast_into::<PyBytes>()?),
-                _ => return Ok(None),
-            },
-            Some(_) => return Ok(None),
+        let state = state_of::<Session>(&session)?;
+        let Some(route) = state.plan(&session, method, &url, body.is_some())? else {
+            return self.ask_session(py);
         };
-        state_of::<Session>(&session)?.send(&session, method, &url, body.as_ref())
+        self.deadline.set(state.deadline(py)?);
+        let turn = state.take(py, state_of(&route)?, self.deadline.get())?;
+        self.route.set(route);
+        match turn {
+            Turn::Now(connection) => self.send(&connection),
+            Turn::Later(future) => self.wait_for(future),
+            Turn::New => self.ask_session(py),
+        }
+    }
+
+    fn wait_for<'py>(&self, future: Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        self.future.set(future.clone());
+        awaited(&future)?;
+        Ok(Step::Yield(future))
+    }
+
+    /// Sends the request on that connection.
+    fn send<'py>(&self, connection: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = connection.py();
+        let (Some(session), Some(route), Some(method)) =
+            (self.session.bind(py), self.route.take(), self.known)
+        else {
+            return self.ask_session(py);
+        };
+        let (route, body) = (route.into_bound(py), self.body(py).ok().flatten());
+        let state = state_of::<Session>(&session)?;
+        let answer = state.send(&session, connection, state_of(&route)?, method, body.as_ref())?;
+        if let Some(connection) = try_state::<ClientConnection>(connection) {
+            connection.deadline.set(self.deadline.get());
+        }
+        self.answer.set(answer.clone());
+        self.look(&answer)
+    }
+
+    /// It was in line, and something was granted: a connection, or room to make one.
+    fn go_on_from_line<'py>(&self, future: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = future.py();
+        let granted = any_future::result(future)?;
+        match try_state::<ClientConnection>(&granted) {
+            Some(connection) if connection.is_usable() => return self.send(&granted),
+            // It ended meanwhile.
+            Some(_) => {}
+            None => self.give_back(future)?,
+        }
+        self.ask_session(py)
+    }
+
+    fn give_back(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = future.py();
+        let (Some(session), Some(route)) = (self.session.bind(py), self.route.take()) else { return Ok(()) };
+        state_of::<Session>(&session)?.give_back(py, state_of(&route.bind(py))?, future)
+    }
+
+    /// The exception of a request whose time was over before there was a connection.
+    fn late(&self, py: Python<'_>) -> Option<PyErr> {
+        let (session, url) = (self.session.bind(py)?, self.url.bind(py)?);
+        let late = session.getattr_opt(intern!(py, "_late")).ok()??;
+        Some(late.call1((url,)).map_or_else(|error| error, PyErr::from_value))
     }
 
     /// Waits for the head, or goes on with it.
@@ -87,12 +157,7 @@ impl Fetch {
                 self.go_on_inside(py)
             }
             Ok(true) => Ok(Step::Return(answer.clone())),
-            Ok(false) => {
-                let future = state.park(py)?;
-                self.future.set(future.clone());
-                awaited(&future)?;
-                Ok(Step::Yield(future))
-            }
+            Ok(false) => self.wait_for(state.park(py)?),
             Err(_) if self.may_repeat(py, state) => self.ask_session(py),
             Err(error) => Err(error),
         }
@@ -121,7 +186,7 @@ impl Fetch {
 
     /// `session._request(method, url, **options)`
     fn ask_session<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
-        drop(self.answer.take());
+        drop((self.answer.take(), self.route.take()));
         let (Some(session), Some(method), Some(url)) =
             (self.session.bind(py), self.method.bind(py), self.url.bind(py))
         else {
@@ -199,18 +264,15 @@ impl Steps for Fetch {
     }
 
     fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
-        match self.send(this.py())? {
-            Some(answer) => {
-                self.answer.set(answer.clone());
-                self.look(&answer)
-            }
-            None => self.ask_session(this.py()),
-        }
+        self.set_out(this.py())
     }
 
     fn go_on<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = this.py();
-        drop(self.future.take());
+        let future = self.future.take().map(|future| future.into_bound(py));
+        if let Some(future) = future.filter(|_| !self.route.is_empty()) {
+            return self.go_on_from_line(&future);
+        }
         match self.answer.bind(py) {
             Some(answer) if self.inner.is_empty() => self.look(&answer),
             _ => self.go_on_inside(py),
@@ -222,13 +284,19 @@ impl Steps for Fetch {
         if let Some(inner) = self.inner.bind(py) {
             return throw_into(&inner, &raised::value(py, &error)).map(|step| self.noted(step));
         }
+        // What its place in line failed with is thrown in here, as by any future.
+        let is_late = !self.route.is_empty() && error.is_instance_of::<PyTimeoutError>(py);
+        let late = if is_late { self.late(py) } else { None };
         self.leave(py)?;
-        Err(error)
+        Err(late.unwrap_or(error))
     }
 
     fn leave(&self, py: Python<'_>) -> PyResult<()> {
         if let Some(inner) = self.inner.bind(py) {
             return inner.call_method0(intern!(py, "close")).map(drop);
+        }
+        if let Some(future) = self.future.take().filter(|_| !self.route.is_empty()) {
+            return self.give_back(&future.bind(py));
         }
         let answer = self.answer.take().map(|answer| answer.into_bound(py));
         answer.as_ref().and_then(try_state::<ClientAnswer>).map_or(Ok(()), |answer| answer.release(py))

@@ -16,12 +16,21 @@ pub(crate) struct Place {
     idle: RefCell<Vec<Ref>>,
     /// How many are in use, or being made.
     pub(crate) used: Cell<usize>,
-    /// Futures, with their numbers: those that came earlier have lower ones.
-    waiting: RefCell<VecDeque<(u64, Ref)>>,
+    /// Those that came earlier have lower numbers.
+    waiting: RefCell<VecDeque<InLine>>,
     /// How many of them still wait.
     pub(crate) alive: Cell<usize>,
     /// Its pool has it among those that can be served.
     pub(crate) queued: Cell<bool>,
+}
+
+/// A place in line.
+#[derive(Clone)]
+pub(crate) struct InLine {
+    number: u64,
+    /// Until when it waits, in the loop's time.
+    deadline: f64,
+    pub(crate) future: Ref,
 }
 
 impl Place {
@@ -60,30 +69,36 @@ impl Place {
     pub(crate) fn join<'py>(
         &self,
         number: u64,
+        deadline: f64,
         event_loop: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let future = any_future::create(event_loop)?;
+        let (py, future) = (event_loop.py(), any_future::create(event_loop)?);
         let mut waiting = self.waiting.take();
         if waiting.len() > 2 * self.alive.get() + GAPS {
-            waiting.retain(|(_, future)| !any_future::is_done(&future.bind(event_loop.py())).unwrap_or(true));
+            waiting.retain(|one| !any_future::is_done(&one.future.bind(py)).unwrap_or(true));
         }
-        waiting.push_back((number, future.clone().into()));
+        waiting.push_back(InLine { number, deadline, future: future.clone().into() });
         self.waiting.replace(waiting);
         self.alive.set(self.alive.get() + 1);
         Ok(future)
     }
 
+    /// Those whose time is over.
+    pub(crate) fn late(&self, now: f64) -> Vec<InLine> {
+        self.waiting.borrow().iter().filter(|one| one.deadline <= now).cloned().collect()
+    }
+
     /// The number of the first in line.
     pub(crate) fn first(&self) -> Option<u64> {
-        self.waiting.borrow().front().map(|(number, _)| *number)
+        self.waiting.borrow().front().map(|one| one.number)
     }
 
     /// The first in line who still waits.
     pub(crate) fn pop_waiting<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         loop {
             let next = self.waiting.borrow_mut().pop_front();
-            let Some((_, future)) = next else { return Ok(None) };
-            let future = future.into_bound(py);
+            let Some(one) = next else { return Ok(None) };
+            let future = one.future.into_bound(py);
             if !any_future::is_done(&future)? {
                 self.leave();
                 return Ok(Some(future));
@@ -97,12 +112,7 @@ impl Place {
     }
 }
 
-/// With a number beside.
-impl Held for (u64, Ref) {
-    fn show(&self, visitor: &mut Visitor<'_>) {
-        self.1.show(visitor);
-    }
-}
+held!(InLine: future);
 
 impl Native for Place {
     const NAME: &'static CStr = c"ferrio._ferrio.HttpPlace";

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::types::{PyDict, PyList};
 
 use crate::event_loop::run::both;
@@ -227,17 +227,33 @@ impl Pool {
         Ok(Some(key.py().None().into_bound(key.py())))
     }
 
-    fn park<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    /// Whether who asks for a connection of `key` has to wait for one.
+    pub(crate) fn is_full(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let place = self.known(key)?;
+        let state = place.as_ref().and_then(try_state::<Place>);
+        Ok(!self.closed.get() && !state.map_or_else(|| self.has_room_in_all(), |state| self.has_room(state)))
+    }
+
+    /// A future at the end of the line, which gets a connection, None for room to make one, or at its deadline a `TimeoutError`.
+    pub(crate) fn join<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        key: &Bound<'py, PyAny>,
+        deadline: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let place = self.place(key)?;
         let state = state_of::<Place>(&place)?;
         let number = self.next.replace(self.next.get() + 1);
-        let future = state.join(number, &self.event_loop(key.py())?)?;
+        let future = state.join(number, deadline, &self.event_loop(key.py())?)?;
         self.enqueue(&place, state);
+        if deadline < f64::INFINITY {
+            self.sweep_later(this)?;
+        }
         Ok(future)
     }
 
     /// Who was in line with `future` is not there any more; what was granted meanwhile goes to the next.
-    fn unpark(
+    pub(crate) fn unpark(
         &self,
         this: &Bound<'_, PyAny>,
         key: &Bound<'_, PyAny>,
@@ -275,16 +291,23 @@ impl Pool {
                 result = both(py, result, connection.close(&object, "closed"));
             }
         }
-        both(py, result, both(py, self.drop_empty(py), self.sweep_later(this)))
+        both(py, result, both(py, self.sweep_places(py, now), self.sweep_later(this)))
     }
 
-    /// Drops places that nobody needs: a crawler visits any number.
-    fn drop_empty(&self, py: Python<'_>) -> PyResult<()> {
+    /// Ends waits that take too long, and drops places that nobody needs: a crawler visits any number.
+    fn sweep_places(&self, py: Python<'_>, now: f64) -> PyResult<()> {
         let Some(places) = self.places.bind(py) else { return Ok(()) };
         let places = places.cast::<PyDict>()?;
         for place in places.values() {
-            let Some(state) = try_state::<Place>(&place).filter(|state| state.is_empty()) else { continue };
-            if let Some(key) = state.key.bind(py) {
+            let Some(state) = try_state::<Place>(&place) else { continue };
+            for one in state.late(now) {
+                let future = one.future.bind(py);
+                if !any_future::is_done(&future)? {
+                    state.leave();
+                    any_future::settle(&future, Some(PyTimeoutError::new_err(()).value(py).as_any()))?;
+                }
+            }
+            if let Some(key) = state.key.bind(py).filter(|_| state.is_empty()) {
                 places.del_item(key)?;
             }
         }
@@ -293,7 +316,8 @@ impl Pool {
 
     fn sweep_later(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
-        if self.connections.borrow().len() == self.free.borrow().len() || self.sweeping.replace(true) {
+        let is_empty = self.connections.borrow().len() == self.free.borrow().len() && self.used.get() == 0;
+        if is_empty || self.sweeping.replace(true) {
             return Ok(());
         }
         let sweep = this.getattr(intern!(py, "_sweep"))?;
@@ -418,7 +442,7 @@ static ACQUIRE: WaitKind = WaitKind {
             _ => Ok(Some(granted)),
         }
     },
-    park: |this, waited| state_of::<Pool>(this)?.park(key(waited)?),
+    park: |this, waited| state_of::<Pool>(this)?.join(this, key(waited)?, f64::INFINITY),
     leave: |this, waited| match waited.future {
         Some(future) => state_of::<Pool>(this)?.unpark(this, key(waited)?, future),
         None => Ok(()),

@@ -92,6 +92,11 @@ impl Route {
         }
         alloc(&type_object::<Route>(py)?, route)
     }
+
+    /// Whether requests may go by it without Python code.
+    pub(crate) fn is_native(&self) -> bool {
+        !self.key.is_empty()
+    }
 }
 
 impl Native for Route {

@@ -28,35 +28,89 @@ pub(crate) struct Session {
     routes: Routes,
 }
 
+/// A connection for a request.
+pub(crate) enum Turn<'py> {
+    /// One that is idle, and now in use.
+    Now(Bound<'py, PyAny>),
+    /// All are in use: the future of a place in line, which is told of one.
+    Later(Bound<'py, PyAny>),
+    /// One has to be made.
+    New,
+}
+
 impl Session {
-    /// Sends a request if that can be done at once and without Python's help; the answer that is to be filled.
-    pub(crate) fn send<'py>(
+    /// The route of a request that asks for nothing special.
+    pub(crate) fn plan<'py>(
         &self,
         this: &Bound<'py, PyAny>,
         method: Method,
         url: &Bound<'py, PyAny>,
-        body: Option<&Bound<'py, PyBytes>>,
+        has_body: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = this.py();
-        if !self.plain.get() || body.is_some() != method.has_body() || !url.is_exact_instance_of::<PyString>()
-        {
+        if !self.plain.get() || has_body != method.has_body() || !url.is_exact_instance_of::<PyString>() {
             return Ok(None);
         }
-        let Some(pool_object) = self.pool.bind(py) else { return Ok(None) };
-        let Some(pool) = try_state::<Pool>(&pool_object) else { return Ok(None) };
-        let route_object = self.routes.find(this, method, url)?;
-        let route = state_of::<Route>(&route_object)?;
-        let Some(key) = route.key.bind(py) else { return Ok(None) };
-        let Some(object) = pool.take(&key)? else { return Ok(None) };
-        let connection = state_of::<ClientConnection>(&object)?;
-        if let Some(total) = self.total.get() {
-            connection.deadline.set(pool.now(py)? + total);
+        let route = self.routes.find(this, method, url)?;
+        Ok(if state_of::<Route>(&route)?.is_native() { Some(route) } else { None })
+    }
+
+    /// When a request that begins now has to be over; infinite for never.
+    pub(crate) fn deadline(&self, py: Python<'_>) -> PyResult<f64> {
+        match self.total.get() {
+            Some(total) => self.with_pool(py, |pool, _| pool.now(py)).map(|now| now + total),
+            None => Ok(f64::INFINITY),
         }
-        let sent = self.send_on(this, connection, &object, route, method, body);
+    }
+
+    /// Asks the pool for a connection.
+    pub(crate) fn take<'py>(&self, py: Python<'py>, route: &Route, deadline: f64) -> PyResult<Turn<'py>> {
+        let Some(key) = route.key.bind(py) else { return Ok(Turn::New) };
+        self.with_pool(py, |pool, object| {
+            if let Some(connection) = pool.take(&key)? {
+                return Ok(Turn::Now(connection));
+            }
+            if pool.is_full(&key)? {
+                pool.join(object, &key, deadline).map(Turn::Later)
+            } else {
+                Ok(Turn::New)
+            }
+        })
+    }
+
+    /// Gives back what `take` has given: a place in line, or what was granted there.
+    pub(crate) fn give_back(&self, py: Python<'_>, route: &Route, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Some(key) = route.key.bind(py) else { return Ok(()) };
+        self.with_pool(py, |pool, object| pool.unpark(object, &key, future))
+    }
+
+    /// Sends a request on a connection that was taken; the answer that is to be filled.
+    pub(crate) fn send<'py>(
+        &self,
+        this: &Bound<'py, PyAny>,
+        object: &Bound<'py, PyAny>,
+        route: &Route,
+        method: Method,
+        body: Option<&Bound<'py, PyBytes>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = this.py();
+        let connection = state_of::<ClientConnection>(object)?;
+        let sent = self.send_on(this, connection, object, route, method, body);
         if sent.is_err() && connection.is_usable() {
-            pool.put_back(&pool_object, connection, &object)?;
+            self.with_pool(py, |pool, pool_object| pool.put_back(pool_object, connection, object))?;
         }
-        sent.map(Some)
+        sent
+    }
+
+    fn with_pool<'py, R>(
+        &self,
+        py: Python<'py>,
+        ask: impl FnOnce(&Pool, &Bound<'py, PyAny>) -> PyResult<R>,
+    ) -> PyResult<R> {
+        let object = self.pool.bind(py);
+        match object.as_ref().and_then(|object| Some((try_state::<Pool>(object)?, object))) {
+            Some((pool, object)) => ask(pool, object),
+            None => Err(PyTypeError::new_err("_pool is not set")),
+        }
     }
 
     fn send_on<'py>(
