@@ -17,13 +17,14 @@ pub mod sync;
 pub mod transport;
 
 pub use crate::event_loop::clock::{Clock, Time};
-pub use crate::event_loop::contained::Contained;
-pub use crate::event_loop::core::{Core, Destination, Runnable};
+pub use crate::event_loop::core::Core;
 pub use crate::event_loop::live::{LiveTasks, TaskId};
+pub use crate::event_loop::task::Task;
+pub use crate::event_loop::task::cell::Runnable;
 pub use crate::event_loop::timers::Timed;
 pub use crate::event_loop::{Door, Handle, Lent, Loop, Pace, Plan, Remote, Rest, lend};
 pub use crate::futures::source::Source;
-pub use crate::futures::task::{Task, sleep, spawn};
+pub use crate::futures::task::{sleep, spawn};
 pub use crate::futures::{fs, net, process, signal, task};
 pub use crate::reactor::{Direction, Listener};
 

@@ -60,7 +60,7 @@ fn tcp_echo_of_more_than_the_buffers_hold() {
         };
         join(send, async { client.read_to_end(&mut echoed).await.unwrap() }).await;
         assert!(echoed == data);
-        server.await;
+        server.await.unwrap();
     });
 }
 
@@ -90,7 +90,7 @@ fn many_connections_at_once() {
             })
             .collect();
         for client in clients {
-            client.await;
+            client.await.unwrap();
         }
         drop(server);
     });
@@ -255,7 +255,7 @@ fn unix_sockets() {
         client.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"hello");
         drop(client);
-        server.await;
+        server.await.unwrap();
         assert_eq!(UnixStream::connect(&place).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     });
     std::fs::remove_dir_all(&directory).unwrap();

@@ -178,7 +178,7 @@ fn many_children_at_once() {
             .collect();
         let mut ids = Vec::new();
         for child in children {
-            let child = child.await;
+            let child = child.await.unwrap();
             assert!(child.wait().await.unwrap().success());
             ids.push(child.id());
             yield_now().await;

@@ -179,7 +179,7 @@ impl Door<Word> for &Rc<LoopState> {
             heartbeat.beats();
         }
         match word {
-            Word::Task(task) => drop(task.run()),
+            Word::Task(task) => task.run(),
             Word::Io(event) => {
                 engine.note_quiet();
                 self.ios.tell(event);

@@ -16,30 +16,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use ferrio_engine::{Contained, Destination, TaskId};
-use pin_project_lite::pin_project;
+use ferrio_engine::{Task, TaskId};
 
 use crate::JoinError;
 use crate::events::LoopState;
 use crate::steps::{Run, begin, current, mark};
 use crate::traced::TaskSpan;
-
-pin_project! {
-    /// What nobody takes is dropped by the loop.
-    struct Outputs<W> {
-        #[pin]
-        task: W,
-    }
-}
-
-impl<W: Future> Future for Outputs<W> {
-    type Output = Contained<W::Output>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().task.poll(context).map(Contained::new)
-    }
-}
 
 /// A task: await it for its output. Dropping the handle leaves the task alone.
 ///
@@ -60,7 +42,7 @@ pub struct JoinHandle<T> {
 
 /// What a handle has.
 enum Held<T> {
-    Task(async_task::FallibleTask<Contained<Result<T, JoinError>>, Destination>),
+    Task(Task<Result<T, JoinError>>),
     /// The task has ended, and nobody has taken its output yet.
     Output(Result<T, JoinError>),
     Nothing,
@@ -107,11 +89,11 @@ where
     let task = state.core().spawn_numbered(|id| {
         task_id = Some(id);
         begin(state, id);
-        Outputs { task: wrap(Run::new(id, span, future)) }
+        wrap(Run::new(id, span, future))
     });
     // Cannot fail: the engine calls what makes the future.
     let id = task_id.expect("a task has its number");
-    let held = Held::Task(task.fallible());
+    let held = Held::Task(task);
     JoinHandle { held, id, loop_number: state.number, _confined: PhantomData }
 }
 
@@ -151,7 +133,6 @@ impl<T> JoinHandle<T> {
         if let Held::Task(task) = &mut self.held {
             match Pin::new(task).poll(context) {
                 Poll::Ready(output) => {
-                    let output = output.map(Contained::into_inner);
                     self.held =
                         Held::Output(output.unwrap_or_else(|| Err(JoinError::cancelled(self.name()))));
                 }

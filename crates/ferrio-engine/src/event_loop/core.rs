@@ -1,11 +1,12 @@
 //! `Core`: the part of a loop that does not depend on what is queued, and that futures reach through `current()`.
 //!
 //! Owns clock, reactor, sleepers, live tasks and the pools. Compiled once for both doors. It reaches the loop around it
-//! through one function, "queue this task", and other threads reach it through `Sink`.
+//! through one function, "queue this task", and other threads reach it through its `Address`.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io;
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crate::event_loop::clock::{Clock, Time};
 use crate::event_loop::live::LiveTasks;
 use crate::event_loop::pool::Pool;
+use crate::event_loop::task::cell::Runnable;
 use crate::event_loop::timers::{Timed, Timers};
 use crate::reactor::Reactor;
 
@@ -22,16 +24,37 @@ const BLOCKING_THREADS: usize = 32;
 /// Threads for name look-ups, at most: a pool of their own, so that a slow resolver cannot starve other blocking calls.
 const RESOLVER_THREADS: usize = 8;
 
+// Whose loop this thread has entered; null for none.
+thread_local!(static HERE: Cell<*const Address> = const { Cell::new(ptr::null()) });
+
 // Nobody is current in destructors of other thread-local values, which may run after this one's, and wake and drop as any code.
 thread_local!(static CURRENT: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) });
-
-/// A task that is to be polled.
-pub type Runnable = async_task::Runnable<Destination>;
 
 /// Takes tasks that were woken on another thread.
 pub(crate) trait Sink: Send + Sync {
     /// Leaves `task` for the loop and wakes it.
     fn post(&self, task: Runnable);
+}
+
+/// Where a loop is reached from other threads. No other one that is there has the same place in memory, by which tasks know
+/// whether they are on their loop's thread.
+pub(crate) struct Address(Box<dyn Sink>);
+
+impl Address {
+    pub(crate) fn new(sink: impl Sink + 'static) -> Arc<Self> {
+        Arc::new(Address(Box::new(sink)))
+    }
+
+    /// Leaves `task` for the loop and wakes it.
+    pub(crate) fn post(&self, task: Runnable) {
+        self.0.post(task);
+    }
+
+    /// Whether this thread has entered the loop of `address`.
+    #[inline]
+    pub(crate) fn is_here(address: *const Address) -> bool {
+        ptr::eq(HERE.get(), address)
+    }
 }
 
 /// See the module.
@@ -44,23 +67,28 @@ pub struct Core {
     pub(crate) sleepers: Timers<Rc<Sleeper>>,
     /// The tasks that have not ended: closing the loop wakes them all so that their futures are dropped.
     pub tasks: LiveTasks,
-    /// Queues a task on the ready ring; set once by the loop around this core.
-    pub(crate) queue: OnceCell<Box<dyn Fn(Runnable)>>,
-    pub(crate) sink: Arc<dyn Sink>,
+    /// Queues a task on the ready ring.
+    pub(crate) queue: Box<dyn Fn(Runnable)>,
+    pub(crate) address: Arc<Address>,
     pub(crate) closed: Cell<bool>,
     blocking: OnceCell<Pool>,
     resolver: OnceCell<Pool>,
 }
 
 impl Core {
-    pub(crate) fn new(clock: Clock, reactor: Reactor, sink: Arc<dyn Sink>) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        reactor: Reactor,
+        queue: Box<dyn Fn(Runnable)>,
+        address: Arc<Address>,
+    ) -> Self {
         Core {
             clock,
             reactor,
             sleepers: Timers::new(),
             tasks: LiveTasks::default(),
-            queue: OnceCell::new(),
-            sink,
+            queue,
+            address,
             closed: Cell::new(false),
             blocking: OnceCell::new(),
             resolver: OnceCell::new(),
@@ -84,7 +112,9 @@ impl Core {
     /// Makes this core the current one of the thread until the guard is dropped.
     #[must_use]
     pub fn enter(self: &Rc<Self>) -> Entered {
-        Entered { previous: CURRENT.try_with(|current| current.replace(Some(self.clone()))).ok().flatten() }
+        let there = HERE.replace(Arc::as_ptr(&self.address));
+        let previous = CURRENT.try_with(|current| current.replace(Some(self.clone()))).ok().flatten();
+        Entered { previous, there }
     }
 
     /// Whether this is the core of the loop that runs on this thread.
@@ -124,56 +154,16 @@ impl fmt::Debug for Core {
     }
 }
 
-/// Where a woken task goes; part of the task, so that a wake-up takes hold of nothing.
-pub struct Destination {
-    /// Compared, never followed. Zero: the inbox, from whichever thread.
-    core: usize,
-    sink: Arc<dyn Sink>,
-}
-
-impl Destination {
-    pub(crate) fn of(core: &Rc<Core>) -> Self {
-        Destination { core: Rc::as_ptr(core) as usize, sink: core.sink.clone() }
-    }
-
-    pub(crate) fn inbox(sink: Arc<dyn Sink>) -> Self {
-        Destination { core: 0, sink }
-    }
-
-    /// On the loop's own thread to the ring, on any other to the inbox.
-    pub(crate) fn queue(task: Runnable) {
-        let its_own = task.metadata().core;
-        let mut left = Some(task);
-        let _where_there_are_none = CURRENT.try_with(|current| {
-            let current = current.borrow();
-            let core = current.as_ref().filter(|core| Rc::as_ptr(core) as usize == its_own);
-            if let Some(queue) = core.and_then(|core| core.queue.get())
-                && let Some(task) = left.take()
-            {
-                queue(task);
-            }
-        });
-        if let Some(task) = left {
-            let sink = task.metadata().sink.clone();
-            sink.post(task);
-        }
-    }
-}
-
-impl fmt::Debug for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Destination").finish_non_exhaustive()
-    }
-}
-
 /// Puts the thread's former core back when dropped.
 #[derive(Debug)]
 pub struct Entered {
     previous: Option<Rc<Core>>,
+    there: *const Address,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
+        HERE.set(self.there);
         // What comes out is dropped outside.
         let _mine = CURRENT.try_with(|current| current.replace(self.previous.take()));
     }

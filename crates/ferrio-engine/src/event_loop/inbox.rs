@@ -1,4 +1,4 @@
-//! The inbox: how other threads reach a loop. The only atomics and the only lock on the loop's path are here.
+//! The inbox: how other threads reach a loop. The only lock on the loop's path is here.
 //!
 //! A post puts a word under the lock and rings the bell only when the loop sleeps in its poller: a busy loop is never
 //! interrupted and finds the word at its next turn. A fence on each side, after the word and after the announcement of sleep,

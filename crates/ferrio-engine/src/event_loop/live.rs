@@ -1,12 +1,13 @@
 //! `LiveTasks`: a loop's tasks that have not ended, to be woken, listed, and dropped when the loop closes.
 //!
 //! The engine's own tasks have the number zero. A door's are numbered from one, in the order in which they were started, and
-//! are found again by their `TaskId`. No borrow is alive while a waker is woken or dropped, which may start or end tasks.
+//! are found again by their `TaskId`. Waking one only queues it: no task starts or ends meanwhile.
 
 use std::cell::{Cell, RefCell};
-use std::task::Waker;
 
 use slab::Slab;
+
+use crate::event_loop::task::cell::Listed;
 
 /// Which task of a loop: no other one of the same loop has, had or will have its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +16,11 @@ pub struct TaskId {
     pub number: u64,
     /// Its place in the table.
     key: usize,
+}
+
+impl TaskId {
+    /// Of a task that is on no list.
+    pub(crate) const NONE: TaskId = TaskId { number: 0, key: usize::MAX };
 }
 
 /// See the module.
@@ -29,7 +35,7 @@ pub struct LiveTasks {
 struct LiveTask {
     number: u64,
     /// `None` until it begins.
-    waker: Option<Waker>,
+    task: Option<Listed>,
 }
 
 impl LiveTasks {
@@ -46,15 +52,12 @@ impl LiveTasks {
     /// Has a task polled again. Whether it has not ended.
     pub fn wake(&self, id: TaskId) -> bool {
         let tasks = self.tasks.borrow();
-        let waker =
-            tasks.get(id.key).filter(|live| live.number == id.number).and_then(|live| live.waker.clone());
-        drop(tasks);
-        waker.map(Waker::wake).is_some()
+        let live = tasks.get(id.key).filter(|live| live.number == id.number);
+        live.and_then(|live| live.task.as_ref()).map(Listed::wake).is_some()
     }
 
     pub(crate) fn wake_all(&self) {
-        let wakers: Vec<_> = self.tasks.borrow().iter().filter_map(|(_, live)| live.waker.clone()).collect();
-        wakers.into_iter().for_each(Waker::wake);
+        self.tasks.borrow().iter().filter_map(|(_, live)| live.task.as_ref()).for_each(Listed::wake);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -69,17 +72,16 @@ impl LiveTasks {
 
     /// A place for a task that is about to begin.
     pub(crate) fn reserve(&self, number: u64) -> TaskId {
-        let key = self.tasks.borrow_mut().insert(LiveTask { number, waker: None });
+        let key = self.tasks.borrow_mut().insert(LiveTask { number, task: None });
         TaskId { number, key }
     }
 
-    pub(crate) fn begin(&self, id: TaskId, waker: Waker) {
-        self.tasks.borrow_mut()[id.key].waker = Some(waker);
+    pub(crate) fn begin(&self, id: TaskId, task: Listed) {
+        self.tasks.borrow_mut()[id.key].task = Some(task);
     }
 
     /// The task's future is gone.
     pub(crate) fn end(&self, id: TaskId) {
-        let live = self.tasks.borrow_mut().try_remove(id.key);
-        drop(live);
+        self.tasks.borrow_mut().try_remove(id.key);
     }
 }

@@ -15,13 +15,14 @@
 mod atomics;
 pub mod callback;
 pub mod clock;
-pub mod contained;
+mod contained;
 pub mod core;
 pub mod inbox;
 mod lent;
 pub mod live;
 pub mod pool;
 pub mod ready;
+pub(crate) mod task;
 pub mod timers;
 mod turn;
 mod within;
@@ -35,10 +36,10 @@ use std::time::{Duration, Instant};
 
 use crate::event_loop::callback::Callback;
 use crate::event_loop::clock::{Clock, Time};
-use crate::event_loop::contained::{Contained, contain};
-use crate::event_loop::core::{Core, Destination, Runnable, Sink};
+use crate::event_loop::core::{Address, Core, Sink};
 use crate::event_loop::inbox::{Bell, Inbox};
 use crate::event_loop::ready::Ready;
+use crate::event_loop::task::cell::Runnable;
 use crate::event_loop::timers::{Timed, Timers};
 use crate::reactor::{Direction, Listener, Reactor};
 
@@ -65,9 +66,8 @@ const POLL_INTERVAL: Duration = Duration::from_micros(100);
 /// decides on a real clock, where so many turns take longer than `POLL_INTERVAL`.
 const POLL_TURNS: u32 = 4096;
 
-/// How long `close` waits for a wake-up that another thread has begun and not finished, which takes it nanoseconds unless
-/// it is not running. A task that closes its own loop would be waited for in vain.
-const LAST_POSTS: Duration = Duration::from_millis(250);
+/// How long `close` goes on where the tasks that it drops start others.
+const LAST_DROPS: Duration = Duration::from_millis(250);
 
 /// What a door queues: one machine word, which can also carry an engine task.
 pub trait Handle: From<Runnable> + Timed + Send + 'static {
@@ -120,10 +120,10 @@ impl<H: Handle> Loop<H> {
         let reactor = Reactor::new()?;
         let bell = Arc::new(Bell::new(reactor.notifier()));
         let inbox = Arc::new(Inbox::new(bell.clone()));
-        let core = Rc::new(Core::new(clock, reactor, inbox.clone() as Arc<dyn Sink>));
         let ready = Rc::new(Ready::new());
         let ring = ready.clone();
-        let _first_time = core.queue.set(Box::new(move |task| ring.push(H::from(task))));
+        let queue = Box::new(move |task| ring.push(H::from(task)));
+        let core = Rc::new(Core::new(clock, reactor, queue, Address::new(inbox.clone())));
         Ok(Loop {
             core,
             ready,
@@ -414,20 +414,18 @@ impl<H: Handle> Loop<H> {
 }
 
 impl<H> Loop<H> {
-    /// Drops what is queued, and the future of every task, here and now. A waker that another thread is about to use may
-    /// have marked its task already without having posted it: that post is waited for, or the task would stay in the
-    /// inbox, and the inbox in the task, for good.
+    /// Drops what is queued, and the future of every task, here and now. What is posted from now on is dropped by who posts it.
     fn drop_tasks(&self) {
         self.inbox.close();
         let start = Instant::now();
         loop {
             self.core.tasks.wake_all();
             drop(self.inbox.take());
+            let is_still = self.ready.is_empty();
             self.ready.clear();
-            if self.core.tasks.is_empty() || start.elapsed() > LAST_POSTS {
+            if self.core.tasks.is_empty() || is_still || start.elapsed() > LAST_DROPS {
                 return;
             }
-            std::thread::yield_now();
         }
     }
 }
@@ -464,12 +462,7 @@ impl<H: Handle> Remote<H> {
     /// Has the loop call `call`, as a task of its own. A loop that is closed drops it. A panic is told of by the panic hook, and
     /// the loop goes on.
     pub fn call(&self, call: impl FnOnce() + Send + 'static) {
-        let call = Contained::new(call);
-        let inbox = Destination::inbox(self.inbox.clone());
-        let once = async_task::Builder::new().metadata(inbox);
-        let (runnable, task) = once.spawn(|_| async move { contain(call.into_inner()) }, Destination::queue);
-        task.detach();
-        self.inbox.offer(H::from(runnable));
+        self.inbox.offer(H::from(Runnable::of_call(call)));
     }
 }
 
@@ -479,9 +472,9 @@ impl<H> Clone for Remote<H> {
     }
 }
 
-impl<H: Handle> Sink for Inbox<H> {
+impl<H: Handle> Sink for Arc<Inbox<H>> {
     fn post(&self, task: Runnable) {
-        Inbox::post(self, H::from(task));
+        self.offer(H::from(task));
     }
 }
 

@@ -12,8 +12,8 @@
 //! Each tag's type enters what its objects do in a table (`Queued`, `own`). This file knows none of the types.
 //!
 //! A word owns a reference to what it points to. Invariant ALIGNED: Python objects and their states are aligned to 8
-//! bytes at least, async-task's headers as well, so three bits are free. Words move between threads, but their counts
-//! change only attached (ATTACHED), and engine tasks count atomically.
+//! bytes at least, tasks of the engine as well, so three bits are free. Words move between threads, but their counts
+//! change only attached (ATTACHED); an engine task's word may be dropped where its loop drops it.
 
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
@@ -288,7 +288,7 @@ impl Word {
     #[inline]
     fn tagged(pointer: *mut (), tag: usize) -> Word {
         debug_assert_eq!(pointer.addr() & TAGS, 0, "ALIGNED");
-        // SAFETY: CPython and async-task never give a null pointer here; adding a tag to it gives none either.
+        // SAFETY: CPython and the engine never give a null pointer here; adding a tag to it gives none either.
         Word(unsafe { NonNull::new_unchecked(pointer.map_addr(|address| address | tag)) })
     }
 
