@@ -170,6 +170,7 @@ fn wakers_of_a_task_that_has_ended_do_nothing() {
             there.wake();
             late
         });
+        assert_eq!(door.turn(Duration::ZERO), 0, "nothing was posted");
         let _entered = door.engine.core().enter();
         here.wake_by_ref();
         drop(here.clone());
