@@ -43,6 +43,8 @@ SINCE   ?=
 
 # One interpreter for every cargo call, so that PyO3 is not configured anew by each.
 export PYO3_PYTHON := $(BIN)/python
+# For what needs no environment, and may be called before there is one.
+ANY_PYTHON := PYO3_PYTHON="$(or $(wildcard $(BIN)/python),$(PYTHON))"
 
 .DEFAULT_GOAL := help
 .PHONY: help venv dev demo test core engine-test fuzz sanitize miri check msrv publishable semver instructions conformance autobahn ecosystem examples soak wheels bench bench-servers bench-rust py314 py315 profile digest plots docs fmt clean
@@ -115,15 +117,15 @@ msrv: ## what is published compiles with the oldest Rust that the manifests name
 
 publishable: ## cargo packages what is published, and builds each package from what is in it and in the others; nothing is uploaded
 	@scripts/require.sh cargo
-	cargo package --allow-dirty $(CRATED)
+	$(ANY_PYTHON) cargo package --allow-dirty $(CRATED)
 
 # Nothing was published yet: what is compared with is each crate's first commit, or the commit SINCE. So a finding is no fault before
 # the first release, but what the change log has to tell. The engine promises no API, and macros have none to compare.
-semver: ## what changed in the API of ferrio and ferrio-bridge since their first commits, or since SINCE=
+semver: ## what changed in the API of ferrio, ferrio-bridge and ferrio-http since their first commits, or since SINCE=
 	@scripts/require.sh semver
-	@code=0; for crate in ferrio ferrio-bridge; do \
+	@code=0; for crate in ferrio ferrio-bridge ferrio-http; do \
 	    begin=$(or $(SINCE),$$(git log --diff-filter=A --format=%h -- crates/$$crate/Cargo.toml | tail -n 1)); \
-	    cargo semver-checks --package $$crate --baseline-rev $$begin || code=1; \
+	    $(ANY_PYTHON) cargo semver-checks --package $$crate --baseline-rev $$begin || code=1; \
 	done; exit $$code
 
 conformance: venv ## CPython's own asyncio tests on ferrio (about 2 minutes)
