@@ -1,5 +1,6 @@
 """WSGI applications over real connections, each also through wsgiref's validator: what PEP 3333 says of both sides."""
 
+import asyncio
 import logging
 import threading
 from wsgiref.validate import validator
@@ -9,6 +10,7 @@ from ferrio.server.wsgi import QUEUE, WSGIMiddleware, environ_of
 from server_support import ask, run, serving
 
 PLAIN = [("Content-Type", "text/plain")]
+SCOPE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
 
 
 def hello(environ, start_response):
@@ -185,19 +187,51 @@ def test_a_client_that_goes_away_ends_the_iterable():
             if sent > 2 * QUEUE:
                 raise OSError("gone")
 
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": "/",
-            "query_string": b"",
-            "http_version": "1.1",
-            "headers": [],
-        }
         with pytest.raises(OSError, match="gone"):
-            await WSGIMiddleware(app)(scope, None, send)
+            await WSGIMiddleware(app)(SCOPE, None, send)
 
     run(main())
     assert closed.wait(10)
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before its first block", "between two"])
+def test_a_request_that_is_cancelled_ends_the_iterable_and_sends_no_more(begun):
+    closed, cancelled, sent = threading.Event(), threading.Event(), []
+
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+
+        def blocks():
+            try:
+                yield b"1" if begun else b""
+                assert cancelled.wait(60)
+                for _ in range(100):
+                    yield b"x"
+            finally:
+                closed.set()
+
+        return blocks()
+
+    async def main():
+        streams = asyncio.Event()
+
+        async def send(message):
+            sent.append(message)
+            if len(sent) == 2:
+                streams.set()
+
+        request = asyncio.create_task(WSGIMiddleware(app)(SCOPE, None, send))
+        await (streams.wait() if begun else asyncio.sleep(0))
+        await asyncio.sleep(0)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        cancelled.set()
+        assert await asyncio.to_thread(closed.wait, 60)
+        await asyncio.sleep(0)
+
+    run(main())
+    assert len(sent) == (2 if begun else 0)
 
 
 def test_context_variables_reach_the_thread():
@@ -216,15 +250,7 @@ def test_context_variables_reach_the_thread():
             sent.append(message)
 
         name.set("set")
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": "/",
-            "query_string": b"",
-            "http_version": "1.1",
-            "headers": [],
-        }
-        await WSGIMiddleware(app)(scope, None, send)
+        await WSGIMiddleware(app)(SCOPE, None, send)
         return sent[1]["body"]
 
     assert run(main()) == b"set"

@@ -1,11 +1,11 @@
 """WSGI applications (PEP 3333) for a server of ASGI: each request runs on a thread of the loop's own pool.
 
-    loop:    __call__ ──run_in_executor──▶ thread: app(environ, start_response), each block ──▶ put
-             send ◀───────── at most QUEUE messages ─────────────────────────────────────────────┘
+    loop:    __call__ ──run_in_executor──▶ thread: app(environ, start_response) ──▶ one block ──▶ loop: send, send
+                                             └─ more of them, each: put ──▶ at most QUEUE wait ──▶ loop: a task sends
 
-Bodies are streamed both ways: `wsgi.input` waits for what the client sends, and a thread whose client is slow waits for
-room. An answer of one block goes out at once, with its length. When the client is gone, the next block ends the
-application's iterable.
+An answer of one block goes out at once, with its length, and costs one hop each way. Bodies are streamed both ways:
+`wsgi.input` waits for what the client sends, and a thread whose client is slow waits for room. When the client is gone,
+the next block ends the application's iterable.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
+from .._ferrio import _environ
 from .asgi import Message, Receive, Scope, Send
 from .wsgi_input import Input
 
@@ -39,7 +39,7 @@ class WSGIMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"a WSGI application has no {scope['type']}")
-        await Exchange(self.app, scope, receive, send).run()
+        await Exchange(self.app, send).run(environ_of(scope), receive)
 
 
 class Gone(ConnectionError):
@@ -49,53 +49,47 @@ class Gone(ConnectionError):
 class Exchange:
     """One request and its answer. Methods without `async` are the thread's."""
 
-    def __init__(self, app: WSGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, app: WSGIApp, send: Send) -> None:
         self._app, self._send = app, send
-        self._loop = asyncio.get_running_loop()
-        self._environ = environ_of(scope)
-        has_body = self._environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in self._environ
-        self._input = Input(receive, self._loop) if has_body else None
-        self._environ["wsgi.input"] = self._input or BytesIO()
-        self._out: deque[Message] = deque()
-        self._room: threading.Semaphore | None = None  # where more than one message is sent
-        self._news = asyncio.Event()
-        self._gone = False
         self._head: Message | None = None
-        self._head_sent = False
+        self._whole: bytes | None = None  # the only block there is
+        self._stream: Stream | None = None
+        self._cancelled = False
+        self._loop: asyncio.AbstractEventLoop
 
-    async def run(self) -> None:
-        """Until the application has ended, or the client has gone."""
-        if self._input is not None:
-            await self._input.prefetch()
-        context = contextvars.copy_context()
-        thread = self._loop.run_in_executor(None, context.run, self._work)
-        thread.add_done_callback(lambda _: self._news.set())
+    async def run(self, environ: Environ, receive: Receive) -> None:
+        """Until the application has ended, and what it answered was sent."""
+        loop = self._loop = asyncio.get_running_loop()
+        if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+            environ["wsgi.input"] = body = Input(receive, loop)
+            await body.prefetch()
+        else:
+            environ["wsgi.input"] = BytesIO()
+        thread = loop.run_in_executor(None, contextvars.copy_context().run, self._work, environ)
         try:
-            while True:
-                while self._out:
-                    await self._send(self._out.popleft())
-                    self._release()
-                if thread.done():
-                    break
-                self._news.clear()
-                await self._news.wait()
-        except BaseException:
-            self._gone = True
-            self._release()
-            thread.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody asks any more
+            await thread
+        except asyncio.CancelledError:
+            self._cancelled = True
+            if self._stream is not None:
+                self._stream.give_up()
             raise
-        thread.result()
+        finally:
+            if self._stream is not None and not self._cancelled:
+                await self._stream.end()
+        if self._whole is not None and self._head is not None:
+            await self._send(self._head)
+            await self._send({"type": "http.response.body", "body": self._whole})
 
-    def _work(self) -> None:
-        blocks = self._app(self._environ, self._start_response)
+    def _work(self, environ: Environ) -> None:
+        blocks = self._app(environ, self._start_response)
         try:
-            if isinstance(blocks, (list, tuple)) and len(blocks) == 1 and not self._head_sent:
-                self._whole(blocks[0])
+            if isinstance(blocks, (list, tuple)) and len(blocks) == 1 and self._stream is None:
+                self._take_whole(blocks[0])
                 return
             for block in blocks:
                 if block:
                     self._write(block)
-            self._finish()
+            self._begun().put({"type": "http.response.body", "body": b"", "more_body": False})
         except Gone:
             return
         finally:
@@ -106,7 +100,7 @@ class Exchange:
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], None]:
         try:
-            if exc_info and self._head_sent:
+            if exc_info and self._stream is not None:
                 raise exc_info[1].with_traceback(exc_info[2])
             assert exc_info or self._head is None, "start_response() was called twice without exc_info"
         finally:
@@ -119,36 +113,50 @@ class Exchange:
         return self._write
 
     def _write(self, block: bytes) -> None:
-        self._begin()
-        self._put({"type": "http.response.body", "body": block, "more_body": True})
+        self._begun().put({"type": "http.response.body", "body": block, "more_body": True})
 
-    def _whole(self, block: bytes) -> None:
-        """An answer of one block; its end wakes the loop."""
+    def _take_whole(self, block: bytes) -> None:
         assert self._head is not None, "the application did not call start_response()"
         headers, status = self._head["headers"], self._head["status"]
         if status >= 200 and status not in (204, 304) and b"content-length" not in dict(headers):
             headers.append((b"content-length", b"%d" % len(block)))
-        self._out.append(self._head)
-        self._out.append({"type": "http.response.body", "body": block, "more_body": False})
+        self._whole = block
 
-    def _finish(self) -> None:
-        self._begin()
-        self._put({"type": "http.response.body", "body": b"", "more_body": False})
-
-    def _begin(self) -> None:
-        """Send the head, once the first block or the end says that it stands."""
-        if not self._head_sent:
+    def _begun(self) -> Stream:
+        """The stream of the answer, with its head: the first block or the end says that it stands."""
+        if self._stream is None:
             assert self._head is not None, "the application did not call start_response()"
-            self._head_sent = True
-            self._room = threading.Semaphore(QUEUE)
-            self._put(self._head)
+            self._stream = Stream(self._loop, self._send)
+            self._loop.call_soon_threadsafe(self._start)
+            self._stream.put(self._head)
+        return self._stream
 
-    def _release(self) -> None:
-        if self._room is not None:
-            self._room.release()
+    def _start(self) -> None:
+        """On the loop: what was begun is sent, unless the request was cancelled meanwhile."""
+        assert self._stream is not None
+        if self._cancelled:
+            self._stream.give_up()
+        else:
+            self._stream.start()
 
-    def _put(self, message: Message) -> None:
-        assert self._room is not None
+
+class Stream:
+    """An answer on its way from the thread that makes it, which calls `put`, to the client. All else is the loop's."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
+        self._loop, self._send = loop, send
+        self._out: deque[Message] = deque()
+        self._room = threading.Semaphore(QUEUE)
+        self._news = asyncio.Event()
+        self._gone = self._ended = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Send what is put."""
+        self._task = self._loop.create_task(self._send_all())
+
+    def put(self, message: Message) -> None:
+        """Wait for room, and have it sent."""
         self._room.acquire()
         if self._gone:
             self._room.release()
@@ -156,33 +164,41 @@ class Exchange:
         self._out.append(message)
         self._loop.call_soon_threadsafe(self._news.set)
 
+    async def end(self) -> None:
+        """Wait until all was sent; raises what sending raised. The thread has ended: it puts no more."""
+        self._ended = True
+        self._news.set()
+        if self._task is not None:
+            await self._task
+
+    def give_up(self) -> None:
+        """Send no more, and let the thread know when it puts the next."""
+        self._gone = True
+        self._room.release()
+        if self._task is not None:
+            self._task.cancel()
+            self._task.add_done_callback(lambda task: task.cancelled() or task.exception())  # which nobody asks for
+
+    async def _send_all(self) -> None:
+        try:
+            while True:
+                while self._out:
+                    await self._send(self._out.popleft())
+                    self._room.release()
+                if self._ended:
+                    return
+                self._news.clear()
+                await self._news.wait()
+        except BaseException:
+            self._gone = True
+            self._room.release()
+            raise
+
 
 def environ_of(scope: Scope) -> Environ:
     """The request as WSGI has it: texts whose characters are bytes. Its body is not there yet."""
-    root = scope.get("root_path", "").encode().decode("latin1")
-    path = _path(scope)
-    host, port = scope.get("server") or ("localhost", 80)
-    environ: Environ = {
-        **_ALWAYS,
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": root,
-        "PATH_INFO": path.removeprefix(root),
-        "QUERY_STRING": scope["query_string"].decode("latin1"),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "SERVER_NAME": str(host),
-        "SERVER_PORT": "80" if port is None else str(port),
-        "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.errors": sys.stderr,
-    }
-    if client := scope.get("client"):
-        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = str(client[0]), str(client[1])
-    for name, value in scope["headers"]:
-        key = _KEYS.get(name) or _key(name)
-        if key:
-            text = value.decode("latin1")
-            if key in environ:
-                text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
-            environ[key] = text
+    environ = _environ(scope if isinstance(scope, dict) else dict(scope), _ALWAYS, _KEYS)
+    environ["wsgi.errors"] = sys.stderr
     return environ
 
 
@@ -194,22 +210,4 @@ _ALWAYS: Environ = {
     "wsgi.run_once": False,
 }
 _KEYS: dict[bytes, str] = {}
-"""Of headers that came before, as many as a program may meet; a client cannot fill the memory with them."""
-
-
-def _key(name: bytes) -> str:
-    """A header's name in the environment; nothing for one with `_`, which would pass for one that a proxy sets."""
-    if b"_" in name:
-        return ""
-    key = name.decode("latin1").upper().replace("-", "_")
-    if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        key = f"HTTP_{key}"
-    if len(_KEYS) < 512:
-        _KEYS[name] = key
-    return key
-
-
-def _path(scope: Scope) -> str:
-    """The path without its escapes, byte for byte; the decoded one has lost bytes that are no UTF-8."""
-    raw = scope.get("raw_path") or scope["path"].encode()
-    return (unquote_to_bytes(raw) if b"%" in raw else raw).decode("latin1")
+"""What the environment calls headers that came before."""

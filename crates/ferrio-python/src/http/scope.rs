@@ -96,6 +96,11 @@ fn decoded<'py>(py: Python<'py>, root_path: &str, path: &[u8]) -> Bound<'py, PyS
     if !path.contains(&b'%') && root_path.is_empty() {
         return PyString::new(py, &String::from_utf8_lossy(path));
     }
+    PyString::new(py, &format!("{root_path}{}", String::from_utf8_lossy(&unescaped(path))))
+}
+
+/// The bytes that a path stands for.
+pub(crate) fn unescaped(path: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((&byte, behind)) = rest.split_first() {
@@ -104,7 +109,7 @@ fn decoded<'py>(py: Python<'py>, root_path: &str, path: &[u8]) -> Bound<'py, PyS
         bytes.push(escaped.unwrap_or(byte));
         rest = if escaped.is_some() { &behind[2..] } else { behind };
     }
-    PyString::new(py, &format!("{root_path}{}", String::from_utf8_lossy(&bytes)))
+    bytes
 }
 
 fn hex([high, low]: [u8; 2]) -> Option<u8> {

@@ -1,0 +1,144 @@
+//! A request as WSGI has it (PEP 3333), made of its scope: texts whose characters are bytes. `ferrio.server.wsgi` calls it.
+//!
+//! Names of headers that came before are known: at most `MOST_KEYS`, so that a client cannot fill the memory with them.
+
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+
+use crate::ffi::prelude::*;
+use crate::http::answer::required;
+use crate::http::scope::unescaped;
+
+const MOST_KEYS: usize = 512;
+
+/// A copy of `always` with what the request adds. `keys` is what header names are called there; an empty one is left out.
+#[pyfunction]
+#[pyo3(name = "_environ")]
+pub(crate) fn environ<'py>(
+    scope: &Bound<'py, PyDict>,
+    always: &Bound<'py, PyDict>,
+    keys: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let py = scope.py();
+    let environ = always.copy()?;
+    let text = |name: &Bound<'py, PyString>| required(scope, name);
+    environ.set_item(intern!(py, "REQUEST_METHOD"), text(intern!(py, "method"))?)?;
+    let root = filled(scope, intern!(py, "root_path"))?.map(|root| root.extract::<String>()).transpose()?;
+    let root = root.unwrap_or_default();
+    environ.set_item(intern!(py, "SCRIPT_NAME"), latin1(py, root.as_bytes()))?;
+    let path = path(scope)?;
+    environ.set_item(
+        intern!(py, "PATH_INFO"),
+        latin1(py, path.strip_prefix(root.as_bytes()).unwrap_or(&path)),
+    )?;
+    let query = text(intern!(py, "query_string"))?;
+    environ.set_item(intern!(py, "QUERY_STRING"), latin1(py, query.cast::<PyBytes>()?.as_bytes()))?;
+    let version = text(intern!(py, "http_version"))?;
+    if version.eq(intern!(py, "1.1"))? {
+        environ.set_item(intern!(py, "SERVER_PROTOCOL"), intern!(py, "HTTP/1.1"))?;
+    } else {
+        environ.set_item(intern!(py, "SERVER_PROTOCOL"), format!("HTTP/{version}"))?;
+    }
+    let scheme = filled(scope, intern!(py, "scheme"))?;
+    environ.set_item(
+        intern!(py, "wsgi.url_scheme"),
+        scheme.unwrap_or_else(|| intern!(py, "http").as_any().clone()),
+    )?;
+    add_ends(scope, &environ)?;
+    let headers = text(intern!(py, "headers"))?;
+    match headers.cast::<PyList>() {
+        Ok(list) => list.iter().try_for_each(|pair| add_header(&environ, keys, &pair))?,
+        Err(_) => headers.try_iter()?.try_for_each(|pair| add_header(&environ, keys, &pair?))?,
+    }
+    Ok(environ)
+}
+
+/// Where the request came to, and where from.
+fn add_ends(scope: &Bound<'_, PyDict>, environ: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = scope.py();
+    let (host, port) = match filled(scope, intern!(py, "server"))? {
+        Some(server) => {
+            let (host, port) = (server.get_item(0)?.str()?, server.get_item(1)?);
+            (host, if port.is_none() { intern!(py, "80").clone() } else { port.str()? })
+        }
+        None => (intern!(py, "localhost").clone(), intern!(py, "80").clone()),
+    };
+    environ.set_item(intern!(py, "SERVER_NAME"), host)?;
+    environ.set_item(intern!(py, "SERVER_PORT"), port)?;
+    if let Some(client) = filled(scope, intern!(py, "client"))? {
+        environ.set_item(intern!(py, "REMOTE_ADDR"), client.get_item(0)?.str()?)?;
+        environ.set_item(intern!(py, "REMOTE_PORT"), client.get_item(1)?.str()?)?;
+    }
+    Ok(())
+}
+
+fn add_header<'py>(
+    environ: &Bound<'py, PyDict>,
+    keys: &Bound<'py, PyDict>,
+    pair: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let py = pair.py();
+    let (name, value) = match pair.cast::<PyTuple>() {
+        Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
+        Err(_) => (pair.get_item(0)?, pair.get_item(1)?),
+    };
+    let value = value.cast::<PyBytes>()?.as_bytes();
+    let key = match keys.get_item(&name)? {
+        Some(key) => key,
+        None => key(keys, &name)?,
+    };
+    if key.cast::<PyString>()?.is_empty()? {
+        return Ok(());
+    }
+    let text = latin1(py, value);
+    match environ.get_item(&key)? {
+        None => environ.set_item(key, text),
+        Some(before) => {
+            let between = if key.eq(intern!(py, "HTTP_COOKIE"))? { "; " } else { "," };
+            environ.set_item(key, format!("{before}{between}{text}"))
+        }
+    }
+}
+
+/// What the environment calls a header; nothing for one with `_`, which would pass for one that a proxy sets.
+fn key<'py>(keys: &Bound<'py, PyDict>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = keys.py();
+    let bytes = name.cast::<PyBytes>()?.as_bytes();
+    if bytes.contains(&b'_') {
+        return Ok(intern!(py, "").as_any().clone());
+    }
+    let mut key = String::from("HTTP_");
+    key.extend(
+        bytes.iter().map(|byte| char::from(if *byte == b'-' { b'_' } else { byte.to_ascii_uppercase() })),
+    );
+    let own = matches!(&*key, "HTTP_CONTENT_TYPE" | "HTTP_CONTENT_LENGTH");
+    let key = PyString::new(py, key.strip_prefix("HTTP_").filter(|_| own).unwrap_or(&key));
+    if keys.len() < MOST_KEYS {
+        keys.set_item(name, &key)?;
+    }
+    Ok(key.into_any())
+}
+
+/// The path without its escapes, byte for byte; the decoded one has lost bytes that are no UTF-8.
+fn path(scope: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
+    let py = scope.py();
+    match filled(scope, intern!(py, "raw_path"))? {
+        Some(raw) => Ok(unescaped(raw.cast::<PyBytes>()?.as_bytes())),
+        None => Ok(unescaped(required(scope, intern!(py, "path"))?.extract::<String>()?.as_bytes())),
+    }
+}
+
+/// What a scope says, if that is something.
+fn filled<'py>(
+    scope: &Bound<'py, PyDict>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(scope.get_item(name)?.filter(|value| !value.is_none()))
+}
+
+/// The text whose characters are these bytes.
+fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => PyString::new(py, text),
+        _ => PyString::new(py, &bytes.iter().copied().map(char::from).collect::<String>()),
+    }
+}
