@@ -33,13 +33,17 @@ struct Script {
     engine: Loop<Name>,
     pace: Pace,
     stopping: Cell<bool>,
+    /// Whether the clock passes for the system's, and how often it was read.
+    steady: Cell<bool>,
+    readings: Cell<usize>,
     said: RefCell<Vec<&'static str>>,
 }
 
 impl Script {
     fn new(pace: Pace) -> Self {
         let engine = Loop::new(Clock::manual()).unwrap();
-        Script { engine, pace, stopping: Cell::new(false), said: RefCell::default() }
+        let (stopping, steady, readings) = Default::default();
+        Script { engine, pace, stopping, steady, readings, said: RefCell::default() }
     }
 
     fn queue(&self, names: &[&'static str]) {
@@ -54,6 +58,16 @@ impl Script {
         (self.said.take(), result)
     }
 
+    /// How often the clock is read in so many turns that run `name`.
+    fn readings(&self, turns: usize, name: &'static str) -> usize {
+        let before = self.readings.get();
+        for _ in 0..turns {
+            self.queue(&[name]);
+            self.turn().1.unwrap();
+        }
+        self.readings.get() - before
+    }
+
     fn time(&self) -> Time {
         self.engine.core().clock.now()
     }
@@ -63,6 +77,7 @@ impl Door<Name> for &Script {
     type Error = &'static str;
 
     fn now(self, _: &Loop<Name>) -> Result<Time, &'static str> {
+        self.readings.set(self.readings.get() + 1);
         Ok(self.time())
     }
 
@@ -82,6 +97,8 @@ impl Door<Name> for &Script {
             "fails" => return Err("failed"),
             "leaves" => engine.callback().leave(Name("left")),
             "queues" => engine.call_soon(Name("queued")),
+            "slow" => engine.core().clock.advance_to(self.time().after(Duration::from_micros(50))),
+            "writes" => drop(engine.note_write()),
             _ => {}
         }
         Ok(())
@@ -93,6 +110,10 @@ impl Door<Name> for &Script {
 
     fn pace(self, _: &Loop<Name>) -> Pace {
         self.pace
+    }
+
+    fn has_system_clock(self, _: &Loop<Name>) -> bool {
+        self.steady.get()
     }
 
     fn is_stopping(self) -> bool {
@@ -156,4 +177,33 @@ fn virtual_time_that_is_held_passes_as_the_real_one() {
     script.engine.call_at(Time::ZERO.after(HOUR), Name("timer"));
     assert_eq!(script.turn().0, ["wait"]);
     assert!(Time::ZERO < script.time() && script.time() < Time::ZERO.after(HOUR));
+}
+
+#[test]
+fn a_loop_that_is_busy_and_quick_reads_the_clock_in_few_turns() {
+    let script = Script::new(Pace::Real);
+    assert_eq!(script.readings(200, "a"), 200, "the clock is not the system's");
+    script.steady.set(true);
+    script.readings(40, "a");
+    assert_eq!(script.readings(170, "a"), 10);
+    script.engine.call_at(Time::ZERO.after(HOUR), Name("timer"));
+    assert_eq!(script.readings(170, "a"), 10);
+    script.readings(1, "writes");
+    assert_eq!(script.readings(20, "writes"), 20);
+    script.readings(40, "a");
+    assert_eq!(script.readings(170, "a"), 10);
+    // After at most sixteen turns more it is known to be slow.
+    script.readings(17, "slow");
+    assert_eq!(script.readings(20, "slow"), 20);
+}
+
+#[test]
+fn a_timer_that_may_be_due_has_the_clock_read_in_each_turn() {
+    let script = Script::new(Pace::Real);
+    script.steady.set(true);
+    script.readings(200, "a");
+    script.engine.call_at(script.time().after(Duration::from_micros(60)), Name("timer"));
+    assert_eq!(script.readings(2, "slow"), 2);
+    script.queue(&["a"]);
+    assert_eq!(script.turn().0.last(), Some(&"timer"));
 }

@@ -15,6 +15,7 @@
 mod atomics;
 pub mod callback;
 pub mod clock;
+mod coasting;
 mod contained;
 pub mod core;
 pub mod inbox;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use crate::event_loop::callback::Callback;
 use crate::event_loop::clock::{Clock, Time};
+use crate::event_loop::coasting::Coasting;
 use crate::event_loop::core::{Address, Core, Sink};
 use crate::event_loop::inbox::{Bell, Inbox};
 use crate::event_loop::ready::Ready;
@@ -107,6 +109,7 @@ pub struct Loop<H> {
     /// 8 % more CPU time.
     collected: Cell<u64>,
     quiet: Cell<u64>,
+    coasting: Coasting,
     /// How many turns were planned so far.
     turns: Cell<u64>,
 }
@@ -138,6 +141,7 @@ impl<H: Handle> Loop<H> {
             expectant: Cell::new(0),
             collected: Cell::new(0),
             quiet: Cell::new(0),
+            coasting: Coasting::default(),
             turns: Cell::new(0),
         })
     }
@@ -319,6 +323,7 @@ impl<H: Handle> Loop<H> {
             return Plan::Wait(Some(Duration::ZERO));
         }
         self.skipped.set(skipped + 1);
+        self.coasting.clock_was_read(now, busy >= BUSY_TURNS);
         Plan::Skip
     }
 

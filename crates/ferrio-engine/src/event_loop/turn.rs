@@ -1,6 +1,7 @@
 //! `Loop::turn`: one round of a loop, the same for every door. The only code of the engine that calls one.
 //!
 //! ```text
+//! [coasts ──────▶ collect_posts ────────────────────────────────────────▶ batch]
 //! plan ── Skip ─▶ collect_posts ──────────────────────────┐
 //!   └──── Wait ─▶ the door waits ─▶ collect [─▶ jump] ────┴─▶ expire ─▶ batch: the door runs each word
 //! ```
@@ -10,7 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::event_loop::clock::Time;
+use crate::event_loop::clock::{Clock, Time};
 use crate::event_loop::{Handle, Loop, Plan};
 
 /// How long the kernel is given to deliver what was sent before time jumps, where somebody waits for a descriptor. Loopback
@@ -64,6 +65,11 @@ pub trait Door<H>: Copy {
         Pace::Real
     }
 
+    /// Whether the time is the system's, which a busy loop does not ask for in each turn.
+    fn has_system_clock(self, engine: &Loop<H>) -> bool {
+        matches!(engine.core.clock, Clock::Monotonic)
+    }
+
     /// Whether this is to be the last turn: then it does not wait.
     fn is_stopping(self) -> bool {
         false
@@ -89,6 +95,10 @@ impl<H: Handle> Loop<H> {
     /// What the door's methods fail with.
     #[inline]
     pub fn turn<D: Door<H>>(&self, door: D) -> Result<(), D::Error> {
+        if self.coasts() && door.has_system_clock(self) {
+            self.collect_posts();
+            return self.batch(door);
+        }
         let mut now = door.now(self)?;
         match self.plan(now) {
             Plan::Skip => self.collect_posts(),

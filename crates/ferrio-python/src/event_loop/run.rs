@@ -12,7 +12,7 @@
 use std::io;
 use std::time::Duration;
 
-use ferrio_engine::{Door, Loop, Pace, Time};
+use ferrio_engine::{Clock, Door, Loop, Pace, Time};
 use pyo3::types::IntoPyDict;
 
 use crate::event_loop::exceptions::os_error;
@@ -212,6 +212,10 @@ impl Door<Word> for Attached<'_, '_> {
 
     fn pace(self, engine: &Loop<Word>) -> Pace {
         self.state.pace(engine)
+    }
+
+    fn has_system_clock(self, engine: &Loop<Word>) -> bool {
+        matches!(engine.core().clock, Clock::Monotonic) && !self.state.foreign_time.get()
     }
 
     fn is_stopping(self) -> bool {
