@@ -252,7 +252,7 @@ async def test_requests_in_line_run_natively():
         session = Session(peer)
 
         async def ask(number):
-            async with session.get("http://a/%d" % number) as answer:
+            async with session.get(f"http://a/{number}") as answer:
                 return (await answer.read()).split()[1]
 
         await asyncio.gather(ask(0), ask(1))

@@ -1,0 +1,191 @@
+"""The clients, each behind the same three calls: `get` reads a body whole, `stream` in pieces, `post` sends one.
+
+A client is made for so many requests at once, as its own documentation says, and trusts the server's certificate, by a
+file where it takes one. Must not know what is measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+PIECE = 64 << 10
+
+
+class Client(NamedTuple):
+    """What one is asked to do. `stream` says how many bytes came."""
+
+    get: Callable[[str], Awaitable[Any]]
+    stream: Callable[[str], Awaitable[int]]
+    post: Callable[[str, bytes], Awaitable[Any]]
+
+
+Maker = Callable[[int, str | None], contextlib.AbstractAsyncContextManager[Client]]
+"""Of a client for so many connections, which trusts the certificate in that file."""
+
+
+def trusting(certificate: str | None) -> Any:
+    return ssl.create_default_context(cafile=certificate) if certificate else False
+
+
+def like_aiohttp(module: str) -> Maker:
+    @contextlib.asynccontextmanager
+    async def make(limit: int, certificate: str | None) -> AsyncIterator[Client]:
+        aiohttp: Any = import_module(module)
+        connector = aiohttp.TCPConnector(limit=limit, ssl=trusting(certificate))
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def get(url: str) -> Any:
+                async with session.get(url) as response:
+                    return await response.read()
+
+            async def stream(url: str) -> int:
+                async with session.get(url) as response:
+                    return sum([len(piece) async for piece in response.content.iter_chunked(PIECE)])
+
+            async def post(url: str, body: bytes) -> Any:
+                async with session.post(url, data=body) as response:
+                    return await response.read()
+
+            yield Client(get, stream, post)
+
+    return make
+
+
+def like_httpx(module: str, transport: str | None = None) -> Maker:
+    @contextlib.asynccontextmanager
+    async def make(limit: int, certificate: str | None) -> AsyncIterator[Client]:
+        httpx: Any = import_module(module)
+        options: dict[str, Any] = {}
+        if transport:
+            options["transport"] = import_module(transport).HttpxTransport(
+                limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
+                verify=trusting(certificate),
+            )
+        else:
+            options["limits"] = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
+            options["verify"] = trusting(certificate)
+        async with httpx.AsyncClient(timeout=60, **options) as client:
+
+            async def get(url: str) -> Any:
+                return (await client.get(url)).content
+
+            async def stream(url: str) -> int:
+                async with client.stream("GET", url) as response:
+                    return sum([len(piece) async for piece in response.aiter_raw()])
+
+            async def post(url: str, body: bytes) -> Any:
+                return (await client.post(url, content=body)).content
+
+            yield Client(get, stream, post)
+
+    return make
+
+
+@contextlib.asynccontextmanager
+async def wreq(limit: int, certificate: str | None) -> AsyncIterator[Client]:
+    module: Any = import_module("wreq")
+    client = module.Client(tls_verify=not certificate, pool_max_idle_per_host=limit)
+
+    async def get(url: str) -> Any:
+        return await (await client.get(url)).bytes()
+
+    async def stream(url: str) -> int:
+        async with await client.get(url) as response, response.stream() as pieces:
+            return sum([len(piece) async for piece in pieces])
+
+    async def post(url: str, body: bytes) -> Any:
+        return await (await client.post(url, body=body)).bytes()
+
+    yield Client(get, stream, post)
+
+
+@contextlib.asynccontextmanager
+async def pyreqwest(limit: int, certificate: str | None) -> AsyncIterator[Client]:
+    module: Any = import_module("pyreqwest.client")
+    builder = module.ClientBuilder().max_connections(limit).pool_max_idle_per_host(limit)
+    if certificate:
+        builder = builder.danger_accept_invalid_certs(True)
+    async with builder.build() as client:
+
+        async def get(url: str) -> Any:
+            return await (await client.get(url).build().send()).bytes()
+
+        async def stream(url: str) -> int:
+            count = 0
+            async with client.get(url).build_streamed() as response:
+                while (piece := await response.body_reader.read_chunk()) is not None:
+                    count += len(piece)
+            return count
+
+        async def post(url: str, body: bytes) -> Any:
+            return await (await client.post(url).body_bytes(body).build().send()).bytes()
+
+        yield Client(get, stream, post)
+
+
+@contextlib.asynccontextmanager
+async def pyqwest(limit: int, certificate: str | None) -> AsyncIterator[Client]:
+    module: Any = import_module("pyqwest")
+    options: dict[str, Any] = {"pool_max_idle_per_host": limit}
+    if certificate:
+        with open(certificate, "rb") as file:
+            options["tls_ca_cert"] = file.read()
+    async with module.HTTPTransport(**options) as transport:
+        client = module.Client(transport)
+
+        async def get(url: str) -> Any:
+            return (await client.get(url)).content
+
+        async def stream(url: str) -> int:
+            async with client.stream("GET", url) as response:
+                return sum([len(piece) async for piece in response.content])
+
+        async def post(url: str, body: bytes) -> Any:
+            return (await client.post(url, content=body)).content
+
+        yield Client(get, stream, post)
+
+
+@contextlib.asynccontextmanager
+async def niquests(limit: int, certificate: str | None) -> AsyncIterator[Client]:
+    module: Any = import_module("niquests")
+    async with module.AsyncSession(pool_connections=limit, pool_maxsize=limit) as session:
+        session.verify = certificate or False
+
+        async def get(url: str) -> Any:
+            return (await session.get(url)).content
+
+        async def stream(url: str) -> int:
+            response = await session.get(url, stream=True)
+            return sum([len(piece) async for piece in await response.iter_content(PIECE)])
+
+        async def post(url: str, body: bytes) -> Any:
+            return (await session.post(url, data=body)).content
+
+        yield Client(get, stream, post)
+
+
+class Contender(NamedTuple):
+    """A client, the loop that it runs on, and what has to be installed."""
+
+    make: Maker
+    loop: str
+    needs: tuple[str, ...]
+
+
+CONTENDERS = {
+    "ferrio": Contender(like_aiohttp("ferrio.http"), "ferrio", ()),
+    "aiohttp": Contender(like_aiohttp("aiohttp"), "uvloop", ("aiohttp", "uvloop")),
+    "aiohttp on ferrio": Contender(like_aiohttp("aiohttp"), "ferrio", ("aiohttp",)),
+    "wreq": Contender(wreq, "uvloop", ("wreq", "uvloop")),
+    "pyreqwest": Contender(pyreqwest, "uvloop", ("pyreqwest", "uvloop")),
+    "pyqwest": Contender(pyqwest, "uvloop", ("pyqwest", "uvloop")),
+    "niquests": Contender(niquests, "uvloop", ("niquests", "uvloop")),
+    "httpx2": Contender(like_httpx("httpx2"), "uvloop", ("httpx2", "uvloop")),
+    "httpx": Contender(like_httpx("httpx"), "uvloop", ("httpx", "uvloop")),
+    "httpx by ferrio": Contender(like_httpx("httpx", "ferrio.http"), "ferrio", ("httpx",)),
+}
