@@ -31,6 +31,7 @@ __all__ = [
     "HttpAnswer",
     "HttpClientConnection",
     "HttpConnection",
+    "HttpFrames",
     "HttpPool",
     "HttpServing",
     "HttpSession",
@@ -454,6 +455,9 @@ class HttpAnswer:
     @property
     def _buffered(self) -> int: ...
     @property
+    def _received(self) -> int:
+        """How many bytes of the body have come, read or not."""
+    @property
     def _at_eof(self) -> bool:
         """Whether the body is whole, and read."""
     @property
@@ -531,7 +535,7 @@ class HttpSession:
     * `_request(method, url, **options)`, as aiohttp's.
     * `_route(method, url)`, asked once for a URL, until _forget_routes(): (key of the pool, target, headers), or
       more behind these; None where the URL is not for native requests.
-    * `_settle(answer)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or Content-Encoding,
+    * `_settle(answer, **options)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or Content-Encoding,
       or is an error while `_raises`. What it returns is what the caller gets.
     * `_late(url)`, if it likes: the exception of a request whose `_total` was over while it waited in line.
     """
@@ -564,6 +568,31 @@ class HttpFetch(Coroutine[Any, Any, Any]):
     def __await__(self) -> Generator[Any, Any, Any]: ...
     def __aenter__(self) -> HttpFetch: ...
     def __aexit__(self, exc_type: object, exc: object, tb: object, /) -> Coroutine[Any, Any, None]: ...
+
+@disjoint_base
+class HttpFrames:
+    """The client's side of a WebSocket, without I/O.
+
+    `deflate`, where compression was agreed on: whether the server and the client begin each message anew, and their windows.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_message_size: int = ...,
+        decode_text: bool = ...,
+        answer_pings: bool = ...,
+        deflate: tuple[bool, bool, int, int] | None = ...,
+    ) -> None: ...
+    def receive(self, data: bytes, /) -> tuple[list[tuple[int, Any, Any]], bytes]:
+        """Read bytes: messages `(kind, data, extra)`, whose kinds are aiohttp's, and the bytes that answer them."""
+
+    def text(self, text: str, /) -> bytes: ...
+    def binary(self, data: Any, /) -> bytes: ...
+    def ping(self, data: bytes, /) -> bytes: ...
+    def pong(self, data: bytes, /) -> bytes: ...
+    def close(self, code: int, reason: str) -> bytes:
+        """The frame that closes; nothing where that was sent."""
 
 @disjoint_base
 class WorkQueue:

@@ -34,7 +34,7 @@ class Session(_ferrio.HttpSession):
         answer.method = method
         return answer
 
-    async def _settle(self, answer):
+    async def _settle(self, answer, **options):
         self.asked.append(("settle", answer.status))
         await asyncio.sleep(0)
         return answer

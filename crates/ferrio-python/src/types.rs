@@ -21,6 +21,7 @@ use crate::http::client;
 use crate::http::client::answer::ClientAnswer;
 use crate::http::client::connection::ClientConnection;
 use crate::http::client::fetch::Fetch;
+use crate::http::client::frames::Frames;
 use crate::http::client::place::Place;
 use crate::http::client::pool::Pool;
 use crate::http::client::routes::Route;
@@ -206,6 +207,7 @@ impl<'py> TypeMaker<'_, 'py> {
         self.named::<ClientAnswer>(&self.object, &[])?;
         self.named::<Pool>(&self.object, &[])?;
         self.named::<Session>(&self.object, &[])?;
+        self.named::<Frames>(&self.object, &[])?;
         self.nameless::<Place>()?;
         self.nameless::<Route>()
     }

@@ -343,6 +343,10 @@ impl ClientAnswer {
         Ok(self.exchange.borrow().as_ref().map_or(0, |exchange| exchange.buffered()))
     }
 
+    fn received(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
+        Ok(self.exchange.borrow().as_ref().map_or(0, |exchange| exchange.received.get()))
+    }
+
     fn whole(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.exchange.borrow().as_ref().is_some_and(|exchange| exchange.stage.get() == Stage::Whole))
     }
@@ -444,6 +448,7 @@ impl Native for ClientAnswer {
             attribute c"_connection" => connection_attribute;
             attribute c"_upgraded" => upgraded;
             attribute c"_buffered" => buffered;
+            attribute c"_received" => received;
             attribute c"_whole" => whole;
             attribute c"_at_eof" => at_eof;
             attribute c"closed" => closed;

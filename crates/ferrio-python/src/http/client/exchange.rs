@@ -49,6 +49,8 @@ pub(crate) struct Exchange {
     pub(crate) trailers: OnceCell<Fields>,
     pub(crate) early: RefCell<Vec<(u16, Fields)>>,
     body: Unread,
+    /// How many bytes of the body came, read or not.
+    pub(crate) received: Cell<usize>,
     /// What follows the head is another protocol's.
     pub(crate) upgraded: Cell<bool>,
     /// All of the body is wanted, however much that is.
@@ -87,6 +89,7 @@ impl Exchange {
     }
 
     pub(crate) fn add(&self, py: Python<'_>, data: &[u8]) {
+        self.received.set(self.received.get() + data.len());
         if self.wants_all.get()
             && self.buffered() > 0
             && let Some(length) = self.heading.get().and_then(|heading| heading.length)

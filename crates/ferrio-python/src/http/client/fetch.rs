@@ -153,7 +153,9 @@ impl Fetch {
         match state.has_begun(answer) {
             Ok(true) if self.asks_for_more(py, state) => {
                 let session = self.session.bind(py).unwrap_or_else(|| py.None().into_bound(py));
-                self.inner.set(call_method1(&session, intern!(py, "_settle"), answer)?);
+                let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
+                let settle = session.getattr(intern!(py, "_settle"))?;
+                self.inner.set(settle.call((answer,), options.as_ref())?);
                 self.go_on_inside(py)
             }
             Ok(true) => Ok(Step::Return(answer.clone())),

@@ -12,6 +12,7 @@
 //! * `waits`: the coroutine that all of these wait by
 //! * `session`: the base of `ClientSession`; `fetch`: a request of its, without a frame of Python where nothing special is asked for;
 //!   `routes`: what a request to a URL looks like
+//! * `frames`: a WebSocket after its handshake, without I/O
 //!
 //! Which URL goes where, cookies, redirects, time-outs by phase, and all exceptions are Python's.
 
@@ -20,6 +21,7 @@ pub(crate) mod connection;
 pub(crate) mod exchange;
 pub(crate) mod fetch;
 pub(crate) mod fields;
+pub(crate) mod frames;
 pub(crate) mod place;
 pub(crate) mod pool;
 pub(crate) mod routes;

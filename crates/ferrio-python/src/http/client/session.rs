@@ -1,6 +1,6 @@
 //! `Session`: the base of `ClientSession`. It knows whether a request may go without a frame of Python, and sends those that may.
 //!
-//! Everything else is the subclass's: `_request(method, url, **options)`, `_route(method, url)`, `_settle(answer)`.
+//! Everything else is the subclass's: `_request(method, url, **options)`, `_route(method, url)`, `_settle(answer, **options)`.
 
 use ferrio_http::h1::Length;
 use pyo3::exceptions::PyTypeError;
