@@ -192,3 +192,40 @@ async def test_an_answer_without_a_connection():
     answer._fill(200, "OK", [(b"a", b"b")], b"body")
     assert (answer.status, answer.reason, answer.raw_headers) == (200, "OK", ((b"a", b"b"),))
     assert (await answer.read(), answer.closed) == (b"body", True)
+
+
+@on_both
+@pytest.mark.parametrize("known", [True, False], ids=["length", "chunks"])
+@pytest.mark.parametrize("size", [1, 5_000, 70_000, 3_000_000])
+async def test_bodies_of_any_size_read_at_once_in_pieces_and_both(known, size):
+    body = bytes(range(251)) * (size // 251 + 1)
+    body = body[:size]
+
+    async def script(reader, writer, number):
+        while True:
+            await head_of(reader)
+            length = b"Content-Length: %d" % size if known else b"Transfer-Encoding: chunked"
+            writer.write(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n\r\n")
+            for start in range(0, size, 50_001):
+                part = body[start : start + 50_001]
+                for piece in (part[:3], part[3:500], part[500:]) if len(part) > 500 else (part,):
+                    writer.write(piece if known else b"%x\r\n%s\r\n" % (len(piece), piece))
+                if start % 7 == 0:
+                    await writer.drain()
+                    await asyncio.sleep(0)
+            if not known:
+                writer.write(b"0\r\n\r\n")
+
+    async with scripted(script) as peer:
+        assert await (await peer.ask()).read() == body
+        for most in (7_001, 1 << 16, 1 << 20):
+            answer, got = await peer.ask(), b""
+            while piece := await answer._read_any(most):
+                assert len(piece) <= most
+                got += piece
+            assert got == body
+        answer = await peer.ask()
+        begun = await answer._read_any(10)
+        answer._unread(begun)
+        assert await answer.read() == body
+        assert peer.opened == 1

@@ -42,6 +42,74 @@ unsafe extern "C" {
     fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
 }
 
+/// A `bytes` that is filled from its beginning, and grows where it has to.
+///
+/// Invariant GROWING: the object is a `bytes` of ours alone, and its first `filled` bytes were written.
+pub(crate) struct GrowingBytes {
+    object: Option<Ref>,
+    filled: usize,
+    /// It grows up to here in steps that double it, and beyond only as it has to.
+    expected: usize,
+}
+
+impl GrowingBytes {
+    pub(crate) fn create(py: Python<'_>, room: usize, expected: usize) -> PyResult<Self> {
+        // SAFETY: ATTACHED. The empty object, which is shared, is never written to or resized.
+        let object = unsafe {
+            let object = ffi::PyBytes_FromStringAndSize(ptr::null(), room.max(2).cast_signed());
+            Bound::from_owned_ptr_or_err(py, object)?
+        };
+        Ok(GrowingBytes { object: Some(object.into()), filled: 0, expected })
+    }
+
+    pub(crate) fn push(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        let (needed, room) = (self.filled + data.len(), self.room());
+        if needed > room {
+            let doubled = room.saturating_mul(2);
+            let next = if needed <= self.expected { doubled.min(self.expected) } else { doubled };
+            self.resize(py, next.max(needed))?;
+        }
+        let Some(object) = &self.object else { return Ok(()) };
+        // SAFETY: GROWING; there is room for `data` behind what was written.
+        unsafe {
+            let place = ffi::PyBytes_AS_STRING(object.as_ptr()).cast::<u8>().cast_mut().add(self.filled);
+            ptr::copy_nonoverlapping(data.as_ptr(), place, data.len());
+        }
+        self.filled = needed;
+        Ok(())
+    }
+
+    /// What was written.
+    pub(crate) fn finish(mut self, py: Python<'_>) -> Bound<'_, PyBytes> {
+        if self.filled == self.room() || (self.filled > 0 && self.resize(py, self.filled).is_ok()) {
+            // SAFETY: GROWING.
+            let whole =
+                self.object.take().map(|object| unsafe { object.into_bound(py).cast_into_unchecked() });
+            return whole.unwrap_or_else(|| PyBytes::new(py, b""));
+        }
+        PyBytes::new(py, b"")
+    }
+
+    fn room(&self) -> usize {
+        // SAFETY: GROWING.
+        self.object.as_ref().map_or(0, |object| unsafe { ffi::Py_SIZE(object.as_ptr()) }.unsigned_abs())
+    }
+
+    fn resize(&mut self, py: Python<'_>, size: usize) -> PyResult<()> {
+        let Some(object) = self.object.take() else { return Ok(()) };
+        let mut object = object.into_bound(py).into_ptr();
+        // SAFETY: GROWING; a failure frees the object, and leaves null.
+        unsafe {
+            if _PyBytes_Resize(&raw mut object, size.cast_signed()) != 0 {
+                self.filled = 0;
+                return Err(PyErr::fetch(py));
+            }
+            self.object = Some(Bound::from_owned_ptr(py, object).into());
+        }
+        Ok(())
+    }
+}
+
 /// A `bytes` that is kept: what it holds never changes.
 pub(crate) struct KeptBytes(Ref);
 

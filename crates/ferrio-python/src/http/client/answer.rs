@@ -165,11 +165,11 @@ impl ClientAnswer {
         }
         let exchange = self.readable(this)?;
         if exchange.stage.get() == Stage::Whole {
-            let body = exchange.take(py, usize::MAX).into_any();
+            let body = exchange.take_all(py).into_any();
             self.body.set(body.clone());
             return Ok(Some(body));
         }
-        exchange.wants_all.set(true);
+        exchange.collect(py)?;
         self.read_on(py, &exchange)?;
         Ok(None)
     }
@@ -282,7 +282,7 @@ impl ClientAnswer {
         let exchange = Rc::new(Exchange::default());
         let length = Some(body.len() as u64);
         exchange.begin(Heading { status: status.extract()?, minor: 1, fields, length });
-        exchange.add(this.py(), body);
+        exchange.add(this.py(), body)?;
         exchange.end(None);
         exchange.over.set(true);
         self.exchange.replace(Some(exchange));

@@ -88,22 +88,27 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn add(&self, py: Python<'_>, data: &[u8]) {
+    pub(crate) fn add(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
         self.received.set(self.received.get() + data.len());
-        if self.wants_all.get()
-            && self.buffered() > 0
-            && let Some(length) = self.heading.get().and_then(|heading| heading.length)
-        {
-            self.body.make_room(length);
-        }
-        self.body.add(py, data);
+        self.body.add(py, data)
+    }
+
+    /// All of the body is to be read at once.
+    pub(crate) fn collect(&self, py: Python<'_>) -> PyResult<()> {
+        self.wants_all.set(true);
+        self.body.collect(py, self.heading.get().and_then(|heading| heading.length))
+    }
+
+    /// Takes all that there is of the body.
+    pub(crate) fn take_all<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        self.body.take_all(py)
     }
 
     pub(crate) fn buffered(&self) -> usize {
         self.body.size()
     }
 
-    /// Takes what there is of the body, at most so much.
+    /// Takes some of what there is of the body, at most so much.
     pub(crate) fn take<'py>(&self, py: Python<'py>, most: usize) -> Bound<'py, PyBytes> {
         self.body.take(py, most)
     }

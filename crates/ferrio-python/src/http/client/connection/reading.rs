@@ -67,7 +67,7 @@ impl ClientConnection {
                 }
                 (Event::Data(data), Some(exchange)) => {
                     drop(machine);
-                    exchange.add(py, data);
+                    exchange.add(py, data)?;
                 }
                 (Event::End(trailers), Some(exchange)) => {
                     let trailers = (!trailers.is_empty()).then(|| Fields::copied(trailers.iter(), count));
