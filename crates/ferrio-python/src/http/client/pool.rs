@@ -227,6 +227,11 @@ impl Pool {
         Ok(Some(key.py().None().into_bound(key.py())))
     }
 
+    /// Whether a connection is idle, or nobody may make another.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.idle.get() > 0 || !self.has_room_in_all()
+    }
+
     /// Whether who asks for a connection of `key` has to wait for one.
     pub(crate) fn is_full(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         let place = self.known(key)?;

@@ -2,7 +2,6 @@
 //!
 //! A session's Python code makes a route once for a method and a URL; it is kept until the session forgets all, or has too many.
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::ffi::prelude::*;
@@ -119,30 +118,32 @@ impl Routes {
         self.0.iter().for_each(|known| drop(known.take()));
     }
 
-    /// The route of `url`, which the session is asked for where it is not known.
+    /// The route of `url`. Where it is not known, the session is asked, if that is worth it.
     pub(crate) fn find<'py>(
         &self,
         session: &Bound<'py, PyAny>,
         method: Method,
         url: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+        is_worth_it: impl FnOnce() -> PyResult<bool>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = session.py();
-        let Some(place) = self.0.get(method as usize) else { return Err(PyTypeError::new_err("no method")) };
-        let known = match place.bind(py) {
-            Some(known) => known.cast_into::<PyDict>()?,
-            None => PyDict::new(py),
-        };
-        if let Some(route) = known.get_item(url)? {
-            return Ok(route);
+        let Some(place) = self.0.get(method as usize) else { return Ok(None) };
+        let known = place.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
+        if let Some(route) = known.as_ref().map(|known| known.get_item(url)).transpose()?.flatten() {
+            return Ok(Some(route));
+        }
+        if !is_worth_it()? {
+            return Ok(None);
         }
         let made = session.call_method1(intern!(py, "_route"), (method.object(py), url))?;
         let route = Route::create(&made)?;
+        let known = known.unwrap_or_else(|| PyDict::new(py));
         if known.len() >= MOST {
             known.clear();
         }
         known.set_item(url, &route)?;
         place.set(known.into_any());
-        Ok(route)
+        Ok(Some(route))
     }
 }
 

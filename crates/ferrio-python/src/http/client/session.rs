@@ -50,8 +50,10 @@ impl Session {
         if !self.plain.get() || has_body != method.has_body() || !url.is_exact_instance_of::<PyString>() {
             return Ok(None);
         }
-        let route = self.routes.find(this, method, url)?;
-        Ok(if state_of::<Route>(&route)?.is_native() { Some(route) } else { None })
+        // To a URL's first request its route is of no use where a connection has to be made, which is Python's.
+        let is_worth_it = || self.with_pool(this.py(), |pool, _| Ok(pool.is_warm()));
+        let route = self.routes.find(this, method, url, is_worth_it)?;
+        Ok(route.filter(|route| try_state::<Route>(route).is_some_and(Route::is_native)))
     }
 
     /// When a request that begins now has to be over; infinite for never.
