@@ -1,0 +1,465 @@
+"""`ClientSession`: requests with common settings, cookies and connections. aiohttp's, name for name.
+
+Owns the settings, and what the native base asks of them: where a URL leads, and which answers need more than to be
+handed out. Requests that ask for nothing special run in the base; calls.py has everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import traceback
+import warnings
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from multidict import CIMultiDict, MultiDict, MultiDictProxy
+from yarl import URL
+
+from .._ferrio import HttpSession
+from . import hdrs
+from .auth import BasicAuth
+from .calls import PRECISE, Call, ClientMiddlewareType
+from .connector import UNSET, BaseConnector
+from .cookies import AbstractCookieJar, CookieJar, DummyCookieJar
+from .requests import ClientRequest, HttpVersion, HttpVersion11
+from .response import ClientResponse, fallback_charset
+from .sending import encoded
+from .tcp import TCPConnector
+from .timeouts import DEFAULT_TIMEOUT, ClientTimeout
+from .websocket import ClientWebSocketResponse
+from .ws_handshake import connect
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+CharsetResolver = Callable[[ClientResponse, bytes], str]
+
+
+class Route(tuple[Any, ...]):
+    """Where a URL leads, as the native base takes it: the pool's key, the target and the header fields."""
+
+    url: URL
+
+
+class ClientSession(HttpSession):
+    """`async with ClientSession() as session:`."""
+
+    _source_traceback: traceback.StackSummary | None = None
+    _connector: BaseConnector | None = None
+
+    def __init__(
+        self,
+        base_url: URL | str | None = None,
+        *,
+        connector: BaseConnector | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+        cookies: Any = None,
+        headers: Any = None,
+        proxy: URL | str | None = None,
+        proxy_auth: BasicAuth | None = None,
+        skip_auto_headers: Iterable[str] | None = None,
+        auth: BasicAuth | None = None,
+        json_serialize: Callable[[Any], str] = json.dumps,
+        json_serialize_bytes: Callable[[Any], bytes] | None = None,
+        request_class: type[ClientRequest] = ClientRequest,
+        response_class: type[ClientResponse] = ClientResponse,
+        ws_response_class: type[ClientWebSocketResponse] = ClientWebSocketResponse,
+        version: HttpVersion = HttpVersion11,
+        cookie_jar: AbstractCookieJar | None = None,
+        connector_owner: bool = True,
+        raise_for_status: bool | Callable[[ClientResponse], Awaitable[None]] = False,
+        read_timeout: float | None = UNSET,
+        conn_timeout: float | None = None,
+        timeout: ClientTimeout | None = UNSET,
+        auto_decompress: bool = True,
+        trust_env: bool = False,
+        requote_redirect_url: bool = True,
+        trace_configs: list[Any] | None = None,
+        read_bufsize: int = 2**16,
+        max_line_size: int = 8190,
+        max_field_size: int = 8190,
+        max_headers: int = 128,
+        fallback_charset_resolver: CharsetResolver = fallback_charset,
+        middlewares: Sequence[ClientMiddlewareType] = (),
+        ssl_shutdown_timeout: float | None = UNSET,
+    ) -> None:
+        loop = loop or (connector._loop if connector is not None else asyncio.get_running_loop())
+        self._loop = loop
+        self._base_url = None if base_url is None else URL(base_url)
+        if self._base_url is not None:
+            self._base_url.origin()  # raises where it is no base
+            if not self._base_url.path.endswith("/"):
+                raise ValueError("base_url must have a trailing '/'")
+        self._timeout = _timeout(timeout, read_timeout, conn_timeout)
+        connector = (
+            TCPConnector(loop=loop, ssl_shutdown_timeout=ssl_shutdown_timeout) if connector is None else connector
+        )
+        if connector._loop is not loop:
+            raise RuntimeError("Session and connector has to use same event loop")
+        if loop.get_debug():
+            self._source_traceback = traceback.extract_stack(sys._getframe(1))
+        self._cookie_jar = CookieJar(loop=loop) if cookie_jar is None else cookie_jar
+        if cookies:
+            self._cookie_jar.update_cookies(cookies)
+        _warn_of_auth(auth, proxy_auth)
+        self._connector = connector
+        self._connector_owner = connector_owner
+        self._default_auth = auth
+        self._version = version
+        self._json_serialize = json_serialize
+        self._json_serialize_bytes = json_serialize_bytes
+        self._raise_for_status = raise_for_status
+        self._auto_decompress = auto_decompress
+        self._trust_env = trust_env
+        self._requote_redirect_url = requote_redirect_url
+        self._head_limits = _head_limits(max_line_size, max_field_size, max_headers)
+        self._default_headers: CIMultiDict[str] = CIMultiDict(headers or ())
+        self._skip_auto_headers = frozenset(name.lower() for name in skip_auto_headers or ())
+        self._request_class = request_class
+        self._response_class = response_class
+        self._ws_response_class = ws_response_class
+        self._trace_configs = trace_configs or []
+        for config in self._trace_configs:
+            config.freeze()
+        self._resolve_charset = fallback_charset_resolver
+        self._default_proxy = proxy
+        self._default_proxy_auth = proxy_auth
+        self._middlewares = middlewares
+        self._prepare_base()
+
+    def __init_subclass__(cls) -> None:
+        warnings.warn(
+            f"Inheritance class {cls.__name__} from ClientSession is discouraged", DeprecationWarning, stacklevel=2
+        )
+
+    def __del__(self) -> None:
+        if not self.closed:
+            warnings.warn(f"Unclosed client session {self!r}", ResourceWarning, stacklevel=2, source=self)
+            context: dict[str, Any] = {"client_session": self, "message": "Unclosed client session"}
+            if self._source_traceback is not None:
+                context["source_traceback"] = self._source_traceback
+            self._loop.call_exception_handler(context)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __enter__(self) -> None:
+        raise TypeError("Use async with instead")
+
+    def __exit__(self, *error: object) -> None:
+        """Only to be there beside `__enter__()`, which raises."""
+
+    def ws_connect(self, url: URL | str, **options: Any) -> _Entered:
+        """A WebSocket: `async with session.ws_connect(url) as socket:`."""
+        return _Entered(connect(self, url, **options))
+
+    async def close(self) -> None:
+        """Close the connector, if it is the session's own."""
+        if not self.closed:
+            connector = self.detach()
+            if connector is not None and self._connector_owner:
+                await connector.close()
+
+    def detach(self) -> BaseConnector | None:
+        """Leave the connector to others; the session is closed."""
+        connector, self._connector = self._connector, None
+        self._plain = False
+        self._pool = None
+        return connector
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+        return self._connector is None or self._connector.closed
+
+    @property
+    def connector(self) -> BaseConnector | None:
+        """Its connections."""
+        return self._connector
+
+    @property
+    def cookie_jar(self) -> AbstractCookieJar:
+        """Its cookies."""
+        return self._cookie_jar
+
+    @property
+    def version(self) -> HttpVersion:
+        """The version of HTTP it speaks."""
+        return self._version
+
+    @property
+    def requote_redirect_url(self) -> bool:
+        """Whether the URL of a redirect is quoted anew."""
+        return self._requote_redirect_url
+
+    @requote_redirect_url.setter
+    def requote_redirect_url(self, value: bool) -> None:
+        warnings.warn("session.requote_redirect_url modification is deprecated #2778", DeprecationWarning, stacklevel=2)
+        self._requote_redirect_url = value
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Its loop."""
+        warnings.warn("client.loop property is deprecated", DeprecationWarning, stacklevel=2)
+        return self._loop
+
+    @property
+    def timeout(self) -> ClientTimeout:
+        """Its time limits."""
+        return self._timeout
+
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        """Header fields of every request. They can be changed; the session looks at them anew each time from now on."""
+        self._plain = False
+        return self._default_headers
+
+    @property
+    def skip_auto_headers(self) -> frozenset[str]:
+        """Which fields are not added by themselves."""
+        return self._skip_auto_headers
+
+    @property
+    def auth(self) -> BasicAuth | None:
+        """Who asks."""
+        return self._default_auth
+
+    @property
+    def json_serialize(self) -> Callable[[Any], str]:
+        """What makes JSON."""
+        return self._json_serialize
+
+    @property
+    def connector_owner(self) -> bool:
+        """Whether the connector is closed with it."""
+        return self._connector_owner
+
+    @property
+    def raise_for_status(self) -> bool | Callable[[ClientResponse], Awaitable[None]]:
+        """Whether answers from 400 on are raised."""
+        return self._raise_for_status
+
+    @property
+    def auto_decompress(self) -> bool:
+        """Whether bodies are unpacked."""
+        return self._auto_decompress
+
+    @property
+    def trust_env(self) -> bool:
+        """Whether the environment's proxies and `~/.netrc` are used."""
+        return self._trust_env
+
+    @property
+    def trace_configs(self) -> list[Any]:
+        """Who is told."""
+        return self._trace_configs
+
+    async def _request(self, method: str, str_or_url: URL | str, **options: Any) -> ClientResponse:
+        return await Call(self, method, str_or_url, options).run()
+
+    async def _settle(self, answer: ClientResponse, **options: Any) -> ClientResponse:
+        """What the native base does not do by itself: redirects, cookies, unpacking, errors."""
+        call = Call(
+            self, answer.method, answer.real_url, {"allow_redirects": answer.method != hdrs.METH_HEAD, **options}
+        )
+        settled = await call.settle(answer)
+        if settled is answer:
+            call._watch(answer)
+        return settled
+
+    def _route(self, method: str, url: Any) -> Route | None:
+        """Where a URL leads; None where a request needs more than the native base does."""
+        try:
+            request = ClientRequest(
+                method,
+                self._build_url(url),
+                headers=self._default_headers,
+                skip_auto_headers=self._skip_auto_headers,
+                cookies=self._cookie_jar.filter_cookies(self._build_url(url)),
+                loop=self._loop,
+                session=self,
+            )
+        except (TypeError, ValueError):
+            return None
+        if request.url.scheme not in ("http", "https") or hdrs.AUTHORIZATION in request.headers:
+            return None
+        if hdrs.COOKIE in request.headers and not isinstance(self._cookie_jar, CookieJar):
+            return None
+        if method in request.POST_METHODS and "content-type" not in request._skipped:
+            request.headers.setdefault(hdrs.CONTENT_TYPE, "application/octet-stream")
+        route = Route((request.pool_key, request.url.raw_path_qs.encode(), tuple(encoded(request.headers))))
+        route.url = request.original_url
+        return route
+
+    def _prepare_base(self) -> None:
+        """Tell the native base what it may do by itself."""
+        assert self._connector is not None
+        jar = self._cookie_jar
+        total = self._timeout.total
+        self._pool = self._connector._pool
+        self._answer_class = self._response_class
+        self._raises = bool(self._raise_for_status)
+        self._total = total or None
+        special = (
+            self._trace_configs,
+            self._middlewares,
+            self._default_proxy,
+            self._default_auth,
+            self._trust_env,
+            self._timeout.sock_read,
+            self._timeout.connect,
+            self._connector.force_close,
+            self._head_limits,
+            self._loop.get_debug(),
+            callable(self._raise_for_status),
+            total is not None and 0 < total < PRECISE,
+            self._version != HttpVersion11,
+            self._request_class is not ClientRequest,
+            not self._auto_decompress,
+            type(jar) not in (CookieJar, DummyCookieJar),
+        )
+        self._plain = not any(special)
+        if isinstance(jar, CookieJar):
+            jar._watchers.add(self)
+
+    def _build_url(self, given: URL | str) -> URL:
+        url = URL(given)
+        return self._base_url.join(url) if self._base_url is not None and not url.absolute else url
+
+    def _is_home(self, url: URL) -> bool:
+        """Whether the session's own credentials are for a URL."""
+        return self._base_url is None or self._base_url.origin() == url.origin()
+
+    def _prepare_headers(self, headers: Any) -> CIMultiDict[str]:
+        """The session's fields, with those of a request in their place."""
+        result: CIMultiDict[str] = CIMultiDict(self._default_headers)
+        if headers:
+            if not isinstance(headers, MultiDictProxy | MultiDict):
+                headers = CIMultiDict(headers)
+            added: set[str] = set()
+            for name, value in headers.items():
+                if name in added:
+                    result.add(name, value)
+                else:
+                    result[name] = value
+                    added.add(name)
+        return result
+
+
+class _Entered(Coroutine[Any, Any, Any]):
+    """Something that is awaited, or entered by `async with`."""
+
+    __slots__ = ("_coroutine", "_entered")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._coroutine = coroutine
+
+    def send(self, value: Any) -> Any:
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        return self._coroutine.close()
+
+    def __await__(self) -> Any:
+        return self._coroutine.__await__()
+
+    async def __aenter__(self) -> Any:
+        self._entered = await self._coroutine
+        return await self._entered.__aenter__()
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._entered.__aexit__(*error)
+
+
+class _SessionRequest:
+    """`async with request(...) as response:`, with a session of its own."""
+
+    __slots__ = ("_answer", "_coroutine", "_session")
+
+    def __init__(self, coroutine: Awaitable[ClientResponse], session: ClientSession) -> None:
+        self._coroutine = coroutine
+        self._session = session
+
+    async def __aenter__(self) -> ClientResponse:
+        try:
+            self._answer = await self._coroutine
+        except BaseException:
+            await self._session.close()
+            raise
+        return self._answer
+
+    async def __aexit__(self, *error: object) -> None:
+        self._answer.close()
+        await self._session.close()
+
+
+def request(
+    method: str,
+    url: URL | str,
+    *,
+    version: HttpVersion = HttpVersion11,
+    connector: BaseConnector | None = None,
+    loop: asyncio.AbstractEventLoop | None = None,
+    **options: Any,
+) -> _SessionRequest:
+    """One request without a session: `async with ferrio.http.request("GET", url) as response:`."""
+    is_own = connector is None
+    session = ClientSession(
+        loop=loop,
+        cookies=options.pop("cookies", None),
+        version=version,
+        timeout=options.pop("timeout", UNSET),
+        connector=TCPConnector(loop=loop, force_close=True) if connector is None else connector,
+        connector_owner=is_own,
+    )
+    return _SessionRequest(session._request(method, url, **options), session)
+
+
+def _timeout(given: Any, read: Any, connect: float | None) -> ClientTimeout:
+    """The time limits, from the setting and the two that aiohttp had before."""
+    if given is not UNSET and given is not None:
+        if not isinstance(given, ClientTimeout):
+            raise ValueError(
+                f"timeout parameter cannot be of {type(given)} type, please use 'timeout=ClientTimeout(...)'"
+            )
+        if read is not UNSET:
+            raise ValueError("read_timeout and timeout parameters conflict, please setup timeout.read")
+        if connect is not None:
+            raise ValueError("conn_timeout and timeout parameters conflict, please setup timeout.connect")
+        return given
+    total, limit = DEFAULT_TIMEOUT.total, DEFAULT_TIMEOUT.connect
+    if read is not UNSET:
+        warnings.warn("read_timeout is deprecated, use timeout argument instead", DeprecationWarning, stacklevel=3)
+        total = read
+    if connect is not None:
+        warnings.warn("conn_timeout is deprecated, use timeout argument instead", DeprecationWarning, stacklevel=3)
+        limit = connect
+    return ClientTimeout(total=total, connect=limit, sock_connect=DEFAULT_TIMEOUT.sock_connect)
+
+
+def _warn_of_auth(auth: object, proxy_auth: object) -> None:
+    for name, header, given in (("auth", "", auth), ("proxy_auth", "Proxy-", proxy_auth)):
+        if given is not None:
+            place = "proxy_headers" if header else "headers"
+            warnings.warn(
+                f"The '{name}' parameter is deprecated and will be removed in v4; pass {place}="
+                f"{{'{header}Authorization': aiohttp.encode_basic_auth(login, password)}} instead",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+
+
+def _head_limits(line: int, field: int, fields: int) -> dict[str, int]:
+    """What an answer's head may have, where it is not what is usual."""
+    given = {"max_line": line, "max_head": max(field, field * fields), "max_headers": fields}
+    return {} if (line, field, fields) == (8190, 8190, 128) else given

@@ -1,0 +1,449 @@
+"""`HttpxTransport`: httpx and httpx2 on ferrio's client. `httpx.AsyncClient(transport=HttpxTransport())`.
+
+Owns what httpx asks of a transport: time limits by phase, its exceptions with its texts, its extensions. Requests,
+answers, redirects, cookies and unpacking stay httpx's own. Which of the two libraries it is, the request itself says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import ssl
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from .._ferrio import HttpAnswer, HttpClientConnection
+from .connector import BaseConnector, UnixConnector
+from .errors import (
+    ClientConnectionError,
+    ClientConnectorError,
+    ClientHttpProxyError,
+    ClientProxyConnectionError,
+    ConnectionTimeoutError,
+)
+from .httpx_streams import NetworkStream
+from .requests import ConnectionKey
+from .tcp import TCPConnector
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from httpx import AsyncBaseTransport as Base
+else:
+
+    def _installed() -> type:
+        """The class of whichever library is there; the one that is loaded first."""
+        for name in sorted(("httpx", "httpx2"), key=lambda name: name not in sys.modules):
+            with contextlib.suppress(ImportError):
+                return import_module(name).AsyncBaseTransport
+        return object
+
+    Base = _installed()
+
+PIECE: Final = 2**16
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+
+
+class HttpxTransport(Base):
+    """What an `AsyncClient` sends its requests by.
+
+    The arguments are those of `httpx.AsyncHTTPTransport`. HTTP/2 is not spoken; `proxy` is a `httpx.Proxy` or a URL.
+    """
+
+    def __init__(
+        self,
+        verify: ssl.SSLContext | str | bool = True,
+        cert: Any = None,
+        trust_env: bool = True,
+        http1: bool = True,
+        http2: bool = False,
+        limits: Any = None,
+        proxy: Any = None,
+        uds: str | None = None,
+        local_address: str | None = None,
+        retries: int = 0,
+        socket_options: Iterable[Any] | None = None,
+    ) -> None:
+        if http2 or not http1:
+            raise ValueError("HttpxTransport speaks HTTP/1.1 alone: leave http1 and http2 as they are")
+        self._tls = _context(verify, cert)
+        self._limits = limits
+        self._proxy = None if proxy is None else _Proxy.of(proxy)
+        self._uds = uds
+        self._local_address = local_address
+        self._retries = retries
+        self._socket_options = list(socket_options or ())
+        self._connector: BaseConnector | None = None
+
+    async def __aenter__(self) -> HttpxTransport:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self.aclose()
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send a request; its answer, whose body is read later."""
+        library = sys.modules[type(request).__module__.partition(".")[0]]
+        call = _Call(self, library, request)
+        return await call.run()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            await connector.close()
+
+    def connector(self) -> BaseConnector:
+        """Where connections come from; each loop has its own."""
+        loop = asyncio.get_running_loop()
+        if self._connector is None or self._connector._loop is not loop:
+            self._connector = self._new_connector(loop)
+        return self._connector
+
+    def _new_connector(self, loop: asyncio.AbstractEventLoop) -> BaseConnector:
+        most = 0 if self._limits is None else self._limits.max_connections or 0
+        idle = 5.0 if self._limits is None else self._limits.keepalive_expiry
+        if self._uds is not None:
+            return UnixConnector(self._uds, limit=most or 100, keepalive_timeout=idle, loop=loop)
+        local = None if self._local_address is None else (self._local_address, 0)
+        return _Connector(
+            self._socket_options,
+            limit=100 if self._limits is None else most,
+            keepalive_timeout=idle,
+            loop=loop,
+            ssl=self._tls,
+            local_addr=local,
+        )
+
+
+class _Connector(TCPConnector):
+    """Connections whose failures are httpx's exceptions."""
+
+    def __init__(self, socket_options: list[Any], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._socket_options = socket_options
+
+
+class _Proxy(NamedTuple):
+    """Where a proxy is, and what it is told."""
+
+    url: Any
+    auth: Any
+    headers: Any
+
+    @classmethod
+    def of(cls, proxy: Any) -> _Proxy:
+        """From httpx's, or a URL."""
+        from yarl import URL
+
+        from .auth import basic_auth, without_credentials
+
+        url, auth = without_credentials(URL(str(getattr(proxy, "url", proxy))))
+        if getattr(proxy, "raw_auth", None) is not None:
+            auth = basic_auth(*(part.decode() for part in proxy.raw_auth))
+        headers = getattr(proxy, "headers", None)
+        return cls(url, auth, None if headers is None else dict(headers))
+
+
+class _Asked:
+    """What a connector is told of a request."""
+
+    expects = False
+    proxy_headers = None
+    limits: Mapping[str, int] = MappingProxyType({})
+
+    def __init__(self, call: _Call) -> None:
+        url = call.request.url
+        self.failure = functools.partial(_failure, call.library)
+        self._tls = call.transport._tls
+        secure = url.scheme == "https"
+        proxy = call.transport._proxy
+        self.proxy = None if proxy is None else proxy.url
+        self.proxy_auth = None if proxy is None else proxy.auth
+        self.proxy_headers = None if proxy is None else proxy.headers
+        self.server_hostname = call.request.extensions.get("sni_hostname")
+        self.host = url.raw_host.decode("ascii")
+        port = url.port or (443 if secure else 80)
+        self.connection_key = ConnectionKey(
+            self.host, port, secure, self._tls, self.proxy, self.proxy_auth, None, self.server_hostname
+        )
+        self.pool_key = self.connection_key
+        self.ssl = self._tls
+        self.headers = {"Host": call.request.headers.get("Host", self.host)}
+        self._url = url
+        self._is_secure = secure
+
+    @property
+    def url(self) -> Any:
+        """For a proxy."""
+        from yarl import URL
+
+        return URL(str(self._url))
+
+    def is_ssl(self) -> bool:
+        """Whether it goes over TLS."""
+        return bool(self._is_secure)
+
+
+class _Times(NamedTuple):
+    """Limits as `ClientTimeout` has them."""
+
+    connect: float | None
+    sock_connect: float | None
+    ceil_threshold: float = 5
+
+
+class _Call:
+    """One request."""
+
+    def __init__(self, transport: HttpxTransport, library: Any, request: Any) -> None:
+        self.transport = transport
+        self.library = library
+        self.request = request
+        self.timeout: dict[str, float | None] = request.extensions.get("timeout", {})
+        self._trace: Callable[..., Awaitable[None]] | None = request.extensions.get("trace")
+        self._writing: asyncio.Task[None] | None = None
+
+    async def run(self) -> Any:
+        """The answer."""
+        scheme = self.request.url.scheme
+        if scheme not in ("http", "https"):
+            raise self.library.UnsupportedProtocol(
+                f"Request URL has an unsupported protocol '{scheme}://'."
+                if scheme
+                else "Request URL is missing an 'http://' or 'https://' protocol."
+            )
+        body = await self._small_body()
+        again = self.request.method in IDEMPOTENT and body is not None
+        while True:
+            connection = await self._connection()
+            try:
+                return await self._exchange(connection, body)
+            except self.library.RemoteProtocolError:
+                if not again or not connection.reused:
+                    raise
+                again = False
+
+    async def _small_body(self) -> bytes | None:
+        """The body where it is there already and not long."""
+        if isinstance(self.request.stream, self.library.ByteStream):
+            return b"".join([piece async for piece in self.request.stream])
+        headers = self.request.headers
+        return b"" if "content-length" not in headers and "transfer-encoding" not in headers else None
+
+    async def _connection(self) -> HttpClientConnection:
+        asked: Any = _Asked(self)
+        connector = self.transport.connector()
+        pool = connector._pool
+        taken = pool.take(asked.pool_key)
+        if taken is not None:
+            return taken
+        library = self.library
+        for attempt in range(self.transport._retries + 1):
+            try:
+                return await self._new_connection(connector, asked)
+            except (library.ConnectError, library.ConnectTimeout):
+                if attempt == self.transport._retries:
+                    raise
+                await asyncio.sleep(0.5 * 2 ** (attempt - 1) if attempt else 0)
+        raise AssertionError("a range of at least one")
+
+    async def _new_connection(self, connector: BaseConnector, asked: Any) -> HttpClientConnection:
+        library, key = self.library, asked.pool_key
+        try:
+            async with asyncio.timeout(self.timeout.get("pool")):
+                taken = await connector._pool.acquire(key)
+        except TimeoutError:
+            raise library.PoolTimeout("") from None
+        if taken is not None:
+            return taken
+        times: Any = _Times(None, self.timeout.get("connect"))
+        await self._tell("connection.connect_tcp.started", host=asked.host, port=asked.connection_key.port)
+        try:
+            made = await connector._open(key, asked, None, times)
+        except (TimeoutError, ConnectionTimeoutError) as error:
+            raise library.ConnectTimeout("") from error
+        except ClientHttpProxyError as error:
+            raise library.ProxyError(f"{error.status} {error.message}") from error
+        except ClientConnectorError as error:
+            kind = library.ProxyError if isinstance(error, ClientProxyConnectionError) else library.ConnectError
+            raise kind(_connect_text(error)) from error
+        except ClientConnectionError as error:
+            raise library.ConnectError(str(error)) from error
+        await self._tell("connection.connect_tcp.complete", return_value=made)
+        return made
+
+    async def _exchange(self, connection: HttpClientConnection, body: bytes | None) -> Any:
+        request = self.request
+        headers = [pair for pair in request.headers.raw if pair[0].lower() not in FRAMING]
+        answer = HttpAnswer()
+        target = request.url.raw_path
+        proxy = self.transport._proxy
+        if proxy is not None and request.url.scheme == "http":
+            target = str(request.url).encode()
+            if proxy.auth is not None:
+                headers.append((b"Proxy-Authorization", proxy.auth.encode().encode()))
+        target = request.extensions.get("target", target)
+        await self._tell("http11.send_request_headers.started", request=request)
+        try:
+            self._send(connection, answer, target, headers, body)
+        except ValueError as error:
+            connection.close()
+            raise self.library.LocalProtocolError(str(error)) from error
+        await self._tell("http11.send_request_headers.complete", return_value=None)
+        await self._tell("http11.receive_response_headers.started", request=request)
+        try:
+            await self.within("read", answer._wait(), self.library.ReadTimeout)
+        except BaseException as error:
+            self._stop()
+            connection.close()
+            if (failed := self._write_failure()) is not None:
+                raise failed from error
+            raise
+        await self._tell("http11.receive_response_headers.complete", return_value=None)
+        version = b"HTTP/1.1" if answer._minor_version else b"HTTP/1.0"
+        stream = _stream_class(self.library)(self, answer)
+        extensions = {
+            "http_version": version,
+            "reason_phrase": answer.reason.encode("ascii", "ignore"),
+            "network_stream": NetworkStream(self.library, connection),
+        }
+        return self.library.Response(
+            status_code=answer.status, headers=list(answer.raw_headers), stream=stream, extensions=extensions
+        )
+
+    def _send(
+        self,
+        connection: HttpClientConnection,
+        answer: HttpAnswer,
+        target: bytes,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes | None,
+    ) -> None:
+        method = self.request.method.encode()
+        length = self.request.headers.get("content-length")
+        if body is not None and (body or length is None or length == "0"):
+            connection.send(answer, method, target, headers, body if length is not None else None, None)
+            return
+        connection.send(answer, method, target, headers, None, -1 if length is None else int(length))
+        self._writing = asyncio.get_running_loop().create_task(self._write(connection))
+
+    async def _write(self, connection: HttpClientConnection) -> None:
+        """A body that comes in pieces."""
+        try:
+            async for piece in self.request.stream:
+                connection.write(piece)
+                await self.within("write", connection.drain(), self.library.WriteTimeout)
+            connection.end()
+        except ValueError as error:
+            connection.close()
+            raise self.library.LocalProtocolError("Too much data for declared Content-Length") from error
+        except BaseException:
+            connection.close()
+            raise
+
+    def _write_failure(self) -> BaseException | None:
+        writing = self._writing
+        if writing is None or not writing.done() or writing.cancelled():
+            return None
+        return writing.exception()
+
+    def _stop(self) -> None:
+        if self._writing is not None and not self._writing.done():
+            self._writing.cancel()
+
+    async def within(self, phase: str, waiting: Awaitable[Any], error: Any) -> Any:
+        """Wait, but not for longer than that phase may take."""
+        most = self.timeout.get(phase)
+        if most is None:
+            return await waiting
+        try:
+            async with asyncio.timeout(most):
+                return await waiting
+        except TimeoutError as late:
+            raise error("") from late
+
+    async def _tell(self, event: str, **info: Any) -> None:
+        if self._trace is not None:
+            await self._trace(event, info)
+
+
+@functools.lru_cache
+def _stream_class(library: Any) -> Any:
+    """A body as httpx reads it; httpx asks for a class of its own."""
+
+    class Stream(library.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, call: _Call, answer: HttpAnswer) -> None:
+            self._call = call
+            self._answer = answer
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            call, answer = self._call, self._answer
+            while piece := answer._read_now(PIECE) or await call.within(
+                "read", answer._read_any(PIECE), call.library.ReadTimeout
+            ):
+                yield piece
+
+        async def aclose(self) -> None:
+            self._call._stop()
+            self._answer.release()
+            await self._call._tell("http11.response_closed.complete", return_value=None)
+
+    return Stream
+
+
+def _context(verify: Any, cert: Any) -> Any:
+    """The setting for TLS, as httpx makes it of the two."""
+    if isinstance(verify, str):
+        verify = ssl.create_default_context(cafile=verify)
+    if cert is None:
+        return verify
+    context = verify if isinstance(verify, ssl.SSLContext) else ssl.create_default_context()
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
+    return context
+
+
+def _connect_text(error: ClientConnectorError) -> str:
+    """What httpx says of a connection that was not made."""
+    cause = error.os_error
+    if isinstance(cause, ssl.SSLError) or cause.errno is None or (cause.errno or 0) < 0:
+        return str(cause)
+    return "All connection attempts failed"
+
+
+def _failure(library: Any, kind: str, detail: Any, answer: Any) -> BaseException:
+    """httpx's exception for a failure of a connection."""
+    error, text = library.ReadError, "" if detail is None else str(detail)
+    if kind == "disconnected":
+        error, text = library.RemoteProtocolError, "Server disconnected without sending a response."
+    elif kind == "cut":
+        is_chunked = answer is not None and answer._header(b"transfer-encoding") is not None
+        shown = " (incomplete chunked read)" if is_chunked else _counts(answer)
+        error, text = (
+            library.RemoteProtocolError,
+            f"peer closed connection without sending complete message body{shown}",
+        )
+    elif kind == "broken":
+        error = library.RemoteProtocolError
+    elif kind == "timeout":
+        error = library.ReadTimeout
+    return error(text)  # type: ignore[no-any-return]
+
+
+def _counts(answer: Any) -> str:
+    if answer is None or (length := answer._header(b"content-length")) is None:
+        return ""
+    return f" (received {answer._received} bytes, expected {int(length)})"

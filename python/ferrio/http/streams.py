@@ -1,0 +1,461 @@
+"""An answer's body, piece by piece: `StreamReader`, which is `response.content`.
+
+Owns reading by lines, by sizes and whole, and unpacking on the way; where the bytes come from, and that a server is
+told to wait while nobody reads, is the answer's. Invariants: what is unpacked beforehand never exceeds one piece; a
+read that is cancelled loses nothing.
+
+`DataQueue` and its kin are here for programs that use aiohttp's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import warnings
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Generic, TypeVar
+
+from .encodings import Decoder
+from .errors import LineTooLong
+
+LOG = logging.getLogger("aiohttp.internal")
+CHUNK: Final = 2**16
+T = TypeVar("T")
+
+
+class EofStream(Exception):
+    """Nothing more comes."""
+
+
+class AsyncStreamIterator(Generic[T]):
+    """Reads again and again, until nothing comes."""
+
+    __slots__ = ("read_func",)
+
+    def __init__(self, read_func: Callable[[], Awaitable[T]]) -> None:
+        self.read_func = read_func
+
+    def __aiter__(self) -> AsyncStreamIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        try:
+            read = await self.read_func()
+        except EofStream:
+            raise StopAsyncIteration from None
+        if read == b"":
+            raise StopAsyncIteration
+        return read
+
+
+class ChunkTupleAsyncStreamIterator:
+    """Reads chunks, each with whether it ends one of HTTP's."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: StreamReader) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> ChunkTupleAsyncStreamIterator:
+        return self
+
+    async def __anext__(self) -> tuple[bytes, bool]:
+        read = await self._stream.readchunk()
+        if read == (b"", False):
+            raise StopAsyncIteration
+        return read
+
+
+class StreamReader:
+    """The body of an answer. `source` is the answer; `decoder` unpacks what comes from it."""
+
+    __slots__ = (
+        "_callbacks",
+        "_decoder",
+        "_exception",
+        "_held",
+        "_reads_at_end",
+        "_source",
+        "_wait",
+        "_waiting",
+        "total_bytes",
+        "total_compressed_bytes",
+    )
+
+    def __init__(
+        self,
+        source: Any,
+        decoder: Decoder | None = None,
+        wait: Callable[[Awaitable[bytes]], Awaitable[bytes]] | None = None,
+    ) -> None:
+        self._source = source
+        self._decoder = decoder
+        self._wait = wait
+        self._held = b""
+        self._waiting = False
+        self._exception: BaseException | None = None
+        self._callbacks: list[Callable[[], None]] = []
+        self._reads_at_end = 0
+        self.total_bytes = 0
+        self.total_compressed_bytes: int | None = None if decoder is None else 0
+
+    def __repr__(self) -> str:
+        info = [type(self).__name__]
+        if size := self._source._buffered + len(self._held):
+            info.append(f"{size} bytes")
+        if self.is_eof():
+            info.append("eof")
+        if self._exception:
+            info.append(f"e={self._exception!r}")
+        return f"<{' '.join(info)}>"
+
+    def __aiter__(self) -> AsyncStreamIterator[bytes]:
+        return AsyncStreamIterator(self.readline)
+
+    def iter_chunked(self, n: int) -> AsyncStreamIterator[bytes]:
+        """What comes, at most `n` bytes at a time."""
+        return AsyncStreamIterator(lambda: self.read(n))
+
+    def iter_any(self) -> AsyncStreamIterator[bytes]:
+        """What comes, as it comes."""
+        return AsyncStreamIterator(self.readany)
+
+    def iter_chunks(self) -> ChunkTupleAsyncStreamIterator:
+        """What comes, with whether it ends one of HTTP's chunks."""
+        return ChunkTupleAsyncStreamIterator(self)
+
+    def get_read_buffer_limits(self) -> tuple[int, int]:
+        """How much may lie here before the server has to wait."""
+        return CHUNK, 2 * CHUNK
+
+    def set_read_chunk_size(self, n: int) -> None:
+        """aiohttp's: how much is read at a time. The answer sees to it by itself."""
+
+    def exception(self) -> BaseException | None:
+        """What went wrong."""
+        return self._exception
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        """Reading fails from now on."""
+        if exc_cause is not None and exc_cause is not exc:
+            exc.__cause__ = exc_cause
+        self._exception = exc
+        self._callbacks.clear()
+
+    def on_eof(self, callback: Callable[[], None]) -> None:
+        """Call when the body was read."""
+        self._callbacks.append(callback)
+        self._tell()
+
+    def is_eof(self) -> bool:
+        """Whether all of it has come."""
+        return bool(self._source._whole)
+
+    def at_eof(self) -> bool:
+        """Whether all of it has come and was read."""
+        if self._held or not self._source._at_eof:
+            return False
+        return self._decoder is None or not self._decoder.has_more
+
+    async def wait_eof(self) -> None:
+        """Wait until all of it has come."""
+        read = []
+        while not self.is_eof() and (piece := await self.readany()):
+            read.append(piece)
+        self._held = b"".join([*read, self._held])
+
+    @property
+    def total_raw_bytes(self) -> int:
+        """How much came, before it was unpacked."""
+        return self.total_bytes if self.total_compressed_bytes is None else self.total_compressed_bytes
+
+    def unread_data(self, data: bytes) -> None:
+        """Put something back."""
+        warnings.warn(
+            "unread_data() is deprecated and will be removed in future releases (#3260)",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        self._unread(data)
+
+    async def readline(self, *, max_line_length: int | None = None) -> bytes:
+        """A line with its end, or what is left."""
+        return await self.readuntil(max_size=max_line_length)
+
+    async def readuntil(self, separator: bytes = b"\n", *, max_size: int | None = None) -> bytes:
+        """What there is up to a separator and with it, or what is left."""
+        if not separator:
+            raise ValueError("Separator should be at least one-byte string")
+        most = max_size or 2 * CHUNK
+        read = bytearray()
+        while piece := await self.readany():
+            start = max(0, len(read) - len(separator) + 1)
+            read += piece
+            found = read.find(separator, start)
+            end = found + len(separator) if found != -1 else len(read)
+            if end > most:
+                raise LineTooLong(bytes(read[: min(end, 100)]) + b"...", most)
+            if found != -1:
+                self._unread(bytes(read[end:]))
+                return bytes(read[:end])
+        return bytes(read)
+
+    async def read(self, n: int = -1) -> bytes:
+        """What there is, at most `n` bytes, or with -1 all of it."""
+        self._check()
+        if n == 0:
+            return b""
+        if n < 0:
+            return b"".join([piece async for piece in self.iter_any()])
+        piece = await self._piece(n)
+        if not piece:
+            self._reads_at_end += 1
+            if self._reads_at_end > 5:
+                LOG.warning("Multiple access to StreamReader in eof state, might be infinite loop.", stack_info=True)
+        return piece
+
+    async def readany(self) -> bytes:
+        """What there is."""
+        self._check()
+        return await self._piece(sys.maxsize)
+
+    async def readchunk(self) -> tuple[bytes, bool]:
+        """What there is, and whether it ends one of HTTP's chunks."""
+        self._check()
+        piece = await self._piece(sys.maxsize)
+        return piece, bool(piece) and not self._source._buffered
+
+    async def readexactly(self, n: int) -> bytes:
+        """So many bytes; `IncompleteReadError` where there are fewer."""
+        self._check()
+        pieces: list[bytes] = []
+        while n > 0:
+            piece = await self.read(n)
+            if not piece:
+                partial = b"".join(pieces)
+                raise asyncio.IncompleteReadError(partial, len(partial) + n)
+            pieces.append(piece)
+            n -= len(piece)
+        return b"".join(pieces)
+
+    def read_nowait(self, n: int = -1) -> bytes:
+        """What there is, at most `n` bytes, without waiting."""
+        self._check()
+        if self._waiting:
+            raise RuntimeError("Called while some coroutine is waiting for incoming data.")
+        most = sys.maxsize if n < 0 else n
+        pieces = []
+        while most and (piece := self._now(most)):
+            pieces.append(piece)
+            most -= len(piece)
+        return b"".join(pieces)
+
+    def _check(self) -> None:
+        if self._exception is not None:
+            raise self._exception
+
+    def _unread(self, data: bytes) -> None:
+        self._held = data + self._held
+
+    def _now(self, most: int) -> bytes:
+        """A piece that is here already."""
+        while not self._held:
+            if self._decoder is not None and self._decoder.has_more:
+                self._held = self._unpacked(b"")
+                continue
+            piece = self._source._read_now(most if self._decoder is None else CHUNK)
+            if not piece:
+                return self._last()
+            if self._decoder is None:
+                return self._counted(piece)
+            self._held = self._unpacked(piece)
+        return self._take(most)
+
+    async def _piece(self, most: int) -> bytes:
+        """A piece of at most so much; empty at the end."""
+        while True:
+            if self._held or (self._decoder is not None and self._decoder.has_more):
+                if piece := self._now(most):
+                    return piece
+                continue
+            raw = await self._receive(most if self._decoder is None else CHUNK)
+            if not raw:
+                return self._last()
+            if self._decoder is None:
+                return self._counted(raw)
+            self._held = self._unpacked(raw)
+
+    async def _receive(self, most: int) -> bytes:
+        if self._waiting:
+            raise RuntimeError("read() called while another coroutine is already waiting for incoming data")
+        self._waiting = True
+        try:
+            reading = self._source._read_any(most)
+            return await (reading if self._wait is None else self._wait(reading))
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self._exception = error
+            raise
+        finally:
+            self._waiting = False
+
+    def _unpacked(self, raw: bytes) -> bytes:
+        assert self._decoder is not None and self.total_compressed_bytes is not None
+        self.total_compressed_bytes += len(raw)
+        try:
+            return self._decoder.decode(raw)
+        except Exception as error:
+            self._exception = error
+            self._source.close()
+            raise
+
+    def _last(self) -> bytes:
+        """At the end of what the answer has."""
+        if self._source._at_eof:
+            if self._decoder is not None:
+                self._decoder.finish()
+            self._tell()
+        return b""
+
+    def _take(self, most: int) -> bytes:
+        piece, self._held = self._held[:most], self._held[most:]
+        return self._counted(piece)
+
+    def _counted(self, piece: bytes) -> bytes:
+        self.total_bytes += len(piece)
+        if self._callbacks:
+            self._tell()
+        return piece
+
+    def _tell(self) -> None:
+        if self._callbacks and self.at_eof():
+            callbacks, self._callbacks = self._callbacks, []
+            for callback in callbacks:
+                try:
+                    callback()
+                except Exception:
+                    LOG.exception("Exception in eof callback")
+
+
+class EmptyStreamReader(StreamReader):
+    """The body of what has none."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(_Nothing())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        """Nothing can go wrong."""
+
+
+class _Nothing:
+    _buffered = 0
+    _whole = True
+    _at_eof = True
+
+    def _read_now(self, most: int) -> bytes:
+        return b""
+
+    async def _read_any(self, most: int) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+EMPTY_PAYLOAD: Final[StreamReader] = EmptyStreamReader()
+
+
+class DataQueue(Generic[T]):
+    """A queue that ends."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._eof = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._exception: BaseException | None = None
+        self._buffer: deque[tuple[T, int]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    def is_eof(self) -> bool:
+        """Whether nothing more is put in."""
+        return self._eof
+
+    def at_eof(self) -> bool:
+        """Whether nothing more is put in, and nothing is left."""
+        return self._eof and not self._buffer
+
+    def exception(self) -> BaseException | None:
+        """What went wrong."""
+        return self._exception
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        """Reading fails, once nothing is left."""
+        self._exception = exc
+        if exc_cause is not None and exc_cause is not exc:
+            exc.__cause__ = exc_cause
+        self.feed_eof()
+
+    def feed_data(self, data: T, size: int = 0) -> None:
+        """Put one in."""
+        self._buffer.append((data, size))
+        self._wake()
+
+    def feed_eof(self) -> None:
+        """Nothing more is put in."""
+        self._eof = True
+        self._wake()
+
+    async def read(self) -> T:
+        """Take one out; `EofStream` at the end."""
+        while not self._buffer and not self._eof:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        if self._buffer:
+            return self._taken(*self._buffer.popleft())
+        raise self._exception or EofStream()
+
+    def __aiter__(self) -> AsyncStreamIterator[T]:
+        return AsyncStreamIterator(self.read)
+
+    def _taken(self, data: T, size: int) -> T:
+        return data
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class FlowControlDataQueue(DataQueue[T]):
+    """A queue whose protocol stops reading while it is full."""
+
+    def __init__(self, protocol: Any, limit: int, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._size = 0
+        self._protocol = protocol
+        self._limit = limit * 2
+
+    def feed_data(self, data: T, size: int = 0) -> None:
+        super().feed_data(data, size)
+        self._size += size
+        if self._size > self._limit:
+            self._protocol.pause_reading()
+
+    def _taken(self, data: T, size: int) -> T:
+        was_full = self._size > self._limit
+        self._size -= size
+        if was_full and self._size <= self._limit:
+            self._protocol.resume_reading()
+        return data

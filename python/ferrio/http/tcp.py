@@ -1,0 +1,315 @@
+"""`TCPConnector`: names, addresses, TLS and proxies on the way to a connection.
+
+Owns how a connection is made, and aiohttp's exceptions where none is. Invariants: contexts for TLS are made in a
+thread, since that reads files; through a proxy nothing but CONNECT is sent before TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import socket
+import ssl
+import warnings
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, cast
+
+from .._ferrio import HttpClientConnection
+from . import hdrs
+from .connector import SCHEMES, UNSET, BaseConnector, proxy_request
+from .cookies import is_ip_address
+from .errors import (
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientConnectorSSLError,
+    ClientHttpProxyError,
+    ClientProxyConnectionError,
+    InvalidUrlClientError,
+    ServerFingerprintMismatch,
+)
+from .racing import AddrInfoType, SocketFactoryType, connected
+from .requests import ClientRequest, Fingerprint, SSLSetting, merged_ssl
+from .resolver import AbstractResolver, Addresses, DefaultResolver
+from .response import ClientResponse
+from .timeouts import limit
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .timeouts import ClientTimeout
+    from .tracing import Tracing
+
+
+class TCPConnector(BaseConnector):
+    """Connections over TCP, with TLS where the URL says so."""
+
+    allowed_protocol_schema_set = SCHEMES | {"tcp"}
+
+    def __init__(
+        self,
+        *,
+        verify_ssl: bool = True,
+        fingerprint: bytes | None = None,
+        use_dns_cache: bool = True,
+        ttl_dns_cache: float | None = 10,
+        dns_cache_max_size: int = 1000,
+        family: int = socket.AF_UNSPEC,
+        ssl_context: ssl.SSLContext | None = None,
+        ssl: SSLSetting | None = True,
+        local_addr: tuple[str, int] | None = None,
+        resolver: AbstractResolver | None = None,
+        keepalive_timeout: float | None = UNSET,
+        force_close: bool = False,
+        limit: int = 100,
+        limit_per_host: int = 0,
+        enable_cleanup_closed: bool = False,
+        loop: asyncio.AbstractEventLoop | None = None,
+        timeout_ceil_threshold: float = 5,
+        happy_eyeballs_delay: float | None = 0.25,
+        interleave: int | None = None,
+        socket_factory: SocketFactoryType | None = None,
+        ssl_shutdown_timeout: float | None = UNSET,
+    ) -> None:
+        super().__init__(
+            keepalive_timeout=keepalive_timeout,
+            force_close=force_close,
+            limit=limit,
+            limit_per_host=limit_per_host,
+            loop=loop,
+            timeout_ceil_threshold=timeout_ceil_threshold,
+        )
+        self._ssl = merged_ssl(ssl, verify_ssl, ssl_context, fingerprint)
+        self._family = family
+        self._owns_resolver = resolver is None
+        self._addresses = Addresses(
+            DefaultResolver(self._loop) if resolver is None else resolver,
+            family,
+            is_cached=use_dns_cache,
+            lifetime=ttl_dns_cache,
+            most=dns_cache_max_size,
+        )
+        self._local = _local_infos(local_addr)
+        self._delay = happy_eyeballs_delay
+        self._interleave = interleave
+        self._socket_factory = socket_factory
+        if ssl_shutdown_timeout is not UNSET:
+            warnings.warn(
+                "The ssl_shutdown_timeout parameter is deprecated and will be removed in aiohttp 4.0",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+
+    @property
+    def family(self) -> int:
+        """The family of its addresses."""
+        return self._family
+
+    @property
+    def use_dns_cache(self) -> bool:
+        """Whether names are looked up once only."""
+        return self._addresses.is_cached
+
+    def clear_dns_cache(self, host: str | None = None, port: int | None = None) -> None:
+        """Look up anew."""
+        self._addresses.forget(host, port)
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """Close all connections."""
+        await super().close(abort_ssl=abort_ssl)
+        if self._owns_resolver:
+            await self._addresses.resolver.close()
+
+    def _close(self) -> list[Awaitable[Any]]:
+        return super()._close() + self._addresses.cancel()
+
+    async def _create_connection(
+        self, req: ClientRequest, traces: Tracing | None, timeout: ClientTimeout
+    ) -> HttpClientConnection:
+        if req.proxy is not None:
+            return await self._through_proxy(req, timeout)
+        return await self._direct(req, traces, timeout)
+
+    async def _direct(
+        self,
+        request: ClientRequest,
+        traces: Tracing | None,
+        timeout: ClientTimeout,
+        error: type[ClientConnectorError] = ClientConnectorError,
+    ) -> HttpClientConnection:
+        key = request.connection_key
+        host = key.host.rstrip(".") + "." if key.host.endswith("..") else key.host
+        port = key.port or 0
+        try:
+            infos = await self._infos(host, port, traces)
+        except TimeoutError:
+            raise
+        except OSError as lookup_error:
+            raise ClientConnectorDNSError(key, lookup_error) from lookup_error
+        tls = await self._tls(request)
+        options: dict[str, Any] = {}
+        if tls is not None:
+            options = {"ssl": tls, "server_hostname": (request.server_hostname or host).rstrip(".")}
+        make = functools.partial(self._new, request)
+        with _translated(request, error):
+            async with limit(timeout.sock_connect, timeout.ceil_threshold):
+                if len(infos) == 1 and self._socket_factory is None and not self._local:
+                    address = infos[0][4]
+                    options |= {"host": address[0], "port": address[1], "family": infos[0][0]}
+                else:
+                    options["sock"] = await connected(
+                        infos,
+                        local=self._local,
+                        delay=self._delay,
+                        interleave=self._interleave,
+                        factory=self._socket_factory,
+                    )
+                transport, made = await self._loop.create_connection(make, **options)
+        if tls is not None:
+            self._check_fingerprint(request, transport, made)
+        return made
+
+    async def _infos(self, host: str, port: int, traces: Tracing | None) -> list[AddrInfoType]:
+        if is_ip_address(host):
+            if ":" not in host and not _is_canonical(host):
+                raise InvalidUrlClientError(host, "is not a canonical IPv4 address")
+            hosts = [(host, port)]
+        else:
+            found = await self._addresses.of(host, port, traces)
+            hosts = [(each["host"], each["port"]) for each in found]
+        infos: list[AddrInfoType] = []
+        for address, number in hosts:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            if not self._family or self._family == family:
+                place: tuple[Any, ...] = (address, number, 0, 0) if ":" in address else (address, number)
+                infos.append((family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place))
+        if not infos:
+            raise OSError(None, "no address of the family that was asked for")
+        return infos
+
+    async def _through_proxy(self, request: ClientRequest, timeout: ClientTimeout) -> HttpClientConnection:
+        asking = proxy_request(request, self._loop)
+        made = await self._direct(asking, None, timeout, ClientProxyConnectionError)
+        if not request.is_ssl():
+            return made
+        try:
+            transport = await self._tunnel(made, asking, request)
+        except BaseException:
+            made.close()
+            raise
+        return await self._secured(transport, request, timeout)
+
+    async def _tunnel(
+        self, made: HttpClientConnection, asking: ClientRequest, request: ClientRequest
+    ) -> asyncio.Transport:
+        """Have the proxy connect."""
+        answer = ClientResponse()
+        answer.method = hdrs.METH_CONNECT
+        answer._url, answer._info = asking.original_url, asking.request_info
+        url = request.url
+        headers = ((name.encode(), value.encode()) for name, value in asking.headers.items())
+        made.send(answer, b"CONNECT", f"{url.host_subcomponent}:{url.port}".encode(), headers)
+        await answer._wait()
+        if answer.status != 200:
+            raise ClientHttpProxyError(
+                answer.request_info,
+                answer.history,
+                status=answer.status,
+                message=answer.reason,
+                headers=answer.headers,
+            )
+        transport, _ = made.upgrade()
+        return transport
+
+    async def _secured(
+        self, transport: asyncio.Transport, request: ClientRequest, timeout: ClientTimeout
+    ) -> HttpClientConnection:
+        """TLS within the tunnel."""
+        made = self._new(request)
+        tls = await self._tls(request)
+        assert tls is not None
+        with _translated(request, ClientConnectorError):
+            try:
+                async with limit(timeout.sock_connect, timeout.ceil_threshold):
+                    over = await self._loop.start_tls(
+                        transport, made, tls, server_hostname=request.server_hostname or request.host
+                    )
+            except BaseException:
+                transport.abort()
+                raise
+            if over is None:
+                raise OSError("Failed to start TLS (possibly caused by closing transport)")
+        made.connection_made(over)
+        self._check_fingerprint(request, over, made)
+        return made
+
+    async def _tls(self, request: ClientRequest) -> ssl.SSLContext | None:
+        """The context of a request; made in a thread, since that reads files."""
+        if not request.is_ssl():
+            return None
+        setting = request.ssl if request.ssl is not True else self._ssl
+        if isinstance(setting, ssl.SSLContext):
+            return setting
+        is_verified = setting is True
+        if is_verified not in CONTEXTS:
+            CONTEXTS[is_verified] = await self._loop.run_in_executor(None, _context, is_verified)
+        return CONTEXTS[is_verified]
+
+    def _check_fingerprint(
+        self, request: ClientRequest, transport: asyncio.BaseTransport, made: HttpClientConnection
+    ) -> None:
+        wanted = next((each for each in (request.ssl, self._ssl) if isinstance(each, Fingerprint)), None)
+        if wanted is not None:
+            try:
+                wanted.check(cast("asyncio.Transport", transport))
+            except ServerFingerprintMismatch:
+                made.close()
+                raise
+
+
+class _translated:
+    """What fails inside is raised as aiohttp's exception for a connection that was not made."""
+
+    __slots__ = ("_error", "_request")
+
+    def __init__(self, request: ClientRequest, error: type[ClientConnectorError]) -> None:
+        self._request = request
+        self._error = error
+
+    def __enter__(self) -> None:
+        """Nothing is to be done before."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not isinstance(error, OSError) or (error.errno is None and isinstance(error, TimeoutError)):
+            return
+        key = self._request.connection_key
+        if isinstance(error, ssl.CertificateError):
+            raise ClientConnectorCertificateError(key, error) from error
+        raise (ClientConnectorSSLError if isinstance(error, ssl.SSLError) else self._error)(key, error) from error
+
+
+CONTEXTS: dict[bool, ssl.SSLContext] = {}
+
+
+def _context(is_verified: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not is_verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(("http/1.1",))
+    return context
+
+
+def _is_canonical(host: str) -> bool:
+    parts = host.split(".")
+    return len(parts) == 4 and all(part.isascii() and part == str(int(part)) and int(part) <= 255 for part in parts)
+
+
+def _local_infos(address: tuple[str, int] | None) -> list[AddrInfoType]:
+    if address is None:
+        return []
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    place: tuple[Any, ...] = (*address, 0, 0) if ":" in address[0] else address
+    return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place)]

@@ -1,0 +1,111 @@
+"""Time limits: what a program sets, and the limit of a whole request, which goes on while its answer is read.
+
+Owns `ClientTimeout`, `ClientWSTimeout` and `Deadline`. Invariant: a deadline cancels the tasks that are inside it and
+nobody else, and whoever it cancelled sees `TimeoutError`, never `CancelledError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from math import ceil, inf
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTimeout:
+    """Limits in seconds; None and 0 are none.
+
+    `total` is for the whole request with its redirects and the reading of its answer; `connect` for a connection, be
+    it from the pool; `sock_connect` for a new one; `sock_read` between two pieces of the answer.
+    """
+
+    total: float | None = None
+    connect: float | None = None
+    sock_read: float | None = None
+    sock_connect: float | None = None
+    ceil_threshold: float = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ClientWSTimeout:
+    """Limits of a WebSocket in seconds: for a message to come, and for the other side to close as well."""
+
+    ws_receive: float | None = None
+    ws_close: float | None = None
+
+
+DEFAULT_TIMEOUT: Final = ClientTimeout(total=5 * 60, sock_connect=30)
+DEFAULT_WS_TIMEOUT: Final = ClientWSTimeout(ws_close=10.0)
+
+
+def moment(loop: asyncio.AbstractEventLoop, delay: float, threshold: float) -> float:
+    """When `delay` is over; long delays end on whole seconds, so that many of them end in one turn."""
+    when = loop.time() + delay
+    return ceil(when) if delay > threshold else when
+
+
+def limit(delay: float | None, threshold: float = 5) -> asyncio.Timeout:
+    """`asyncio.timeout()` where 0 is no limit."""
+    if not delay or delay < 0:
+        return asyncio.timeout(None)
+    return asyncio.timeout_at(moment(asyncio.get_running_loop(), delay, threshold))
+
+
+class Deadline:
+    """The limit of a whole request: `with deadline:` around every wait, until `cancel()`."""
+
+    __slots__ = ("_cancelling", "_handle", "_is_over", "_loop", "_tasks", "when")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeout: ClientTimeout) -> None:
+        self._loop = loop
+        self._tasks: list[asyncio.Task[object]] = []
+        self._cancelling = 0
+        self._is_over = False
+        self._handle: asyncio.TimerHandle | None = None
+        self.when = inf
+        if timeout.total is not None and timeout.total > 0:
+            self.when = moment(loop, timeout.total, timeout.ceil_threshold)
+            self._handle = loop.call_at(self.when, self._expire)
+
+    def cancel(self) -> None:
+        """The request is done: nothing is limited any more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def check(self) -> None:
+        """Raise `TimeoutError` where the time is over, though nobody had to wait."""
+        if self._is_over:
+            raise TimeoutError from None
+
+    def __enter__(self) -> Deadline:
+        if self._handle is None and not self._is_over:
+            return self
+        task = asyncio.current_task(loop=self._loop)
+        if task is None:
+            raise RuntimeError("Timeout context manager should be used inside a task")
+        self._cancelling = task.cancelling()
+        self.check()
+        self._tasks.append(task)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._tasks:
+            return
+        task = self._tasks.pop()
+        if kind is asyncio.CancelledError and self._is_over:
+            if task.uncancel() > self._cancelling:
+                return  # somebody else cancelled the task, too
+            raise TimeoutError from error
+
+    def _expire(self) -> None:
+        self._handle = None
+        self._is_over = True
+        for task in set(self._tasks):
+            task.cancel()
