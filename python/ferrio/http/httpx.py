@@ -342,15 +342,18 @@ class _Call:
         """A body that comes in pieces."""
         try:
             async for piece in self.request.stream:
-                connection.write(piece)
+                self._check(connection.write, "Too much", piece)
                 await self.within("write", connection.drain(), self.library.WriteTimeout)
-            connection.end()
-        except ValueError as error:
-            connection.close()
-            raise self.library.LocalProtocolError("Too much data for declared Content-Length") from error
+            self._check(connection.end, "Too little")
         except BaseException:
             connection.close()
             raise
+
+    def _check(self, write: Callable[..., None], what: str, *piece: bytes) -> None:
+        try:
+            write(*piece)
+        except ValueError as error:
+            raise self.library.LocalProtocolError(f"{what} data for declared Content-Length") from error
 
     def _write_failure(self) -> BaseException | None:
         writing = self._writing
