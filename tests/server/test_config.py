@@ -16,6 +16,7 @@ from ferrio.server.asgi import ASGI2Middleware
 from ferrio.server.banner import name_of, served
 from ferrio.server.config import LOGGING_CONFIG
 from ferrio.server.logs import TRACE
+from ferrio.server.options import Options
 from ferrio.server.tracing import MessageLoggerMiddleware
 from ferrio.server.wsgi import WSGIMiddleware
 
@@ -105,6 +106,12 @@ def test_an_application_that_is_not_there(app, caplog):
 def test_trace(caplog):
     logging.getLogger("uvicorn.error").setLevel(TRACE)
     assert isinstance(loaded(asgi3).loaded_app, MessageLoggerMiddleware)
+
+
+def test_types_of_run_are_those_of_config():
+    parameters = inspect.signature(Config).parameters.values()
+    expected = {each.name: each.annotation for each in parameters if each.name != "app"}
+    assert {name: each.__forward_arg__ for name, each in Options.__annotations__.items()} == expected
 
 
 def test_headers():

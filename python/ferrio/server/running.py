@@ -6,17 +6,22 @@ import contextlib
 import logging
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import sockets
 from .banner import log_running
 from .config import STARTUP_FAILURE, Config
 from .server import Server
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from .options import Options
+
 logger = logging.getLogger("uvicorn.error")
 
 
-def run(app: Any, *, app_dir: str | None = None, **options: Any) -> None:
+def run(app: Any, *, app_dir: str | None = None, **options: Unpack[Options]) -> None:
     """Serve `app`, an application or `"module:attribute"`; the options are those of `Config`.
 
     Returns after Ctrl-C. Ends the process with status 3 if the server could not start.
