@@ -25,6 +25,14 @@ ACCESS = [
 ]
 
 
+HANDSHAKE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
 def access_record(values):
     return logging.LogRecord("uvicorn.access", logging.INFO, "", 0, '%s - "%s %s HTTP/%s" %d', values, None)
 
@@ -238,3 +246,18 @@ def test_json_on_the_command_line(tmp_path):
         ask_now(port, "/x?y=z")
         line = json.loads(served.wait_for(r"^\{.*")[0])
         assert (line["method"], line["path"], line["status"], line["version"]) == ("GET", "/x?y=z", 200, "1.1")
+
+
+def test_connections_are_traced(tmp_path):
+    write_app(tmp_path)
+    command = ["hello:app", "--port", "0", "--log-level", "trace"]
+    with Served(*command, cwd=tmp_path) as server:
+        port = server.port()
+        ask_now(port)
+        ask_now(port, headers=HANDSHAKE)
+        server.see(
+            r"TRACE: +127\.0\.0\.1:\d+ - HTTP connection made",
+            r"TRACE: +127\.0\.0\.1:\d+ - HTTP connection lost",
+            r"TRACE: +127\.0\.0\.1:\d+ - Upgrading to WebSocket",
+            r"TRACE: +127\.0\.0\.1:\d+ - WebSocket connection lost",
+        )

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import Loop, _ferrio
+from . import logs
 from .access_logger import Access
 from .asgi import ASGI3
 from .config import Config
@@ -111,6 +112,7 @@ def settings(config: Any, state: dict[str, Any], access: Access | None) -> dict[
         "access": access,
         "failed": failed,
         "certificate": _certificate(config),
+        "traced": traced if logger.isEnabledFor(logs.TRACE) else None,
         "talks": talks if logger.isEnabledFor(logging.INFO) else None,
         "trusted": forwarded(config.forwarded_allow_ips) if config.proxy_headers else None,
         "websocket": None if config.ws == "none" else websocket,
@@ -152,6 +154,11 @@ def _certificate(config: Config) -> str | None:
 def talks(client: str, path: str, outcome: str) -> None:
     """Log how a WebSocket's handshake ended."""
     logger.info('%s - "WebSocket %s" %s', client, path, outcome)
+
+
+def traced(client: tuple[str, int] | None, text: str) -> None:
+    """Log that a connection begins or ends."""
+    logger.log(logs.TRACE, "%s%s", "{}:{} - ".format(*client) if client else "", text)
 
 
 def tick_of(config: Config) -> float:

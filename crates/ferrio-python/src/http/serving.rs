@@ -51,6 +51,8 @@ pub(crate) struct Serving {
     trusted: Slot,
     /// Who is told of handshakes.
     talks: Slot,
+    /// Who is told of connections that begin and end.
+    traced: Slot,
     /// The certificate that the server shows, as text.
     certificate: Slot,
     /// uvicorn's counters, if its server is above.
@@ -224,6 +226,11 @@ impl Serving {
         talks.call1((line.get_item(0)?, line.get_item(2)?, outcome)).map(drop)
     }
 
+    /// Tells of a connection's beginning or end.
+    pub(super) fn trace(&self, py: Python<'_>, client: &Slot, text: &str) -> PyResult<()> {
+        self.traced.bind(py).map_or(Ok(()), |traced| traced.call1((client.bind(py), text)).map(drop))
+    }
+
     pub(super) fn tells_of_talks(&self) -> bool {
         !self.talks.is_empty()
     }
@@ -298,6 +305,7 @@ impl Serving {
             "fresh_contexts" => self.fresh_contexts.set(value.extract()?),
             "trusted" if !value.is_none() => self.trusted.set(value.clone()),
             "talks" if !value.is_none() => self.talks.set(value.clone()),
+            "traced" if !value.is_none() => self.traced.set(value.clone()),
             "certificate" if !value.is_none() => self.certificate.set(value.clone()),
             "counts" if !value.is_none() => self.counts.set(value.clone()),
             "connections" if !value.is_none() => self.connections.set(value.clone()),
@@ -308,8 +316,8 @@ impl Serving {
             "access" if !value.is_none() => self.access.set(value.clone()),
             "tasks" if !value.is_none() => self.tasks.set(value.clone()),
             "websocket" if !value.is_none() => self.wishes.set(Some(wishes(value.cast()?)?)),
-            "failed" | "access" | "tasks" | "websocket" | "trusted" | "talks" | "counts" | "connections"
-            | "certificate" => {}
+            "failed" | "access" | "tasks" | "websocket" | "trusted" | "talks" | "traced" | "counts"
+            | "connections" | "certificate" => {}
             _ => return Err(PyValueError::new_err(format!("HttpServing: no setting {name:?}"))),
         }
         Ok(())
@@ -410,6 +418,7 @@ impl Native for Serving {
         access,
         trusted,
         talks,
+        traced,
         counts,
         certificate
     );

@@ -22,15 +22,24 @@ impl HttpConnection {
                 self.with_serving(py, |serving, _| serving.extensions_over(py, &tls).map(Bound::unbind))?;
             self.extensions.set(extensions.into_bound(py));
         }
-        self.with_serving(py, |serving, _| serving.add(this, self))
+        self.with_serving(py, |serving, _| {
+            serving.trace(py, &self.client, "HTTP connection made")?;
+            serving.add(this, self)
+        })
     }
 
     fn lost(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         self.closing.set(true);
         self.below.leave();
-        let removed = self.with_serving(py, |serving, _| serving.remove(this));
         let current = self.exchange.take().map(|exchange| exchange.into_bound(py));
+        let is_socket =
+            current.as_ref().and_then(Exchange::of).is_some_and(|exchange| exchange.socket.is_some());
+        let removed = self.with_serving(py, |serving, _| {
+            serving.remove(this)?;
+            let text = if is_socket { "WebSocket connection lost" } else { "HTTP connection lost" };
+            serving.trace(py, &self.client, text)
+        });
         let told = current.as_ref().and_then(Exchange::of).map_or(Ok(()), |exchange| exchange.lose(py));
         both(py, removed, both(py, told, self.room.free(py)))
     }

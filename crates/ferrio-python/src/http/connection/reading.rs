@@ -246,6 +246,7 @@ impl HttpConnection {
         match Socket::offered(head.method, &headers) {
             Err(refusal) => Ok(Err(refusal)),
             Ok((socket, subprotocols)) => {
+                serving.trace(py, &self.client, "Upgrading to WebSocket")?;
                 let (scope, line) = self.scope(py, serving, head)?;
                 socket::describe(&scope, &subprotocols, scope.get_item(intern!(py, "extensions"))?)?;
                 let connect = PyDict::new(py);
