@@ -32,7 +32,7 @@ from .blocks import SHOW, Block
 
 PATIENCE = 30.0
 SLACK = 0.35  # less than what tells the tutorial's 0.6 s from its 0.2 s
-PORTS = ("8000", "8080", "8765")
+PORTS = ("8000", "8001", "8002", "8080", "8765")
 VARIABLE = re.compile(r"\b(" + "|".join(PORTS) + r")\b")
 
 

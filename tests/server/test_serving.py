@@ -15,7 +15,7 @@ import pytest
 from cli_commands import execute, ferrio
 from ferrio import __version__
 from ferrio import run as ferrio_run
-from ferrio.server import Config, Server
+from ferrio.server import Config, Server, shutting_down
 from ferrio.server import run as serve
 from ferrio.server.draining import running as still_running
 from server_support import Served, ask, ask_now, free_port, hello, port_of, run, running, serving, write_app
@@ -111,14 +111,14 @@ def test_a_port_that_is_taken_ends_the_application_too(lines):
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        ended.append(True)
+        ended.append(shutting_down().is_set())
         await send({"type": "lifespan.shutdown.complete"})
 
     with socket.socket() as taken, pytest.raises(SystemExit) as raised:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         server_of(app, lifespan="on", port=taken.getsockname()[1]).run()
-    assert raised.value.code == 3 and ended and "address already in use" in lines.text.lower()
+    assert raised.value.code == 3 and ended == [True] and "address already in use" in lines.text.lower()
 
 
 def test_state_of_the_lifespan_reaches_requests():
@@ -303,6 +303,50 @@ def test_time_for_that_is_limited(lines, run):
 
     run(main())
     assert "Cancel 1 running task(s), timeout graceful shutdown exceeded" in lines.messages
+
+
+def test_clients_that_never_take_their_answers_do_not_keep_the_server(lines):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * 50_000_000})
+
+    async def main():
+        server = server_of(app, timeout_graceful_shutdown=0.2)
+        async with running(server):
+            with socket.create_connection(("127.0.0.1", port_of(server))) as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                while not server.server_state.total_requests:
+                    await asyncio.sleep(0.01)
+                server.should_exit = True
+                while server.server_state.connections:
+                    await asyncio.sleep(0.01)
+
+    run(main())
+    assert "Close 1 connection(s), timeout graceful shutdown exceeded" in lines.messages
+
+
+def test_an_application_is_told_that_its_server_ends():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello ", "more_body": True})
+        begun.set()
+        await shutting_down().wait()
+        await send({"type": "http.response.body", "body": b"goodbye"})
+
+    async def main():
+        nonlocal begun
+        for _ in range(2):  # the next server of the loop begins anew
+            begun, server = asyncio.Event(), server_of(app)
+            async with running(server):
+                request = asyncio.create_task(ask(port_of(server)))
+                await begun.wait()
+                assert not shutting_down().is_set()
+                server.should_exit = True
+                assert (await request).body == b"hello goodbye"
+                assert shutting_down().is_set()
+
+    begun = None
+    run(main())
 
 
 def test_a_second_signal_does_not(lines):

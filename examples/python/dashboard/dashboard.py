@@ -44,11 +44,18 @@ async def app(scope, receive, send) -> None:
 async def lifespan(receive, send) -> None:
     await receive()  # {"type": "lifespan.startup"}
     sampling = asyncio.create_task(MONITOR.run())
+    ending = asyncio.create_task(end_streams())
     await send({"type": "lifespan.startup.complete"})
     await receive()  # {"type": "lifespan.shutdown"}, when the streams are over
     sampling.cancel()
-    await asyncio.wait([sampling])
+    await asyncio.wait([sampling, ending])
     await send({"type": "lifespan.shutdown.complete"})
+
+
+async def end_streams() -> None:
+    """On Ctrl-C a server waits for what still runs. These streams would run for ever: they are ended before."""
+    await ferrio.server.shutting_down().wait()
+    MONITOR.end_streams()
 
 
 async def events(scope, send) -> None:
@@ -75,20 +82,11 @@ async def answer(send, status: int, kind: bytes = b"", body: bytes = b"") -> Non
     await send({"type": "http.response.body", "body": body})
 
 
-class Server(ferrio.server.Server):
-    """On Ctrl-C a server waits for what still runs. These streams would run for ever: they are ended before."""
-
-    async def shutdown(self, sockets=None) -> None:
-        MONITOR.end_streams()
-        await super().shutdown(sockets)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="A dashboard of the event loop itself.")
     parser.add_argument("--port", type=int, default=8000, help="0 takes any free one (default: 8000)")
     port = parser.parse_args().port
-    with contextlib.suppress(KeyboardInterrupt):
-        Server(ferrio.server.Config(app, port=port, timeout_graceful_shutdown=2)).run()
+    ferrio.server.run(app, port=port, timeout_graceful_shutdown=2)
 
 
 if __name__ == "__main__":

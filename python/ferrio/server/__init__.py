@@ -9,7 +9,8 @@
 
 `ferrio serve app:app` is the same as a command. Names and options are uvicorn's, so that a program that uses
 `uvicorn.run`, `uvicorn.Config` or `uvicorn.Server` works with the import replaced. `UvicornHttp`, `UvicornWebSocket`
-and `GunicornWorker` are for those who keep uvicorn or gunicorn.
+and `GunicornWorker` are for those who keep uvicorn or gunicorn. `shutting_down()` tells an application that its server
+ends.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .config import Config
+from .ending import shutting_down
 from .running import run
 from .server import Server
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from .gunicorn_worker import GunicornWorker
     from .within import UvicornHttp, UvicornWebSocket
 
-__all__ = ["Config", "GunicornWorker", "Server", "UvicornHttp", "UvicornWebSocket", "run"]
+__all__ = ["Config", "GunicornWorker", "Server", "UvicornHttp", "UvicornWebSocket", "run", "shutting_down"]
 
 _LATER = {"GunicornWorker": ".gunicorn_worker", "UvicornHttp": ".within", "UvicornWebSocket": ".within"}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .server import Server
+    from .serving import ServerState
 
 LOOK, AGAIN, SHOWN = 0.05, 10.0, 5
 """Seconds between two looks, seconds between two reports, how many requests one report names."""
@@ -32,6 +33,20 @@ async def drain(server: Server) -> None:
     if not server.force_exit:
         for each in server.servers:
             await each.wait_closed()
+
+
+async def give_up(state: ServerState) -> None:
+    """The time is over: cancel what still runs, and disconnect clients that have not taken their answers yet."""
+    left = list(state.tasks)
+    if left:
+        logger.error("Cancel %s running task(s), timeout graceful shutdown exceeded", len(left))
+        for task in left:
+            task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
+        await asyncio.wait(left, timeout=LOOK)  # before what they use ends
+    if connections := [each for one in state.connections if (each := getattr(one, "transport", None))]:
+        logger.error("Close %s connection(s), timeout graceful shutdown exceeded", len(connections))
+        for transport in connections:
+            transport.abort()
 
 
 async def _until(server: Server, is_over: Any) -> None:

@@ -23,7 +23,7 @@ from functools import cached_property
 from types import FrameType
 from typing import Any
 
-from . import draining, sockets
+from . import draining, ending, sockets
 from .access_logger import access_logger
 from .asgi import ASGI3
 from .banner import log_running
@@ -92,6 +92,7 @@ class Server:
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, then listen. SystemExit with status 3 where one of them fails."""
         self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
+        ending.begin()
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
@@ -103,6 +104,7 @@ class Server:
             await self._listen(connect, sockets)
         except OSError as error:
             logger.error(error)
+            ending.shutting_down().set()
             await self.lifespan.shutdown()
             sys.exit(STARTUP_FAILURE)
         self.started = True
@@ -134,6 +136,7 @@ class Server:
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, let those that are there finish, then end the application."""
         logger.info("Shutting down")
+        ending.shutting_down().set()
         for server in self.servers:
             server.close()
         for listener in sockets or []:
@@ -144,10 +147,7 @@ class Server:
             async with asyncio.timeout(self.config.timeout_graceful_shutdown):
                 await draining.drain(self)
         except TimeoutError:
-            left = list(self.server_state.tasks)
-            logger.error("Cancel %s running task(s), timeout graceful shutdown exceeded", len(left))
-            for task in left:
-                task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
+            await draining.give_up(self.server_state)
         if not self.force_exit:
             await self.lifespan.shutdown()
 
