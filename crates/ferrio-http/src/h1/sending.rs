@@ -107,3 +107,66 @@ pub(super) fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), 
     out.extend_from_slice(b"\r\n");
     Ok(())
 }
+
+/// Runs `write`, and takes back what it appended if it failed.
+pub(super) fn whole<T>(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<T, Misuse>,
+) -> Result<T, Misuse> {
+    let mark = out.len();
+    let written = write(out);
+    if written.is_err() {
+        out.truncate(mark);
+    }
+    written
+}
+
+/// The methods by which a body goes out, of both sides' connections: they have a method `send` that knows where to. An example
+/// for one of them may be given.
+macro_rules! bodies {
+    ($(#[$example:meta])* frame) => {
+        crate::h1::sending::bodies! { @ [$(#[$example])*] [] }
+    };
+    ($(#[$example:meta])* trailers) => {
+        crate::h1::sending::bodies! { @ [] [$(#[$example])*] }
+    };
+    (@ [$(#[$frame:meta])*] [$(#[$trailers:meta])*]) => {
+        /// Appends a part of the body; `more` says whether others follow. Dropped where the message has no body, as an answer to
+        /// HEAD.
+        ///
+        /// # Errors
+        ///
+        /// [`Misuse`] where no body is due, and where it would not have the length that the head says. The connection cannot be
+        /// used again then.
+        pub fn body(&mut self, data: &[u8], more: bool, out: &mut Vec<u8>) -> Result<(), Misuse> {
+            self.send(out, more, |sender, out| sender.body(data, more, out))
+        }
+
+        /// Appends what comes before `length` bytes of the body, which the caller sends by itself, and says what comes behind.
+        ///
+        $(#[$frame])*
+        ///
+        /// # Errors
+        ///
+        /// As [`body`](Self::body).
+        pub fn frame(&mut self, length: usize, more: bool, out: &mut Vec<u8>) -> Result<Frame, Misuse> {
+            self.send(out, more, |sender, out| sender.frame(length, more, out))
+        }
+
+        /// Ends the body with trailers, which are dropped where the body does not go in chunks.
+        ///
+        $(#[$trailers])*
+        ///
+        /// # Errors
+        ///
+        /// As [`body`](Self::body), and for a field that may not be a trailer.
+        pub fn trailers<'h>(
+            &mut self,
+            fields: impl IntoIterator<Item = Pair<'h>>,
+            out: &mut Vec<u8>,
+        ) -> Result<(), Misuse> {
+            self.send(out, false, |sender, out| sender.trailers(fields, out))
+        }
+    };
+}
+pub(super) use bodies;

@@ -4,7 +4,7 @@ use super::{Connection, Reading, Request, Writing};
 use crate::h1::bytes::{decimal, is_authority, is_target, is_token, names};
 use crate::h1::faults::Misuse;
 use crate::h1::length::Length;
-use crate::h1::sending::{Frame, Sender, field};
+use crate::h1::sending::{Frame, Sender, bodies, field, whole};
 
 type Pair<'h> = (&'h [u8], &'h [u8]);
 
@@ -46,11 +46,9 @@ impl Connection {
                 "the target is empty, or has a space, a fragment, or bytes that are not ASCII",
             ));
         }
-        let mark = out.len();
         let mut request =
             Request { head: method == b"HEAD", connect: method == b"CONNECT", ..Request::default() };
-        let closes =
-            head(&mut request, (method, target), headers, length, out).inspect_err(|_| out.truncate(mark))?;
+        let closes = whole(out, |out| head(&mut request, (method, target), headers, length, out))?;
         self.request = request;
         self.persists = !closes;
         self.lines.reset();
@@ -63,47 +61,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Appends a part of the body; `more` says whether others follow.
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse`] where no body is due, and where it would not have the length that the head says. The connection cannot be used
-    /// again then.
-    pub fn body(&mut self, data: &[u8], more: bool, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        self.send(out, more, |sender, out| sender.body(data, more, out))
-    }
-
-    /// Appends what comes before `length` bytes of the body, which the caller sends by itself, and says what comes behind.
-    ///
-    /// ```
-    /// use ferrio_http::h1::{Length, Limits, client::Connection};
-    ///
-    /// let mut connection = Connection::new(Limits::default());
-    /// connection.request(b"PUT", b"/", [(&b"host"[..], &b"a"[..])], Length::Chunked, &mut Vec::new())?;
-    /// let mut before = Vec::new();
-    /// let frame = connection.frame(255, true, &mut before)?;
-    /// assert_eq!((&before[..], frame.suffix), (&b"ff\r\n"[..], &b"\r\n"[..]));
-    /// # Ok::<(), ferrio_http::h1::Misuse>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`body`](Self::body).
-    pub fn frame(&mut self, length: usize, more: bool, out: &mut Vec<u8>) -> Result<Frame, Misuse> {
-        self.send(out, more, |sender, out| sender.frame(length, more, out))
-    }
-
-    /// Ends the body with trailers, which are dropped where the body does not go in chunks.
-    ///
-    /// # Errors
-    ///
-    /// As [`body`](Self::body), and for a field that may not be a trailer.
-    pub fn trailers<'h>(
-        &mut self,
-        fields: impl IntoIterator<Item = Pair<'h>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
-        self.send(out, false, |sender, out| sender.trailers(fields, out))
+    bodies! {
+        /// ```
+        /// use ferrio_http::h1::{Length, Limits, client::Connection};
+        ///
+        /// let mut connection = Connection::new(Limits::default());
+        /// connection.request(b"PUT", b"/", [(&b"host"[..], &b"a"[..])], Length::Chunked, &mut Vec::new())?;
+        /// let mut before = Vec::new();
+        /// let frame = connection.frame(255, true, &mut before)?;
+        /// assert_eq!((&before[..], frame.suffix), (&b"ff\r\n"[..], &b"\r\n"[..]));
+        /// # Ok::<(), ferrio_http::h1::Misuse>(())
+        /// ```
+        frame
     }
 
     fn send<T>(
@@ -115,12 +84,8 @@ impl Connection {
         let Writing::Body(sender) = &mut self.writing else {
             return Err(Misuse::Order("a body without a request, or after its end"));
         };
-        let mark = out.len();
-        let written = write(sender, out);
-        if written.is_err() {
-            out.truncate(mark);
-            self.persists = false;
-        }
+        let written = whole(out, |out| write(sender, out));
+        self.persists &= written.is_ok();
         if !more || written.is_err() {
             self.writing = Writing::Whole;
             self.settle();

@@ -5,7 +5,7 @@ use super::{Answering, Connection, Reading};
 use crate::h1::bytes::decimal;
 use crate::h1::defaults::Defaults;
 use crate::h1::faults::{Misuse, Refusal};
-use crate::h1::sending::{Frame, Sender, field};
+use crate::h1::sending::{Frame, Sender, bodies, field, whole};
 use crate::h1::status as statuses;
 
 impl Connection {
@@ -71,47 +71,19 @@ impl Connection {
         Ok(())
     }
 
-    /// Appends a part of the body; `more` says whether others follow. Dropped where the answer has no body, as to HEAD.
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse`] where no body is due, and where it would not have the length that the head says. The connection closes then.
-    pub fn body(&mut self, data: &[u8], more: bool, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        self.send(out, more, |sender, out| sender.body(data, more, out))
-    }
-
-    /// Appends what comes before `length` bytes of the body, which the caller sends by itself, and says what comes behind.
-    ///
-    /// # Errors
-    ///
-    /// As [`body`](Self::body).
-    pub fn frame(&mut self, length: usize, more: bool, out: &mut Vec<u8>) -> Result<Frame, Misuse> {
-        self.send(out, more, |sender, out| sender.frame(length, more, out))
-    }
-
-    /// Ends the body with trailers, which are dropped where the body does not go in chunks.
-    ///
-    /// ```
-    /// use ferrio_http::h1::{Defaults, Limits, server::Connection};
-    ///
-    /// let mut connection = Connection::new(Limits::default());
-    /// connection.advance(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    /// let mut out = Vec::new();
-    /// connection.respond(200, [], &Defaults::new(), &mut out)?;
-    /// connection.trailers([(&b"x-sum"[..], &b"1"[..])], &mut out)?;
-    /// assert!(out.ends_with(b"\r\n\r\n0\r\nx-sum: 1\r\n\r\n"));
-    /// # Ok::<(), ferrio_http::h1::Misuse>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`body`](Self::body), and for a field that may not be a trailer.
-    pub fn trailers<'h>(
-        &mut self,
-        fields: impl IntoIterator<Item = Pair<'h>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
-        self.send(out, false, |sender, out| sender.trailers(fields, out))
+    bodies! {
+        /// ```
+        /// use ferrio_http::h1::{Defaults, Limits, server::Connection};
+        ///
+        /// let mut connection = Connection::new(Limits::default());
+        /// connection.advance(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        /// let mut out = Vec::new();
+        /// connection.respond(200, [], &Defaults::new(), &mut out)?;
+        /// connection.trailers([(&b"x-sum"[..], &b"1"[..])], &mut out)?;
+        /// assert!(out.ends_with(b"\r\n\r\n0\r\nx-sum: 1\r\n\r\n"));
+        /// # Ok::<(), ferrio_http::h1::Misuse>(())
+        /// ```
+        trailers
     }
 
     /// Appends an interim answer, such as 103. Nothing is written to HTTP/1.0, which knows none.
@@ -277,14 +249,4 @@ impl Connection {
         }
         written
     }
-}
-
-/// Runs `write`, and takes back what it appended if it failed.
-fn whole<T>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<T, Misuse>) -> Result<T, Misuse> {
-    let mark = out.len();
-    let written = write(out);
-    if written.is_err() {
-        out.truncate(mark);
-    }
-    written
 }
