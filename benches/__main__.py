@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from .arguments import add_common, measure_or_list
 from .harness.catalogue import ROWS
 from .run import Options, run
 
@@ -17,33 +17,17 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benches", description="Measure the event loops; README.md explains the table."
     )
-    parser.add_argument("--rows", default=usual.rows, metavar="A,B,*", help="rows to measure, shell patterns allowed")
+    add_common(parser, usual, "loop", "0.15, or 0.12", "short windows and small crowds")
     parser.add_argument(
         "--loops", default=usual.loops, metavar="A,B", help="[LABEL=]LOOP[@PYTHON],...; default %(default)s"
     )
-    parser.add_argument("--subject", default=usual.subject, metavar="LABEL", help="the loop that ratios are of")
-    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="just so many; default: as verdicts take")
-    parser.add_argument(
-        "--minutes", type=float, default=usual.minutes, metavar="N", help="then no further round begins"
-    )
-    parser.add_argument(
-        "--seconds", type=float, default=0.0, metavar="N", help="of a window; 0.15, or 0.12 with --quick"
-    )
-    parser.add_argument("--quick", action="store_true", help="short windows and small crowds: a look, not evidence")
     parser.add_argument("--pin", action="store_true", help="the server to one CPU, too, with all its threads")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write head and table as Markdown")
-    parser.add_argument("--list", action="store_true", help="print the rows' names and stop")
     return parser.parse_args()
 
 
 def main() -> None:
     """Measure, or list the rows."""
-    options = vars(arguments())
-    if options.pop("list"):
-        print("\n".join(row.name for row in ROWS))
-    else:
-        run(Options(**options))
+    measure_or_list(arguments(), ROWS, lambda **options: run(Options(**options)))
 
 
 if __name__ == "__main__":
