@@ -47,7 +47,7 @@ export PYO3_PYTHON := $(BIN)/python
 ANY_PYTHON := PYO3_PYTHON="$(or $(wildcard $(BIN)/python),$(PYTHON))"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check msrv publishable semver instructions conformance autobahn ecosystem examples soak wheels bench bench-servers bench-rust py314 py315 profile digest plots docs fmt clean
+.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check msrv publishable semver instructions conformance autobahn ecosystem examples soak wheels bench bench-servers bench-clients bench-rust py314 py315 profile digest plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -166,6 +166,11 @@ bench-servers: ## ferrio serve beside other servers of ASGI and WSGI, with BENCH
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" servers
 	"$(VENV)-dist"/bin/python -m benches.servers $(BENCH)
+
+bench-clients: ## ferrio.http beside other clients of HTTP, with BENCH as arguments ("--rows get_64 --rounds 1")
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" dist
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)-dist" clients
+	"$(VENV)-dist"/bin/python -m benches.http_clients $(BENCH)
 
 bench-rust: ## the Rust door beside tokio, smol, compio and monoio, with BENCH as arguments ("--rows 'echo_*' --quick")
 	cargo build --release --package ferrio-load

@@ -8,6 +8,7 @@
 #   scripts/venv.sh PYTHON VENV wheels    what scripts/wheels.py builds with (scripts/requirements-wheels.txt); without ferrio
 #   scripts/venv.sh PYTHON VENV peers     the loops that benchmarks compare with (benches/requirements*.txt)
 #   scripts/venv.sh PYTHON VENV servers   the servers that benchmarks compare with (benches/servers/requirements.txt)
+#   scripts/venv.sh PYTHON VENV clients   the HTTP clients that benchmarks compare with (benches/http_clients/requirements.txt)
 #   scripts/venv.sh PYTHON VENV demo      the extra "demo" of pyproject.toml; ferrio is left alone
 #   scripts/venv.sh PYTHON VENV examples  what examples/ needs (examples/requirements.txt); ferrio is left alone
 #   scripts/venv.sh PYTHON VENV ecosystem the libraries that tests/ecosystem is about; ferrio is left alone
@@ -20,7 +21,7 @@ PYTHON=$1 venv=$2 mode=$3
 export PYTHON
 
 case $mode in
-tools | ecosystem | docs | demo | examples | peers | servers | wheels) scripts/require.sh python ;;
+tools | ecosystem | docs | demo | examples | peers | servers | clients | wheels) scripts/require.sh python ;;
 *) scripts/require.sh cargo cc python ;;
 esac
 
@@ -88,6 +89,10 @@ peers)
     ;;
 servers)
     requirements servers benches/servers/requirements.txt
+    exit
+    ;;
+clients)
+    requirements clients benches/http_clients/requirements.txt
     exit
     ;;
 examples)

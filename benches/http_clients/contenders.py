@@ -154,7 +154,7 @@ async def pyqwest(limit: int, certificate: str | None) -> AsyncIterator[Client]:
 async def niquests(limit: int, certificate: str | None) -> AsyncIterator[Client]:
     module: Any = import_module("niquests")
     async with module.AsyncSession(pool_connections=limit, pool_maxsize=limit) as session:
-        session.verify = certificate or False
+        session.verify = False
 
         async def get(url: str) -> Any:
             return (await session.get(url)).content
