@@ -1,39 +1,36 @@
 //! `Unread`: the part of a body that came and was not read.
 //!
-//! Read in pieces, it is objects of `PIECE` bytes at most, made when the bytes come and handed out as they are; what is small is gathered
-//! first, in `tail`. Read at once, it is one object that grows (`whole`). With one object for all that came together, of which pieces
-//! were then copied, 10 MiB in pieces took a third more CPU time.
-
-use std::collections::VecDeque;
+//! ```text
+//! first (a small piece, in an object of its own: most bodies are one)  |  rest: read already, start.., not read yet
+//! ```
+//!
+//! What comes behind, or is larger, is copied into memory that stays while the body is read, and from there into objects as large as
+//! is asked for. Objects made as bytes came, many at once, cost twice the CPU time of 10 MiB: each time the allocator gave their memory
+//! back to the kernel, and asked for it again. Read at once, a body is one object that grows (`whole`).
 
 use pyo3::types::PyBytes;
 
 use crate::ffi::buffers::GrowingBytes;
 use crate::ffi::prelude::*;
 
-/// Large enough that an object costs little beside its bytes, and small enough that the allocator has it at hand: above 128 KiB glibc
-/// asks the kernel for each.
-const PIECE: usize = 64 * 1024;
+/// What is larger is no small piece.
+const SMALL: usize = 64 * 1024;
 
-/// What is smaller is gathered.
-const SMALL: usize = 4 * 1024;
-
-/// Of a body whose length a server said this much is made room for at once: it may say anything.
-const BELIEVED: usize = 1 << 20;
+/// Of a body whose length a server said this much is made room for at once: it may say anything. Pages that are not touched are free.
+const BELIEVED: usize = 16 << 20;
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Unread {
-    pieces: RefCell<VecDeque<Ref>>,
-    /// So much of the first piece was read.
+    first: Slot,
+    rest: RefCell<Vec<u8>>,
+    /// Of `first`, if that is there, else of `rest`: so many bytes were read.
     start: Cell<usize>,
-    /// Behind the pieces.
-    tail: RefCell<Vec<u8>>,
     whole: RefCell<Option<GrowingBytes>>,
     size: Cell<usize>,
 }
 
-held!(Unread: pieces);
+held!(Unread: first);
 
 impl Unread {
     pub(crate) fn size(&self) -> usize {
@@ -45,24 +42,12 @@ impl Unread {
         if let Some(whole) = &mut *self.whole.borrow_mut() {
             return whole.push(py, data);
         }
-        if before > 0 && data.len() < SMALL {
-            let mut tail = self.tail.borrow_mut();
-            tail.extend_from_slice(data);
-            if tail.len() >= PIECE {
-                self.push(py, &std::mem::take(&mut *tail));
-            }
-            return Ok(());
+        if before == 0 && data.len() <= SMALL {
+            self.first.set(PyBytes::new(py, data).into_any());
+        } else {
+            self.rest.borrow_mut().extend_from_slice(data);
         }
-        let tail = self.tail.take();
-        [&tail[..], data]
-            .into_iter()
-            .flat_map(|part| part.chunks(PIECE))
-            .for_each(|part| self.push(py, part));
         Ok(())
-    }
-
-    fn push(&self, py: Python<'_>, piece: &[u8]) {
-        self.pieces.borrow_mut().push_back(PyBytes::new(py, piece).into_any().into());
     }
 
     /// From now on all of it becomes one object, of which the length may be known.
@@ -73,7 +58,7 @@ impl Unread {
         let there = self.take_all(py);
         let (room, expected) = match length.and_then(|length| usize::try_from(length).ok()) {
             Some(length) => (length.min(BELIEVED), length),
-            None => (PIECE, usize::MAX),
+            None => (SMALL, usize::MAX),
         };
         let mut whole = GrowingBytes::create(py, room, expected)?;
         whole.push(py, there.as_bytes())?;
@@ -82,27 +67,23 @@ impl Unread {
         Ok(())
     }
 
+    /// Puts `data` in front of what there is.
     pub(crate) fn put_back(&self, py: Python<'_>, data: &[u8]) {
         let there = self.take_all(py);
-        let all = [data, there.as_bytes()].concat();
-        self.size.set(all.len());
-        all.chunks(PIECE).for_each(|part| self.push(py, part));
+        let mut rest = self.rest.borrow_mut();
+        rest.extend_from_slice(data);
+        rest.extend_from_slice(there.as_bytes());
+        self.size.set(rest.len());
     }
 
-    /// Takes some of what there is, at most so much.
+    /// Takes what there is, at most so much.
     pub(crate) fn take<'py>(&self, py: Python<'py>, most: usize) -> Bound<'py, PyBytes> {
         if self.whole.borrow().is_some() {
             let all = self.take_all(py);
             self.put_back(py, all.as_bytes());
         }
-        let tail = if self.pieces.borrow().is_empty() { self.tail.take() } else { Vec::new() };
-        if !tail.is_empty() {
-            self.push(py, &tail);
-        }
-        let first = self.pieces.borrow().front().map(|piece| piece.bind(py).to_owned());
-        let Some(first) = first.and_then(|piece| piece.cast_into::<PyBytes>().ok()) else {
-            return PyBytes::new(py, b"");
-        };
+        let first = self.first.bind(py).and_then(|first| first.cast_into::<PyBytes>().ok());
+        let Some(first) = first else { return self.take_rest(py, most) };
         let start = self.start.get();
         let unread = first.as_bytes().get(start..).unwrap_or_default();
         let taken = unread.get(..most).unwrap_or(unread);
@@ -111,9 +92,28 @@ impl Unread {
             self.start.set(start + taken.len());
         } else {
             self.start.set(0);
-            drop(self.pieces.borrow_mut().pop_front());
+            drop(self.first.take());
         }
         if taken.len() == first.as_bytes().len() { first } else { PyBytes::new(py, taken) }
+    }
+
+    fn take_rest<'py>(&self, py: Python<'py>, most: usize) -> Bound<'py, PyBytes> {
+        let mut rest = self.rest.borrow_mut();
+        let unread = rest.get(self.start.get()..).unwrap_or_default();
+        let taken = PyBytes::new(py, unread.get(..most).unwrap_or(unread));
+        let count = taken.as_bytes().len();
+        self.size.set(self.size.get() - count);
+        let end = self.start.get() + count;
+        if end == rest.len() {
+            rest.clear();
+            self.start.set(0);
+        } else if end > SMALL && end > rest.len() / 2 {
+            rest.drain(..end);
+            self.start.set(0);
+        } else {
+            self.start.set(end);
+        }
+        taken
     }
 
     /// Takes everything.
@@ -126,10 +126,8 @@ impl Unread {
         if self.size.get() == 0 {
             return first;
         }
-        let mut all = first.as_bytes().to_vec();
-        while self.size.get() > 0 {
-            all.extend_from_slice(self.take(py, usize::MAX).as_bytes());
-        }
+        let all = [first.as_bytes(), &self.rest.take()].concat();
+        self.size.set(0);
         PyBytes::new(py, &all)
     }
 }

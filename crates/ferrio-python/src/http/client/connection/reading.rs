@@ -11,8 +11,9 @@ use crate::http::client::exchange::{Heading, Stage};
 use crate::http::client::fields::Fields;
 use crate::http::client::waits::tell;
 
-/// Of a body that nobody has asked for, this much is read: what the transport reads at once, at most.
-const HIGH: usize = 256 * 1024;
+/// Of a body that nobody has asked for, this much is read: a bit less than the transport reads twice. With what it reads once
+/// every read would be followed by two system calls, to pause and to go on.
+const HIGH: usize = 500 * 1024;
 
 impl ClientConnection {
     /// Reads what came, behind what was left.
