@@ -33,8 +33,10 @@ impl From<Elapsed> for std::io::Error {
     }
 }
 
-/// Why a task gave no value.
-pub struct JoinError {
+/// Why a task gave no value. One pointer, since every task and its handle have room for it.
+pub struct JoinError(Box<Failure>);
+
+struct Failure {
     name: String,
     cause: Cause,
 }
@@ -49,27 +51,27 @@ enum Cause {
 impl JoinError {
     /// A task of a group failed, and the group knows why.
     pub(crate) fn failed(name: String) -> Self {
-        JoinError { name, cause: Cause::Failed }
+        JoinError::new(name, Cause::Failed)
     }
 
     pub(crate) fn cancelled(name: String) -> Self {
-        JoinError { name, cause: Cause::Cancelled }
+        JoinError::new(name, Cause::Cancelled)
     }
 
     pub(crate) fn panicked(name: String, panic: Box<dyn Any + Send>) -> Self {
-        JoinError { name, cause: Cause::Panicked(panic) }
+        JoinError::new(name, Cause::Panicked(panic))
     }
 
     /// Whether the task was cancelled, or its loop closed before it had ended.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.cause, Cause::Cancelled)
+        matches!(self.0.cause, Cause::Cancelled)
     }
 
     /// Whether the task panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {
-        matches!(self.cause, Cause::Panicked(_))
+        matches!(self.0.cause, Cause::Panicked(_))
     }
 
     /// What the task panicked with, for `std::panic::resume_unwind`.
@@ -77,26 +79,32 @@ impl JoinError {
     /// # Errors
     /// The error itself, when the task did not panic, or panicked in a task group, which has the panic then.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
-        match self.cause {
+        let Failure { name, cause } = *self.0;
+        match cause {
             Cause::Panicked(panic) => Ok(panic),
-            Cause::Cancelled | Cause::Failed => Err(self),
+            Cause::Cancelled | Cause::Failed => Err(JoinError::new(name, cause)),
         }
+    }
+
+    fn new(name: String, cause: Cause) -> Self {
+        JoinError(Box::new(Failure { name, cause }))
     }
 
     /// What the panic said, where it said anything.
     fn message(&self) -> Option<&str> {
-        let Cause::Panicked(panic) = &self.cause else { return None };
+        let Cause::Panicked(panic) = &self.0.cause else { return None };
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
     }
 }
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.cause, self.message()) {
-            (Cause::Cancelled, _) => write!(f, "{} was cancelled", self.name),
-            (Cause::Failed, _) => write!(f, "{} failed: its task group has the error", self.name),
-            (_, Some(message)) => write!(f, "{} panicked: {message}", self.name),
-            (_, None) => write!(f, "{} panicked", self.name),
+        let Failure { name, cause } = &*self.0;
+        match (cause, self.message()) {
+            (Cause::Cancelled, _) => write!(f, "{name} was cancelled"),
+            (Cause::Failed, _) => write!(f, "{name} failed: its task group has the error"),
+            (_, Some(message)) => write!(f, "{name} panicked: {message}"),
+            (_, None) => write!(f, "{name} panicked"),
         }
     }
 }

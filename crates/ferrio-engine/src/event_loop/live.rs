@@ -15,12 +15,19 @@ pub struct TaskId {
     /// Counts from one, in the order in which tasks were started.
     pub number: u64,
     /// Its place in the table.
-    key: usize,
+    key: u32,
 }
 
 impl TaskId {
-    /// Of a task that is on no list.
-    pub(crate) const NONE: TaskId = TaskId { number: 0, key: usize::MAX };
+    fn new(number: u64, key: usize) -> Self {
+        // Cannot fail: no machine has the memory for so many tasks.
+        TaskId { number, key: u32::try_from(key).expect("fewer tasks than that") }
+    }
+
+    /// Its place in the list of the living, which is all that its end needs.
+    pub(crate) fn key(self) -> u32 {
+        self.key
+    }
 }
 
 /// See the module.
@@ -44,7 +51,7 @@ impl LiveTasks {
     pub fn ids(&self) -> Vec<TaskId> {
         let tasks = self.tasks.borrow();
         let numbered = tasks.iter().filter(|(_, live)| live.number > 0);
-        let mut ids: Vec<_> = numbered.map(|(key, live)| TaskId { number: live.number, key }).collect();
+        let mut ids: Vec<_> = numbered.map(|(key, live)| TaskId::new(live.number, key)).collect();
         ids.sort_unstable_by_key(|id| id.number);
         ids
     }
@@ -52,7 +59,7 @@ impl LiveTasks {
     /// Has a task polled again. Whether it has not ended.
     pub fn wake(&self, id: TaskId) -> bool {
         let tasks = self.tasks.borrow();
-        let live = tasks.get(id.key).filter(|live| live.number == id.number);
+        let live = tasks.get(id.key as usize).filter(|live| live.number == id.number);
         live.and_then(|live| live.task.as_ref()).map(Listed::wake).is_some()
     }
 
@@ -73,15 +80,15 @@ impl LiveTasks {
     /// A place for a task that is about to begin.
     pub(crate) fn reserve(&self, number: u64) -> TaskId {
         let key = self.tasks.borrow_mut().insert(LiveTask { number, task: None });
-        TaskId { number, key }
+        TaskId::new(number, key)
     }
 
     pub(crate) fn begin(&self, id: TaskId, task: Listed) {
-        self.tasks.borrow_mut()[id.key].task = Some(task);
+        self.tasks.borrow_mut()[id.key as usize].task = Some(task);
     }
 
     /// The task's future is gone.
-    pub(crate) fn end(&self, id: TaskId) {
-        self.tasks.borrow_mut().try_remove(id.key);
+    pub(crate) fn end(&self, key: u32) {
+        self.tasks.borrow_mut().try_remove(key as usize);
     }
 }

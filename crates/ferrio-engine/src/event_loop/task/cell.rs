@@ -57,7 +57,7 @@ pub(super) const SHARED: u8 = 128;
 /// In a `Runnable`'s pointer: it is a post, not the ring's word. Free since headers are aligned to 16; three more bits are a door's.
 const POST: usize = 8;
 
-/// What all tasks have, whatever their future is.
+/// What all tasks have, whatever their future is: a cache line.
 #[repr(C, align(16))]
 pub(super) struct Header {
     table: &'static Table,
@@ -66,9 +66,10 @@ pub(super) struct Header {
     pub(super) address: *const Address,
     /// An `Rc`, up to the end. Null for a call from another thread, which nobody can wake.
     core: Cell<*const Core>,
-    id: TaskId,
     /// Who waits for the end.
     pub(super) awaiter: Cell<Option<Waker>>,
+    /// In the list of the living.
+    key: u32,
     pub(super) state: Cell<u8>,
 }
 
@@ -106,7 +107,7 @@ impl<F: Future> Whole<F> {
     fn allocate(
         core: *const Core,
         address: *const Address,
-        id: TaskId,
+        key: u32,
         state: u8,
         future: F,
     ) -> NonNull<Header> {
@@ -115,8 +116,8 @@ impl<F: Future> Whole<F> {
             references: References::new(),
             address,
             core: Cell::new(core),
-            id,
             awaiter: Cell::new(None),
+            key,
             state: Cell::new(state),
         };
         let content = UnsafeCell::new(Content { future: ManuallyDrop::new(future) });
@@ -190,7 +191,7 @@ impl Runnable {
     /// A call from another thread, of which there is only this.
     pub(crate) fn of_call(call: impl FnOnce() + Send + 'static) -> Self {
         let future = async move { contain(call) };
-        Runnable(Whole::allocate(ptr::null(), ptr::null(), TaskId::NONE, QUEUED, future))
+        Runnable(Whole::allocate(ptr::null(), ptr::null(), 0, QUEUED, future))
     }
 
     /// Polls the task, or drops its future if it was cancelled. A panic of the future's goes through.
@@ -285,7 +286,7 @@ pub(super) fn start<F: Future + 'static>(
     let id = core.tasks.reserve(number);
     let future = make(id);
     let address = Arc::as_ptr(&core.address);
-    let cell = Whole::allocate(Rc::into_raw(core.clone()), address, id, HANDLE, future);
+    let cell = Whole::allocate(Rc::into_raw(core.clone()), address, id.key(), HANDLE, future);
     core.tasks.begin(id, Listed(cell));
     // SAFETY: LIVE.
     unsafe { wake(cell) };
@@ -427,7 +428,7 @@ unsafe fn end(cell: NonNull<Header>, output: u8) {
         let core = header.core.replace(ptr::null());
         let core = (!core.is_null()).then(|| Rc::from_raw(core));
         if let Some(core) = &core {
-            core.tasks.end(header.id);
+            core.tasks.end(header.key);
         }
         let awaiter = header.awaiter.take();
         header.state.set(ENDED | if has_handle { HANDLE | output } else { 0 });
@@ -477,3 +478,6 @@ impl Drop for Unwinds {
         unsafe { drop_unrun(self.0) }
     }
 }
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Header>() == 64);
