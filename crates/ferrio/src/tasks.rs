@@ -63,8 +63,7 @@ enum Held<T> {
 /// ```
 #[track_caller]
 pub fn create_task<T: 'static, F: Future<Output = T> + 'static>(future: F) -> JoinHandle<T> {
-    let span = TaskSpan::task::<F>();
-    LoopState::with("create_task", |state| start(state, span, future, |run| run))
+    create_task_on(&LoopState::require("create_task"), future)
 }
 
 #[track_caller]
@@ -76,6 +75,7 @@ pub(crate) fn create_task_on<T: 'static, F: Future<Output = T> + 'static>(
 }
 
 /// Starts a task of what `wrap` makes of a future that is run as a task is.
+#[inline]
 pub(crate) fn start<T: 'static, F, W>(
     state: &Rc<LoopState>,
     span: TaskSpan,
@@ -85,15 +85,9 @@ pub(crate) fn start<T: 'static, F, W>(
 where
     W: Future<Output = Result<T, JoinError>> + 'static,
 {
-    let mut task_id = None;
-    let task = state.core().spawn_numbered(|id| {
-        task_id = Some(id);
-        begin(state, id);
-        wrap(Run::new(id, span, future))
-    });
-    // Cannot fail: the engine calls what makes the future.
-    let id = task_id.expect("a task has its number");
-    let held = Held::Task(task);
+    let id = state.core().reserve_task();
+    begin(state, id);
+    let held = Held::Task(state.core().spawn_reserved(id, wrap(Run::new(id, span, future))));
     JoinHandle { held, id, loop_number: state.number, _confined: PhantomData }
 }
 

@@ -86,10 +86,10 @@ impl<H: Handle> Loop<H> {
             }
         });
         lend(&mut |context| future.as_mut().poll(context), |lent| {
-            let task = self.core().spawn_numbered(|id| {
-                begun.set(Some(make(id)));
-                std::future::poll_fn(move |context| lent.poll(context))
-            });
+            let id = self.core().reserve_task();
+            begun.set(Some(make(id)));
+            let task =
+                self.core().spawn_reserved(id, std::future::poll_fn(move |context| lent.poll(context)));
             while !task.is_finished() {
                 self.turn(door)?;
             }

@@ -104,6 +104,7 @@ impl<F: Future> Whole<F> {
         free: Self::free,
     };
 
+    #[inline]
     fn allocate(
         core: *const Core,
         address: *const Address,
@@ -111,6 +112,12 @@ impl<F: Future> Whole<F> {
         state: u8,
         future: F,
     ) -> NonNull<Header> {
+        let mut place = Box::<Self>::new_uninit();
+        let whole = place.as_mut_ptr();
+        // SAFETY: the memory is the box's.
+        unsafe {
+            (&raw mut (*whole).content).write(UnsafeCell::new(Content { future: ManuallyDrop::new(future) }));
+        }
         let header = Header {
             table: const { &Self::TABLE },
             references: References::new(),
@@ -120,10 +127,11 @@ impl<F: Future> Whole<F> {
             key,
             state: Cell::new(state),
         };
-        let content = UnsafeCell::new(Content { future: ManuallyDrop::new(future) });
-        let whole = Box::into_raw(Box::new(Whole { header, content }));
-        // SAFETY: a box's pointer is not null.
-        unsafe { NonNull::new_unchecked(whole).cast() }
+        // SAFETY: as above, and both fields are there now. A box's pointer is not null.
+        unsafe {
+            (&raw mut (*whole).header).write(header);
+            NonNull::new_unchecked(Box::into_raw(place)).cast()
+        }
     }
 
     /// Polls the future, unless it is to be dropped.
@@ -277,14 +285,9 @@ impl Listed {
     }
 }
 
-/// Starts a task: lists it and queues it. With it comes the handle.
-pub(super) fn start<F: Future + 'static>(
-    core: &Rc<Core>,
-    number: u64,
-    make: impl FnOnce(TaskId) -> F,
-) -> NonNull<Header> {
-    let id = core.tasks.reserve(number);
-    let future = make(id);
+/// Starts a task that has its place on the list, and queues it. With it comes the handle.
+#[inline]
+pub(super) fn start<F: Future + 'static>(core: &Rc<Core>, id: TaskId, future: F) -> NonNull<Header> {
     let address = Arc::as_ptr(&core.address);
     let cell = Whole::allocate(Rc::into_raw(core.clone()), address, id.key(), HANDLE, future);
     core.tasks.begin(id, Listed(cell));

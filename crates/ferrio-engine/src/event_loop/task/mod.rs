@@ -28,13 +28,10 @@ pub struct Task<T> {
 }
 
 impl<T: 'static> Task<T> {
-    /// Starts a task of what `make` makes, with a number if that is not zero.
-    pub(crate) fn start<F: Future<Output = T> + 'static>(
-        core: &Rc<Core>,
-        number: u64,
-        make: impl FnOnce(TaskId) -> F,
-    ) -> Self {
-        Task { cell: cell::start(core, number, make), _output: PhantomData }
+    /// Starts a task that has its place on the list.
+    #[inline]
+    pub(crate) fn start<F: Future<Output = T> + 'static>(core: &Rc<Core>, id: TaskId, future: F) -> Self {
+        Task { cell: cell::start(core, id, future), _output: PhantomData }
     }
 }
 
