@@ -40,6 +40,8 @@ pub(crate) struct Fetch {
     /// What it waits for: a future, or the coroutine of the session's.
     future: Slot,
     inner: Slot,
+    /// The answer is the session's coroutine's, whose class may release otherwise.
+    theirs: Cell<bool>,
     stop: Stop,
 }
 
@@ -62,6 +64,7 @@ impl Fetch {
             deadline: Cell::new(f64::INFINITY),
             future: Slot::default(),
             inner: Slot::default(),
+            theirs: Cell::new(false),
             stop: Stop::default(),
         };
         alloc_tracked(session.py(), Coroutine::new(fetch))
@@ -209,6 +212,7 @@ impl Fetch {
     /// Keeps the answer, if there is one.
     fn noted<'py>(&self, step: Step<'py>) -> Step<'py> {
         if let Step::Return(answer) = &step {
+            self.theirs.set(true);
             self.answer.set(answer.clone());
         }
         step
@@ -220,8 +224,8 @@ impl Fetch {
             return Finished::create(py);
         };
         match try_state::<ClientAnswer>(&answer) {
-            Some(state) => state.release(py)?,
-            None => drop(answer.call_method0(intern!(py, "release"))?),
+            Some(state) if !self.theirs.get() => state.release(py)?,
+            _ => drop(answer.call_method0(intern!(py, "release"))?),
         }
         Finished::create(py)
     }
