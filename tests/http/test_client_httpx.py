@@ -1,6 +1,6 @@
 """HttpxTransport against httpx's own, the oracle: the same requests, answers and exceptions, for httpx and httpx2.
 
-The oracle runs on stock asyncio, ours on ferrio. After it: what the SDKs of large models do with a client on it, against
+The oracle runs on stock asyncio, ours on ferrio. After it: what the SDKs of large models do with a client on it, with
 a local server that speaks their API.
 """
 
@@ -154,7 +154,7 @@ def test_connections_are_kept_and_limited(httpx):
 def test_the_pools_time(httpx):
     async def main():
         limits = httpx.Limits(max_connections=1)
-        async with Server() as server, httpx.AsyncClient(transport=HttpxTransport(limits=limits)) as client:
+        async with Server() as server, httpx.AsyncClient(transport=HttpxTransport(limits=limits)) as client:  # noqa: SIM117
             async with client.stream("GET", f"http://{server.place}/slow/body"):
                 with pytest.raises(httpx.PoolTimeout):
                     await client.get(f"http://{server.place}/raw/plain", timeout=httpx.Timeout(5, pool=0.05))

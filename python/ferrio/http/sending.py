@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from multidict import CIMultiDict
@@ -18,7 +17,7 @@ from .._ferrio import HttpClientConnection
 from . import hdrs
 from .connection import Connection
 from .encodings import Packer
-from .errors import ClientConnectionError, ClientOSError
+from .errors import ClientConnectionError, ClientConnectionResetError, ClientOSError
 from .payloads import BytesPayload, JsonPayload, StringPayload, safe_header
 from .tracing import TraceRequestChunkSentParams, TraceRequestHeadersSentParams
 
@@ -50,7 +49,6 @@ async def send(request: ClientRequest, connection: HttpClientConnection, answer:
         raise
     if upload is not None and upload.is_writing:
         answer._upload = upload
-        upload.end_with(answer)
 
 
 def target(request: ClientRequest) -> bytes:
@@ -156,10 +154,6 @@ class Upload:
         """The answer is over."""
         self._task.cancel()
 
-    def end_with(self, answer: ClientResponse) -> None:
-        """Write no longer than somebody has the answer."""
-        self._over = weakref.ref(answer, lambda _: self.cancel())
-
     async def wait(self) -> None:
         """Wait until it is done, however that is."""
         await asyncio.wait([self._task])
@@ -197,6 +191,9 @@ class Upload:
                 self._tracker._end(self.error, is_sent)
 
     async def _put(self, chunk: bytes) -> None:
+        transport = self._connection.transport
+        if transport is None or transport.is_closing():
+            raise ClientConnectionResetError("Cannot write to closing transport")
         self._connection.write(chunk)
         await self._connection.drain()
         if self._tracing is not None:
