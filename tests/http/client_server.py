@@ -157,6 +157,7 @@ class Server:
         self._path = path
         self._writers = set()
         self.peer = None
+        self.held = asyncio.Event()  # `/held/` is answered once it is set
 
     async def __aenter__(self):
         if self._path is None:
@@ -304,6 +305,10 @@ class Server:
             await writer.drain()
             await asyncio.sleep(0.01)
         return True
+
+    async def _on_held(self, asked, rest, query, writer):
+        await self.held.wait()
+        return answer(b"held")
 
     async def _on_once(self, asked, rest, query, writer):
         """Answers, and closes the connection without a word."""

@@ -377,10 +377,14 @@ async def traces(http, session, at):
     async with http.ClientSession(trace_configs=[config], connector=connector) as own:
         async with own.post(at.url("/to/303"), data=b"abc", trace_request_ctx={"a": 1}) as response:
             await response.read()
-        waiting = asyncio.create_task(read(own, at.url("/drip/")))
-        await asyncio.sleep(0.005)
-        await read(own, at.url("/raw/plain"))
-        await waiting
+        first = asyncio.create_task(read(own, at.url("/held/")))
+        while at.asked[-1].target != "/held/":
+            await asyncio.sleep(0.001)
+        second = asyncio.create_task(read(own, at.url("/raw/plain")))
+        while told_of[-1][0] != "connection_queued_start":
+            await asyncio.sleep(0.001)
+        at.server.held.set()
+        await asyncio.gather(first, second)
         with contextlib.suppress(http.ClientError):
             await own.get(at.url("/raw/nothing"))
     try:
