@@ -6,7 +6,8 @@ is for `session.py` to run. Must not grow a kind that checks nothing.
   make TARGET       the target exists, make can say what it would run, and .ci/run runs those of IN_CI: run here,
                     tests would run themselves. The recipes of SHORT are run by a test of their own.
   pip install .     needs the compiler: `make venv` builds the same wheel with maturin, too, for all tests here.
-  pip install NAME  no network in tests: NAME has to be in a list of requirements that the tests install from.
+  pip install NAME  no network in tests: NAME has to be in a list of requirements that the tests install from, or
+                    an extra of ferrio's own.
   systemctl, journalctl, sudo   no service manager in tests: the page's unit file is read and its command checked.
 """
 
@@ -64,6 +65,10 @@ def verify_install(names: list[str]) -> None:
     listed = "\n".join((ROOT / file).read_text() for file in REQUIREMENTS if (ROOT / file).exists())
     known = {normal(name) for name in re.findall(r"^[\w.-]+", listed, re.M)} | loops()
     for name in names:
+        if extra := re.fullmatch(r"ferrio\[(\w+)\]", name):
+            project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+            assert extra[1] in project["optional-dependencies"], f"pip install {name}: pyproject.toml has no such extra"
+            continue
         plain = normal(re.match(r"[\w.-]+", name)[0])  # type: ignore[index]
         assert plain in known, f"pip install {name}: not in {', '.join(REQUIREMENTS)}, so nothing tests that it works"
 

@@ -25,6 +25,11 @@ PROGRAMS = (
     Program("unix_echo.py", says=("mode 600", "echoed: 1,000,000 bytes", "file is gone: True")),
     Program("aiohttp_fetch.py", needs=("aiohttp",), says=("at most 10 at once: 30 pages", "404 Not Found")),
     Program("aiofiles_many.py", needs=("aiofiles",), says=("in the folder: 100", "with plain calls: True")),
+    Program(
+        "download.py",
+        needs=("multidict", "yarl"),
+        says=("size: 3000000\nas the server says: True\n", "leaves the old file: True"),
+    ),
     Program("web_crawler.py", needs=("aiohttp",), says=("/gone        error 404", "each was visited once: True")),
     Program("web_crawler.py", ("--depth", "0"), needs=("aiohttp",), says=("1 pages, depth 0",)),
 )
