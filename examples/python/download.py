@@ -1,8 +1,9 @@
 """A download with a progress bar, on ferrio's HTTP client.
 
-What it teaches: a large body is read as it comes, piece by piece, so memory stays flat and a fast server has to wait; the
-length is known from the answer's head, if the server says it; a file is written in a thread, so that the loop goes on; what
-was written is thrown away when the download fails. The server is local, and started by the program itself.
+What it teaches: a large body is read as it comes, piece by piece, so memory stays flat and a fast server has to wait;
+the length is known from the answer's head, if the server says it; a file is written in a thread, so that the loop
+goes on; what was written is thrown away when the download fails. The server is local, and started by the program
+itself.
 
     python examples/python/download.py
     ferrio run examples/python/download.py

@@ -535,8 +535,8 @@ class HttpSession:
     * `_request(method, url, **options)`, as aiohttp's.
     * `_route(method, url)`, asked once for a URL, until _forget_routes(): (key of the pool, target, headers), or
       more behind these; None where the URL is not for native requests.
-    * `_settle(answer, **options)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or Content-Encoding,
-      or is an error while `_raises`. What it returns is what the caller gets.
+    * `_settle(answer, **options)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or
+      Content-Encoding, or is an error while `_raises`. What it returns is what the caller gets.
     * `_late(url)`, if it likes: the exception of a request whose `_total` was over while it waited in line.
     """
 
@@ -573,12 +573,12 @@ class HttpFetch(Coroutine[Any, Any, Any]):
 class HttpFrames:
     """The client's side of a WebSocket, without I/O.
 
-    `deflate`, where compression was agreed on: whether the server and the client begin each message anew, and their windows.
+    `deflate`, where compression was agreed on: whether the server and the client begin each message anew, and their
+    windows.
     """
 
     def __init__(
         self,
-        *,
         max_message_size: int = ...,
         decode_text: bool = ...,
         answer_pings: bool = ...,

@@ -28,14 +28,9 @@ def python(code):
 
 
 def test_every_name_is_there_for_people_and_for_type_checkers():
-    tree = ast.parse((HERE / "__init__.py").read_text())
-    block = next(node for node in tree.body if isinstance(node, ast.If))
-    typed = {
-        (f"{node.module or ''}", name.asname)
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for name in node.names
-    }
+    tree = ast.parse((HERE / "__init__.pyi").read_text())
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    typed = {(node.module or "", name.asname) for node in imports for name in node.names}
     assert {name for _, name in typed} == set(ferrio.http.__all__)
     for module, name in typed - {("", "hdrs")}:
         assert ferrio.http._HOMES[name] == module

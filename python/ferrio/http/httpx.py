@@ -381,28 +381,34 @@ class _Call:
             await self._trace(event, info)
 
 
-@functools.lru_cache
+class _Body:
+    """A body as httpx reads it; httpx asks for a class of its own, which `_stream_class()` makes of this one."""
+
+    def __init__(self, call: _Call, answer: HttpAnswer) -> None:
+        self._call = call
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        call, answer = self._call, self._answer
+        while piece := answer._read_now(PIECE) or await call.within(
+            "read", answer._read_any(PIECE), call.library.ReadTimeout
+        ):
+            yield piece
+
+    async def aclose(self) -> None:
+        self._call._stop()
+        self._answer.release()
+        await self._call._tell("http11.response_closed.complete", return_value=None)
+
+
 def _stream_class(library: Any) -> Any:
-    """A body as httpx reads it; httpx asks for a class of its own."""
+    name = library.__name__
+    if name not in _STREAMS:
+        _STREAMS[name] = type("Stream", (_Body, library.AsyncByteStream), {})
+    return _STREAMS[name]
 
-    class Stream(library.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, call: _Call, answer: HttpAnswer) -> None:
-            self._call = call
-            self._answer = answer
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            call, answer = self._call, self._answer
-            while piece := answer._read_now(PIECE) or await call.within(
-                "read", answer._read_any(PIECE), call.library.ReadTimeout
-            ):
-                yield piece
-
-        async def aclose(self) -> None:
-            self._call._stop()
-            self._answer.release()
-            await self._call._tell("http11.response_closed.complete", return_value=None)
-
-    return Stream
+_STREAMS: dict[str, type] = {}
 
 
 def _context(verify: Any, cert: Any) -> Any:

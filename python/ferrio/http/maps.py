@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, final
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class ETag:
     is_weak: bool = False
 
 
+@final
 class ChainMapProxy(Mapping[Any, Any]):
     """Several mappings as one that cannot be changed: the first that has a key is asked."""
 

@@ -6,7 +6,6 @@ Owns the grammar of the two; what they are used for is others'.
 from __future__ import annotations
 
 import builtins
-import functools
 import re
 import warnings
 from collections.abc import Mapping
@@ -16,11 +15,13 @@ from email.parser import HeaderParser
 from email.policy import HTTP
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote
 
 from multidict import MultiDict, MultiDictProxy
 
+T = TypeVar("T")
+MOST_KNOWN: Final = 64
 CHAR = "".join(map(chr, range(128)))
 TOKEN = frozenset(CHAR) - frozenset(map(chr, range(32))) - frozenset("\x7f" + ' ()<>@,;:\\"/[]?={}\t')
 QUOTED = frozenset(map(chr, range(32, 127))) | {"\t"}
@@ -38,9 +39,10 @@ class MimeType:
     parameters: MultiDictProxy[str]
 
 
-@functools.lru_cache(maxsize=56)
 def parse_mimetype(mimetype: str) -> MimeType:
     """`application/vnd.api+json; charset=utf-8` in its parts; nothing is refused."""
+    if (known := _MIMETYPES.get(mimetype)) is not None:
+        return known
     full, *items = mimetype.split(";")
     parameters: MultiDict[str] = MultiDict()
     for item in items:
@@ -50,7 +52,7 @@ def parse_mimetype(mimetype: str) -> MimeType:
     full = full.strip().lower()
     kind, _, rest = ("*/*" if full == "*" else full).partition("/")
     subtype, _, suffix = rest.partition("+")
-    return MimeType(kind, subtype, suffix, MultiDictProxy(parameters))
+    return _remember(_MIMETYPES, mimetype, MimeType(kind, subtype, suffix, MultiDictProxy(parameters)))
 
 
 class _OctetsByDefault(EmailMessage):
@@ -63,11 +65,25 @@ class _OctetsByDefault(EmailMessage):
         return kind if kind.count("/") == 1 else self.get_default_type()
 
 
-@functools.lru_cache(maxsize=56)
 def parse_content_type(raw: str) -> tuple[str, Mapping[str, str]]:
     """The type of a `Content-Type` and its parameters, by the rules of mail."""
+    if (known := _CONTENT_TYPES.get(raw)) is not None:
+        return known
     message: Any = HeaderParser(_OctetsByDefault, policy=HTTP).parsestr(f"Content-Type: {raw}")
-    return message.get_content_type(), MappingProxyType(dict(message.get_params(())[1:]))
+    parts = message.get_content_type(), MappingProxyType(dict(message.get_params(())[1:]))
+    return _remember(_CONTENT_TYPES, raw, parts)
+
+
+def _remember(known: dict[str, T], text: str, parts: T) -> T:
+    """Servers send the same few again and again."""
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[text] = parts
+    return parts
+
+
+_MIMETYPES: dict[str, MimeType] = {}
+_CONTENT_TYPES: dict[str, tuple[str, Mapping[str, str]]] = {}
 
 
 class BadContentDispositionHeader(RuntimeWarning):

@@ -44,7 +44,7 @@ class LookupError(Exception):
     """No class is registered for a value."""
 
 
-class Order(str, enum.Enum):  # noqa: UP042
+class Order(enum.Enum):
     """When a class is tried."""
 
     normal = "normal"

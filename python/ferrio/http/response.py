@@ -2,18 +2,18 @@
 
 Owns status, headers, cookies, links, and the body as bytes, text and JSON. Reading a plain body, giving back the
 connection and `async with` are the native base's. Two kinds: most answers are as they are made natively; those whose
-body must be unpacked, limited or told of get the class that `watched()` makes, which reads in Python.
+body must be unpacked, limited or told of get the class that `_watched()` makes, which reads in Python.
 """
 
 from __future__ import annotations
 
 import codecs
 import contextlib
-import functools
 import json
 import re
 import traceback
 import warnings
+import weakref
 from collections.abc import Awaitable, Callable
 from http.cookies import SimpleCookie
 from types import MappingProxyType
@@ -351,10 +351,13 @@ class Watched:
             )
 
 
-@functools.lru_cache(maxsize=64)
-def watched(kind: type[ClientResponse]) -> type[ClientResponse]:
+def _watched(kind: type[ClientResponse]) -> type[ClientResponse]:
     """The class for answers of a class that are read in Python."""
-    return type(kind.__name__, (Watched, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
+    made = _WATCHED.get(kind)
+    if made is None:
+        names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+        made = _WATCHED[kind] = type(kind.__name__, (Watched, kind), names)
+    return made
 
 
 def unpack(answer: ClientResponse) -> None:
@@ -378,7 +381,7 @@ def watch(answer: ClientResponse) -> None:
     """Have an answer be read in Python."""
     if not isinstance(answer, Watched):
         kind: Any = type(answer)
-        answer.__class__ = watched(kind)
+        answer.__class__ = _watched(kind)
 
 
 def fallback_charset(response: ClientResponse, body: bytes) -> str:
@@ -390,3 +393,6 @@ def _deprecated(name: str) -> None:
     warnings.warn(
         f"ClientResponse.{name} is deprecated, use aiohttp.UploadTracker instead", DeprecationWarning, stacklevel=3
     )
+
+
+_WATCHED: weakref.WeakKeyDictionary[type[ClientResponse], type[ClientResponse]] = weakref.WeakKeyDictionary()
