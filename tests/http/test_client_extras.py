@@ -70,6 +70,78 @@ def test_importing_it_imports_little():
     assert said == "set()\n"
 
 
+PLAIN = {
+    "get": lambda session, url: session.get(url),
+    "head": lambda session, url: session.head(url),
+    "delete": lambda session, url: session.delete(url),
+    "post": lambda session, url: session.post(url, data=b"abc"),
+}
+SPECIAL = {
+    "option": ({}, {"headers": {"X-A": "1"}}),
+    "middleware": ({"middlewares": [lambda request, handler: handler(request)]}, {}),
+    "trace": ({"trace_configs": [ferrio.http.TraceConfig()]}, {}),
+    "limit": ({"timeout": ferrio.http.ClientTimeout(total=1)}, {}),
+    "proxy": ({"trust_env": True}, {}),
+}
+
+
+class Asked(Exception):
+    """Python code was asked."""
+
+
+async def refuse(*args, **options):
+    raise Asked
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_requests_run_natively(name):
+    async def main():
+        async with Server() as server, ferrio.http.ClientSession(headers={"X-B": "2"}) as session:
+            url = f"http://{server.place}/echo"
+            async with PLAIN[name](session, url) as response:
+                await response.read()
+            session._request = refuse
+            async with PLAIN[name](session, url) as response:
+                await response.read()
+            first, second = (one.shown(server.place) for one in server.asked)
+            return first == second, response.request_info.headers["X-B"], str(response.url).endswith("/echo")
+
+    assert run(main()) == (True, "2", True)
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_special_requests_do_not(name):
+    settings, options = SPECIAL[name]
+
+    async def main():
+        async with Server() as server, ferrio.http.ClientSession(**settings) as session:
+            url = f"http://{server.place}/echo"
+            async with session.get(url, **options) as response:
+                await response.read()
+            session._request = refuse
+            with pytest.raises(Asked):
+                await session.get(url, **options)
+
+    run(main())
+
+
+def test_cookies_that_change_are_sent_natively_too():
+    async def main():
+        jar = ferrio.http.CookieJar(unsafe=True)
+        async with Server() as server, ferrio.http.ClientSession(cookie_jar=jar) as session:
+            url = f"http://{server.place}/echo"
+            seen = []
+            for change in (lambda: None, lambda: jar.update_cookies({"a": "1"}), jar.clear):
+                change()
+                async with session.get(url) as response:
+                    await response.read()
+                session._request = refuse
+                seen.append(server.asked[-1].header("cookie"))
+            return seen
+
+    assert run(main()) == ["", "a=1", ""]
+
+
 async def app(scope, receive, send):
     body = b""
     while (message := await receive())["type"] == "http.request":
