@@ -65,7 +65,8 @@ class Exchange:
             await body.prefetch()
         else:
             environ["wsgi.input"] = BytesIO()
-        thread = loop.run_in_executor(None, contextvars.copy_context().run, self._work, environ)
+        context = contextvars.copy_context()
+        thread = loop.run_in_executor(None, lambda: context.run(self._work, environ))
         try:
             await thread
         except asyncio.CancelledError:
