@@ -239,6 +239,11 @@ impl Body {
         Body { kind, trailers: None, length: None }
     }
 
+    /// The same once more, of what is there as a whole.
+    pub(super) fn duplicate(&self) -> Option<Self> {
+        if let Kind::Whole(data) = &self.kind { Some(data.clone().into()) } else { None }
+    }
+
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         self.poll_piece(context).map_ok(|piece| match piece {
             Piece::Data(data) => Some(data),

@@ -1,4 +1,4 @@
-//! A server for HTTP/1.1 and WebSocket, on the running loop, with the types of the crate `http`.
+//! A server and a client for HTTP/1.1 and WebSocket, on the running loop, with the types of the crate `http`.
 //!
 //! A service is an async closure from a [`Request`] to a [`Response`]. It runs on the loop's own thread, in its connection's task,
 //! so it need not be `Send`. When its client goes away it is dropped, unless it is [shielded](crate::shield).
@@ -18,9 +18,11 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
+//! A [`Client`] asks: see there, and the module [`client`] for all that belongs to it.
+//!
 //! * `server`: the server as programs have it; `options`: what it is told; `clients`: its connections
 //! * `connection`: the task of one connection; `exchange`: what that shares with the body of its request
-//! * `requests`: a head as a `Request`; `answers`: a `Response` as bytes
+//! * `requests`: a head as a `Request` or a `Response`; `answers`: a `Response` as bytes
 //! * `body`: bodies, both ways; `incoming`: a request's; `streamed`: one that is made piece by piece; `piece`: a part of one;
 //!   `errors`: what reading one may fail with
 //! * `alarm`: wakes a task by a time that mostly never comes
@@ -29,6 +31,7 @@
 mod alarm;
 mod answers;
 mod body;
+pub mod client;
 mod clients;
 mod connection;
 mod errors;
@@ -45,6 +48,7 @@ mod upgrade;
 mod websocket;
 
 pub use self::body::Body;
+pub use self::client::{Client, ClientBuilder};
 pub use self::errors::BodyError;
 pub use self::options::ServerBuilder;
 pub use self::response::IntoResponse;

@@ -62,9 +62,9 @@ pub fn upgrade(
 /// ```
 #[derive(Clone, Debug)]
 pub struct Upgrade {
-    protocols: Vec<String>,
-    deflate: Option<Deflate>,
-    settings: Settings,
+    pub(super) protocols: Vec<String>,
+    pub(super) deflate: Option<Deflate>,
+    pub(super) settings: Settings,
 }
 
 impl Default for Upgrade {

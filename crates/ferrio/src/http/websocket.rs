@@ -34,7 +34,8 @@ pub enum Message {
     Binary(Vec<u8>),
 }
 
-/// A WebSocket, which [`upgrade`](crate::http::upgrade) gives. It can all that a [`WebSocketSender`] can, and receives. When it is
+/// A WebSocket, which [`upgrade`](crate::http::upgrade) gives a server, and [`Client::websocket`](crate::http::Client::websocket) a
+/// client. It can all that a [`WebSocketSender`] can, and receives. When it is
 /// dropped it is closed, with 1000 if it was open.
 ///
 /// ```
@@ -60,6 +61,7 @@ pub enum Message {
 pub struct WebSocket {
     sender: WebSocketSender,
     heart: Heart,
+    subprotocol: Option<String>,
     /// The connection's task waits for this to be dropped.
     _gone: Promise<()>,
 }
@@ -128,7 +130,13 @@ impl WebSocket {
         };
         let protocol = RefCell::new(protocol);
         let side = Side { link, protocol, out: RefCell::default(), closed: RefCell::default() };
-        WebSocket { sender: WebSocketSender(Rc::new(side)), heart, _gone: gone }
+        WebSocket { sender: WebSocketSender(Rc::new(side)), heart, subprotocol: None, _gone: gone }
+    }
+
+    /// With the subprotocol that the server chose.
+    pub(super) fn speaking(mut self, subprotocol: Option<&str>) -> Self {
+        self.subprotocol = subprotocol.map(str::to_owned);
+        self
     }
 
     /// The next message, or `None` when the WebSocket is closed: [`WebSocketSender::closed`] says how.
@@ -136,6 +144,12 @@ impl WebSocket {
     /// Pings are answered meanwhile. It may be dropped at any time: what was not given away stays to be received.
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|context| self.poll_recv(context)).await
+    }
+
+    /// The subprotocol that the server chose, on a client's side.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
     }
 
     /// One more handle to send with.

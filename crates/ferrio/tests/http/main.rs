@@ -2,6 +2,7 @@
 #![cfg(feature = "http")]
 
 mod bodies;
+mod client;
 mod ending;
 mod probes;
 mod requests;

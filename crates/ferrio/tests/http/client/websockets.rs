@@ -1,0 +1,103 @@
+//! WebSockets, a client's side: against the server of this crate, and against servers that refuse.
+
+use ferrio::http::{self, Body, Client, Message, Request, Response, Upgrade, UpgradeError, code};
+
+use super::says;
+use crate::support::milliseconds;
+
+async fn echo_server(how: Upgrade) -> http::Server {
+    let service = async move |request: Request<Body>| {
+        let (response, socket) = how.upgrade(request)?;
+        ferrio::create_task(async move {
+            let Ok(mut socket) = socket.await else { return };
+            while let Some(message) = socket.recv().await {
+                let sent = match &message {
+                    Message::Text(text) if text == "bye" => socket.close(code::NORMAL, "as you wish").await,
+                    Message::Text(text) => socket.send_text(text).await,
+                    Message::Binary(data) => socket.send_binary(data).await,
+                };
+                if sent.is_err() {
+                    break;
+                }
+            }
+        })
+        .detach();
+        Ok::<_, UpgradeError>(response)
+    };
+    http::start_server(service, "127.0.0.1", 0).await.unwrap()
+}
+
+#[test]
+fn messages_go_and_come_and_both_sides_close() {
+    ferrio::run(async {
+        let server = echo_server(Upgrade::new().protocols(&["v2", "v1"])).await;
+        let url = format!("ws://127.0.0.1:{}/", server.port());
+        let client = Client::new();
+        for deflate in [true, false] {
+            let opening = client.websocket(&url).protocols(&["v1", "v2"]).deflate(deflate);
+            let mut socket = opening.connect().await.unwrap();
+            assert_eq!(socket.subprotocol(), Some("v2"));
+            for text in ["hello", "", &"long ".repeat(50_000)] {
+                socket.send_text(text).await.unwrap();
+                assert_eq!(socket.recv().await, Some(Message::Text(text.to_owned())));
+            }
+            socket.send_binary(&vec![7; 500_000]).await.unwrap();
+            assert_eq!(socket.recv().await, Some(Message::Binary(vec![7; 500_000])));
+            socket.send_text("bye").await.unwrap();
+            assert_eq!(socket.recv().await, None);
+            assert_eq!(socket.closed(), Some((code::NORMAL, "as you wish".into())));
+        }
+        assert_eq!(client.connections(), (0, 0));
+        server.wait_closed().await;
+    });
+}
+
+#[test]
+fn whoever_is_silent_is_asked_and_then_given_up() {
+    ferrio::run(async {
+        let (server, _) = super::raw(|_, mut reader, mut writer| async move {
+            let head = String::from_utf8(reader.read_until(b"\r\n\r\n").await.unwrap()).unwrap();
+            let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
+            let fields = [
+                (&b"upgrade"[..], &b"websocket"[..]),
+                (b"connection", b"upgrade"),
+                (b"sec-websocket-key", key.as_bytes()),
+                (b"sec-websocket-version", b"13"),
+                (b"host", b"a"),
+            ];
+            let offer = ferrio_http::ws::handshake::Offer::read(b"GET", (1, 1), &fields).unwrap();
+            let accepted = offer.accept(None, None);
+            writer.write(b"HTTP/1.1 101 Switching Protocols\r\n");
+            for (name, value) in accepted.headers() {
+                writer.write(&[name, b": ", value, b"\r\n"].concat());
+            }
+            // The first message comes with the head.
+            writer.write(b"\r\n\x81\x02hi");
+            let _silence = reader.read_to_end().await;
+        })
+        .await;
+        let opening = Client::new().websocket(format!("ws://127.0.0.1:{}/", server.port()));
+        let mut socket = opening.pings(Some(milliseconds(20)), milliseconds(20)).connect().await.unwrap();
+        assert_eq!(socket.recv().await, Some(Message::Text("hi".into())));
+        assert_eq!(socket.recv().await, None);
+        assert_eq!(socket.closed().unwrap().0, code::ABNORMAL);
+    });
+}
+
+#[test]
+fn servers_that_give_none() {
+    ferrio::run(async {
+        let plain = http::start_server(async |_| Response::new("no"), "127.0.0.1", 0).await.unwrap();
+        let client = Client::new();
+        let open =
+            async |port| client.websocket(format!("ws://127.0.0.1:{port}/x")).connect().await.unwrap_err();
+        let error = open(plain.port()).await;
+        assert_eq!(error.status().unwrap(), 200);
+        assert!(error.to_string().ends_with("/x: the answer is 200 OK"), "{error}");
+        let liar = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                    Sec-WebSocket-Accept: guessed\r\n\r\n";
+        let error = open(says(liar).await.port()).await;
+        assert!(error.to_string().ends_with("Sec-WebSocket-Accept does not belong to the key"), "{error}");
+        assert_eq!(client.connections().0, 0);
+    });
+}
