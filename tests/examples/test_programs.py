@@ -30,6 +30,7 @@ PROGRAMS = (
         needs=("multidict", "yarl"),
         says=("size: 3000000\nas the server says: True\n", "leaves the old file: True"),
     ),
+    Program("websocket_client.py", needs=("aiohttp",), says=("received: 3 bytes\nclosed: 1000\nrefused: 403",)),
     Program("web_crawler.py", needs=("aiohttp",), says=("/gone        error 404", "each was visited once: True")),
     Program("web_crawler.py", ("--depth", "0"), needs=("aiohttp",), says=("1 pages, depth 0",)),
 )

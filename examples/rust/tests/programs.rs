@@ -213,3 +213,57 @@ fn http_hello() {
     let text = prints(env!("CARGO_BIN_EXE_http_hello"), &[]);
     assert_eq!(text, "hello Ada, you are number 1\nhello Bob, you are number 2\n");
 }
+
+#[test]
+fn http_client() {
+    let text = prints(env!("CARGO_BIN_EXE_http_client"), &[]);
+    assert_order(
+        &text,
+        &[
+            "one after the other: 30 pages, 23000 bytes in ",
+            "at most 10 at once: 30 pages, 23000 bytes in ",
+            "concurrent is faster: ",
+            "connections that were opened: 10",
+            "a missing page is an error: 404 Not Found",
+        ],
+    );
+}
+
+#[test]
+fn http_fetcher() {
+    let text = prints(env!("CARGO_BIN_EXE_http_fetcher"), &[]);
+    for (line, (limit, most)) in text.lines().zip([("limit 40: ", 40), ("limit  8: ", 8)]) {
+        assert!(line.starts_with(limit) && line.contains(&format!(" at most {most} at once")), "{text}");
+        assert!(line.ends_with("13]") || line.contains("13, "), "{text}");
+    }
+    assert_eq!(text.lines().count(), 2);
+}
+
+#[test]
+fn web_crawler() {
+    let text = prints(env!("CARGO_BIN_EXE_web_crawler"), &[]);
+    assert_order(
+        &text,
+        &[
+            "/            3 links",
+            "/a           4 links",
+            "/a/deep/2    1 links",
+            "/b           3 links",
+            "/broken      error 500",
+            "/gone        error 404",
+            "pages, depth 4, 4 workers, ",
+            "each was visited once: true",
+        ],
+    );
+    let text = prints(env!("CARGO_BIN_EXE_web_crawler"), &["--depth", "0"]);
+    assert!(text.contains("1 pages, depth 0"), "{text}");
+    assert!(!run(env!("CARGO_BIN_EXE_web_crawler"), &["--width", "0"]).status.success());
+}
+
+#[test]
+fn websocket_client() {
+    let text = prints(env!("CARGO_BIN_EXE_websocket_client"), &[]);
+    let expected = "received: echo of one\nreceived: echo of two\nreceived: echo of three\nreceived: 3 bytes\n\
+                    closed: 1000\nrefused: 403\n";
+    assert_eq!(text, expected);
+}
