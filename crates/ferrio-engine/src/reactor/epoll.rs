@@ -32,7 +32,8 @@ impl Epoll {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let notifier = Notifier::new()?;
         let bell = notifier.readable();
-        epoll::add(&epoll, bell, data(bell.as_raw_fd()), epoll::EventFlags::IN)?;
+        // Told of each ring once, so that nobody has to read what rang: a system call less for each.
+        epoll::add(&epoll, bell, data(bell.as_raw_fd()), epoll::EventFlags::IN | epoll::EventFlags::ET)?;
         Ok(Epoll { epoll, notifier })
     }
 
@@ -55,14 +56,21 @@ impl Epoll {
     }
 
     pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let mut timeout = timeout;
+        if let Some(fine) = timeout.filter(|timeout| is_fine(*timeout)) {
+            if !self.is_ready_within(fine)? {
+                return Ok(());
+            }
+            timeout = Some(Duration::ZERO);
+        }
+        let rest = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let mut buffer = [const { std::mem::MaybeUninit::uninit() }; BATCH];
-        let (ready, _) = epoll::wait(&self.epoll, &mut buffer[..], self.rest(timeout)?.as_ref())?;
+        let (ready, _) = epoll::wait(&self.epoll, &mut buffer[..], rest.as_ref())?;
         let bell = self.notifier.readable().as_raw_fd();
         for event in &*ready {
             #[expect(clippy::cast_possible_truncation, reason = "`data` stored a RawFd")]
             let fd = event.data.u64() as RawFd;
             if fd == bell {
-                self.notifier.drain();
                 continue;
             }
             // Errors and hang-ups belong to both directions, as in asyncio's EpollSelector.
@@ -85,19 +93,17 @@ impl Epoll {
         Some(self.epoll.as_fd())
     }
 
-    /// What is left to be waited for by epoll itself, in whole milliseconds, rounded up: a timer that is not quite due
-    /// would make the loop spin. A short wait for a fraction of them is done here, by ppoll(2) on the epoll descriptor:
-    /// `epoll_pwait2` would do both in one call, but sandboxes refuse it, and so do kernels before 5.11.
-    fn rest(&self, timeout: Option<Duration>) -> io::Result<Option<Timespec>> {
-        let Some(timeout) = timeout else { return Ok(None) };
-        let whole = timeout.subsec_nanos() % 1_000_000 == 0;
-        if whole || timeout >= SHORT {
-            return Ok(Timespec::try_from(timeout).ok());
-        }
+    /// A short wait for a fraction of epoll's milliseconds, by ppoll(2) on the epoll descriptor: `epoll_pwait2` would do both in
+    /// one call, but sandboxes refuse it, and so do kernels before 5.11.
+    fn is_ready_within(&self, timeout: Duration) -> io::Result<bool> {
         let time = Timespec::try_from(timeout).ok();
-        poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], time.as_ref())?;
-        Ok(Timespec::try_from(Duration::ZERO).ok())
+        Ok(poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], time.as_ref())? > 0)
     }
+}
+
+/// Whether epoll itself, which counts in whole milliseconds and rounds up, would wait too long.
+fn is_fine(timeout: Duration) -> bool {
+    timeout < SHORT && !timeout.subsec_nanos().is_multiple_of(1_000_000)
 }
 
 fn data(fd: RawFd) -> epoll::EventData {

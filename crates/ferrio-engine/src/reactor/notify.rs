@@ -1,4 +1,4 @@
-//! What wakes a sleeping poller: a descriptor that becomes readable, drained when the poller sees it.
+//! What wakes a sleeping poller: a descriptor that becomes readable. A poller that is told of it more than once drains it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
