@@ -378,3 +378,18 @@ fn threads_that_wake_and_drop_meet_a_task_that_ends() {
         door.run_until_idle();
     }
 }
+
+#[test]
+fn a_place_that_no_task_takes_is_given_back() {
+    let door = Door::new();
+    let core = door.engine.core();
+    drop(core.reserve_task());
+    let place = core.reserve_task();
+    let id = place.id();
+    assert_eq!(core.tasks.ids(), [id]);
+    assert!(!core.tasks.wake(id), "it has not begun");
+    let task = place.spawn(async {});
+    assert!(core.tasks.wake(id));
+    door.run_until(|| task.is_finished());
+    assert!(core.tasks.ids().is_empty());
+}

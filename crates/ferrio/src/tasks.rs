@@ -85,9 +85,10 @@ pub(crate) fn start<T: 'static, F, W>(
 where
     W: Future<Output = Result<T, JoinError>> + 'static,
 {
-    let id = state.core().reserve_task();
+    let place = state.core().reserve_task();
+    let id = place.id();
     begin(state, id);
-    let held = Held::Task(state.core().spawn_reserved(id, wrap(Run::new(id, span, future))));
+    let held = Held::Task(place.spawn(wrap(Run::new(id, span, future))));
     JoinHandle { held, id, loop_number: state.number, _confined: PhantomData }
 }
 

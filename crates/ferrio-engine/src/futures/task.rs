@@ -2,8 +2,10 @@
 //!
 //! A spawned future is polled on the loop's own thread, as one word of its ready ring, between whatever else is queued.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -50,26 +52,50 @@ impl Core {
         Task::start(self, self.tasks.reserve(0), future)
     }
 
-    /// A number and a place on the list for a task of the door's, which is to be started with it at once.
+    /// A number and a place on the list for a task of the door's, before its future is made.
     #[must_use]
-    pub fn reserve_task(&self) -> TaskId {
-        self.tasks.reserve(self.tasks.next_number())
-    }
-
-    /// As `spawn`, for a task of the door's: it can be woken by its number, and is listed by `live_tasks`. The future is moved as
-    /// few times as can be: of `spawn_many`, whose futures have 256 bytes, that was a quarter.
     #[inline]
-    pub fn spawn_reserved<T: 'static>(
-        self: &Rc<Self>,
-        id: TaskId,
-        future: impl Future<Output = T> + 'static,
-    ) -> Task<T> {
-        Task::start(self, id, future)
+    pub fn reserve_task(self: &Rc<Self>) -> Reserved<'_> {
+        Reserved { core: self, id: self.tasks.reserve(self.tasks.next_number()) }
     }
 
     /// Completes `delay` from now on the clock of this core.
     pub fn sleep(self: &Rc<Self>, delay: Duration) -> Sleep {
         Sleep { core: self.clone(), deadline: self.clock.now().after(delay), sleeper: None }
+    }
+}
+
+/// A place for a task that can be woken by its number and is listed. Given back when it is dropped.
+pub struct Reserved<'a> {
+    core: &'a Rc<Core>,
+    id: TaskId,
+}
+
+impl Reserved<'_> {
+    /// Which task it is for.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// As `Core::spawn`. The future is moved as few times as can be: of `spawn_many`, whose futures have 256 bytes, that was a
+    /// quarter.
+    #[inline]
+    pub fn spawn<T: 'static>(self, future: impl Future<Output = T> + 'static) -> Task<T> {
+        let place = ManuallyDrop::new(self);
+        Task::start(place.core, place.id, future)
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.core.tasks.end(self.id.key());
+    }
+}
+
+impl fmt::Debug for Reserved<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reserved").field(&self.id).finish()
     }
 }
 
