@@ -6,6 +6,7 @@ path says what becomes of it. What was asked is kept in `asked`.
 
 import asyncio
 import base64
+import contextlib
 import gzip
 import hashlib
 import json
@@ -147,6 +148,15 @@ def is_nothing(name, value):
     return (name, value) == ("content-length", "0")
 
 
+async def pipe(reader, writer):
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(2**16):
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
 class Server:
     """`async with Server() as server:`, at `server.port`."""
 
@@ -157,6 +167,7 @@ class Server:
         self._path = path
         self._writers = set()
         self.peer = None
+        self.tunnels = False  # whether it connects, as a proxy does
         self.held = asyncio.Event()  # `/held/` is answered once it is set
 
     async def __aenter__(self):
@@ -212,6 +223,8 @@ class Server:
         return asked
 
     async def _answer(self, asked, reader, writer):
+        if asked.method == "CONNECT" and self.tunnels:
+            return await self._connect(asked, reader, writer)
         url = urlsplit(asked.target)
         kind, _, rest = url.path.lstrip("/").partition("/")
         handler = getattr(self, f"_on_{kind}", None)
@@ -226,6 +239,18 @@ class Server:
             await writer.drain()
             return asked.header("connection").lower() != "close"
         return bool(written)
+
+    async def _connect(self, asked, reader, writer):
+        host, port = asked.target.rsplit(":", 1)
+        there, back = await asyncio.open_connection(host, int(port))
+        self._writers.add(back)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        try:
+            await asyncio.gather(pipe(reader, back), pipe(there, writer))
+        finally:
+            self._writers.discard(back)
+            back.close()
+        return False
 
     async def _on_echo(self, asked, rest, query, writer):
         shown = json.dumps(asked.shown(self.place), sort_keys=True).encode()

@@ -9,6 +9,7 @@ import client_answer_cases  # noqa: F401
 import client_cases  # noqa: F401
 import client_session_cases  # noqa: F401
 import client_socket_cases  # noqa: F401
+import client_way_cases  # noqa: F401
 import ferrio
 import ferrio.http
 import pytest
