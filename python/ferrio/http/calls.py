@@ -204,6 +204,8 @@ class Call:
         self._skipped = session.skip_auto_headers | frozenset(
             name.lower() for name in options["skip_auto_headers"] or ()
         )
+        given = [options[name] for name in ("max_line_size", "max_field_size", "max_headers")]
+        self._limits = session._limits_of(*given) if any(size is not None for size in given) else session._head_limits
         self._proxy: URL | None = None
         self._proxy_auth: BasicAuth | None = None
         self._proxy_headers: CIMultiDict[str] | None = None
@@ -310,6 +312,7 @@ class Call:
             trust_env=session.trust_env,
         )
         request._upload_tracker = self._options["upload_tracker"]
+        request.limits = self._limits
         return request
 
     def _all_cookies(self, url: URL) -> Any:
@@ -358,6 +361,7 @@ class Call:
         answer._url = request.original_url
         answer._info = request.request_info
         answer._read_timeout = self._timeout.sock_read
+        answer._read_bufsize = self._options["read_bufsize"] or self._session._read_bufsize
         answer._tracing = self._tracing
         answer._source_traceback = request._source_traceback
         if self._timeout.total and self._timeout.total < PRECISE:

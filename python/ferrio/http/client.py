@@ -11,7 +11,7 @@ import json
 import sys
 import traceback
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from multidict import CIMultiDict, MultiDict, MultiDictProxy
@@ -23,7 +23,7 @@ from .auth import BasicAuth
 from .calls import PRECISE, Call, ClientMiddlewareType
 from .connector import UNSET, BaseConnector
 from .cookies import AbstractCookieJar, CookieJar, DummyCookieJar
-from .requests import ClientRequest, HttpVersion, HttpVersion11
+from .requests import HEAD_LIMITS, ClientRequest, HttpVersion, HttpVersion11, head_limits
 from .response import ClientResponse, fallback_charset
 from .sending import encoded
 from .tcp import TCPConnector
@@ -114,7 +114,9 @@ class ClientSession(HttpSession):
         self._auto_decompress = auto_decompress
         self._trust_env = trust_env
         self._requote_redirect_url = requote_redirect_url
-        self._head_limits = _head_limits(max_line_size, max_field_size, max_headers)
+        self._read_bufsize = read_bufsize
+        self._head_sizes = (max_line_size, max_field_size, max_headers)
+        self._head_limits = head_limits(max_line_size, max_field_size, max_headers)
         self._default_headers: CIMultiDict[str] = CIMultiDict(headers or ())
         self._skip_auto_headers = frozenset(name.lower() for name in skip_auto_headers or ())
         self._request_class = request_class
@@ -316,7 +318,7 @@ class ClientSession(HttpSession):
             self._timeout.sock_read,
             self._timeout.connect,
             self._connector.force_close,
-            self._head_limits,
+            self._head_limits is not HEAD_LIMITS,
             self._loop.get_debug(),
             callable(self._raise_for_status),
             total is not None and 0 < total < PRECISE,
@@ -332,6 +334,11 @@ class ClientSession(HttpSession):
     def _build_url(self, given: URL | str) -> URL:
         url = URL(given)
         return self._base_url.join(url) if self._base_url is not None and not url.absolute else url
+
+    def _limits_of(self, *given: int | None) -> Mapping[str, int]:
+        """What the head of a request's answer may have; the session's, where it does not say."""
+        line, field, fields = (own if size is None else size for own, size in zip(self._head_sizes, given, strict=True))
+        return head_limits(line, field, fields)
 
     def _is_home(self, url: URL) -> bool:
         """Whether the session's own credentials are for a URL."""
@@ -381,7 +388,7 @@ class _Entered(Coroutine[Any, Any, Any]):
         await self._entered.__aexit__(*error)
 
 
-class _SessionRequest:
+class _SessionRequestContextManager:
     """`async with request(...) as response:`, with a session of its own."""
 
     __slots__ = ("_answer", "_coroutine", "_session")
@@ -411,7 +418,7 @@ def request(
     connector: BaseConnector | None = None,
     loop: asyncio.AbstractEventLoop | None = None,
     **options: Any,
-) -> _SessionRequest:
+) -> _SessionRequestContextManager:
     """One request without a session: `async with ferrio.http.request("GET", url) as response:`."""
     is_own = connector is None
     session = ClientSession(
@@ -422,7 +429,7 @@ def request(
         connector=TCPConnector(loop=loop, force_close=True) if connector is None else connector,
         connector_owner=is_own,
     )
-    return _SessionRequest(session._request(method, url, **options), session)
+    return _SessionRequestContextManager(session._request(method, url, **options), session)
 
 
 def _timeout(given: Any, read: Any, connect: float | None) -> ClientTimeout:
@@ -457,9 +464,3 @@ def _warn_of_auth(auth: object, proxy_auth: object) -> None:
                 DeprecationWarning,
                 stacklevel=3,
             )
-
-
-def _head_limits(line: int, field: int, fields: int) -> dict[str, int]:
-    """What an answer's head may have, where it is not what is usual."""
-    given = {"max_line": line, "max_head": max(field, field * fields), "max_headers": fields}
-    return {} if (line, field, fields) == (8190, 8190, 128) else given

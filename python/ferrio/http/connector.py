@@ -157,7 +157,7 @@ class BaseConnector:
         return []
 
     def _new(self, request: ClientRequest) -> HttpClientConnection:
-        limits: dict[str, Any] = {"max_headers": 128, **request.limits}
+        limits: Any = request.limits
         return HttpClientConnection(self._loop, request.failure, **limits)
 
     async def _wait(self, key: Any, traces: Tracing | None) -> HttpClientConnection | None:

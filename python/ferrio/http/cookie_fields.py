@@ -17,8 +17,14 @@ NAME: Final = re.compile(r"^[!#$%&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]+$")
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 CONTROL_BUT_TAB: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 ESCAPED: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
-# A name, and perhaps `=` and a value: quoted, with a quote that does not end, or plain up to the semicolon.
-PAIR: Final = re.compile(r'\s*(?P<name>[^\s;=]+)\s*(?:=\s*(?P<value>"(?:[^\\"]|\\.)*"(?=\s*(?:;|$))|[^;]*))?\s*(?:;|$)')
+# Dates have blanks in them, which otherwise end a value; servers forget semicolons.
+DATE: Final = (
+    r"(?:\w{3,6}day|\w{3}),\s[\w\d\s-]{9,11}\s[\d:]{8}\s(?:GMT|[+-]\d{4})"
+    r"|\w{3}\s+\w{3}\s+[\s\d]\d\s+\d{2}:\d{2}:\d{2}\s+\d{4}"
+)
+# A name, and perhaps `=` and a value: quoted, with a quote that does not end, a date, or plain.
+VALUE: Final = rf'"(?:[^\\"]|\\.)*"|"[^";]*|{DATE}|[^\s;"]*'
+PAIR: Final = re.compile(rf'\s*(?P<name>[^\s;="]+)(?:\s*=\s*(?P<value>{VALUE}))?\s*(?:\s|;|$)', re.ASCII)
 ATTRIBUTES: Final = frozenset(
     {
         "path",

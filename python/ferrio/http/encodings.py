@@ -126,7 +126,8 @@ class Brotli:
         try:
             if hasattr(self._codec, "can_accept_more_data"):
                 unpacked = self._codec.process(data, output_buffer_limit=LARGEST)
-                self.has_more = not self._codec.can_accept_more_data()
+                # Below the limit there may be more, too: it says so only by giving none.
+                self.has_more = bool(unpacked) and not self._codec.is_finished()
             else:
                 unpacked = self._codec.decompress(data)
         except BROTLI.error as error:

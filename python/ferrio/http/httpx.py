@@ -11,9 +11,8 @@ import contextlib
 import functools
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from importlib import import_module
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .._ferrio import HttpAnswer, HttpClientConnection
@@ -26,7 +25,7 @@ from .errors import (
     ConnectionTimeoutError,
 )
 from .httpx_streams import NetworkStream
-from .requests import ConnectionKey
+from .requests import HEAD_LIMITS, ConnectionKey
 from .tcp import TCPConnector
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ class _Asked:
 
     expects = False
     proxy_headers = None
-    limits: Mapping[str, int] = MappingProxyType({})
+    limits = HEAD_LIMITS
 
     def __init__(self, call: _Call) -> None:
         url = call.request.url

@@ -15,6 +15,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from http.cookies import Morsel, SimpleCookie
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
@@ -42,6 +43,16 @@ WITH_TYPE: Final = frozenset({hdrs.METH_PATCH, hdrs.METH_POST, hdrs.METH_PUT})
 SECURE: Final = frozenset({"https", "wss"})
 AGENT: Final = f"Python/{'.'.join(sys.version.split('.')[:2])} ferrio/{__version__}"
 EXCLUSIVE: Final = "verify_ssl, ssl_context, fingerprint and ssl parameters are mutually exclusive"
+
+
+def head_limits(line: int, field: int, fields: int) -> Mapping[str, int]:
+    """What the head of an answer may have, for the native connection: it counts all fields together."""
+    if (line, field, fields) == (8190, 8190, 128):
+        return HEAD_LIMITS
+    return {"max_line": line, "max_head": line + field * fields, "max_headers": fields}
+
+
+HEAD_LIMITS: Final[Mapping[str, int]] = MappingProxyType({"max_line": 8190, "max_head": 8190 * 129, "max_headers": 128})
 
 
 class HttpVersion(NamedTuple):
@@ -151,6 +162,7 @@ class ClientRequest:
     failure: Callable[[str, Any, Any], BaseException] = staticmethod(failure)
     _body: Payload | None = None
     _upload_tracker: UploadTracker | None = None
+    limits: Mapping[str, int] = HEAD_LIMITS  # what its answer's head may have
 
     def __init__(
         self,
@@ -272,14 +284,10 @@ class ClientRequest:
         )
 
     @property
-    def limits(self) -> dict[str, int]:
-        """What its answer's head may have."""
-        return {} if self._session is None else self._session._head_limits
-
-    @property
     def pool_key(self) -> Hashable:
         """Which connections of a pool it can use: those that were made with equal limits, too."""
-        return (self.connection_key, *self.limits.values()) if self.limits else self.connection_key
+        key = self.connection_key
+        return key if self.limits is HEAD_LIMITS else (key, *self.limits.values())
 
     def is_ssl(self) -> bool:
         """Whether it goes over TLS."""

@@ -7,6 +7,7 @@ body must be unpacked, limited or told of get the class that `_watched()` makes,
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import contextlib
 import json
@@ -62,9 +63,11 @@ class ClientResponse(HttpAnswer):
     _tracing: Tracing | None = None
     _deadline: Deadline | None = None
     _read_timeout: float | None = None
+    _read_bufsize = 2**16
     _decoder: encodings.Decoder | None = None
     _in_context = False
     _upload: Any = None
+    _uploaded: asyncio.Future[None] | None = None
     _source_traceback: traceback.StackSummary | None = None
 
     @property
@@ -136,7 +139,8 @@ class ClientResponse(HttpAnswer):
             if self.method == hdrs.METH_HEAD or self.status in NO_BODY:
                 self._content = EMPTY_PAYLOAD
             else:
-                self._content = StreamReader(self, self._decoder, self._limited if self._is_limited else None)
+                wait = self._limited if self._is_limited else None
+                self._content = StreamReader(self, self._decoder, wait, self._read_bufsize)
         return self._content
 
     @property
@@ -213,7 +217,13 @@ class ClientResponse(HttpAnswer):
     def upload_complete(self) -> Any:
         """Done when the request's body was written."""
         _deprecated("upload_complete")
-        return self._session._upload_done(self)
+        if self._uploaded is None:
+            self._uploaded = asyncio.get_running_loop().create_future()
+            if self._upload is None:
+                self._uploaded.set_result(None)
+            else:
+                self._upload.tell(self._uploaded)
+        return self._uploaded
 
     def raise_for_status(self) -> None:
         """Raise `ClientResponseError` from 400 on."""

@@ -154,6 +154,15 @@ class Upload:
         """The answer is over."""
         self._task.cancel()
 
+    def tell(self, future: asyncio.Future[None]) -> None:
+        """Have a future be done with it."""
+
+        def done(_: asyncio.Task[None]) -> None:
+            if not future.done():
+                future.set_result(None)
+
+        self._task.add_done_callback(done)
+
     async def wait(self) -> None:
         """Wait until it is done, however that is."""
         await asyncio.wait([self._task])

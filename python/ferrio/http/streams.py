@@ -76,6 +76,7 @@ class StreamReader:
         "_decoder",
         "_exception",
         "_held",
+        "_limit",
         "_reads_at_end",
         "_source",
         "_wait",
@@ -89,7 +90,9 @@ class StreamReader:
         source: Any,
         decoder: Decoder | None = None,
         wait: Callable[[Awaitable[bytes]], Awaitable[bytes]] | None = None,
+        limit: int = CHUNK,
     ) -> None:
+        self._limit = limit
         self._source = source
         self._decoder = decoder
         self._wait = wait
@@ -128,7 +131,7 @@ class StreamReader:
 
     def get_read_buffer_limits(self) -> tuple[int, int]:
         """How much may lie here before the server has to wait."""
-        return CHUNK, 2 * CHUNK
+        return self._limit, 2 * self._limit
 
     def set_read_chunk_size(self, n: int) -> None:
         """aiohttp's: how much is read at a time. The answer sees to it by itself."""
@@ -188,7 +191,7 @@ class StreamReader:
         """What there is up to a separator and with it, or what is left."""
         if not separator:
             raise ValueError("Separator should be at least one-byte string")
-        most = max_size or 2 * CHUNK
+        most = max_size or 2 * self._limit
         read = bytearray()
         while piece := await self.readany():
             start = max(0, len(read) - len(separator) + 1)
