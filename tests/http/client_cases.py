@@ -350,6 +350,9 @@ COOKIES = {
     "replaced": "cookie1=a=1&cookie2=a=2",
     "removed": "cookie1=a=1&cookie2=a=; Max-Age=0",
     "odd_attributes": "cookie=a=1; Version=1; Comment=x; Priority=High; Partitioned",
+    "no_semicolons": "cookie=a=1; HttpOnly; Path=/ Expires=Tue, 1 Jan 1980 12:00:00 GMT; ",
+    "no_semicolons_age": "cookie=a=1; Path=/ Max-Age=0; ",
+    "asctime": "cookie=a=1; Expires=Wed Jun  9 10:18:14 2021; Path=/",
     "long": f"cookie=a={'x' * 5000}",
     "unicode": "cookie=a=%C3%BC",
 }

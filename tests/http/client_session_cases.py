@@ -4,8 +4,10 @@ Over 500 lines because one table of cases is read more easily in one place.
 """
 
 import asyncio
+import base64
 import contextlib
 import gc
+import gzip
 import sys
 
 from client_oracle import asks, case, failed, shown, told
@@ -418,6 +420,31 @@ async def multipart_read(http, session, at):
         inner = await reader.next()
         results.append([bytes(await each.read()) async for each in inner])
         results.append(await (await reader.next()).form())
+        results.append(await reader.next())
+        return results
+
+
+@case
+async def multipart_read_in_pieces(http, session, at):
+    encoded = base64.encodebytes(bytes(range(256)) * 400)
+    body = b"".join(
+        (
+            b"--xx\r\nContent-Transfer-Encoding: base64\r\n\r\n", encoded,
+            b"\r\n--xx\r\n\r\none\ntwo\r\nthree",
+            b"\r\n--xx\r\nContent-Encoding: gzip\r\n\r\n", gzip.compress(b"packed", mtime=0), b"\r\n--xx--\r\n",
+        )
+    )  # fmt: skip
+    async with Raw(answer(body, "Content-Type: multipart/mixed; boundary=xx")) as url, session.get(url) as response:
+        reader = http.MultipartReader.from_response(response)
+        part = await reader.next()
+        whole = b""
+        while piece := await part.read_chunk(1000):
+            whole += part.decode(piece)
+        results = [whole == bytes(range(256)) * 400]
+        part = await reader.next()
+        results += [await part.readline() for _ in range(4)]
+        part = await reader.next()
+        results.append(bytes(await part.read(decode=True)))
         results.append(await reader.next())
         return results
 

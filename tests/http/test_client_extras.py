@@ -2,18 +2,20 @@
 
 import ast
 import asyncio
+import gzip
 import os
 import random
 import subprocess
 import sys
 import textwrap
+import zlib
 from pathlib import Path
 
 import ferrio
 import ferrio.http
 import pytest
 from client_server import Server
-from ferrio.http import testing
+from ferrio.http import encodings, testing
 
 HERE = Path(ferrio.http.__file__).parent
 
@@ -68,6 +70,37 @@ def test_what_to_install_is_said_in_a_line():
 def test_importing_it_imports_little():
     said = python("import sys, ferrio.http; print({'yarl', 'multidict', 'ferrio.http.client'} & set(sys.modules))")
     assert said == "set()\n"
+
+
+def packed(encoding):
+    """What is packed well, and a body of two members or frames where there can be two."""
+    whole = bytes(range(256)) * 20_000
+    if encoding == "br":
+        brotli = pytest.importorskip("brotli", reason="brotli is not installed")
+        return whole, brotli.compress(whole)
+    if encoding == "zstd":
+        zstd = encodings.optional("compression.zstd", "backports.zstd")
+        if zstd is None:
+            pytest.skip("there is no zstd here")
+        return whole * 2, zstd.compress(whole) * 2
+    if encoding == "gzip":
+        return whole * 2, gzip.compress(whole) * 2
+    return whole, zlib.compress(whole)
+
+
+@pytest.mark.parametrize("encoding", ("gzip", "deflate", "br", "zstd"))
+@pytest.mark.parametrize("size", (1, 1000, 10**7))
+def test_all_of_a_packed_body_comes_in_bounded_pieces(encoding, size):
+    whole, body = packed(encoding)
+    decoder = encodings.decoder(encoding)
+    pieces = []
+    for start in range(0, len(body), size):
+        pieces.append(decoder.decode(body[start : start + size]))
+        while decoder.has_more:
+            pieces.append(decoder.decode(b""))
+    decoder.finish()
+    assert b"".join(pieces) == whole
+    assert max(map(len, pieces)) <= 2 * encodings.LARGEST
 
 
 PLAIN = {

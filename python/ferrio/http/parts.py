@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LINE_END: Final = b"\r\n"
 PIECE: Final = 2**16
+NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 
 
 class MultipartResponseWrapper:
@@ -114,17 +115,24 @@ class BodyPartReader:
             data += await self.read_chunk(self.chunk_size)
             if len(data) > self._most:
                 raise self._too_large(self._most)
-        return self.decode(data) if decode else data
+        if not decode:
+            return data
+        decoded = self.decode(data)
+        if len(decoded) > self._most:
+            raise self._too_large(self._most)
+        return decoded
 
     async def read_chunk(self, size: int = chunk_size) -> bytes:
         """A piece of it."""
         if self._at_eof:
             return b""
         end = LINE_END + self._boundary
+        start = 0 if self._is_begun else len(LINE_END)
         while True:
-            if (found := self._held.find(end)) != -1:
+            found = self._held.find(end)
+            if found != -1 and found - start <= size:
                 return self._last(found)
-            if len(self._held) >= size + len(end):
+            if found != -1 or len(self._held) >= start + size + len(end):
                 return self._taken(size)
             read = await self._content.read(max(size, PIECE))
             if not read:
@@ -135,8 +143,8 @@ class BodyPartReader:
         """A line of it."""
         line = b""
         while not self._at_eof and not line.endswith(b"\n"):
-            found = self._held.find(b"\n", 0 if self._is_begun else len(LINE_END))
-            line += await self.read_chunk(found + 1 - (0 if self._is_begun else len(LINE_END)) if found > 1 else 1)
+            start = 0 if self._is_begun else len(LINE_END)
+            line += await self.read_chunk(max(1, self._held.find(b"\n", start) + 1 - start))
         return line
 
     async def release(self) -> None:
@@ -175,6 +183,10 @@ class BodyPartReader:
             data = self._unpacked(bytes(data))
         return data  # type: ignore[no-any-return]
 
+    async def decode_iter(self, data: Any) -> AsyncIterator[bytes]:
+        """Decode, piece by piece."""
+        yield self.decode(data)
+
     def get_charset(self, default: str) -> str:
         """Its charset."""
         parameters = parse_mimetype(self.headers.get(hdrs.CONTENT_TYPE, "")).parameters
@@ -195,6 +207,8 @@ class BodyPartReader:
     def _taken(self, size: int) -> bytes:
         start = 0 if self._is_begun else len(LINE_END)
         self._is_begun = True
+        if self.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "").lower() == "base64":
+            size = _whole_quartets(self._held[start : start + size]) or size
         piece, self._held = self._held[start : start + size], self._held[start + size :]
         self._given += len(piece)
         return piece
@@ -204,7 +218,7 @@ class BodyPartReader:
         piece, rest = self._held[start:end], self._held[end + len(LINE_END) :]
         self._given += len(piece)
         self._at_eof = self._is_begun = True
-        self._content._unread(rest)
+        _put_back(self._content, rest)
         self._held = b""
         if self._length is not None and self._given != self._length:
             raise ValueError("Reader did not read all the data or it is malformed")
@@ -233,6 +247,24 @@ class BodyPartReader:
             if sum(map(len, pieces)) > self._most:
                 raise self._too_large(self._most)
         return b"".join(pieces)
+
+
+def _whole_quartets(piece: bytes) -> int:
+    """How much of a piece of base64 can be decoded by itself: four letters are three bytes."""
+    end = len(piece)
+    surplus = len(piece.translate(None, NOT_BASE64)) % 4
+    while surplus:
+        end -= 1
+        surplus -= piece[end] not in NOT_BASE64
+    return end
+
+
+def _put_back(content: Any, data: bytes) -> None:
+    """Into the stream, which may be a program's own."""
+    if isinstance(content, StreamReader):
+        content._unread(data)
+    elif data:
+        content.unread_data(data)
 
 
 @payload_type(BodyPartReader, order=Order.try_first)

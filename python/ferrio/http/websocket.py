@@ -96,7 +96,7 @@ class ClientWebSocketResponse:
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """What the transport knows."""
-        return self._transport.get_extra_info(name, default)
+        return default if self._transport.is_closing() else self._transport.get_extra_info(name, default)
 
     def exception(self) -> BaseException | None:
         """What went wrong."""

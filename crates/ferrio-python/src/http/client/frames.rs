@@ -154,16 +154,17 @@ impl Frames {
         }
     }
 
-    /// The bytes of one frame or of several.
+    /// The bytes of one frame or of several; none where the closing has begun, which the program may not have read yet.
     fn written(
         &self,
         py: Python<'_>,
         write: impl FnOnce(&mut ws::Connection, &mut Vec<u8>) -> Result<(), Misuse>,
     ) -> PyResult<Py<PyAny>> {
         let mut out = Vec::new();
-        self.with(|machine| write(machine, &mut out))?
-            .map_err(|misuse| PyValueError::new_err(misuse.to_string()))?;
-        PyBytes::new(py, &out).into_py_any(py)
+        match self.with(|machine| write(machine, &mut out))? {
+            Ok(()) | Err(Misuse::Closing) => PyBytes::new(py, &out).into_py_any(py),
+            Err(misuse) => Err(PyValueError::new_err(misuse.to_string())),
+        }
     }
 
     fn with<R>(&self, ask: impl FnOnce(&mut ws::Connection) -> R) -> PyResult<R> {
