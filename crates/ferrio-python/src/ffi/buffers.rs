@@ -80,14 +80,16 @@ impl GrowingBytes {
     }
 
     /// What was written.
-    pub(crate) fn finish(mut self, py: Python<'_>) -> Bound<'_, PyBytes> {
-        if self.filled == self.room() || (self.filled > 0 && self.resize(py, self.filled).is_ok()) {
-            // SAFETY: GROWING.
-            let whole =
-                self.object.take().map(|object| unsafe { object.into_bound(py).cast_into_unchecked() });
-            return whole.unwrap_or_else(|| PyBytes::new(py, b""));
+    pub(crate) fn finish(mut self, py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
+        if self.filled == 0 {
+            return Ok(PyBytes::new(py, b""));
         }
-        PyBytes::new(py, b"")
+        if self.filled < self.room() {
+            self.resize(py, self.filled)?;
+        }
+        // SAFETY: GROWING.
+        let whole = self.object.take().map(|object| unsafe { object.into_bound(py).cast_into_unchecked() });
+        Ok(whole.unwrap_or_else(|| PyBytes::new(py, b"")))
     }
 
     fn room(&self) -> usize {

@@ -165,7 +165,7 @@ impl ClientAnswer {
         }
         let exchange = self.readable(this)?;
         if exchange.stage.get() == Stage::Whole {
-            let body = exchange.take_all(py).into_any();
+            let body = exchange.take_all(py)?.into_any();
             self.body.set(body.clone());
             return Ok(Some(body));
         }
@@ -187,7 +187,7 @@ impl ClientAnswer {
             self.read_on(py, &exchange)?;
             return Ok(None);
         }
-        let taken = exchange.take(py, most);
+        let taken = exchange.take(py, most)?;
         self.read_on(py, &exchange)?;
         Ok(Some(taken.into_any()))
     }
@@ -247,8 +247,7 @@ impl ClientAnswer {
     }
 
     fn unread(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.exchange()?.put_back(this.py(), data.cast::<PyBytes>()?.as_bytes());
-        Ok(())
+        self.exchange()?.put_back(this.py(), data.cast::<PyBytes>()?.as_bytes())
     }
 
     fn release_method(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {

@@ -100,7 +100,7 @@ impl Exchange {
     }
 
     /// Takes all that there is of the body.
-    pub(crate) fn take_all<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+    pub(crate) fn take_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.body.take_all(py)
     }
 
@@ -109,13 +109,13 @@ impl Exchange {
     }
 
     /// Takes some of what there is of the body, at most so much.
-    pub(crate) fn take<'py>(&self, py: Python<'py>, most: usize) -> Bound<'py, PyBytes> {
+    pub(crate) fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyBytes>> {
         self.body.take(py, most)
     }
 
     /// Puts `data` in front of what there is.
-    pub(crate) fn put_back(&self, py: Python<'_>, data: &[u8]) {
-        self.body.put_back(py, data);
+    pub(crate) fn put_back(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        self.body.put_back(py, data)
     }
 
     pub(crate) fn end(&self, trailers: Option<Fields>) {

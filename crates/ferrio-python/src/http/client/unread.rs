@@ -55,7 +55,7 @@ impl Unread {
         if self.whole.borrow().is_some() {
             return Ok(());
         }
-        let there = self.take_all(py);
+        let there = self.take_all(py)?;
         let (room, expected) = match length.and_then(|length| usize::try_from(length).ok()) {
             Some(length) => (length.min(BELIEVED), length),
             None => (SMALL, usize::MAX),
@@ -68,22 +68,23 @@ impl Unread {
     }
 
     /// Puts `data` in front of what there is.
-    pub(crate) fn put_back(&self, py: Python<'_>, data: &[u8]) {
-        let there = self.take_all(py);
+    pub(crate) fn put_back(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        let there = self.take_all(py)?;
         let mut rest = self.rest.borrow_mut();
         rest.extend_from_slice(data);
         rest.extend_from_slice(there.as_bytes());
         self.size.set(rest.len());
+        Ok(())
     }
 
     /// Takes what there is, at most so much.
-    pub(crate) fn take<'py>(&self, py: Python<'py>, most: usize) -> Bound<'py, PyBytes> {
+    pub(crate) fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyBytes>> {
         if self.whole.borrow().is_some() {
-            let all = self.take_all(py);
-            self.put_back(py, all.as_bytes());
+            let all = self.take_all(py)?;
+            self.put_back(py, all.as_bytes())?;
         }
         let first = self.first.bind(py).and_then(|first| first.cast_into::<PyBytes>().ok());
-        let Some(first) = first else { return self.take_rest(py, most) };
+        let Some(first) = first else { return Ok(self.take_rest(py, most)) };
         let start = self.start.get();
         let unread = first.as_bytes().get(start..).unwrap_or_default();
         let taken = unread.get(..most).unwrap_or(unread);
@@ -94,7 +95,7 @@ impl Unread {
             self.start.set(0);
             drop(self.first.take());
         }
-        if taken.len() == first.as_bytes().len() { first } else { PyBytes::new(py, taken) }
+        Ok(if taken.len() == first.as_bytes().len() { first } else { PyBytes::new(py, taken) })
     }
 
     fn take_rest<'py>(&self, py: Python<'py>, most: usize) -> Bound<'py, PyBytes> {
@@ -117,17 +118,17 @@ impl Unread {
     }
 
     /// Takes everything.
-    pub(crate) fn take_all<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+    pub(crate) fn take_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         if let Some(whole) = self.whole.take() {
             self.size.set(0);
             return whole.finish(py);
         }
-        let first = self.take(py, usize::MAX);
+        let first = self.take(py, usize::MAX)?;
         if self.size.get() == 0 {
-            return first;
+            return Ok(first);
         }
         let all = [first.as_bytes(), &self.rest.take()].concat();
         self.size.set(0);
-        PyBytes::new(py, &all)
+        Ok(PyBytes::new(py, &all))
     }
 }
