@@ -404,6 +404,9 @@ class HttpClientConnection(asyncio.Protocol):
     def close(self) -> None:
         """Close at once: whoever waits for the answer gets "closed"."""
 
+    def give_up(self, answer: HttpAnswer, /) -> None:
+        """Close, unless the exchange of this answer is over: others may have the connection then."""
+
 @disjoint_base
 class HttpAnswer:
     """An answer, and the base of ClientResponse. New ones are empty, until HttpClientConnection.send() has them
@@ -544,6 +547,7 @@ class HttpSession:
     _answer_class: type[HttpAnswer]
     _plain: bool
     _raises: bool
+    _own_request: Any
     _total: float | None
     """Seconds a request may take as a whole, checked each second; shorter ones than five are for the subclass's
     own path.

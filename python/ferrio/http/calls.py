@@ -341,17 +341,21 @@ class Call:
             connection = await connector.connect(request, request._traces, timeout)
         except TimeoutError as error:
             raise ConnectionTimeoutError(f"Connection timeout to host {request.url}") from error
-        answer = self._new_answer(request)
-        assert self._deadline is not None
-        connection.deadline = self._deadline.when
         try:
-            sending = send(request, connection, answer)
-            await (answer._limited(sending) if answer._read_timeout else sending)
+            answer = self._new_answer(request)
         except BaseException:
             connection.close()
             raise
-        request.response = answer
-        self._watch(answer)
+        try:
+            assert self._deadline is not None
+            connection.deadline = self._deadline.when
+            sending = send(request, connection, answer)
+            await (answer._limited(sending) if answer._read_timeout else sending)
+            request.response = answer
+            self._watch(answer)
+        except BaseException:
+            connection.give_up(answer)
+            raise
         return answer
 
     def _new_answer(self, request: ClientRequest) -> ClientResponse:

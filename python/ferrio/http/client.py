@@ -306,6 +306,7 @@ class ClientSession(HttpSession):
         jar = self._cookie_jar
         total = self._timeout.total
         self._pool = self._connector._pool
+        self._own_request = _REQUEST
         self._answer_class = self._response_class
         self._raises = bool(self._raise_for_status)
         self._total = total or None
@@ -358,6 +359,9 @@ class ClientSession(HttpSession):
                     result[name] = value
                     added.add(name)
         return result
+
+
+_REQUEST = ClientSession._request
 
 
 class _Entered(Coroutine[Any, Any, Any]):

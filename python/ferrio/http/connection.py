@@ -31,9 +31,10 @@ CUT = "Response payload is not completed"
 class Connection:
     """The connection of an answer that is not read yet."""
 
-    def __init__(self, native: HttpClientConnection, key: object) -> None:
+    def __init__(self, native: HttpClientConnection, key: object, answer: ClientResponse | None = None) -> None:
         self._native = native
         self._key = key
+        self._answer = answer
 
     def __repr__(self) -> str:
         return f"Connection<{self._key}>"
@@ -41,7 +42,7 @@ class Connection:
     @property
     def transport(self) -> asyncio.Transport | None:
         """Its transport."""
-        return self._native.transport
+        return None if self._is_over else self._native.transport
 
     @property
     def protocol(self) -> HttpClientConnection:
@@ -51,12 +52,18 @@ class Connection:
     @property
     def closed(self) -> bool:
         """Whether it is gone."""
-        transport = self._native.transport
+        transport = self.transport
         return transport is None or transport.is_closing()
 
     def close(self) -> None:
         """Close it."""
-        self._native.close()
+        if not self._is_over:
+            self._native.close()
+
+    @property
+    def _is_over(self) -> bool:
+        # It may be at others' then.
+        return self._answer is not None and self._answer._connection is not self._native
 
 
 def failure(kind: str, detail: Any, answer: ClientResponse | None) -> BaseException:

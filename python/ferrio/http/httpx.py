@@ -228,8 +228,8 @@ class _Call:
             connection = await self._connection()
             try:
                 return await self._exchange(connection, body)
-            except self.library.RemoteProtocolError:
-                if not again or not connection.reused:
+            except (self.library.RemoteProtocolError, self.library.ReadError):
+                if not again or not connection.stale:
                     raise
                 again = False
 
@@ -267,7 +267,11 @@ class _Call:
         if taken is not None:
             return taken
         times: Any = _Times(None, self.timeout.get("connect"))
-        await self._tell("connection.connect_tcp.started", host=asked.host, port=asked.connection_key.port)
+        try:
+            await self._tell("connection.connect_tcp.started", host=asked.host, port=asked.connection_key.port)
+        except BaseException:
+            connector._pool.give_up(key)
+            raise
         try:
             made = await connector._open(key, asked, None, times)
         except (TimeoutError, ConnectionTimeoutError) as error:
@@ -279,13 +283,27 @@ class _Call:
             raise kind(_connect_text(error)) from error
         except ClientConnectionError as error:
             raise library.ConnectError(str(error)) from error
-        await self._tell("connection.connect_tcp.complete", return_value=made)
+        try:
+            await self._tell("connection.connect_tcp.complete", return_value=made)
+        except BaseException:
+            made.close()
+            raise
         return made
 
     async def _exchange(self, connection: HttpClientConnection, body: bytes | None) -> Any:
+        answer = HttpAnswer()
+        try:
+            return await self._answered(connection, answer, body)
+        except BaseException as error:
+            self._stop()
+            connection.give_up(answer)
+            if (failed := self._write_failure()) is not None:
+                raise failed from error
+            raise
+
+    async def _answered(self, connection: HttpClientConnection, answer: HttpAnswer, body: bytes | None) -> Any:
         request = self.request
         headers = [pair for pair in request.headers.raw if pair[0].lower() not in FRAMING]
-        answer = HttpAnswer()
         target = request.url.raw_path
         proxy = self.transport._proxy
         if proxy is not None and request.url.scheme == "http":
@@ -297,25 +315,17 @@ class _Call:
         try:
             self._send(connection, answer, target, headers, body)
         except ValueError as error:
-            connection.close()
             raise self.library.LocalProtocolError(str(error)) from error
         await self._tell("http11.send_request_headers.complete", return_value=None)
         await self._tell("http11.receive_response_headers.started", request=request)
-        try:
-            await self.within("read", answer._wait(), self.library.ReadTimeout)
-        except BaseException as error:
-            self._stop()
-            connection.close()
-            if (failed := self._write_failure()) is not None:
-                raise failed from error
-            raise
+        await self.within("read", answer._wait(), self.library.ReadTimeout)
         await self._tell("http11.receive_response_headers.complete", return_value=None)
         version = b"HTTP/1.1" if answer._minor_version else b"HTTP/1.0"
         stream = _stream_class(self.library)(self, answer)
         extensions = {
             "http_version": version,
             "reason_phrase": answer.reason.encode("ascii", "ignore"),
-            "network_stream": NetworkStream(self.library, connection),
+            "network_stream": NetworkStream(self.library, connection, answer),
         }
         return self.library.Response(
             status_code=answer.status, headers=list(answer.raw_headers), stream=stream, extensions=extensions
@@ -341,6 +351,8 @@ class _Call:
         """A body that comes in pieces."""
         try:
             async for piece in self.request.stream:
+                if connection.transport is None or connection.transport.is_closing():
+                    return  # whoever waits for the answer knows why
                 self._check(connection.write, "Too much", piece)
                 await self.within("write", connection.drain(), self.library.WriteTimeout)
             self._check(connection.end, "Too little")

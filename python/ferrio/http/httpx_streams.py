@@ -9,15 +9,16 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from .._ferrio import HttpClientConnection
+from .._ferrio import HttpAnswer, HttpClientConnection
 
 
 class NetworkStream:
     """The connection beneath an answer, for those who ask for `response.extensions["network_stream"]`."""
 
-    def __init__(self, library: Any, connection: HttpClientConnection) -> None:
+    def __init__(self, library: Any, connection: HttpClientConnection, answer: HttpAnswer) -> None:
         self._library = library
         self._connection = connection
+        self._answer = answer
         self._upgraded: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     def get_extra_info(self, info: str) -> Any:
@@ -44,12 +45,14 @@ class NetworkStream:
     async def aclose(self) -> None:
         """Close."""
         if self._upgraded is None:
-            self._connection.close()
+            self._connection.give_up(self._answer)
         else:
             self._upgraded[1].close()
 
     def _streams(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._upgraded is None:
+            if self._answer._connection is not self._connection:
+                raise RuntimeError("the connection has not switched to another protocol")
             loop = asyncio.get_running_loop()
             transport, received = self._connection.upgrade()
             reader = asyncio.StreamReader(loop=loop)

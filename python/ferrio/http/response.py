@@ -146,7 +146,7 @@ class ClientResponse(HttpAnswer):
     @property
     def connection(self) -> Connection | None:
         """The connection, until the body is whole."""
-        return None if self._connection is None else Connection(self._connection, self.host)
+        return None if self._connection is None else Connection(self._connection, self.host, self)
 
     @property
     def cookies(self) -> SimpleCookie:

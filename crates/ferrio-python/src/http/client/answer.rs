@@ -14,10 +14,9 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 use crate::ffi::object::new;
 use crate::ffi::prelude::*;
 use crate::http::client::connection::ClientConnection;
-use crate::http::client::exchange::{Exchange, Heading, Stage};
+use crate::http::client::exchange::{Exchange, Heading, Stage, busy};
 use crate::http::client::fields::Fields;
 use crate::http::client::waits::{ClientWait, WaitKind, park_in};
-use crate::tasks::any_future;
 use crate::waiting::locks::Finished;
 
 /// See the module.
@@ -66,10 +65,14 @@ impl ClientAnswer {
         self.heading(|heading| heading.status)
     }
 
-    /// Whether it failed since its connection had ended before.
+    /// Whether it failed since the server had ended its connection before. What we ended ourselves, for a time limit or with the
+    /// session, is not to be sent again.
     pub(crate) fn was_stale(&self, py: Python<'_>) -> bool {
+        let failure = self.exchange.borrow().as_ref().and_then(|exchange| exchange.failure(py));
+        let by_server = failure.is_some_and(|(kind, _)| matches!(kind, "disconnected" | "lost"));
         let connection = self.connection.bind(py);
-        connection.as_ref().and_then(try_state::<ClientConnection>).is_some_and(ClientConnection::was_stale)
+        let connection = connection.as_ref().and_then(try_state::<ClientConnection>);
+        by_server && connection.is_some_and(ClientConnection::was_stale)
     }
 
     /// Tells the connection, while the exchange is on it.
@@ -136,11 +139,7 @@ impl ClientAnswer {
     /// A future that is told of news.
     pub(crate) fn park<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let exchange = self.exchange()?;
-        if let Some(other) = exchange.waiter.bind(py)
-            && !any_future::is_done(&other)?
-        {
-            return Err(PyRuntimeError::new_err("another task waits for this answer already"));
-        }
+        exchange.refuse_second(py)?;
         let connection = self.connection.bind(py);
         let connection = connection.as_ref().and_then(try_state::<ClientConnection>);
         let event_loop = connection.map(|connection| connection.event_loop(py)).transpose()?;
@@ -164,6 +163,7 @@ impl ClientAnswer {
             return Ok(Some(body));
         }
         let exchange = self.readable(this)?;
+        exchange.refuse_second(py)?;
         if exchange.stage.get() == Stage::Whole {
             let body = exchange.take_all(py)?.into_any();
             self.body.set(body.clone());
@@ -182,6 +182,11 @@ impl ClientAnswer {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = this.py();
         let exchange = self.readable(this)?;
+        // Else that would get a body with a hole.
+        if exchange.wants_all.get() && self.body.is_empty() {
+            return Err(busy());
+        }
+        exchange.refuse_second(py)?;
         exchange.wants_all.set(false);
         if exchange.buffered() == 0 && exchange.stage.get() != Stage::Whole {
             self.read_on(py, &exchange)?;

@@ -11,12 +11,14 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::types::PyBytes;
 
 use crate::ffi::prelude::*;
 use crate::http::client::fields::Fields;
 use crate::http::client::unread::Unread;
 use crate::http::client::waits::tell;
+use crate::tasks::any_future;
 
 /// How far an answer has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -139,8 +141,21 @@ impl Exchange {
         self.failure.get().map(|kind| (kind, self.detail.bind(py)))
     }
 
+    /// One task waits at a time.
+    pub(crate) fn refuse_second(&self, py: Python<'_>) -> PyResult<()> {
+        match self.waiter.bind(py) {
+            Some(other) if !any_future::is_done(&other)? => Err(busy()),
+            _ => Ok(()),
+        }
+    }
+
     /// There is news.
     pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
         tell(py, &self.waiter)
     }
+}
+
+#[cold]
+pub(crate) fn busy() -> PyErr {
+    PyRuntimeError::new_err("another task waits for this answer already")
 }

@@ -17,7 +17,8 @@ use crate::ffi::prelude::*;
 use crate::ffi::stop::Stop;
 use crate::http::client::answer::ClientAnswer;
 use crate::http::client::connection::ClientConnection;
-use crate::http::client::routes::Method;
+use crate::http::client::pool::Pool;
+use crate::http::client::routes::{Method, Route};
 use crate::http::client::session::{Session, Turn};
 use crate::http::client::waits::awaited;
 use crate::tasks::any_future;
@@ -35,13 +36,13 @@ pub(crate) struct Fetch {
     answer: Slot,
     /// How it goes natively.
     route: Slot,
+    /// Where it is in line: the session may leave it to others meanwhile.
+    pool: Slot,
     /// When it has to be over, in the loop's time.
     deadline: Cell<f64>,
     /// What it waits for: a future, or the coroutine of the session's.
     future: Slot,
     inner: Slot,
-    /// The answer is the session's coroutine's, whose class may release otherwise.
-    theirs: Cell<bool>,
     stop: Stop,
 }
 
@@ -61,10 +62,10 @@ impl Fetch {
             options: options.map_or_else(Slot::default, |options| Slot::new(options.into_any().into())),
             answer: Slot::default(),
             route: Slot::default(),
+            pool: Slot::default(),
             deadline: Cell::new(f64::INFINITY),
             future: Slot::default(),
             inner: Slot::default(),
-            theirs: Cell::new(false),
             stop: Stop::default(),
         };
         alloc_tracked(session.py(), Coroutine::new(fetch))
@@ -94,7 +95,10 @@ impl Fetch {
         self.route.set(route);
         match turn {
             Turn::Now(connection) => self.send(&connection),
-            Turn::Later(future) => self.wait_for(future),
+            Turn::Later(future, pool) => {
+                self.pool.set(pool);
+                self.wait_for(future)
+            }
             Turn::New => self.ask_session(py),
         }
     }
@@ -138,8 +142,10 @@ impl Fetch {
 
     fn give_back(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = future.py();
-        let (Some(session), Some(route)) = (self.session.bind(py), self.route.take()) else { return Ok(()) };
-        state_of::<Session>(&session)?.give_back(py, state_of(&route.bind(py))?, future)
+        let (Some(pool), Some(route)) = (self.pool.take(), self.route.take()) else { return Ok(()) };
+        let (pool, route) = (pool.into_bound(py), route.into_bound(py));
+        let key = state_of::<Route>(&route)?.key.bind(py);
+        key.map_or(Ok(()), |key| state_of::<Pool>(&pool)?.unpark(&pool, &key, future))
     }
 
     /// The exception of a request whose time was over before there was a connection.
@@ -212,7 +218,6 @@ impl Fetch {
     /// Keeps the answer, if there is one.
     fn noted<'py>(&self, step: Step<'py>) -> Step<'py> {
         if let Step::Return(answer) = &step {
-            self.theirs.set(true);
             self.answer.set(answer.clone());
         }
         step
@@ -224,11 +229,20 @@ impl Fetch {
             return Finished::create(py);
         };
         match try_state::<ClientAnswer>(&answer) {
-            Some(state) if !self.theirs.get() => state.release(py)?,
+            Some(state) if has_own_release(&answer)? => state.release(py)?,
             _ => drop(answer.call_method0(intern!(py, "release"))?),
         }
         Finished::create(py)
     }
+}
+
+/// Whether an answer is released natively: a subclass may have more to do, such as to end an upload.
+fn has_own_release(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static OWN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let (py, name) = (answer.py(), intern!(answer.py(), "release"));
+    let own =
+        OWN.get_or_try_init(py, || type_object::<ClientAnswer>(py)?.getattr(name).map(Bound::unbind))?;
+    Ok(answer.get_type().getattr(name)?.is(own))
 }
 
 impl Coroutine<Fetch> {
@@ -244,17 +258,31 @@ impl Coroutine<Fetch> {
 
 impl Held for Fetch {
     fn show(&self, visitor: &mut Visitor<'_>) {
-        for slot in
-            [&self.session, &self.method, &self.url, &self.options, &self.answer, &self.future, &self.inner]
-        {
+        for slot in [
+            &self.session,
+            &self.method,
+            &self.url,
+            &self.options,
+            &self.answer,
+            &self.pool,
+            &self.future,
+            &self.inner,
+        ] {
             slot.show(visitor);
         }
     }
 
     fn empty(&self) {
-        for slot in
-            [&self.session, &self.method, &self.url, &self.options, &self.answer, &self.future, &self.inner]
-        {
+        for slot in [
+            &self.session,
+            &self.method,
+            &self.url,
+            &self.options,
+            &self.answer,
+            &self.pool,
+            &self.future,
+            &self.inner,
+        ] {
             slot.empty();
         }
     }
@@ -310,7 +338,9 @@ impl Steps for Fetch {
 
     /// The answer stays, for `__aexit__`.
     fn end(&self, _: Python<'_>) {
-        for slot in [&self.session, &self.method, &self.url, &self.options, &self.future, &self.inner] {
+        for slot in
+            [&self.session, &self.method, &self.url, &self.options, &self.pool, &self.future, &self.inner]
+        {
             slot.empty();
         }
     }

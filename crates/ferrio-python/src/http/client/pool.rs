@@ -408,6 +408,9 @@ impl Pool {
         for object in all.iter().flatten() {
             if let Some(connection) = try_state::<ClientConnection>(&object.bind(py)) {
                 connection.abandon();
+                // Its number means another one from now on.
+                drop(connection.place.take());
+                connection.in_use.set(false);
             }
         }
         drop((self.free.take(), self.ready.take()));

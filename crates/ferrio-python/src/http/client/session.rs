@@ -21,6 +21,8 @@ pub(crate) struct Session {
     answer_class: Slot,
     /// Nothing special is asked for: no middleware, no trace, no proxy, no time-out but `total`.
     plain: Cell<bool>,
+    /// The `_request` that native requests stand for, if it was said: a program may put its own in its place at any time.
+    own_request: Slot,
     /// Answers of 400 and above are errors.
     pub(crate) raises: Cell<bool>,
     /// Seconds that a request may take; None for any.
@@ -32,8 +34,8 @@ pub(crate) struct Session {
 pub(crate) enum Turn<'py> {
     /// One that is idle, and now in use.
     Now(Bound<'py, PyAny>),
-    /// All are in use: the future of a place in line, which is told of one.
-    Later(Bound<'py, PyAny>),
+    /// All are in use: the future of a place in line, which is told of one, and the pool whose line that is.
+    Later(Bound<'py, PyAny>, Bound<'py, PyAny>),
     /// One has to be made.
     New,
 }
@@ -47,13 +49,25 @@ impl Session {
         url: &Bound<'py, PyAny>,
         has_body: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if !self.plain.get() || has_body != method.has_body() || !url.is_exact_instance_of::<PyString>() {
+        if !self.plain.get()
+            || has_body != method.has_body()
+            || !url.is_exact_instance_of::<PyString>()
+            || !self.has_own_request(this)?
+        {
             return Ok(None);
         }
         // To a URL's first request its route is of no use where a connection has to be made, which is Python's.
         let is_worth_it = || self.with_pool(this.py(), |pool, _| Ok(pool.is_warm()));
         let route = self.routes.find(this, method, url, is_worth_it)?;
         Ok(route.filter(|route| try_state::<Route>(route).is_some_and(Route::is_native)))
+    }
+
+    /// Whether nobody has put another `_request` in the place of the session's: a subclass, or who tests a program.
+    fn has_own_request(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = this.py();
+        let Some(own) = self.own_request.bind(py) else { return Ok(true) };
+        let function = this.getattr(intern!(py, "_request"))?.getattr_opt(intern!(py, "__func__"))?;
+        Ok(function.is_some_and(|function| function.is(&own)))
     }
 
     /// When a request that begins now has to be over; infinite for never.
@@ -72,17 +86,11 @@ impl Session {
                 return Ok(Turn::Now(connection));
             }
             if pool.is_full(&key)? {
-                pool.join(object, &key, deadline).map(Turn::Later)
+                pool.join(object, &key, deadline).map(|future| Turn::Later(future, object.clone()))
             } else {
                 Ok(Turn::New)
             }
         })
-    }
-
-    /// Gives back what `take` has given: a place in line, or what was granted there.
-    pub(crate) fn give_back(&self, py: Python<'_>, route: &Route, future: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Some(key) = route.key.bind(py) else { return Ok(()) };
-        self.with_pool(py, |pool, object| pool.unpark(object, &key, future))
     }
 
     /// Sends a request on a connection that was taken; the answer that is to be filled.
@@ -98,7 +106,7 @@ impl Session {
         let connection = state_of::<ClientConnection>(object)?;
         let sent = self.send_on(this, connection, object, route, method, body);
         if sent.is_err() && connection.is_usable() {
-            self.with_pool(py, |pool, pool_object| pool.put_back(pool_object, connection, object))?;
+            connection.with_pool(py, |pool, pool_object| pool.put_back(pool_object, connection, object))?;
         }
         sent
     }
@@ -207,7 +215,7 @@ impl Native for Session {
     const DOC: &'static CStr = c"The base of ClientSession.";
     const NEW: New = Some(new::<Session>);
 
-    holds!(pool, answer_class, routes);
+    holds!(pool, answer_class, own_request, routes);
 
     fn members() -> Members {
         members! { Session;
@@ -224,6 +232,7 @@ impl Native for Session {
             shown c"_answer_class" => answer_class, set_answer_class_attribute;
             field c"_plain" => plain;
             field c"_raises" => raises;
+            field c"_own_request" => own_request;
             attribute c"_total" => total_attribute, set_total_attribute;
         }
     }

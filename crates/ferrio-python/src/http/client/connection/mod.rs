@@ -156,7 +156,7 @@ impl ClientConnection {
         )
     }
 
-    fn with_pool(
+    pub(crate) fn with_pool(
         &self,
         py: Python<'_>,
         tell: impl FnOnce(&Pool, &Bound<'_, PyAny>) -> PyResult<()>,

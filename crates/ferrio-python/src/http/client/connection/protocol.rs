@@ -9,6 +9,7 @@ use crate::event_loop::run::both;
 use crate::ffi::buffers::Exported;
 use crate::ffi::object::{Constructed, constructed_slots, new};
 use crate::ffi::prelude::*;
+use crate::http::client::answer::ClientAnswer;
 use crate::net::protocols::delivery::{Delivery, LayerProtocol};
 
 impl Constructed for ClientConnection {
@@ -75,6 +76,14 @@ impl ClientConnection {
 
     fn close_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.close(this, "closed")
+    }
+
+    /// An answer that was not asked for yet has no exchange; one that is whole has left the connection to others.
+    fn give_up_method(&self, this: &Bound<'_, PyAny>, answer: &Bound<'_, PyAny>) -> PyResult<()> {
+        match state_of::<ClientAnswer>(answer)?.exchange() {
+            Ok(exchange) => self.give_up(this, &exchange),
+            Err(_) => self.close(this, "closed"),
+        }
     }
 
     fn usable_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -162,6 +171,7 @@ impl Native for ClientConnection {
             bare c"wait_continue" c"Wait for 100 Continue." => wait_continue;
             bare c"upgrade" c"Hand over what has become another protocol's." => upgrade;
             bare c"close" c"Close at once." => close_method;
+            one c"give_up" c"Close, unless this answer is whole and others may have the connection." => give_up_method;
             shown c"transport" => below.transport;
             shown c"loop" => event_loop;
             attribute c"usable" => usable_attribute;
