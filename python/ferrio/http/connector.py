@@ -79,6 +79,8 @@ class BaseConnector:
             limit_per_host=limit_per_host,
             keep_alive=0.0 if force_close else float("inf") if keepalive_timeout is None else keepalive_timeout,
         )
+        # Those of WebSockets, which the pool does not know any more.
+        self._upgraded: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._closed = False
         if self._loop.get_debug():
             self._source_traceback = traceback.extract_stack(sys._getframe(1))
@@ -153,7 +155,9 @@ class BaseConnector:
         if not self._closed:
             self._closed = True
             if not self._loop.is_closed():
-                self._pool.close()
+                self._pool.close(ClientConnectionError("Connector is closed."))
+                for transport in list(self._upgraded):
+                    transport.close()
         return []
 
     def _new(self, request: ClientRequest) -> HttpClientConnection:
@@ -170,12 +174,20 @@ class BaseConnector:
             taken = await self._pool.acquire(key)
         except RuntimeError as error:
             raise ClientConnectionError(*error.args) from None
-        await traces.send("on_connection_queued_end", TraceConnectionQueuedEndParams())
+        try:
+            await traces.send("on_connection_queued_end", TraceConnectionQueuedEndParams())
+        except BaseException:
+            if taken is None:
+                self._pool.give_up(key)
+            else:
+                taken.close()
+            raise
         return taken
 
     async def _open(
         self, key: Any, request: ClientRequest, traces: Tracing | None, timeout: ClientTimeout
     ) -> HttpClientConnection:
+        made: HttpClientConnection | None = None
         try:
             if traces is not None:
                 await traces.send("on_connection_create_start", TraceConnectionCreateStartParams())
@@ -183,9 +195,10 @@ class BaseConnector:
             if traces is not None:
                 await traces.send("on_connection_create_end", TraceConnectionCreateEndParams())
             if self._closed:
-                made.close()
                 raise ClientConnectionError("Connector is closed.")
         except BaseException:
+            if made is not None:
+                made.close()
             self._pool.give_up(key)
             raise
         self._pool.add(key, made)

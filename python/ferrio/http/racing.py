@@ -7,7 +7,6 @@ waits is cancelled.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
@@ -44,7 +43,7 @@ async def connected(
                     running |= done - {task}
                     return task.result()
     finally:
-        await _give_up(running)
+        _give_up(running)
     raise _together(errors)
 
 
@@ -94,12 +93,15 @@ def _bind(made: socket.socket, family: int, local: Sequence[AddrInfoType]) -> No
     raise errors.pop() if errors else OSError(f"no matching local address with {family=} found")
 
 
-async def _give_up(tasks: set[asyncio.Task[socket.socket]]) -> None:
+def _give_up(tasks: set[asyncio.Task[socket.socket]]) -> None:
     for task in tasks:
         task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            (await task).close()
+        task.add_done_callback(_close_made)
+
+
+def _close_made(task: asyncio.Task[socket.socket]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
 
 
 def _together(errors: list[OSError]) -> OSError:

@@ -17,7 +17,7 @@ from .._ferrio import HttpClientConnection
 from . import hdrs
 from .connection import Connection
 from .encodings import Packer
-from .errors import ClientConnectionError, ClientConnectionResetError, ClientOSError
+from .errors import ClientConnectionError, ClientOSError
 from .payloads import BytesPayload, JsonPayload, StringPayload, safe_header
 from .tracing import TraceRequestChunkSentParams, TraceRequestHeadersSentParams
 
@@ -37,15 +37,17 @@ async def send(request: ClientRequest, connection: HttpClientConnection, answer:
     tracing = request._traces
     _complete(request, connection)
     upload = _begin(request, connection, answer)
-    if tracing is not None:
-        await tracing.send(
-            "on_request_headers_sent", TraceRequestHeadersSentParams(request.method, request.url, request.headers)
-        )
     try:
+        if tracing is not None:
+            await tracing.send(
+                "on_request_headers_sent", TraceRequestHeadersSentParams(request.method, request.url, request.headers)
+            )
         await answer._wait()
-    except Exception as error:
-        if upload is not None and upload.error is not None:
-            raise upload.error from error
+    except BaseException as error:
+        if upload is not None:
+            upload.cancel()
+            if isinstance(error, Exception) and upload.error is not None:
+                raise upload.error from error
         raise
     if upload is not None and upload.is_writing:
         answer._upload = upload
@@ -122,6 +124,10 @@ def _send(
     connection.send(answer, request.method.encode(), target(request), encoded(request.headers), body, length)
 
 
+class _Over(Exception):
+    """The connection is closed: what else a body has is not asked for."""
+
+
 class Upload:
     """Writes a body, beside whoever waits for the answer."""
 
@@ -192,6 +198,8 @@ class Upload:
         except asyncio.CancelledError:
             self._connection.close()
             raise
+        except _Over:
+            pass  # whoever waits for the answer is told why by the connection
         except Exception as error:
             self.error = self._translated(error)
             self._connection.close()
@@ -202,7 +210,7 @@ class Upload:
     async def _put(self, chunk: bytes) -> None:
         transport = self._connection.transport
         if transport is None or transport.is_closing():
-            raise ClientConnectionResetError("Cannot write to closing transport")
+            raise _Over
         self._connection.write(chunk)
         await self._connection.drain()
         if self._tracing is not None:

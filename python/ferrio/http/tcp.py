@@ -26,7 +26,6 @@ from .errors import (
     ClientHttpProxyError,
     ClientProxyConnectionError,
     InvalidUrlClientError,
-    ServerFingerprintMismatch,
 )
 from .racing import AddrInfoType, SocketFactoryType, connected
 from .requests import ClientRequest, Fingerprint, SSLSetting, merged_ssl
@@ -226,10 +225,10 @@ class TCPConnector(BaseConnector):
     ) -> HttpClientConnection:
         """TLS within the tunnel."""
         made = self._new(request)
-        tls = await self._tls(request)
-        assert tls is not None
         with _translated(request, ClientConnectorError):
             try:
+                tls = await self._tls(request)
+                assert tls is not None
                 async with limit(timeout.sock_connect, timeout.ceil_threshold):
                     over = await self._loop.start_tls(
                         transport, made, tls, server_hostname=request.server_hostname or request.host
@@ -262,7 +261,7 @@ class TCPConnector(BaseConnector):
         if wanted is not None:
             try:
                 wanted.check(cast("asyncio.Transport", transport))
-            except ServerFingerprintMismatch:
+            except BaseException:
                 made.close()
                 raise
 

@@ -58,12 +58,12 @@ def limit(delay: float | None, threshold: float = 5) -> asyncio.Timeout:
 class Deadline:
     """The limit of a whole request: `with deadline:` around every wait, until `cancel()`."""
 
-    __slots__ = ("_cancelling", "_handle", "_is_over", "_loop", "_tasks", "when")
+    __slots__ = ("_entries", "_handle", "_is_over", "_loop", "when")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, timeout: ClientTimeout) -> None:
         self._loop = loop
-        self._tasks: list[asyncio.Task[object]] = []
-        self._cancelling = 0
+        # Tasks inside it, each with how often it was being cancelled when it came in; some are inside more than once.
+        self._entries: list[tuple[asyncio.Task[object], int]] = []
         self._is_over = False
         self._handle: asyncio.TimerHandle | None = None
         self.when = inf
@@ -88,24 +88,26 @@ class Deadline:
         task = asyncio.current_task(loop=self._loop)
         if task is None:
             raise RuntimeError("Timeout context manager should be used inside a task")
-        self._cancelling = task.cancelling()
         self.check()
-        self._tasks.append(task)
+        self._entries.append((task, task.cancelling()))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not self._tasks:
+        current = asyncio.current_task(loop=self._loop) if self._entries else None
+        entry = next((entry for entry in reversed(self._entries) if entry[0] is current), None)
+        if entry is None:
             return
-        task = self._tasks.pop()
+        self._entries.remove(entry)
+        task, cancelling = entry
         if kind is asyncio.CancelledError and self._is_over:
-            if task.uncancel() > self._cancelling:
+            if task.uncancel() > cancelling:
                 return  # somebody else cancelled the task, too
             raise TimeoutError from error
 
     def _expire(self) -> None:
         self._handle = None
         self._is_over = True
-        for task in set(self._tasks):
+        for task in {task for task, _ in self._entries}:
             task.cancel()
