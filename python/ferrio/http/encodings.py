@@ -75,6 +75,7 @@ class Inflate:
         self._encoding = encoding
         self._codec: Any = None
         self._begun = False
+        self._ended = False  # a codec past its end is given nothing more: it would gather that
         self._held = b""
         self.has_more = False
 
@@ -82,9 +83,13 @@ class Inflate:
         """Unpack a piece, or go on with one."""
         data = self._held + data
         self._held = b""
-        self._begun = self._begun or bool(data)
+        if self._ended:
+            # Between gzip's members, and behind the last, there may be any number of zeros.
+            data = data.lstrip(b"\0") if self._encoding == "gzip" else b""
         if not data and self._codec is None:
+            self.has_more = False
             return b""
+        self._begun, self._ended = True, False
         codec = self._codec = self._codec or zlib.decompressobj(wbits=self._wbits(data))
         try:
             unpacked = codec.decompress(data, LARGEST)
@@ -99,7 +104,7 @@ class Inflate:
 
     def finish(self) -> None:
         """Raise where deflate's end is missing; of gzip, aiohttp takes what there is."""
-        if self._encoding == "deflate" and self._begun and not self._codec.eof:
+        if self._encoding == "deflate" and self._begun and not self._ended:
             raise failure(self._encoding)
 
     def _wbits(self, data: bytes) -> int:
@@ -109,9 +114,9 @@ class Inflate:
 
     def _next_member(self) -> None:
         rest = self._codec.unused_data
-        if self._encoding == "gzip" and rest.lstrip(b"\0"):
-            self._codec = None
-            self._held = rest
+        self._codec = None
+        self._ended = True
+        self._held = rest if self._encoding == "gzip" else b""
 
 
 class Brotli:

@@ -164,8 +164,8 @@ class StreamReader:
 
     async def wait_eof(self) -> None:
         """Wait until all of it has come."""
-        read = []
-        while not self.is_eof() and (piece := await self.readany()):
+        read: list[bytes] = []
+        while not self.is_eof() and (piece := await self._kept(self.readany(), read)):
             read.append(piece)
         self._held = b"".join([*read, self._held])
 
@@ -193,7 +193,7 @@ class StreamReader:
             raise ValueError("Separator should be at least one-byte string")
         most = max_size or 2 * self._limit
         read = bytearray()
-        while piece := await self.readany():
+        while piece := await self._kept(self.readany(), read):
             start = max(0, len(read) - len(separator) + 1)
             read += piece
             found = read.find(separator, start)
@@ -211,7 +211,10 @@ class StreamReader:
         if n == 0:
             return b""
         if n < 0:
-            return b"".join([piece async for piece in self.iter_any()])
+            read: list[bytes] = []
+            while piece := await self._kept(self.readany(), read):
+                read.append(piece)
+            return b"".join(read)
         piece = await self._piece(n)
         if not piece:
             self._reads_at_end += 1
@@ -235,7 +238,7 @@ class StreamReader:
         self._check()
         pieces: list[bytes] = []
         while n > 0:
-            piece = await self.read(n)
+            piece = await self._kept(self.read(n), pieces)
             if not piece:
                 partial = b"".join(pieces)
                 raise asyncio.IncompleteReadError(partial, len(partial) + n)
@@ -289,6 +292,15 @@ class StreamReader:
             if self._decoder is None:
                 return self._counted(raw)
             self._held = self._unpacked(raw)
+
+    async def _kept(self, reading: Awaitable[bytes], read: bytearray | list[bytes]) -> bytes:
+        """Await; if that is cancelled, what was read so far can be read again."""
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            if read:
+                self._unread(bytes(read) if isinstance(read, bytearray) else b"".join(read))
+            raise
 
     async def _receive(self, most: int) -> bytes:
         if self._waiting:
