@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -68,6 +69,14 @@ class ClientWebSocketResponse:
         if heartbeat is not None:
             frames.on_data = self._reset_heartbeat
             self._reset_heartbeat()
+
+    def __del__(self) -> None:
+        # Where __init__() failed there is none.
+        transport = self.__dict__.get("_transport")
+        if transport is not None and not transport.is_closing():
+            warnings.warn(f"Unclosed WebSocket {self!r}", ResourceWarning, stacklevel=2, source=self)
+            if not self._loop.is_closed():
+                transport.close()
 
     @property
     def closed(self) -> bool:

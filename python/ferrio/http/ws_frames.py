@@ -18,6 +18,7 @@ from .errors import ClientConnectionResetError
 from .streams import EofStream
 
 HELD: Final = 2**17  # bytes of messages that nobody has read, before the server has to wait
+SMALLEST: Final = 64  # bytes that a message counts for beside its own: a frame of two bytes takes up more here
 
 
 class WSCloseCode(IntEnum):
@@ -111,7 +112,7 @@ class Frames(asyncio.Protocol):
         transport.set_protocol(self)
         if received:
             self.data_received(received)
-        if not transport.is_closing():
+        if not self._is_paused and not transport.is_closing():
             transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
@@ -130,12 +131,11 @@ class Frames(asyncio.Protocol):
 
     def put(self, message: WSMessage | BaseException, size: int = 0) -> None:
         """A message more."""
+        size += SMALLEST
         self._messages.append((message, size))
         self._size += size
         self._wake()
-        if self._size > HELD and not self._is_paused and self._transport is not None:
-            self._is_paused = True
-            self._transport.pause_reading()
+        self._pause_or_resume()
 
     async def read(self) -> WSMessage:
         """The next message; raises what is in line in the place of one."""
@@ -149,9 +149,7 @@ class Frames(asyncio.Protocol):
                 self._reader = None
         message, size = self._messages.popleft()
         self._size -= size
-        if self._is_paused and self._size <= HELD // 2 and self._transport is not None:
-            self._is_paused = False
-            self._transport.resume_reading()
+        self._pause_or_resume()
         if isinstance(message, BaseException):
             raise message
         return message
@@ -167,12 +165,14 @@ class Frames(asyncio.Protocol):
             await waiter
 
     def pause_writing(self) -> None:
-        """There is no room."""
+        """There is no room. A server that takes nothing gets no pings answered either."""
         self._is_full = True
+        self._pause_or_resume()
 
     def resume_writing(self) -> None:
         """There is room."""
         self._is_full = False
+        self._pause_or_resume()
         writers, self._writers = self._writers, []
         for writer in writers:
             if not writer.done():
@@ -186,6 +186,17 @@ class Frames(asyncio.Protocol):
         self._is_lost = True
         self.resume_writing()
         self._wake()
+
+    def _pause_or_resume(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if not self._is_paused and (self._is_full or self._size > HELD):
+            self._is_paused = True
+            transport.pause_reading()
+        elif self._is_paused and not self._is_full and self._size <= HELD // 2:
+            self._is_paused = False
+            transport.resume_reading()
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

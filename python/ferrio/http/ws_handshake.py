@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 
 from .._ferrio import HttpFrames
 from . import hdrs
-from .errors import WSServerHandshakeError
+from .errors import ClientConnectionError, WSServerHandshakeError
 from .requests import merged_ssl
 from .timeouts import DEFAULT_WS_TIMEOUT, ClientWSTimeout
 from .websocket import ClientWebSocketResponse
@@ -70,28 +70,35 @@ async def connect(
         response.close()
         raise
     bits, server_fresh, client_fresh, server_bits = agreed
-    machine = HttpFrames(
-        max_message_size=max_msg_size,
-        decode_text=decode_text,
-        answer_pings=autoping,
-        deflate=(server_fresh, client_fresh, server_bits, bits) if bits else None,
-    )
-    frames = Frames(machine, session._loop)
-    socket = session._ws_response_class(
-        frames,
-        machine,
-        chosen,
-        response,
-        transport,
-        limits,
-        autoclose,
-        autoping,
-        session._loop,
-        heartbeat=heartbeat,
-        compress=bits,
-        client_notakeover=client_fresh,
-    )
-    frames.begin(transport, received)
+    try:
+        machine = HttpFrames(
+            max_message_size=max_msg_size,
+            decode_text=decode_text,
+            answer_pings=autoping,
+            deflate=(server_fresh, client_fresh, server_bits, bits) if bits else None,
+        )
+        frames = Frames(machine, session._loop)
+        socket = session._ws_response_class(
+            frames,
+            machine,
+            chosen,
+            response,
+            transport,
+            limits,
+            autoclose,
+            autoping,
+            session._loop,
+            heartbeat=heartbeat,
+            compress=bits,
+            client_notakeover=client_fresh,
+        )
+        frames.begin(transport, received)
+        if session.connector is None or session.connector.closed:
+            raise ClientConnectionError("Connector is closed.")
+    except BaseException:
+        transport.abort()
+        raise
+    session.connector._upgraded.add(transport)
     return socket
 
 
