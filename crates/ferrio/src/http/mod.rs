@@ -24,7 +24,7 @@
 //! * `connection`: the task of one connection; `exchange`: what that shares with the body of its request
 //! * `requests`: a head as a `Request` or a `Response`; `answers`: a `Response` as bytes
 //! * `body`: bodies, both ways; `incoming`: a request's; `streamed`: one that is made piece by piece; `piece`: a part of one;
-//!   `errors`: what reading one may fail with
+//!   `framed`: as hyper has it; `errors`: what reading one may fail with
 //! * `alarm`: wakes a task by a time that mostly never comes
 //! * `upgrade`, `switch`, `websocket`: from a request to a WebSocket
 
@@ -36,6 +36,8 @@ mod clients;
 mod connection;
 mod errors;
 mod exchange;
+#[cfg(feature = "hyper")]
+mod framed;
 mod incoming;
 mod options;
 mod piece;
