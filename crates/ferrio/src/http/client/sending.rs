@@ -34,6 +34,8 @@ struct Going {
     address: Address,
     headers: HeaderMap,
     phase: Cell<Phase>,
+    /// Proxies are to hand on bytes, though they could read the request: what comes after it is no HTTP.
+    tunnels: bool,
 }
 
 /// See the module.
@@ -53,7 +55,8 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Response, Error> {
 /// The same for a request that asks for another protocol: one answer, whatever it is, on a connection of its own.
 pub(super) async fn switch(request: RequestBuilder) -> Result<(Answered, Address), Error> {
     let deadline = sooner(request.total, None);
-    let (going, body) = begin(request)?;
+    let (mut going, body) = begin(request)?;
+    going.tunnels = true;
     let answered = match within(deadline, going.once(body)).await {
         Some(answered) => answered?,
         None => return Err(going.failed(Why::Timeout)),
@@ -80,7 +83,8 @@ fn begin(request: RequestBuilder) -> Result<(Going, Body), Error> {
     if let Some(secret) = &address.authorization {
         headers.entry(header::AUTHORIZATION).or_insert_with(|| secret.clone());
     }
-    Ok((Going { shared, method, address, headers, phase: Cell::new(Phase::Pool) }, body))
+    let phase = Cell::new(Phase::Pool);
+    Ok((Going { shared, method, address, headers, phase, tunnels: false }, body))
 }
 
 impl Going {
@@ -127,7 +131,8 @@ impl Going {
         let (shared, address) = (&self.shared, &self.address);
         let scheme = if address.secure { "https" } else { "http" };
         let via = shared.settings.proxies.find(scheme, &address.host, address.port).cloned();
-        let read_by_proxy = !address.secure && via.as_ref().is_some_and(|proxy| proxy.kind != Kind::Socks5);
+        let read_by_proxy =
+            !address.secure && !self.tunnels && via.as_ref().is_some_and(|proxy| proxy.kind != Kind::Socks5);
         let authorization = via.as_ref().filter(|_| read_by_proxy).and_then(Proxy::authorization);
         let key = Rc::new(if read_by_proxy {
             Key { secure: false, host: String::new(), port: 0, via }

@@ -155,6 +155,10 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
             head.starts_with("CONNECT refused.invalid:443 HTTP/1.1\r\nhost: refused.invalid:443\r\n"),
             "{head}"
         );
+        // What becomes a WebSocket goes through a tunnel, though it is plain.
+        let error = client.websocket("ws://refused.invalid/").connect().await.unwrap_err();
+        assert!(error.is_connect() && error.to_string().contains("it answers 403"), "{error}");
+        assert!(heads.borrow_mut().pop().unwrap().starts_with("CONNECT refused.invalid:80 HTTP/1.1\r\n"));
         let (server, _) = raw(|_, _, mut writer| async move { writer.write(b"HTTP/1.1 400 Bad") }).await;
         let address = format!("socks5://me:secret@127.0.0.1:{}", server.port());
         let client = Client::builder().proxy(Proxy::parse(&address).unwrap()).build();
