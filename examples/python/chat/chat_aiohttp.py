@@ -10,9 +10,8 @@ chat.py is done by hand here: the goodbye on Ctrl-C, and the end of a client tha
 import argparse
 import asyncio
 import contextlib
-import signal
 from pathlib import Path
-from socket import SO_SNDBUF, SOL_SOCKET
+from socket import SO_SNDBUF, SOL_SOCKET, create_server
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from room import Member, Room
@@ -91,30 +90,23 @@ def make_app() -> web.Application:
     return app
 
 
-async def serve(port: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(make_app(), shutdown_timeout=2)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        host, port = runner.addresses[0]
-        print(f"listening on http://{host}:{port}", flush=True)
-        await stop.wait()
-    finally:
-        await runner.cleanup()
-    print("stopped", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="A chat over WebSocket.")
     parser.add_argument("--port", type=int, default=8000, help="0 takes any free one (default: 8000)")
     port = parser.parse_args().port
     try:
-        asyncio.run(serve(port))
+        listener = create_server(("127.0.0.1", port))
     except OSError as error:
         raise SystemExit(f"cannot listen on port {port}: {error.strerror}; choose another: --port") from None
+    address = "http://{}:{}".format(*listener.getsockname())
+    web.run_app(
+        make_app(),
+        sock=listener,
+        shutdown_timeout=2,
+        print=lambda _: print(f"listening on {address}", flush=True),
+        access_log=None,
+    )
+    print("stopped", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,8 @@ game.py is done by hand here: the goodbye on Ctrl-C, and the end of a client tha
 import argparse
 import asyncio
 import contextlib
-import signal
 from pathlib import Path
-from socket import SO_SNDBUF, SOL_SOCKET
+from socket import SO_SNDBUF, SOL_SOCKET, create_server
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from world import Client, Game
@@ -104,22 +103,6 @@ def make_app(seed: int | None) -> web.Application:
     return app
 
 
-async def serve(port: int, seed: int | None) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(make_app(seed), shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        host, port = runner.addresses[0]
-        print(f"listening on http://{host}:{port}", flush=True)
-        await stop.wait()
-    finally:
-        await runner.cleanup()
-    print("stopped", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Collect the coins: a game for several players.")
     parser.add_argument("--port", type=int, default=8000, help="0 takes any free one (default: 8000)")
@@ -127,9 +110,18 @@ def main() -> None:
     arguments = parser.parse_args()
     port = arguments.port
     try:
-        asyncio.run(serve(port, arguments.seed))
+        listener = create_server(("127.0.0.1", port))
     except OSError as error:
         raise SystemExit(f"cannot listen on port {port}: {error.strerror}; choose another: --port") from None
+    address = "http://{}:{}".format(*listener.getsockname())
+    web.run_app(
+        make_app(arguments.seed),
+        sock=listener,
+        shutdown_timeout=1,
+        print=lambda _: print(f"listening on {address}", flush=True),
+        access_log=None,
+    )
+    print("stopped", flush=True)
 
 
 if __name__ == "__main__":
