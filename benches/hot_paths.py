@@ -16,6 +16,7 @@ from itertools import repeat
 from typing import Any, cast
 
 import ferrio as asyncio
+from ferrio import _ferrio
 from ferrio.testing import VirtualLoop
 
 TIMES = 1000
@@ -292,6 +293,46 @@ async def echo_streams(times: int) -> None:
     await answering
 
 
+REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"
+HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"13")]
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    await send({"type": "http.response.body", "body": b"Hello, World!"})
+
+
+class Asking(asyncio.Protocol):
+    """Sends a request for each answer, and completes `done` after so many."""
+
+    def __init__(self, times: int, done: asyncio.Future[None]) -> None:
+        self.left, self.done = times, done
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.write(REQUEST)
+
+    def data_received(self, data: bytes) -> None:
+        self.left -= 1
+        if self.left:
+            self.transport.write(REQUEST)
+        else:
+            self.done.set_result(None)
+
+
+async def asgi_request(times: int) -> None:
+    """Both ends: a request with one header and its answer, without a date, which is another each second."""
+    loop, (left, right) = asyncio.get_running_loop(), socket.socketpair()
+    done = loop.create_future()
+    serving = _ferrio.HttpServing(hello, loop, {"headers": [(b"server", b"ferrio")]})
+    server, _ = await loop.create_connection(serving.connect, sock=right)
+    client, _ = await loop.create_connection(lambda: Asking(times, done), sock=left)
+    await done
+    client.close()
+    server.close()
+    await asyncio.sleep(0)
+
+
 PATHS: tuple[Callable[[int], Awaitable[None]], ...] = (
     call_soon,
     call_soon_chain,
@@ -312,6 +353,7 @@ PATHS: tuple[Callable[[int], Awaitable[None]], ...] = (
     echo_datagrams,
     accept,
     echo_streams,
+    asgi_request,
 )
 
 
