@@ -306,6 +306,8 @@ class HttpServing:
 class HttpConnection(asyncio.Protocol):
     """A connection of an HTTP server. Made by HttpServing.connect()."""
 
+    close_timeout: float
+
     @property
     def transport(self) -> asyncio.Transport | None: ...
     @property

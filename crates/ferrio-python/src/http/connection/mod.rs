@@ -38,6 +38,9 @@ const HIGH: usize = 64 * 1024;
 /// A larger body is sent from where it lies: below it a copy is cheaper than another piece.
 const LARGE: usize = 16 * 1024;
 
+/// How many seconds a client has to answer the close of its WebSocket; uvicorn's number.
+const CLOSE_TIMEOUT: f64 = 10.0;
+
 /// How many seconds a client that was refused may go on sending.
 const LINGER: f64 = 2.0;
 
@@ -70,6 +73,8 @@ pub(crate) struct HttpConnection {
     closing: Cell<bool>,
     /// A head has begun to come, and is not whole.
     heading: Cell<bool>,
+    /// How many seconds a client has to answer the close of its WebSocket. As with uvicorn's protocols, it can be set.
+    close_timeout: Cell<f64>,
 }
 
 /// Calls the connection of an exchange.
@@ -111,6 +116,7 @@ impl HttpConnection {
             deadline: Cell::new(f64::INFINITY),
             closing: Cell::new(false),
             heading: Cell::new(false),
+            close_timeout: Cell::new(CLOSE_TIMEOUT),
         };
         alloc(&type_object::<HttpConnection>(serving.py())?, connection)
     }

@@ -48,6 +48,15 @@ impl HttpConnection {
         self.event_loop(this.py()).map(Bound::unbind)
     }
 
+    fn close_timeout_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.close_timeout.get().into_py_any(this.py())
+    }
+
+    fn set_close_timeout_attribute(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.close_timeout.set(value.extract()?);
+        Ok(())
+    }
+
     fn connection_made_method(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
         let [transport] = args.all("connection_made", ["transport"])?;
         self.connected(this, &transport)
@@ -214,6 +223,7 @@ impl Native for HttpConnection {
             bare c"_go_on" c"Read what waited." => go_on;
             shown c"transport" => below.transport;
             attribute c"loop" => loop_attribute;
+            attribute c"close_timeout" => close_timeout_attribute, set_close_timeout_attribute;
             shown c"client" => client;
             shown c"server" => server;
         }

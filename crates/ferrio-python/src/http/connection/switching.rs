@@ -10,9 +10,6 @@ use crate::http::answer::{Fields, Stage, misused};
 use crate::http::exchange::Exchange;
 use crate::http::socket::{Came, Socket, Standing};
 
-/// How many seconds a client has to answer the close of its WebSocket; uvicorn's number.
-const CLOSE_TIMEOUT: f64 = 10.0;
-
 impl HttpConnection {
     /// Reads what comes of a WebSocket; says how much was used.
     pub(super) fn read_frames(&self, this: &Bound<'_, PyAny>, bytes: &mut [u8]) -> PyResult<usize> {
@@ -98,14 +95,14 @@ impl HttpConnection {
     /// Ends a connection whose WebSocket is over. The client has a while to read what was sent.
     pub(crate) fn hang_up(&self, py: Python<'_>) -> PyResult<()> {
         self.close(py)?;
-        self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + CLOSE_TIMEOUT);
+        self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + self.close_timeout.get());
         Ok(())
     }
 
     /// The application closed its WebSocket: the client has a while to answer.
     pub(crate) fn await_close(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
-        self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + CLOSE_TIMEOUT);
+        self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + self.close_timeout.get());
         self.read_on(this)
     }
 
