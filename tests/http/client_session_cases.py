@@ -402,6 +402,66 @@ async def read(session, url):
 
 
 @case
+async def trace_that_fails_at_the_start(http, session, at):
+    told_of = []
+
+    async def fails(*_):
+        raise RuntimeError("of the trace's own")
+
+    configs = [http.TraceConfig(), http.TraceConfig()]
+    for number, config in enumerate(configs):
+
+        async def heard(session, context, params, number=number):
+            told_of.append((number, str(params.exception)))
+
+        config.on_request_exception.append(heard)
+    configs[1].on_request_start.append(fails)
+    async with http.ClientSession(trace_configs=configs) as own:
+        try:
+            await own.get(at.url("/echo"))
+        except RuntimeError as error:
+            return told_of, failed(error)
+
+
+@case
+async def body_that_takes_longer_than_a_server_may_be_silent(http, session, at):
+    async def slow():
+        yield b"one"
+        await asyncio.sleep(0.4)
+        yield b"two"
+
+    async with session.post(at.url("/echo"), data=slow(), timeout=http.ClientTimeout(sock_read=0.2)) as response:
+        return (await response.json())["body"]
+
+
+@case
+async def body_that_is_cancelled(http, session, at):
+    stopped = asyncio.Event()
+
+    async def endless():
+        try:
+            yield b"one"
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    tracker = http.UploadTracker()
+    task = asyncio.create_task(read_posted(session, at.url("/echo"), data=endless(), upload_tracker=tracker))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await stopped.wait()
+    await asyncio.wait([tracker.upload_complete])
+    return task.cancelled(), failed(tracker.upload_complete.exception()), tracker.attempts
+
+
+async def read_posted(session, url, **options):
+    async with session.post(url, **options) as response:
+        return await response.read()
+
+
+@case
 async def multipart_read(http, session, at):
     body = (
         b"preamble\r\n--xx\r\nContent-Type: text/plain; charset=latin-1\r\n\r\ngr\xfcn\r\n"

@@ -164,10 +164,8 @@ class Call:
         self._deadline = Deadline(session._loop, self._timeout)
         self._retries = self._method in IDEMPOTENT
         if session._trace_configs:
-            tracing = Tracing(session, session._trace_configs, self._options["trace_request_ctx"])
-            params = TraceRequestStartParams(self._method, self._told_url(), self._headers)
-            await tracing.send("on_request_start", params)
-            self._tracing = tracing
+            self._tracing = Tracing(session, session._trace_configs, self._options["trace_request_ctx"])
+            await self._tracing.start(TraceRequestStartParams(self._method, self._told_url(), self._headers))
 
     def _warn(self) -> None:
         for name, header in (
@@ -349,8 +347,7 @@ class Call:
         try:
             assert self._deadline is not None
             connection.deadline = self._deadline.when
-            sending = send(request, connection, answer)
-            await (answer._limited(sending) if answer._read_timeout else sending)
+            await send(request, connection, answer)
             request.response = answer
             self._watch(answer)
         except BaseException:

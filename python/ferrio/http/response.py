@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
+import functools
 import json
 import re
 import traceback
@@ -222,7 +223,7 @@ class ClientResponse(HttpAnswer):
             if self._upload is None:
                 self._uploaded.set_result(None)
             else:
-                self._upload.tell(self._uploaded)
+                self._upload.when_done(functools.partial(_settle, self._uploaded))
         return self._uploaded
 
     def raise_for_status(self) -> None:
@@ -397,6 +398,11 @@ def watch(answer: ClientResponse) -> None:
 def fallback_charset(response: ClientResponse, body: bytes) -> str:
     """What is taken for a text's charset where nothing says it."""
     return "utf-8"
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _deprecated(name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from multidict import CIMultiDict
@@ -17,7 +18,7 @@ from .._ferrio import HttpClientConnection
 from . import hdrs
 from .connection import Connection
 from .encodings import Packer
-from .errors import ClientConnectionError, ClientOSError
+from .errors import ClientConnectionError, ClientOSError, SocketTimeoutError
 from .payloads import BytesPayload, JsonPayload, StringPayload, safe_header
 from .tracing import TraceRequestChunkSentParams, TraceRequestHeadersSentParams
 
@@ -42,7 +43,7 @@ async def send(request: ClientRequest, connection: HttpClientConnection, answer:
             await tracing.send(
                 "on_request_headers_sent", TraceRequestHeadersSentParams(request.method, request.url, request.headers)
             )
-        await answer._wait()
+        await _head(answer, upload)
     except BaseException as error:
         if upload is not None:
             upload.cancel()
@@ -71,6 +72,24 @@ def encoded(headers: CIMultiDict[str]) -> list[tuple[bytes, bytes]]:
         if name.lower() not in FRAMING:
             pairs.append((safe_header(name).encode(), safe_header(value).encode("utf-8", "surrogateescape")))
     return pairs
+
+
+async def _head(answer: ClientResponse, upload: Upload | None) -> None:
+    """Wait for the head. The time that a server may be silent begins when it has the whole body."""
+    silence = answer._read_timeout
+    if not silence or upload is None:
+        await (answer._limited(answer._wait()) if silence else answer._wait())
+        return
+    limit = asyncio.timeout(None)
+    loop = asyncio.get_running_loop()
+    upload.when_done(lambda: limit.reschedule(loop.time() + silence))
+    try:
+        async with limit:
+            await answer._wait()
+    except TimeoutError as error:
+        if limit.expired():
+            raise SocketTimeoutError("Timeout on reading data from socket") from error
+        raise
 
 
 def _complete(request: ClientRequest, connection: HttpClientConnection) -> None:
@@ -149,6 +168,7 @@ class Upload:
         self._packer = Packer(str(request.compress)) if request.compress else None
         if tracker is not None:
             tracker._write(connection.transport)
+        self._over: list[Callable[[], None]] = []
         self._task = asyncio.create_task(self._run())
 
     @property
@@ -160,14 +180,9 @@ class Upload:
         """The answer is over."""
         self._task.cancel()
 
-    def tell(self, future: asyncio.Future[None]) -> None:
-        """Have a future be done with it."""
-
-        def done(_: asyncio.Task[None]) -> None:
-            if not future.done():
-                future.set_result(None)
-
-        self._task.add_done_callback(done)
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Call when nothing is written any more."""
+        self._over.append(call)
 
     async def wait(self) -> None:
         """Wait until it is done, however that is."""
@@ -206,6 +221,8 @@ class Upload:
         finally:
             if self._tracker is not None:
                 self._tracker._end(self.error, is_sent)
+            for call in self._over:
+                call()
 
     async def _put(self, chunk: bytes) -> None:
         transport = self._connection.transport

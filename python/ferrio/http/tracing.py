@@ -217,11 +217,18 @@ class TraceDnsCacheMissParams:
 class Tracing:
     """One request and those who are told of it."""
 
-    __slots__ = ("_session", "_told")
+    __slots__ = ("_session", "_told", "_untold")
 
     def __init__(self, session: ClientSession, configs: Iterable[Any], context: Any) -> None:
         self._session = session
-        self._told = [(config, config.trace_config_ctx(trace_request_ctx=context)) for config in configs]
+        self._untold = [(config, config.trace_config_ctx(trace_request_ctx=context)) for config in configs]
+        self._told: list[tuple[Any, Any]] = []
+
+    async def start(self, params: TraceRequestStartParams) -> None:
+        """Tell of the beginning; whoever has heard of it hears of the end, too."""
+        for config, context in self._untold:
+            await config.on_request_start.send(self._session, context, params)
+            self._told.append((config, context))
 
     async def send(self, name: str, params: object) -> None:
         """Tell them: `name` is the signal's, `params` what it carries."""
