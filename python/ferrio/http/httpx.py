@@ -27,6 +27,7 @@ from .errors import (
 from .httpx_streams import NetworkStream
 from .requests import HEAD_LIMITS, ConnectionKey
 from .tcp import TCPConnector
+from .timeouts import Silence
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,6 +45,8 @@ else:
     Base = _installed()
 
 PIECE: Final = 2**16
+PRECISE: Final = 5.0  # limits below it are kept to the millisecond
+MOST_KEYS: Final = 256
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -78,6 +81,7 @@ class HttpxTransport(Base):
         self._retries = retries
         self._socket_options = list(socket_options or ())
         self._connector: BaseConnector | None = None
+        self._keys: dict[Any, ConnectionKey] = {}
 
     async def __aenter__(self) -> HttpxTransport:
         return self
@@ -132,6 +136,13 @@ class _Connector(TCPConnector):
         super().__init__(**settings)
         self._socket_options = socket_options
 
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> HttpClientConnection:
+        made = await super()._create_connection(req, traces, timeout)
+        if self._socket_options and made.transport is not None:
+            for option in self._socket_options:
+                made.transport.get_extra_info("socket").setsockopt(*option)
+        return made
+
 
 class _Proxy(NamedTuple):
     """Where a proxy is, and what it is told."""
@@ -162,25 +173,14 @@ class _Asked:
     limits = HEAD_LIMITS
 
     def __init__(self, call: _Call) -> None:
-        url = call.request.url
+        self._url = call.request.url
         self.failure = functools.partial(_failure, call.library)
-        self._tls = call.transport._tls
-        secure = url.scheme == "https"
+        key = self.connection_key = self.pool_key = call.key()
         proxy = call.transport._proxy
-        self.proxy = None if proxy is None else proxy.url
-        self.proxy_auth = None if proxy is None else proxy.auth
+        self.host, self.ssl, self.proxy, self.proxy_auth = key.host, key.ssl, key.proxy, key.proxy_auth
         self.proxy_headers = None if proxy is None else proxy.headers
-        self.server_hostname = call.request.extensions.get("sni_hostname")
-        self.host = url.raw_host.decode("ascii")
-        port = url.port or (443 if secure else 80)
-        self.connection_key = ConnectionKey(
-            self.host, port, secure, self._tls, self.proxy, self.proxy_auth, None, self.server_hostname
-        )
-        self.pool_key = self.connection_key
-        self.ssl = self._tls
+        self.server_hostname = key.server_hostname
         self.headers = {"Host": call.request.headers.get("Host", self.host)}
-        self._url = url
-        self._is_secure = secure
 
     @property
     def url(self) -> Any:
@@ -191,7 +191,7 @@ class _Asked:
 
     def is_ssl(self) -> bool:
         """Whether it goes over TLS."""
-        return bool(self._is_secure)
+        return self.connection_key.is_ssl
 
 
 class _Times(NamedTuple):
@@ -210,6 +210,7 @@ class _Call:
         self.library = library
         self.request = request
         self.timeout: dict[str, float | None] = request.extensions.get("timeout", {})
+        self._silence = self.timeout.get("read")
         self._trace: Callable[..., Awaitable[None]] | None = request.extensions.get("trace")
         self._writing: asyncio.Task[None] | None = None
 
@@ -236,17 +237,31 @@ class _Call:
     async def _small_body(self) -> bytes | None:
         """The body where it is there already and not long."""
         if isinstance(self.request.stream, self.library.ByteStream):
-            return b"".join([piece async for piece in self.request.stream])
+            return b"".join(self.request.stream)
         headers = self.request.headers
         return b"" if "content-length" not in headers and "transfer-encoding" not in headers else None
 
+    def key(self) -> ConnectionKey:
+        """Which connections it can use; the few that a program has are made once."""
+        url, keys = self.request.url, self.transport._keys
+        name = self.request.extensions.get("sni_hostname")
+        place = (url.scheme, url.raw_host, url.port, name)
+        key = keys.get(place)
+        if key is None:
+            secure, proxy = url.scheme == "https", self.transport._proxy
+            host, port = url.raw_host.decode("ascii"), url.port or (443 if secure else 80)
+            to, auth = (None, None) if proxy is None else (proxy.url, proxy.auth)
+            if len(keys) >= MOST_KEYS:
+                keys.clear()
+            key = keys[place] = ConnectionKey(host, port, secure, self.transport._tls, to, auth, None, name)
+        return key
+
     async def _connection(self) -> HttpClientConnection:
-        asked: Any = _Asked(self)
         connector = self.transport.connector()
-        pool = connector._pool
-        taken = pool.take(asked.pool_key)
+        taken = connector._pool.take(self.key())
         if taken is not None:
             return taken
+        asked: Any = _Asked(self)
         library = self.library
         for attempt in range(self.transport._retries + 1):
             try:
@@ -311,15 +326,18 @@ class _Call:
             if proxy.auth is not None:
                 headers.append((b"Proxy-Authorization", proxy.auth.encode().encode()))
         target = request.extensions.get("target", target)
-        await self._tell("http11.send_request_headers.started", request=request)
+        if self._trace is not None:
+            await self._tell("http11.send_request_headers.started", request=request)
         try:
             self._send(connection, answer, target, headers, body)
         except ValueError as error:
             raise self.library.LocalProtocolError(str(error)) from error
-        await self._tell("http11.send_request_headers.complete", return_value=None)
-        await self._tell("http11.receive_response_headers.started", request=request)
-        await self.within("read", answer._wait(), self.library.ReadTimeout)
-        await self._tell("http11.receive_response_headers.complete", return_value=None)
+        if self._trace is not None:
+            await self._tell("http11.send_request_headers.complete", return_value=None)
+            await self._tell("http11.receive_response_headers.started", request=request)
+        await self._head(connection, answer)
+        if self._trace is not None:
+            await self._tell("http11.receive_response_headers.complete", return_value=None)
         version = b"HTTP/1.1" if answer._minor_version else b"HTTP/1.0"
         stream = _stream_class(self.library)(self, answer)
         extensions = {
@@ -330,6 +348,30 @@ class _Call:
         return self.library.Response(
             status_code=answer.status, headers=list(answer.raw_headers), stream=stream, extensions=extensions
         )
+
+    async def _head(self, connection: HttpClientConnection, answer: HttpAnswer) -> None:
+        """Wait for the head. The time that a server may be silent begins when it has the whole body."""
+        if self._writing is None or self._silence is None:
+            await self.read(connection, answer._wait())
+            return
+        limit = Silence(self._silence)
+        self._writing.add_done_callback(limit.begin)
+        try:
+            async with limit:
+                await answer._wait()
+        except TimeoutError as late:
+            raise self.library.ReadTimeout("") from late
+
+    async def read(self, connection: HttpClientConnection | None, waiting: Awaitable[Any]) -> Any:
+        """Wait for something of the server's, but not for longer than it may be silent."""
+        silence = self._silence
+        if silence is None or connection is None:
+            return await waiting
+        if silence < PRECISE:
+            return await self.within("read", waiting, self.library.ReadTimeout)
+        # The pool keeps it, to the second, at no cost.
+        connection.deadline = asyncio.get_running_loop().time() + silence
+        return await waiting
 
     def _send(
         self,
@@ -401,15 +443,14 @@ class _Body:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         call, answer = self._call, self._answer
-        while piece := answer._read_now(PIECE) or await call.within(
-            "read", answer._read_any(PIECE), call.library.ReadTimeout
-        ):
+        while piece := answer._read_now(PIECE) or await call.read(answer._connection, answer._read_any(PIECE)):
             yield piece
 
     async def aclose(self) -> None:
         self._call._stop()
         self._answer.release()
-        await self._call._tell("http11.response_closed.complete", return_value=None)
+        if self._call._trace is not None:
+            await self._call._tell("http11.response_closed.complete", return_value=None)
 
 
 def _stream_class(library: Any) -> Any:

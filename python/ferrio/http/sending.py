@@ -20,6 +20,7 @@ from .connection import Connection
 from .encodings import Packer
 from .errors import ClientConnectionError, ClientOSError, SocketTimeoutError
 from .payloads import BytesPayload, JsonPayload, StringPayload, safe_header
+from .timeouts import Silence
 from .tracing import TraceRequestChunkSentParams, TraceRequestHeadersSentParams
 
 if TYPE_CHECKING:
@@ -80,9 +81,8 @@ async def _head(answer: ClientResponse, upload: Upload | None) -> None:
     if not silence or upload is None:
         await (answer._limited(answer._wait()) if silence else answer._wait())
         return
-    limit = asyncio.timeout(None)
-    loop = asyncio.get_running_loop()
-    upload.when_done(lambda: limit.reschedule(loop.time() + silence))
+    limit = Silence(silence)
+    upload.when_done(limit.begin)
     try:
         async with limit:
             await answer._wait()

@@ -55,6 +55,37 @@ def limit(delay: float | None, threshold: float = 5) -> asyncio.Timeout:
     return asyncio.timeout_at(moment(asyncio.get_running_loop(), delay, threshold))
 
 
+class Silence:
+    """A limit that begins when somebody says so: `async with silence:` and `silence.begin()`, which may come late."""
+
+    __slots__ = ("_is_waiting", "_limit", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._limit = asyncio.timeout(None)
+        self._seconds = seconds
+        self._is_waiting = False
+
+    def begin(self, *_: object) -> None:
+        """From now on."""
+        if self._is_waiting:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    def expired(self) -> bool:
+        """Whether it is over."""
+        return self._limit.expired()
+
+    async def __aenter__(self) -> Silence:
+        await self._limit.__aenter__()
+        self._is_waiting = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._is_waiting = False
+        await self._limit.__aexit__(kind, error, traceback)
+
+
 class Deadline:
     """The limit of a whole request: `with deadline:` around every wait, until `cancel()`."""
 
