@@ -122,18 +122,18 @@ class Asked(Exception):
     """Python code was asked."""
 
 
-async def refuse(*args, **options):
+def refuse(*args, **options):
     raise Asked
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_plain_requests_run_natively(name):
+def test_plain_requests_run_natively(name, monkeypatch):
     async def main():
         async with Server() as server, ferrio.http.ClientSession(headers={"X-B": "2"}) as session:
             url = f"http://{server.place}/echo"
             async with PLAIN[name](session, url) as response:
                 await response.read()
-            session._request = refuse
+            monkeypatch.setattr(ferrio.http.client, "Call", refuse)
             async with PLAIN[name](session, url) as response:
                 await response.read()
             first, second = (one.shown(server.place) for one in server.asked)
@@ -143,7 +143,7 @@ def test_plain_requests_run_natively(name):
 
 
 @pytest.mark.parametrize("name", SPECIAL)
-def test_special_requests_do_not(name):
+def test_special_requests_do_not(name, monkeypatch):
     settings, options = SPECIAL[name]
 
     async def main():
@@ -151,14 +151,14 @@ def test_special_requests_do_not(name):
             url = f"http://{server.place}/echo"
             async with session.get(url, **options) as response:
                 await response.read()
-            session._request = refuse
+            monkeypatch.setattr(ferrio.http.client, "Call", refuse)
             with pytest.raises(Asked):
                 await session.get(url, **options)
 
     run(main())
 
 
-def test_cookies_that_change_are_sent_natively_too():
+def test_cookies_that_change_are_sent_natively_too(monkeypatch):
     async def main():
         jar = ferrio.http.CookieJar(unsafe=True)
         async with Server() as server, ferrio.http.ClientSession(cookie_jar=jar) as session:
@@ -168,7 +168,7 @@ def test_cookies_that_change_are_sent_natively_too():
                 change()
                 async with session.get(url) as response:
                     await response.read()
-                session._request = refuse
+                monkeypatch.setattr(ferrio.http.client, "Call", refuse)
                 seen.append(server.asked[-1].header("cookie"))
             return seen
 
