@@ -9,8 +9,11 @@ import contextlib
 import gc
 import gzip
 import hashlib
+import socket
 import zlib
 
+import ferrio
+import misbehaving
 import pytest
 from client_support import head_of, on_both, scripted, until
 from ferrio import http
@@ -332,6 +335,44 @@ async def test_a_body_that_never_waits_ends_with_its_connection():
         with pytest.raises(http.ClientConnectionError):
             await session.post(url(peer), data=pieces())
         assert not ended
+
+
+@on_both
+async def test_a_large_request_that_nobody_takes_keeps_no_connection():
+    """What a server does not take is not waited for, whichever loop's transport has it."""
+
+    async def deaf(reader, writer, number):
+        reader._transport.pause_reading()
+        await never.wait()
+
+    never = asyncio.Event()
+    for size in (1 << 15, 1 << 22):
+        async with scripted(deaf) as peer, http.ClientSession() as session:
+            asking = asyncio.ensure_future(session.post(url(peer), data=bytes(size)))
+            await asyncio.sleep(0.05)
+            (connection,) = transports_to(peer)
+            asking.cancel()
+            await asyncio.wait([asking])
+            await until(lambda sock=connection: sock.fileno() == -1)
+
+
+def transports_to(peer):
+    """The sockets of clients of that server."""
+    found = (each for each in gc.get_objects() if isinstance(each, socket.socket) and each.fileno() >= 0)
+    return [each for each in found if each.family == socket.AF_INET and peername(each) == ("127.0.0.1", peer.port)]
+
+
+def peername(sock):
+    with contextlib.suppress(OSError):
+        return sock.getpeername()
+
+
+@pytest.mark.parametrize("make", [ferrio.new_event_loop, asyncio.new_event_loop])
+def test_a_server_that_misbehaves_in_every_way(make):
+    with asyncio.Runner(loop_factory=make) as runner:
+        client, server, _ = runner.run(misbehaving.attack(3, 1, 16))
+    assert client.outcomes["200"] > 10
+    assert server.fates["honest"] > 10
 
 
 # Bodies

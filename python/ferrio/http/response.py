@@ -37,7 +37,7 @@ from .mime import (
     parse_mimetype,
 )
 from .requests import HttpVersion, HttpVersion10, HttpVersion11, RequestInfo
-from .streams import EMPTY_PAYLOAD, StreamReader
+from .streams import EmptyStreamReader, StreamReader
 from .timeouts import limit
 from .tracing import TraceResponseChunkReceivedParams
 
@@ -138,7 +138,7 @@ class ClientResponse(HttpAnswer):
         """The body as it comes."""
         if self._content is None:
             if self.method == hdrs.METH_HEAD or self.status in NO_BODY:
-                self._content = EMPTY_PAYLOAD
+                self._content = EmptyStreamReader()
             else:
                 wait = self._limited if self._is_limited else None
                 self._content = StreamReader(self, self._decoder, wait, self._read_bufsize)

@@ -72,13 +72,28 @@ impl Below {
                 [Chunk::from(before.to_vec()), Chunk::from(data.clone()), Chunk::from(after.to_vec())];
             return native.put_all(&transport, pieces.into_iter().filter(|piece| !piece.as_ref().is_empty()));
         }
-        let pieces = [&PyBytes::new(py, before), data, &PyBytes::new(py, after)];
+        let mut pieces = vec![PyBytes::new(py, before), data.clone(), PyBytes::new(py, after)];
+        // asyncio's own transport keeps an empty piece for ever: it polls without end, and never closes.
+        pieces.retain(|piece| !piece.as_bytes().is_empty());
         transport.call_method1(intern!(py, "writelines"), (pieces,)).map(drop)
     }
 
     /// Whether writing can end while reading goes on.
     pub(crate) fn can_linger(&self) -> bool {
         self.native.get()
+    }
+
+    /// Whether something that was written has not left yet.
+    pub(crate) fn holds_data(&self, py: Python<'_>) -> PyResult<bool> {
+        self.waiting(py).map(|waiting| waiting > 0)
+    }
+
+    fn waiting(&self, py: Python<'_>) -> PyResult<u64> {
+        let Some(transport) = self.get(py) else { return Ok(0) };
+        match self.native(&transport) {
+            Some(native) => Ok(native.get_write_buffer_size(&transport)? as u64),
+            None => call_method0(&transport, intern!(py, "get_write_buffer_size"))?.extract(),
+        }
     }
 
     /// Calls a method that takes nothing: `close`, `abort`, `pause_reading`, `resume_reading`.
@@ -88,11 +103,10 @@ impl Below {
 
     /// Since when the client has taken nothing of what waits; `None` if nothing waits. `now` is the time of this look.
     pub(crate) fn stuck_since(&self, py: Python<'_>, now: f64) -> PyResult<Option<f64>> {
-        let Some(transport) = self.get(py) else { return Ok(None) };
-        let waiting: u64 = match self.native(&transport) {
-            Some(native) => native.get_write_buffer_size(&transport)? as u64,
-            None => call_method0(&transport, intern!(py, "get_write_buffer_size"))?.extract()?,
-        };
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let waiting = self.waiting(py)?;
         // What TLS adds to what is written waits, too, and would be less than nothing taken.
         let taken = self.written.get().saturating_sub(waiting);
         let moved = if waiting == 0 {

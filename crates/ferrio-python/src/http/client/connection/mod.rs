@@ -180,10 +180,16 @@ impl ClientConnection {
         detail: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let py = this.py();
-        // What was not sent yet is of no use: half a request.
-        let method = if self.room.is_full() { intern!(py, "abort") } else { intern!(py, "close") };
-        let closed = if self.closing.replace(true) { Ok(()) } else { self.below.tell(py, method) };
+        let closed = if self.closing.replace(true) { Ok(()) } else { self.close_below(py) };
         both(py, closed, self.end(this, kind, detail))
+    }
+
+    /// What was not sent yet is of no use: half a request. A server that does not take it would keep the descriptor.
+    fn close_below(&self, py: Python<'_>) -> PyResult<()> {
+        let holds = self.below.holds_data(py);
+        let is_full = self.room.is_full() || *holds.as_ref().unwrap_or(&true);
+        let method = if is_full { intern!(py, "abort") } else { intern!(py, "close") };
+        both(py, holds.map(drop), self.below.tell(py, method))
     }
 
     /// Nothing more comes or goes.
