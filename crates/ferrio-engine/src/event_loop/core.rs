@@ -24,7 +24,7 @@ const BLOCKING_THREADS: usize = 32;
 /// Threads for name look-ups, at most: a pool of their own, so that a slow resolver cannot starve other blocking calls.
 const RESOLVER_THREADS: usize = 8;
 
-// Whose loop this thread has entered; null for none.
+// Which loop this thread has entered; null for none. `CURRENT` has the same one, and keeps it there.
 thread_local!(static HERE: Cell<*const Address> = const { Cell::new(ptr::null()) });
 
 // Nobody is current in destructors of other thread-local values, which may run after this one's, and wake and drop as any code.
