@@ -24,6 +24,7 @@ WARM_UP = 200
 """Often enough for the interpreter to have specialised what it runs."""
 LINE = b"x" * 255 + b"\n"
 """Short enough for blocks whose cost does not depend on what the heap looks like."""
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!"
 
 
 def nothing() -> None:
@@ -333,6 +334,42 @@ async def asgi_request(times: int) -> None:
     await asyncio.sleep(0)
 
 
+class Answers(Back):
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(ANSWER)
+
+
+class Session(_ferrio.HttpSession):
+    """A client's session with one connection, on which every URL is."""
+
+    def __init__(self, pool: _ferrio.HttpPool) -> None:
+        self._pool, self._answer_class, self._plain, self._total = pool, _ferrio.HttpAnswer, True, 300.0
+
+    def _route(self, method: str, url: str) -> tuple[str, bytes, tuple[tuple[bytes, bytes], ...]]:
+        return ("key", b"/", ((b"host", b"a"), (b"accept", b"*/*"), (b"user-agent", b"ferrio")))
+
+
+async def http_get(times: int) -> None:
+    """A client's plain request; the server's end is a write of bytes."""
+    loop, (left, right) = asyncio.get_running_loop(), socket.socketpair()
+    server, _ = await loop.create_connection(Answers, sock=right)
+    make = _ferrio.HttpClientConnection
+    _, connection = await loop.create_connection(lambda: make(loop, OSError), sock=left)
+    pool = _ferrio.HttpPool(loop)
+    assert await pool.acquire("key") is None
+    pool.add("key", connection)
+    answer = _ferrio.HttpAnswer()
+    connection.send(answer, b"GET", b"/", ((b"host", b"a"),))
+    await answer._wait()
+    session = Session(pool)
+    for _ in repeat(None, times):
+        async with session.get("http://a/") as response:
+            await response.read()
+    pool.close()
+    server.close()
+    await asyncio.sleep(0)
+
+
 PATHS: tuple[Callable[[int], Awaitable[None]], ...] = (
     call_soon,
     call_soon_chain,
@@ -354,6 +391,7 @@ PATHS: tuple[Callable[[int], Awaitable[None]], ...] = (
     accept,
     echo_streams,
     asgi_request,
+    http_get,
 )
 
 

@@ -85,7 +85,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = options.rows.split(",")
     clients = [name for name in options.clients.split(",") if installed(name)]
-    server_cpu, client_cpu = sorted(os.sched_getaffinity(0))[:2]
+    cpus = sorted(os.sched_getaffinity(0))
+    server_cpu, client_cpu = cpus[0], cpus[-1]
     folder = tempfile.TemporaryDirectory()
     secret = Path(folder.name, "certificate.pem")
     certificate.make(secret)

@@ -154,17 +154,16 @@ async def pyqwest(limit: int, certificate: str | None) -> AsyncIterator[Client]:
 async def niquests(limit: int, certificate: str | None) -> AsyncIterator[Client]:
     module: Any = import_module("niquests")
     async with module.AsyncSession(pool_connections=limit, pool_maxsize=limit) as session:
-        session.verify = False
 
         async def get(url: str) -> Any:
-            return (await session.get(url)).content
+            return (await session.get(url, verify=False)).content
 
         async def stream(url: str) -> int:
-            response = await session.get(url, stream=True)
+            response = await session.get(url, stream=True, verify=False)
             return sum([len(piece) async for piece in await response.iter_content(PIECE)])
 
         async def post(url: str, body: bytes) -> Any:
-            return (await session.post(url, data=body)).content
+            return (await session.post(url, data=body, verify=False)).content
 
         yield Client(get, stream, post)
 

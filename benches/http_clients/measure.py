@@ -86,6 +86,8 @@ async def measure(make: Maker, row: Row, seconds: float, port: int, certificate:
         done, cpu, lasted = count - before, time.process_time() - cpu, time.perf_counter() - begun
         is_over = True
         await asyncio.gather(*tasks)
+    if not done:
+        raise SystemExit("no request ended in time")
     return {"cpu": cpu / done * 1e6, "rate": done / lasted}
 
 

@@ -431,8 +431,8 @@ impl Native for ClientAnswer {
     fn members() -> Members {
         members! { ClientAnswer;
             bare c"_wait" c"Wait for the head." => wait;
-            bare c"read" c"All of the body." => read;
-            method c"_read_any" c"What there is of the body." => read_any;
+            light bare c"read" c"All of the body." => read;
+            light method c"_read_any" c"What there is of the body." => read_any;
             method c"_read_now" c"What there is of the body, without waiting." => read_now;
             one c"_unread" c"Put data in front of what is there." => unread;
             bare c"release" c"Give the connection back." => release_method;

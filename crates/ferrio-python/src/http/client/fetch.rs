@@ -288,7 +288,7 @@ impl Held for Fetch {
     }
 }
 
-kind!(Fetch, c"ferrio._ferrio.HttpFetch", c"A request under way.", KEPT: usize = 256, LIGHT: bool = false);
+kind!(Fetch, c"ferrio._ferrio.HttpFetch", c"A request under way.", KEPT: usize = 256);
 
 impl Steps for Fetch {
     const QUIET: bool = false;
@@ -351,8 +351,8 @@ impl Steps for Fetch {
 
     fn members() -> Members {
         members! { Coroutine<Fetch>;
-            bare c"__aenter__" c"Send the request." => aenter;
-            method c"__aexit__" c"Release the answer." => aexit;
+            light bare c"__aenter__" c"Send the request." => aenter;
+            light method c"__aexit__" c"Release the answer." => aexit;
             shown c"cr_await" => steps.inner;
         }
     }

@@ -219,13 +219,13 @@ impl Native for Session {
 
     fn members() -> Members {
         members! { Session;
-            method c"get" c"Ask for a resource." => get;
-            method c"options" c"Ask what may be asked." => options;
-            method c"head" c"Ask for the head of an answer." => head;
-            method c"post" c"Send data." => post;
-            method c"put" c"Put data in the place of a resource." => put;
-            method c"patch" c"Change a resource." => patch;
-            method c"delete" c"Delete a resource." => delete;
+            light method c"get" c"Ask for a resource." => get;
+            light method c"options" c"Ask what may be asked." => options;
+            light method c"head" c"Ask for the head of an answer." => head;
+            light method c"post" c"Send data." => post;
+            light method c"put" c"Put data in the place of a resource." => put;
+            light method c"patch" c"Change a resource." => patch;
+            light method c"delete" c"Delete a resource." => delete;
             method c"request" c"Send a request of any method." => request;
             bare c"_forget_routes" c"What routes depend on has changed." => forget_routes;
             field c"_pool" => pool;

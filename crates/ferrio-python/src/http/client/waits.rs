@@ -110,7 +110,7 @@ impl Coroutine<ClientWait> {}
 
 held!(ClientWait: target, value, future);
 
-kind!(ClientWait, c"ferrio._ferrio.HttpWait", c"A wait of an HTTP client, to be awaited.", KEPT: usize = 256, LIGHT: bool = false);
+kind!(ClientWait, c"ferrio._ferrio.HttpWait", c"A wait of an HTTP client, to be awaited.", KEPT: usize = 256);
 
 impl Steps for ClientWait {
     fn name(&self) -> &'static str {
