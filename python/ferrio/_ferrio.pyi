@@ -533,13 +533,15 @@ class HttpPool:
 class HttpSession:
     """The base of ClientSession: requests that ask for nothing special.
 
-    `session.get(url)` runs natively on a `_plain` session if its options are none, or `data=` of bytes, the URL is a
-    text with a route, and the pool has a connection, or none that is free: then it waits in line. Everything else is
-    awaited from the subclass, which has:
+    `session.get(url)` runs natively on a `_plain` session if its options are none, or `data=` of bytes, or `json=`,
+    the URL is a text with a route, and the pool has a connection, or none that is free: then it waits in line.
+    Everything else is awaited from the subclass, which has:
 
     * `_request(method, url, **options)`, as aiohttp's.
     * `_route(method, url)`, asked once for a URL, until _forget_routes(): (key of the pool, target, headers), or
       more behind these; None where the URL is not for native requests.
+      With a third argument, it is for requests with a body of that type.
+    * `_json_body(value)`: the bytes of `json=`.
     * `_settle(answer, **options)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or
       Content-Encoding, or is an error while `_raises`. What it returns is what the caller gets.
     * `_late(url)`, if it likes: the exception of a request whose `_total` was over while it waited in line.

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 
 import pytest
 from client_support import Failed, head_of, on_both, saying, scripted
@@ -21,12 +22,15 @@ class Session(_ferrio.HttpSession):
         self.peer, self.headers, self.asked = peer, headers, []
         self._pool, self._answer_class, self._plain = peer.pool, Answer, True
 
-    def _route(self, method, url):
-        self.asked.append(("route", method, url))
+    def _route(self, method, url, content_type=None):
+        self.asked.append(("route", method, url, *([content_type] if content_type else [])))
         if "special" in url:
             return None
         target = url.removeprefix("http://a").encode() or b"/"
         return ("a", target, ((b"host", b"a"), *self.headers), "more")
+
+    def _json_body(self, value):
+        return json.dumps(value).encode()
 
     async def _request(self, method, url, **options):
         self.asked.append(("request", method, url, options))
@@ -91,6 +95,25 @@ async def test_methods_and_bodies():
                 async with getattr(session, method)("http://a/m", data=body) as answer:
                     assert (await answer.read()).partition(b"\r\n\r\n")[2] == body
             assert session.told(routes=True) == [("route", method.upper(), "http://a/m")]
+
+
+@on_both
+async def test_json():
+    async with scripted(echoing) as peer:
+        session = Session(peer)
+        await (await session.get("http://a/")).read()
+        session.told()
+        for method in ("post", "put", "patch"):
+            for value in ({"a": [1, "\u00e9"]}, [], 0, "x" * 100_000):
+                async with getattr(session, method)("http://a/m", json=value) as answer:
+                    assert json.loads((await answer.read()).partition(b"\r\n\r\n")[2]) == value
+            assert session.told(routes=True) == [("route", method.upper(), "http://a/m", "application/json")]
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            await session.post("http://a/m", json=object())
+        assert (peer.pool.used, peer.pool.idle) == (0, 1)
+        await (await session.post("http://a/m", json=None)).read()
+        await (await session.get("http://a/m", json={})).read()
+        assert [kind for kind, *_ in session.told()] == ["request", "request"]
 
 
 @on_both

@@ -276,7 +276,12 @@ class ClientSession(HttpSession):
             call._watch(answer)
         return settled
 
-    def _route(self, method: str, url: Any) -> Route | None:
+    def _json_body(self, value: Any) -> bytes:
+        """What a native request sends of `json=`."""
+        as_bytes = self._json_serialize_bytes
+        return self._json_serialize(value).encode() if as_bytes is None else as_bytes(value)
+
+    def _route(self, method: str, url: Any, content_type: str = "application/octet-stream") -> Route | None:
         """Where a URL leads; None where a request needs more than the native base does."""
         try:
             request = ClientRequest(
@@ -295,7 +300,7 @@ class ClientSession(HttpSession):
         if hdrs.COOKIE in request.headers and not isinstance(self._cookie_jar, CookieJar):
             return None
         if method in request.POST_METHODS and "content-type" not in request._skipped:
-            request.headers.setdefault(hdrs.CONTENT_TYPE, "application/octet-stream")
+            request.headers.setdefault(hdrs.CONTENT_TYPE, content_type)
         route = Route((request.pool_key, request.url.raw_path_qs.encode(), tuple(encoded(request.headers))))
         route.url = request.original_url
         return route

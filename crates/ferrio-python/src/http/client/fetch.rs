@@ -18,7 +18,7 @@ use crate::ffi::stop::Stop;
 use crate::http::client::answer::ClientAnswer;
 use crate::http::client::connection::ClientConnection;
 use crate::http::client::pool::Pool;
-use crate::http::client::routes::{Method, Route};
+use crate::http::client::routes::{Content, Method, Route};
 use crate::http::client::session::{Session, Turn};
 use crate::http::client::waits::awaited;
 use crate::tasks::any_future;
@@ -32,6 +32,8 @@ pub(crate) struct Fetch {
     url: Slot,
     /// A dictionary, if there are any.
     options: Slot,
+    /// What is sent natively, if that is more than a head.
+    body: Slot,
     /// The answer, also after the end: `__aexit__` releases it.
     answer: Slot,
     /// How it goes natively.
@@ -61,6 +63,7 @@ impl Fetch {
             url: Slot::new(url.clone().into()),
             options: options.map_or_else(Slot::default, |options| Slot::new(options.into_any().into())),
             answer: Slot::default(),
+            body: Slot::default(),
             route: Slot::default(),
             pool: Slot::default(),
             deadline: Cell::new(f64::INFINITY),
@@ -71,25 +74,42 @@ impl Fetch {
         alloc_tracked(session.py(), Coroutine::new(fetch))
     }
 
-    /// The body, if that is all that the options are; `Err` without a reason where there are others.
-    fn body<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyBytes>>, ()> {
-        let Some(options) = self.options.bind(py) else { return Ok(None) };
+    /// What is to be sent, if that is all that the options are; `Err` without a reason where there are others.
+    fn content<'py>(&self, py: Python<'py>) -> Result<(Content, Option<Bound<'py, PyAny>>), ()> {
+        let Some(options) = self.options.bind(py) else { return Ok((Content::None, None)) };
         let options = options.cast::<PyDict>().map_err(drop)?;
-        let data = options.get_item(intern!(py, "data")).ok().flatten().filter(|_| options.len() == 1);
-        data.and_then(|data| data.cast_into_exact::<PyBytes>().ok()).map(Some).ok_or(())
+        let only = |name| options.get_item(name).ok().flatten().filter(|_| options.len() == 1);
+        if let Some(data) = only(intern!(py, "data")) {
+            return if data.is_exact_instance_of::<PyBytes>() {
+                Ok((Content::Bytes, Some(data)))
+            } else {
+                Err(())
+            };
+        }
+        match only(intern!(py, "json")) {
+            Some(value) if !value.is_none() => Ok((Content::Json, Some(value))),
+            _ => Err(()),
+        }
     }
 
     /// Goes natively if the request is so simple.
     fn set_out<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
-        let (Some(session), Some(url), Some(method), Ok(body)) =
-            (self.session.bind(py), self.url.bind(py), self.known, self.body(py))
+        let (Some(session), Some(url), Some(method), Ok((content, value))) =
+            (self.session.bind(py), self.url.bind(py), self.known, self.content(py))
         else {
             return self.ask_session(py);
         };
         let state = state_of::<Session>(&session)?;
-        let Some(route) = state.plan(&session, method, &url, body.is_some())? else {
+        let Some(route) = state.plan(&session, method, &url, content)? else {
             return self.ask_session(py);
         };
+        let body = match value {
+            Some(value) if content == Content::Json => {
+                Some(call_method1(&session, intern!(py, "_json_body"), &value)?)
+            }
+            other => other,
+        };
+        drop(self.body.replace(body.map(Ref::from)));
         self.deadline.set(state.deadline(py)?);
         let turn = state.take(py, state_of(&route)?, self.deadline.get())?;
         self.route.set(route);
@@ -117,7 +137,8 @@ impl Fetch {
         else {
             return self.ask_session(py);
         };
-        let (route, body) = (route.into_bound(py), self.body(py).ok().flatten());
+        let (route, body) = (route.into_bound(py), self.body.take().map(|body| body.into_bound(py)));
+        let body = body.map(Bound::cast_into::<PyBytes>).transpose()?;
         let state = state_of::<Session>(&session)?;
         let answer = state.send(&session, connection, state_of(&route)?, method, body.as_ref())?;
         if let Some(connection) = try_state::<ClientConnection>(connection) {
@@ -263,6 +284,7 @@ impl Held for Fetch {
             &self.method,
             &self.url,
             &self.options,
+            &self.body,
             &self.answer,
             &self.pool,
             &self.future,
@@ -278,6 +300,7 @@ impl Held for Fetch {
             &self.method,
             &self.url,
             &self.options,
+            &self.body,
             &self.answer,
             &self.pool,
             &self.future,
@@ -338,9 +361,16 @@ impl Steps for Fetch {
 
     /// The answer stays, for `__aexit__`.
     fn end(&self, _: Python<'_>) {
-        for slot in
-            [&self.session, &self.method, &self.url, &self.options, &self.pool, &self.future, &self.inner]
-        {
+        for slot in [
+            &self.session,
+            &self.method,
+            &self.url,
+            &self.options,
+            &self.body,
+            &self.pool,
+            &self.future,
+            &self.inner,
+        ] {
             slot.empty();
         }
     }

@@ -24,6 +24,14 @@ pub(crate) enum Method {
 
 const METHODS: usize = 7;
 
+/// What a request sends behind its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    None,
+    Bytes,
+    Json,
+}
+
 impl Method {
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -111,11 +119,15 @@ impl Native for Route {
 
 /// See the module.
 #[derive(Default)]
-pub(crate) struct Routes([Slot; METHODS]);
+pub(crate) struct Routes {
+    plain: [Slot; METHODS],
+    /// With a body that is JSON, which the headers say.
+    json: [Slot; METHODS],
+}
 
 impl Routes {
     pub(crate) fn forget(&self) {
-        self.0.iter().for_each(|known| drop(known.take()));
+        self.plain.iter().chain(&self.json).for_each(|known| drop(known.take()));
     }
 
     /// The route of `url`. Where it is not known, the session is asked, if that is worth it.
@@ -124,10 +136,12 @@ impl Routes {
         session: &Bound<'py, PyAny>,
         method: Method,
         url: &Bound<'py, PyAny>,
+        content: Content,
         is_worth_it: impl FnOnce() -> PyResult<bool>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = session.py();
-        let Some(place) = self.0.get(method as usize) else { return Ok(None) };
+        let kind = if content == Content::Json { &self.json } else { &self.plain };
+        let Some(place) = kind.get(method as usize) else { return Ok(None) };
         let known = place.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
         if let Some(route) = known.as_ref().map(|known| known.get_item(url)).transpose()?.flatten() {
             return Ok(Some(route));
@@ -135,7 +149,12 @@ impl Routes {
         if !is_worth_it()? {
             return Ok(None);
         }
-        let made = session.call_method1(intern!(py, "_route"), (method.object(py), url))?;
+        let name = intern!(py, "_route");
+        let made = if content == Content::Json {
+            session.call_method1(name, (method.object(py), url, intern!(py, "application/json")))?
+        } else {
+            session.call_method1(name, (method.object(py), url))?
+        };
         let route = Route::create(&made)?;
         let known = known.unwrap_or_else(|| PyDict::new(py));
         if known.len() >= MOST {
@@ -149,7 +168,7 @@ impl Routes {
 
 impl Held for Routes {
     fn show(&self, visitor: &mut Visitor<'_>) {
-        self.0.iter().for_each(|known| known.show(visitor));
+        self.plain.iter().chain(&self.json).for_each(|known| known.show(visitor));
     }
 
     fn empty(&self) {

@@ -12,7 +12,7 @@ use crate::http::client::answer::ClientAnswer;
 use crate::http::client::connection::{ClientConnection, Request};
 use crate::http::client::fetch::Fetch;
 use crate::http::client::pool::Pool;
-use crate::http::client::routes::{Method, Route, Routes};
+use crate::http::client::routes::{Content, Method, Route, Routes};
 
 /// See the module.
 #[derive(Default)]
@@ -47,10 +47,10 @@ impl Session {
         this: &Bound<'py, PyAny>,
         method: Method,
         url: &Bound<'py, PyAny>,
-        has_body: bool,
+        content: Content,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         if !self.plain.get()
-            || has_body != method.has_body()
+            || method.has_body() == (content == Content::None)
             || !url.is_exact_instance_of::<PyString>()
             || !self.has_own_request(this)?
         {
@@ -58,7 +58,7 @@ impl Session {
         }
         // To a URL's first request its route is of no use where a connection has to be made, which is Python's.
         let is_worth_it = || self.with_pool(this.py(), |pool, _| Ok(pool.is_warm()));
-        let route = self.routes.find(this, method, url, is_worth_it)?;
+        let route = self.routes.find(this, method, url, content, is_worth_it)?;
         Ok(route.filter(|route| try_state::<Route>(route).is_some_and(Route::is_native)))
     }
 
