@@ -31,6 +31,7 @@ __all__ = [
     "HttpAnswer",
     "HttpClientConnection",
     "HttpConnection",
+    "HttpDecoder",
     "HttpFrames",
     "HttpPool",
     "HttpServing",
@@ -576,6 +577,22 @@ class HttpFetch(Coroutine[Any, Any, Any]):
     def __await__(self) -> Generator[Any, Any, Any]: ...
     def __aenter__(self) -> HttpFetch: ...
     def __aexit__(self, exc_type: object, exc: object, tb: object, /) -> Coroutine[Any, Any, None]: ...
+
+@disjoint_base
+class HttpDecoder:
+    """Unpacks a body: gzip, deflate, br, zstd. One that is broken is a `ValueError`."""
+
+    def __init__(self, encoding: str) -> None: ...
+    def decode(self, data: bytes, /) -> bytes:
+        """What comes of a piece, or with an empty one of what is left: at most 256 KiB."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more may come without more data."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the body may end here."""
 
 @disjoint_base
 class HttpFrames:

@@ -9,6 +9,7 @@ KNOWN = {
     "session_version": "ferrio speaks HTTP/1.1 alone; version= changes Connection, not the request's line",
     "cookies_control": "an answer with a control byte in a field is refused (RFC 9110, 5.5)",
     "raw_deflate-cut": "a body without its end is a ClientPayloadError; aiohttp says ClientResponseError",
+    "raw_gzip-rubbish": "what follows a whole body is ignored, as by browsers; aiohttp loses the body",
     "broken_bad-chunk": "the body alone is wrong: a ClientPayloadError; aiohttp's depends on the packets",
     "broken_long-header": "a head is bounded as a whole, by 64 KiB; aiohttp bounds each field by 8 KiB",
     "broken_too-much": "what follows a whole answer costs its connection alone; aiohttp loses the answer, too",

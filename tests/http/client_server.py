@@ -59,6 +59,7 @@ RAW = {
     "gzip": answer(GZIPPED, "Content-Encoding: gzip"),
     "gzip-upper": answer(GZIPPED, "Content-Encoding: GZIP"),
     "gzip-members": answer(GZIPPED + GZIPPED, "Content-Encoding: gzip"),
+    "gzip-rubbish": answer(GZIPPED + b"rubbish", "Content-Encoding: gzip"),
     "gzip-cut": answer(GZIPPED[:-9], "Content-Encoding: gzip"),
     "gzip-bad": answer(b"this is no gzip", "Content-Encoding: gzip"),
     "gzip-empty": answer(b"", "Content-Encoding: gzip"),

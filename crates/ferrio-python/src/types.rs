@@ -20,6 +20,7 @@ use crate::ffi::word;
 use crate::http::client;
 use crate::http::client::answer::ClientAnswer;
 use crate::http::client::connection::ClientConnection;
+use crate::http::client::decoding::Decoding;
 use crate::http::client::fetch::Fetch;
 use crate::http::client::frames::Frames;
 use crate::http::client::place::Place;
@@ -207,6 +208,7 @@ impl<'py> TypeMaker<'_, 'py> {
         self.named::<ClientAnswer>(&self.object, &[])?;
         self.named::<Pool>(&self.object, &[])?;
         self.named::<Session>(&self.object, &[])?;
+        self.named::<Decoding>(&self.object, &[])?;
         self.named::<Frames>(&self.object, &[])?;
         self.nameless::<Place>()?;
         self.nameless::<Route>()

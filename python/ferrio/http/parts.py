@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from . import hdrs
-from .encodings import Inflate
+from .encodings import Decoder
 from .errors import BadHttpMessage
 from .mime import content_disposition_filename, parse_content_disposition, parse_mimetype
 from .payloads import Order, Payload, payload_type
@@ -240,7 +240,7 @@ class BodyPartReader:
             return data
         if encoding not in ("deflate", "gzip"):
             raise RuntimeError(f"unknown content encoding: {encoding}")
-        codec = Inflate(encoding)
+        codec = Decoder(encoding)
         pieces = [codec.decode(data)]
         while codec.has_more:
             pieces.append(codec.decode(b""))

@@ -155,7 +155,7 @@ class ClientRequest:
 
     GET_METHODS = WITHOUT_BODY
     POST_METHODS = WITH_TYPE
-    DEFAULT_HEADERS: Mapping[str, str] = {hdrs.ACCEPT: "*/*", hdrs.ACCEPT_ENCODING: encodings.accepted()}
+    DEFAULT_HEADERS: Mapping[str, str] = {hdrs.ACCEPT: "*/*", hdrs.ACCEPT_ENCODING: encodings.ACCEPTED}
 
     auth: BasicAuth | None = None
     response: ClientResponse | None = None

@@ -28,7 +28,7 @@ from .._ferrio import HttpAnswer
 from . import encodings, hdrs
 from .connection import Connection
 from .cookie_fields import parse_set_cookie_headers
-from .errors import ClientResponseError, ContentEncodingError, ContentTypeError, SocketTimeoutError
+from .errors import ClientResponseError, ContentTypeError, SocketTimeoutError
 from .mime import (
     ContentDisposition,
     content_disposition_filename,
@@ -376,13 +376,7 @@ def unpack(answer: ClientResponse) -> None:
     encoding = answer._header(b"content-encoding")
     if encoding is None or answer.method == hdrs.METH_HEAD or answer.status in NO_BODY:
         return
-    try:
-        decoder = encodings.decoder(encoding.decode("latin-1"))
-    except ContentEncodingError as error:
-        answer.close()
-        raise ClientResponseError(
-            answer.request_info, answer.history, status=error.code, message=error.message
-        ) from error
+    decoder = encodings.decoder(encoding.decode("latin-1"))
     if decoder is not None:
         answer._decoder = decoder
         watch(answer)

@@ -12,12 +12,13 @@
 //! * `waits`: the coroutine that all of these wait by
 //! * `session`: the base of `ClientSession`; `fetch`: a request of its, without a frame of Python where nothing special is asked for;
 //!   `routes`: what a request to a URL looks like
-//! * `frames`: a WebSocket after its handshake, without I/O
+//! * `frames`: a WebSocket after its handshake, without I/O; `decoding`: a body that is unpacked
 //!
 //! Which URL goes where, cookies, redirects, time-outs by phase, and all exceptions are Python's.
 
 pub(crate) mod answer;
 pub(crate) mod connection;
+pub(crate) mod decoding;
 pub(crate) mod exchange;
 pub(crate) mod fetch;
 pub(crate) mod fields;
