@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -148,7 +149,7 @@ impl Response {
     /// When the body is cut off, breaks the protocol or its coding, is too long or takes too long.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let deadline = sooner(self.read, self.deadline);
-        let next = within(deadline, poll_fn(|context| self.poll_chunk(context))).await;
+        let next = within(deadline, pin!(poll_fn(|context| self.poll_chunk(context)))).await;
         match next {
             Some(Ok(chunk)) => Ok(chunk),
             Some(Err(error)) => Err(self.failed(Why::Other(error.into()))),

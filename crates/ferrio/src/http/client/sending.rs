@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -42,10 +43,11 @@ struct Going {
 pub(super) async fn send(request: RequestBuilder) -> Result<Response, Error> {
     let deadline = sooner(request.total, None);
     let (mut going, body) = begin(request)?;
-    let (answered, deadline) = match within(deadline, going.follow(body)).await {
-        Some(answered) => (answered?, deadline),
-        None => return Err(going.failed(Why::Timeout)),
+    let answered = {
+        let following = pin!(going.follow(body));
+        within(deadline, following).await
     };
+    let answered = answered.ok_or_else(|| going.failed(Why::Timeout))??;
     let (head, length, incoming) = answered;
     let Going { shared, method, address, .. } = going;
     let head = head.into_parts().0;
@@ -57,10 +59,11 @@ pub(super) async fn switch(request: RequestBuilder) -> Result<(Answered, Address
     let deadline = sooner(request.total, None);
     let (mut going, body) = begin(request)?;
     going.tunnels = true;
-    let answered = match within(deadline, going.once(body)).await {
-        Some(answered) => answered?,
-        None => return Err(going.failed(Why::Timeout)),
+    let answered = {
+        let asking = pin!(going.once(body));
+        within(deadline, asking).await
     };
+    let answered = answered.ok_or_else(|| going.failed(Why::Timeout))??;
     Ok((answered, going.address))
 }
 
@@ -175,19 +178,20 @@ impl Going {
         let (shared, times) = (&self.shared, &self.shared.settings.times);
         let late = || self.failed(Why::Timeout);
         self.phase.set(Phase::Pool);
-        let mut lease = within(sooner(times.pool, None), shared.lease(key)).await.ok_or_else(late)?;
+        let mut lease = within(sooner(times.pool, None), pin!(shared.lease(key))).await.ok_or_else(late)?;
         let reused = lease.live.is_some();
         if !reused {
             self.phase.set(Phase::Connect);
             // Apart, since it is large and rare: all requests would carry it about.
-            let opening = Box::pin(sockets::open(key, shared.settings.tls.as_ref()));
-            let link = within(sooner(times.connect, None), opening).await.ok_or_else(late)?;
+            let mut opening = Box::pin(sockets::open(key, shared.settings.tls.as_ref()));
+            let link = within(sooner(times.connect, None), opening.as_mut()).await.ok_or_else(late)?;
             let link = link.map_err(|error: io::Error| self.failed(Why::Other(error.into())))?;
             let http = Connection::new(Limits { body: None, ..Limits::default() }).with_folds();
             lease.live = Some(Live::new(link, http));
         }
         self.phase.set(Phase::Head);
-        let sent = within(sooner(times.head, None), exchange(lease, asked, body)).await.ok_or_else(late)?;
+        let sent =
+            within(sooner(times.head, None), pin!(exchange(lease, asked, body))).await.ok_or_else(late)?;
         Ok((sent, reused))
     }
 

@@ -201,8 +201,9 @@ pub(super) fn now() -> Duration {
     LoopState::current().map_or(Duration::ZERO, |state| state.time().since(Time::ZERO))
 }
 
-/// A future with a limit, if it has one: a time on the loop's clock.
-pub(super) async fn within<F: Future>(deadline: Option<Duration>, future: F) -> Option<F::Output> {
+/// A future with a limit, if it has one: a time on the loop's clock. It stays where it is: each `async fn` that is given a future holds
+/// it twice, and a request has several limits, one within the other.
+pub(super) async fn within<F: Future>(deadline: Option<Duration>, future: Pin<&mut F>) -> Option<F::Output> {
     match deadline {
         Some(deadline) => crate::timeout_at(deadline, future).await.ok(),
         None => Some(future.await),
