@@ -183,6 +183,13 @@ fn virtual_time_that_is_held_passes_as_the_real_one() {
 fn a_loop_that_is_busy_and_quick_reads_the_clock_in_few_turns() {
     let script = Script::new(Pace::Real);
     assert_eq!(script.readings(200, "a"), 200, "the clock is not the system's");
+    let before = script.engine.progress();
+    script.readings(20, "a");
+    assert_eq!(
+        script.engine.progress(),
+        before.map(|before| before + 40),
+        "a turn and a word, each counted once"
+    );
     script.steady.set(true);
     script.readings(40, "a");
     assert_eq!(script.readings(170, "a"), 10);

@@ -34,6 +34,7 @@ pub(super) struct Coasting {
 
 impl Coasting {
     /// The clock was read. `is_busy`: the next turns need not ask the poller.
+    #[inline]
     pub(super) fn clock_was_read(&self, now: Time, is_busy: bool) {
         let is_quick = is_busy && now.since(self.last.get()) < QUICK;
         let turns = if is_quick { (self.after_last.get() * 2).clamp(1, MOST) } else { 0 };

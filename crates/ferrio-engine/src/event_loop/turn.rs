@@ -95,7 +95,7 @@ impl<H: Handle> Loop<H> {
     /// What the door's methods fail with.
     #[inline]
     pub fn turn<D: Door<H>>(&self, door: D) -> Result<(), D::Error> {
-        if self.coasts() && door.has_system_clock(self) {
+        if door.has_system_clock(self) && self.coasts() {
             self.collect_posts();
             return self.batch(door);
         }
