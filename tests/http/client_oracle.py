@@ -118,6 +118,8 @@ def clean(text, ports):
         text = re.sub(rf"\b{port}\b", name, text)
     text = re.sub(r"0x[0-9a-f]{6,}", "0xID", text)
     text = re.sub(r"ferrio\.http(\.\w+)*|aiohttp(\.\w+)*", "LIB", text)
+    # ferrio shows no password.
+    text = re.sub(r"(BasicAuth\(login='[^']*', password=)'[^']*'", r"\1'***'", text)
     text = re.sub(r"boundary=[0-9a-f]{32}", "boundary=HEX", text)
     return re.sub(r"--[0-9a-f]{32}", "--HEX", text)
 

@@ -4,10 +4,10 @@
 
 Each request carries a number; what is honest in an answer carries it, too, so that a byte of another's answer is seen.
 Who answers twice can have a client of HTTP/1.1 take the second answer for the next request's on that connection: from
-then on the server says so (`X-Poison`), and what it says there is not checked. The server draws from a seed what becomes
-of a connection: answers whole, cut, packed, in chunks, one byte at a time, before they are asked for, with lengths that
-lie, endless, broken, reset, or never. The client cancels, drops, reads in part and goes on. In the end there are as many
-descriptors and tasks as before, no place of the pool is in use, and memory is flat.
+then on the server says so (`X-Poison`), and what it says there is not checked. The server draws from a seed what
+becomes of a connection: answers whole, cut, packed, in chunks, one byte at a time, before they are asked for, with
+lengths that lie, endless, broken, reset, or never. The client cancels, drops, reads in part and goes on. In the end
+there are as many descriptors and tasks as before, no place of the pool is in use, and memory is flat.
 """
 
 import argparse

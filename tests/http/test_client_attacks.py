@@ -1,6 +1,8 @@
 """Hostile servers and hostile programs against `ferrio.http`: nothing leaks, hangs, or goes to others.
 
 Each test is a defect that there was, made as small as it goes. What only harms by chance is in misbehaving.py.
+
+Over 500 lines because each defect has its own small server.
 """
 
 import asyncio
@@ -373,6 +375,58 @@ def test_a_server_that_misbehaves_in_every_way(make):
         client, server, _ = runner.run(misbehaving.attack(3, 1, 16))
     assert client.outcomes["200"] > 10
     assert server.fates["honest"] > 10
+
+
+# Secrets
+
+
+@on_both
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_credentials_of_a_session_do_not_follow_to_another_origin():
+    asked = []
+
+    async def there(reader, writer, number):
+        while True:
+            asked.append(await head_of(reader))
+            writer.write(OK)
+
+    auth = http.BasicAuth("user", "S3CRET")
+    async with scripted(there) as other:
+
+        async def here(reader, writer, number):
+            while True:
+                asked.append(await head_of(reader))
+                writer.write(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % url(other).encode())
+
+        async with scripted(here) as peer, http.ClientSession(auth=auth) as session:
+            assert await body_of(session, url(peer)) == b"hi"
+    assert [b"authorization: " in head.lower() for head in asked] == [True, False]
+
+
+@on_both
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_nothing_that_is_shown_has_a_secret():
+    async def refusing(reader, writer, number):
+        while True:
+            await head_of(reader)
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    secret = "S3CRET"
+    auth = http.BasicAuth("user", secret)
+    assert secret not in repr(auth)
+    options = (
+        {"headers": {"Authorization": secret, "Cookie": secret}},
+        {"auth": auth},
+        {"cookies": {"name": secret}},
+        {"proxy": "http://user:S3CRET@127.0.0.1:1"},
+        {"proxy": "http://127.0.0.1:1", "proxy_auth": auth},
+    )
+    async with scripted(refusing) as peer, http.ClientSession(raise_for_status=True) as session:
+        places = ("http://user:S3CRET@/", "ftp://user:S3CRET@host/", url(peer).replace("//", "//user:S3CRET@"))
+        for place, given in [(url(peer), each) for each in options] + [(place, {}) for place in places]:
+            with pytest.raises(http.ClientError) as raised:
+                await session.get(place, **given)
+            assert secret not in f"{raised.value} {raised.value!r}"
 
 
 # Bodies

@@ -1,8 +1,8 @@
 """A call of a session's: one request, its retries and the redirects after it, until there is an answer to give back.
 
 Owns aiohttp's order of things: what is checked when, what is told when, what follows a redirect and what does not.
-Invariants: credentials and cookies of a request never go to another origin; of each answer that is not given back the
-connection is.
+Invariants: credentials of a session or a request, and cookies of a request, never follow to another origin; of each
+answer that is not given back the connection is.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ class Call:
         self._headers: CIMultiDict[str] = CIMultiDict()
         self._url = URL()
         self._retries = False
+        self._is_away = False  # a redirect has led to another origin
 
     async def run(self) -> ClientResponse:
         """The answer."""
@@ -274,7 +275,7 @@ class Call:
             raise ValueError("Cannot combine AUTH argument with credentials encoded in URL")
         if self._auth is None or (history and of_url is not None):
             self._auth = of_url
-        if self._auth is None and session.auth and session._is_home(url):
+        if self._auth is None and session.auth and session._is_home(url) and not self._is_away:
             self._auth = session.auth
         if self._auth is None and session.trust_env and url.host is not None:
             self._auth = await session._loop.run_in_executor(None, netrc_auth, url.host)
@@ -399,6 +400,7 @@ class Call:
             raise InvalidUrlRedirectClientError(url, "Invalid redirect URL origin") from error
         if self._url.origin() != origin:
             self._auth = self._cookies = None
+            self._is_away = True
             for name in SECRETS:
                 self._headers.popall(name, None)
         self._url = url

@@ -1,16 +1,17 @@
 """What the client raises: aiohttp's exceptions, with its names, bases, attributes and texts.
 
 Owns the classes alone; who raises which is decided where it happens. No text and no repr shows a password: a URL is
-stripped of its credentials before a request is made of it.
+stripped of its credentials before a request is made of it, and what is no URL when it is shown.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import warnings
 from textwrap import indent
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from multidict import MultiMapping
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from .requests import RequestInfo
     from .response import ClientResponse
+
+
+CREDENTIALS: Final = re.compile(r"(?<=//)[^/?#]*@")
 
 
 class Destination(Protocol):
@@ -247,7 +251,8 @@ class InvalidURL(ClientError, ValueError):
         return f"<{type(self).__name__} {self}>"
 
     def __str__(self) -> str:
-        return f"{self._url} - {self._description}" if self._description else str(self._url)
+        url = CREDENTIALS.sub("***@", str(self._url))
+        return f"{url} - {self._description}" if self._description else url
 
 
 class InvalidUrlClientError(InvalidURL):
@@ -260,6 +265,12 @@ class RedirectClientError(ClientError):
 
 class NonHttpUrlClientError(ClientError):
     """A URL of another scheme."""
+
+    def __str__(self) -> str:
+        return CREDENTIALS.sub("***@", super().__str__())
+
+    def __repr__(self) -> str:
+        return CREDENTIALS.sub("***@", super().__repr__())
 
 
 class InvalidUrlRedirectClientError(InvalidUrlClientError, RedirectClientError):

@@ -62,6 +62,7 @@ class HttpVersion(NamedTuple):
     minor: int
 
 
+SECRETS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 HttpVersion10: Final = HttpVersion(1, 0)
 HttpVersion11: Final = HttpVersion(1, 1)
 
@@ -79,6 +80,13 @@ class RequestInfo(_Info):
     def __new__(cls, url: URL, method: str, headers: CIMultiDictProxy[str], real_url: URL | None = None) -> RequestInfo:
         """`real_url` is the one with its fragment."""
         return super().__new__(cls, url, method, headers, url if real_url is None else real_url)
+
+    def __repr__(self) -> str:
+        # Exceptions show it, and those are logged.
+        if not any(name.lower() in SECRETS for name in self.headers):
+            return super().__repr__()
+        shown = ((name, "***" if name.lower() in SECRETS else value) for name, value in self.headers.items())
+        return _Info.__repr__(self._replace(headers=CIMultiDictProxy(CIMultiDict(shown))))
 
 
 class Fingerprint:
