@@ -19,6 +19,7 @@ import misbehaving
 import pytest
 from client_support import head_of, on_both, scripted, until
 from ferrio import http
+from ferrio.http import encodings
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning"),
@@ -482,14 +483,12 @@ async def test_two_who_read_one_answer_do_not_share_its_bytes():
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_what_comes_behind_a_packed_body_is_dropped(encoding):
     """zlib gathers what is behind the end, and copies all of it each time."""
-    decoder = http.encodings.decoder(encoding)
+    decoder = encodings.decoder(encoding)
     pack = gzip.compress if encoding == "gzip" else zlib.compress
     assert decoder.decode(pack(b"text")) == b"text"
     for _ in range(100):
         assert decoder.decode(bytes(1 << 16)) == b""
         assert not decoder.has_more
-    if encoding == "gzip":
-        assert decoder.decode(b"\0\0" + pack(b"more")) == b"more"
     decoder.finish()
 
 
