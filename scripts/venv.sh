@@ -31,7 +31,7 @@ sources() {
     find crates python Cargo.toml Cargo.lock pyproject.toml \
         scripts/dist.sh scripts/learn.sh scripts/rustc_alike.sh scripts/train.py -type f \
         \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.py' -o -name '*.pyi' -o -name py.typed \
-        -o -name '*.[ch]' -o -name '*.md' -o -name '*.sh' \) \
+        -o -name '*.[ch]' -o -name '*.md' -o -name '*.sh' -o -name suffixes.txt \) \
         -exec cksum {} + | sort | cksum
 }
 

@@ -91,6 +91,9 @@ def direct_tls() -> str | None:
 def literal_address(host: Any, port: Any, family: Any, type: Any, proto: Any, flags: Any) -> list[Any] | None:
     """The answer of `socket.getaddrinfo()` to the same arguments, or `None` where it has to be asked."""
 
+def is_public_suffix(domain: str) -> bool:
+    """Whether a domain, in lower case and ASCII, is nobody's: `com`, `co.uk`, `github.io`."""
+
 def _environ(scope: dict[str, Any], always: dict[str, Any], keys: dict[bytes, str]) -> dict[str, Any]: ...
 def _tasks() -> list[Task[Any]]: ...  # that are alive, of any loop
 def _task_layout() -> dict[str, int] | None: ...  # where tools find what, if tasks are on that list

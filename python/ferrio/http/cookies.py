@@ -1,8 +1,8 @@
 """`CookieJar`: which cookies a session holds, and which of them go with a request, by RFC 6265.
 
 Owns domains, paths, ages and limits; the grammar of the header fields is in cookie_fields.py, files of cookies in
-cookie_files.py. Invariants: a cookie without a domain goes back to its own host alone; a secure one never goes over a
-plain connection; a domain that sends cookies without end costs others none of theirs.
+cookie_files.py. Invariants: a cookie without a domain goes back to its own host alone, and none goes to all of co.uk; a
+secure one never goes over a plain connection; a domain that sends cookies without end costs others none of theirs.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from yarl import URL
 
+from .._ferrio import is_public_suffix
 from . import cookie_files
 from .cookie_fields import as_sent, can_be_sent, encoded_length, morsel, parse_set_cookie_headers
 from .dates import LATEST, parse_date
@@ -260,6 +261,11 @@ class CookieJar(AbstractCookieJar):
             domain = _domain(cookie)
             if domain and host and not domain_matches(domain, host):
                 continue
+            if domain and host and is_public_suffix(domain):
+                if domain != host:
+                    LOG.debug("Dropped cookie %r for %s: that domain is nobody's", name, domain)
+                    continue
+                domain = ""
             path = _path(cookie, url)
             is_host_only = not domain and host is not None
             if is_host_only:
