@@ -11,7 +11,7 @@ KNOWN = {
     "raw_deflate-cut": "a body without its end is a ClientPayloadError; aiohttp says ClientResponseError",
     "raw_gzip-rubbish": "what follows a whole body is ignored, as by browsers; aiohttp loses the body",
     "broken_bad-chunk": "the body alone is wrong: a ClientPayloadError; aiohttp's depends on the packets",
-    "broken_long-header": "a head is bounded as a whole, by 64 KiB; aiohttp bounds each field by 8 KiB",
+    "broken_long-header": "a head is bounded as a whole, by 1 MiB; aiohttp bounds each field by 8 KiB",
     "broken_too-much": "what follows a whole answer costs its connection alone; aiohttp loses the answer, too",
     "ws_broken_masked": "a server must not mask (RFC 6455, 5.1); aiohttp takes it",
 }

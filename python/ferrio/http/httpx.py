@@ -24,6 +24,7 @@ from .errors import (
     ClientProxyConnectionError,
     ConnectionTimeoutError,
 )
+from .httpx_failures import connect_text, failure
 from .httpx_streams import NetworkStream
 from .requests import HEAD_LIMITS, ConnectionKey
 from .tcp import TCPConnector
@@ -174,7 +175,7 @@ class _Asked:
 
     def __init__(self, call: _Call) -> None:
         self._url = call.request.url
-        self.failure = functools.partial(_failure, call.library)
+        self.failure = functools.partial(failure, call.library)
         key = self.connection_key = self.pool_key = call.key()
         proxy = call.transport._proxy
         self.host, self.ssl, self.proxy, self.proxy_auth = key.host, key.ssl, key.proxy, key.proxy_auth
@@ -295,7 +296,7 @@ class _Call:
             raise library.ProxyError(f"{error.status} {error.message}") from error
         except ClientConnectorError as error:
             kind = library.ProxyError if isinstance(error, ClientProxyConnectionError) else library.ConnectError
-            raise kind(_connect_text(error)) from error
+            raise kind(connect_text(error)) from error
         except ClientConnectionError as error:
             raise library.ConnectError(str(error)) from error
         try:
@@ -475,36 +476,3 @@ def _context(verify: Any, cert: Any) -> Any:
         context.verify_mode = ssl.CERT_NONE
     context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
     return context
-
-
-def _connect_text(error: ClientConnectorError) -> str:
-    """What httpx says of a connection that was not made."""
-    cause = error.os_error
-    if isinstance(cause, ssl.SSLError) or cause.errno is None or (cause.errno or 0) < 0:
-        return str(cause)
-    return "All connection attempts failed"
-
-
-def _failure(library: Any, kind: str, detail: Any, answer: Any) -> BaseException:
-    """httpx's exception for a failure of a connection."""
-    error, text = library.ReadError, "" if detail is None else str(detail)
-    if kind == "disconnected":
-        error, text = library.RemoteProtocolError, "Server disconnected without sending a response."
-    elif kind == "cut":
-        is_chunked = answer is not None and answer._header(b"transfer-encoding") is not None
-        shown = " (incomplete chunked read)" if is_chunked else _counts(answer)
-        error, text = (
-            library.RemoteProtocolError,
-            f"peer closed connection without sending complete message body{shown}",
-        )
-    elif kind == "broken":
-        error = library.RemoteProtocolError
-    elif kind == "timeout":
-        error = library.ReadTimeout
-    return error(text)  # type: ignore[no-any-return]
-
-
-def _counts(answer: Any) -> str:
-    if answer is None or (length := answer._header(b"content-length")) is None:
-        return ""
-    return f" (received {answer._received} bytes, expected {int(length)})"
