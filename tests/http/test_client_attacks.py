@@ -12,6 +12,8 @@ import gc
 import gzip
 import hashlib
 import socket
+import threading
+import warnings
 import zlib
 
 import ferrio
@@ -235,6 +237,52 @@ async def test_a_connection_that_is_over_is_not_closed_by_who_had_it():
         assert connection.transport is None
         connection.close()
         assert native.usable
+
+
+# Other threads
+
+
+def in_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+@on_both
+async def test_what_another_thread_drops_is_closed_by_the_loops():
+    async def script(reader, writer, number):
+        await head_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        await reader.read()
+        ended.set()
+
+    asyncio.get_running_loop().set_debug(True)
+    ended = asyncio.Event()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        async with scripted(script) as peer, http.ClientSession() as session:
+            held = [await http.ClientSession._request(session, "GET", url(peer))]
+            held[0]._source_traceback = None
+            in_thread(held.clear)
+            await ended.wait()
+            assert session.connector._pool.used == 0
+    asyncio.get_running_loop().set_debug(False)
+
+
+@on_both
+async def test_another_loop_cannot_use_a_session():
+    async with scripted(answering) as peer, http.ClientSession() as session:
+        await body_of(session, url(peer))
+        refused = []
+
+        def elsewhere():
+            with pytest.raises(RuntimeError) as raised:
+                asyncio.run(body_of(session, url(peer)))
+            refused.append(str(raised.value))
+
+        in_thread(elsewhere)
+        assert "another event loop" in refused[0]
+        assert await body_of(session, url(peer)) == b"hi"
 
 
 # Failures on the way to an answer

@@ -146,6 +146,8 @@ class Call:
         session = self._session
         if session.closed:
             raise RuntimeError("Session is closed")
+        if asyncio.get_running_loop() is not session._loop:
+            raise RuntimeError("the session belongs to another event loop; each loop needs one of its own")
         self._method = self._method.upper()
         self._warn()
         self._prepare_options()

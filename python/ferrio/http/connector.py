@@ -15,7 +15,7 @@ import sys
 import traceback
 import warnings
 import weakref
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final
 
 from .._ferrio import HttpClientConnection, HttpPool
@@ -89,7 +89,9 @@ class BaseConnector:
     def __del__(self) -> None:
         if self._closed or not (self._pool.idle or self._pool.used):
             return
-        self._close()
+        self._closed = True
+        close = functools.partial(self._pool.close, ClientConnectionError("Connector is closed."))
+        from_anywhere(self._loop, close)
         warnings.warn(f"Unclosed connector {self!r}", ResourceWarning, stacklevel=2, source=self)
         context: dict[str, Any] = {"connector": self, "message": "Unclosed connector"}
         if self._source_traceback is not None:
@@ -273,6 +275,14 @@ class Closing(Awaitable[None]):
     def __await__(self) -> Generator[Any, None, None]:
         if self._waiting_for:
             yield from asyncio.gather(*self._waiting_for, return_exceptions=True).__await__()
+
+
+def from_anywhere(loop: asyncio.AbstractEventLoop, close: Callable[[], object]) -> None:
+    """Call on the loop's thread: what is collected can be in any. Not at all where the loop is closed."""
+    if loop.is_running() and asyncio._get_running_loop() is not loop:
+        loop.call_soon_threadsafe(close)
+    elif not loop.is_closed():
+        close()
 
 
 def proxy_request(request: ClientRequest, loop: asyncio.AbstractEventLoop) -> ClientRequest:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .._ferrio import HttpFrames
+from .connector import from_anywhere
 from .errors import ClientConnectionResetError, ServerTimeoutError, WSMessageTypeError
 from .streams import EofStream
 from .timeouts import ClientWSTimeout, limit, moment
@@ -75,8 +76,7 @@ class ClientWebSocketResponse:
         transport = self.__dict__.get("_transport")
         if transport is not None and not transport.is_closing():
             warnings.warn(f"Unclosed WebSocket {self!r}", ResourceWarning, stacklevel=2, source=self)
-            if not self._loop.is_closed():
-                transport.close()
+            from_anywhere(self._loop, transport.close)
 
     @property
     def closed(self) -> bool:

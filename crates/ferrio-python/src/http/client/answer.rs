@@ -11,6 +11,7 @@ use std::rc::Rc;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
+use crate::event_loop::which::running_loop;
 use crate::ffi::object::new;
 use crate::ffi::prelude::*;
 use crate::http::client::connection::ClientConnection;
@@ -383,13 +384,26 @@ impl Drop for ClientAnswer {
             return;
         }
         connection.with(|object| {
-            let given_up =
-                try_state::<ClientConnection>(object).map_or(Ok(()), |one| one.give_up(object, &exchange));
-            if let Err(error) = given_up {
+            if let Err(error) = give_up_from_anywhere(object, exchange.clone()) {
                 error.write_unraisable(object.py(), Some(object));
             }
         });
     }
+}
+
+/// Gives an exchange up on its loop's thread: the last reference to an answer can go in any, by a collection.
+fn give_up_from_anywhere(object: &Bound<'_, PyAny>, exchange: Rc<Exchange>) -> PyResult<()> {
+    let py = object.py();
+    let Some(connection) = try_state::<ClientConnection>(object) else { return Ok(()) };
+    let event_loop = connection.event_loop(py)?;
+    let runs = call_method0(&event_loop, intern!(py, "is_running"))?.is_truthy()?;
+    if !runs || running_loop(py).is_ok_and(|here| here.is(&event_loop)) {
+        return connection.give_up(object, &exchange);
+    }
+    let answer = alloc(&type_object::<ClientAnswer>(py)?, ClientAnswer::default())?;
+    state_of::<ClientAnswer>(&answer)?.attach(object, exchange);
+    let close = answer.getattr(intern!(py, "close"))?;
+    event_loop.call_method1(intern!(py, "call_soon_threadsafe"), (close,)).map(drop)
 }
 
 /// What it holds of an exchange is its own to show once that is over (ONE of `exchange`).

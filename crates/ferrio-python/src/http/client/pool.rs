@@ -147,7 +147,7 @@ impl Pool {
         Ok(place)
     }
 
-    fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.event_loop.bind(py).ok_or_else(|| PyRuntimeError::new_err("the pool has no loop"))
     }
 

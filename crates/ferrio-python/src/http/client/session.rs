@@ -6,6 +6,7 @@ use ferrio_http::h1::Length;
 use pyo3::exceptions::PyTypeError;
 use pyo3::types::{PyBytes, PyString, PyType};
 
+use crate::event_loop::which::running_loop;
 use crate::ffi::object::new;
 use crate::ffi::prelude::*;
 use crate::http::client::answer::ClientAnswer;
@@ -53,6 +54,7 @@ impl Session {
             || method.has_body() == (content == Content::None)
             || !url.is_exact_instance_of::<PyString>()
             || !self.has_own_request(this)?
+            || !self.is_on_its_loop(this.py())?
         {
             return Ok(None);
         }
@@ -68,6 +70,12 @@ impl Session {
         let Some(own) = self.own_request.bind(py) else { return Ok(true) };
         let function = this.getattr(intern!(py, "_request"))?.getattr_opt(intern!(py, "__func__"))?;
         Ok(function.is_some_and(|function| function.is(&own)))
+    }
+
+    /// Whether the pool's loop runs here. Another thread's request is refused by Python code.
+    fn is_on_its_loop(&self, py: Python<'_>) -> PyResult<bool> {
+        let event_loop = self.with_pool(py, |pool, _| pool.event_loop(py))?;
+        Ok(running_loop(py).is_ok_and(|here| here.is(&event_loop)))
     }
 
     /// When a request that begins now has to be over; infinite for never.
