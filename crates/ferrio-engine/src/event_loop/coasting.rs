@@ -36,7 +36,7 @@ impl Coasting {
     /// The clock was read. `is_busy`: the next turns need not ask the poller.
     #[inline]
     pub(super) fn clock_was_read(&self, now: Time, is_busy: bool) {
-        let is_quick = is_busy && now.since(self.last.get()) < QUICK;
+        let is_quick = is_busy && now < self.last.get().after(QUICK);
         let turns = if is_quick { (self.after_last.get() * 2).clamp(1, MOST) } else { 0 };
         self.last.set(now);
         self.after_last.set(turns);
