@@ -54,6 +54,7 @@ __all__ = [
     "__build__",
     "__version__",
     "_count_signals",
+    "_environ",
     "_look_up",
     "_record_holders",
     "_signals_counted",
