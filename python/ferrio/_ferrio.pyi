@@ -66,6 +66,7 @@ __all__ = [
     "eager_task_factory",
     "ensure_future",
     "gather",
+    "is_public_suffix",
     "literal_address",
     "shield",
     "sleep",

@@ -27,7 +27,6 @@ use crate::http::client::place::Place;
 use crate::http::client::pool::Pool;
 use crate::http::client::routes::Route;
 use crate::http::client::session::Session;
-use crate::http::client::suffixes::is_public_suffix;
 use crate::http::client::waits::ClientWait;
 use crate::http::connection::{self, HttpConnection};
 use crate::http::exchange::Exchange;
@@ -217,7 +216,7 @@ impl<'py> TypeMaker<'_, 'py> {
 
     fn make_functions(&self) -> PyResult<()> {
         // Whether what it returns is to be awaited: then it passes for a coroutine function.
-        let functions: [(_, _, Body); 11] = [
+        let functions: [(_, _, Body); 10] = [
             ("sleep", true, sleep),
             ("wait", true, wait),
             ("wait_for", true, wait_for),
@@ -225,7 +224,6 @@ impl<'py> TypeMaker<'_, 'py> {
             ("eager_task_factory", false, eager_task_factory),
             ("ensure_future", false, ensure_future),
             ("gather", false, gather),
-            ("is_public_suffix", false, is_public_suffix),
             ("shield", false, shield),
             ("timeout", false, timeout),
             ("timeout_at", false, timeout_at),
