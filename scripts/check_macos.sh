@@ -8,10 +8,12 @@ if ! there; then
     rustup target add "$target" >/dev/null 2>&1
 fi
 if there; then
-    # The examples have SQLite, which is C: there is no compiler for that system here.
-    echo "cargo check --workspace --exclude ferrio-examples --target $target"
+    # Nothing is linked, so C of dependencies (SQLite of the examples, zstd) need not be compiled: no compiler for that system is here.
+    name=$(echo "$target" | tr - _)
+    export "CC_$name=true" "AR_$name=true"
+    echo "cargo check --workspace --target $target"
     # No interpreter of that system is here; the extension is checked as for this release.
     unset PYO3_PYTHON
-    PYO3_CROSS_PYTHON_VERSION=3.13 exec cargo check --workspace --exclude ferrio-examples --target "$target"
+    PYO3_CROSS_PYTHON_VERSION=3.13 exec cargo check --workspace --target "$target"
 fi
 echo "skipped: no standard library for $target here (rustup target add $target)"
