@@ -113,7 +113,7 @@ check: venv ## formatting, lints, types, docs, house rules, instruction counts o
 
 msrv: ## what is published compiles with the oldest Rust that the manifests name (make check does it where that Rust is)
 	@scripts/require.sh msrv
-	cargo +$(MSRV) check $(CRATED) --all-features --target-dir target/msrv
+	$(ANY_PYTHON) cargo +$(MSRV) check $(CRATED) --all-features --target-dir target/msrv
 
 publishable: ## cargo packages what is published, and builds each package from what is in it and in the others; nothing is uploaded
 	@scripts/require.sh cargo
