@@ -65,7 +65,8 @@ async def scripted(script, **limits):
         count += 1
         tasks.add(asyncio.current_task())
         try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            # Before Python 3.12 asyncio's streams report a handler that was cancelled.
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await script(reader, writer, count)
         finally:
             tasks.discard(asyncio.current_task())

@@ -152,7 +152,12 @@ class Server:
             if dice.random() < 0.02:  # before it is asked
                 self.poisoned.add(writer)
                 writer.write(whole(dice, 0, b"nobody asked"))
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            with contextlib.suppress(
+                ConnectionError,
+                asyncio.IncompleteReadError,
+                asyncio.LimitOverrunError,
+                asyncio.CancelledError,  # of the end; before Python 3.12 asyncio's streams report it
+            ):
                 while await self.asked(dice, reader, writer):
                     pass
         finally:
