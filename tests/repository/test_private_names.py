@@ -287,6 +287,7 @@ OURS = {
 
 # Files whose classes inherit nothing of asyncio's: what these call `self._name`, and their methods, are their own.
 STANDALONE = {"threads.py"}
+STANDALONE_FOLDERS = {"benches", "cli", "harness", "http", "server", "supervisors"}
 
 # What asyncio's loop keeps in an attribute that ferrio's has no use for, and no stand-in.
 NO_EQUIVALENT = {"_watcher"} if sys.version_info >= (3, 14) else set()
@@ -429,15 +430,9 @@ def used_names() -> Iterator[tuple[str, str]]:
     """Private names in ferrio's own sources, each with its file."""
     for file in sorted((ROOT / "python/ferrio").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            alone = file.name in STANDALONE or file.parent.name in (
-                "cli",
-                "benches",
-                "harness",
-                "server",
-                "supervisors",
-            )
+            alone = file.name in STANDALONE or file.parent.name in STANDALONE_FOLDERS
             if isinstance(node, ast.Attribute):
-                if not (alone and isinstance(node.value, ast.Name) and node.value.id in ("self", "os")):
+                if not (alone and ast.unparse(node.value) in ("self", "super()", "os")):
                     yield node.attr, file.name
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not alone:
                 yield node.name, file.name

@@ -151,12 +151,12 @@ class Payload(ABC):
         actual = self._encoding or encoding
         return self.decode(actual, errors).encode(actual)
 
-    def _close(self) -> None:  # noqa: B027
+    def _let_go(self) -> None:  # noqa: B027
         """Close what it holds, without waiting."""
 
     async def close(self) -> None:
         """Close what it holds."""
-        self._close()
+        self._let_go()
 
 
 class Limited:
@@ -296,7 +296,7 @@ class IOBasePayload(Payload):
                 return
             chunk = await run(None, self._read, CHUNK if left is None else min(CHUNK, left))
 
-    def _close(self) -> None:
+    def _let_go(self) -> None:
         if not self._consumed:
             self._consumed = True
             closed = asyncio.get_running_loop().run_in_executor(None, self._value.close)

@@ -268,7 +268,7 @@ class ClientRequest:
     def body(self, value: Any) -> None:
         if self._body is not None:
             _warn_if_open(self._body)
-            self._body._close()
+            self._body._let_go()
         self._replace_body(value)
 
     @property
