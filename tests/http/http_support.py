@@ -68,11 +68,14 @@ class Client:
         self.received = b""
 
     async def send(self, data):
-        await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(self.socket, data), PATIENCE)
+        # Not by wait_for(), which before Python 3.12 may lose a cancellation that comes with the result.
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.get_running_loop().sock_sendall(self.socket, data)
 
     async def more(self):
         """What came; nothing at the end."""
-        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, 1 << 18), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            data = await asyncio.get_running_loop().sock_recv(self.socket, 1 << 18)
         self.received += data
         return data
 
