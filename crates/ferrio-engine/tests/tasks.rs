@@ -4,7 +4,7 @@ mod common;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -392,4 +392,10 @@ fn a_place_that_no_task_takes_is_given_back() {
     assert!(core.tasks.wake(id));
     door.run_until(|| task.is_finished());
     assert!(core.tasks.ids().is_empty());
+}
+
+#[test]
+fn handles_may_be_held_while_somebody_unwinds() {
+    fn assert<T: UnwindSafe + RefUnwindSafe>() {}
+    assert::<Task<Rc<Cell<u8>>>>();
 }

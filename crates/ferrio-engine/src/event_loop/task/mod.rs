@@ -9,6 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -85,6 +86,10 @@ impl<T> Future for Task<T> {
 }
 
 impl<T> Unpin for Task<T> {}
+
+// A panic of a future's ends its task, and none goes on half-way: a handle is whole whoever unwinds.
+impl<T> UnwindSafe for Task<T> {}
+impl<T> RefUnwindSafe for Task<T> {}
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
