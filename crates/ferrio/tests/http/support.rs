@@ -1,8 +1,8 @@
-//! What the tests share: clients that speak bytes.
+//! What the tests share: clients that speak bytes, and a server that sends WebSocket messages back.
 
 use std::time::Duration;
 
-use ferrio::http::Server;
+use ferrio::http::{self, Body, Message, Request, Server, Upgrade, UpgradeError, code};
 use ferrio::{StreamReader, StreamWriter, timeout};
 
 pub(crate) struct Client {
@@ -58,4 +58,27 @@ pub(crate) async fn until(holds: impl Fn() -> bool) {
         }
     };
     timeout(Duration::from_secs(20), wait).await.expect("it never holds");
+}
+
+/// A server whose WebSockets send back what comes; `how` says what they are like.
+pub(crate) async fn echo_server(how: Upgrade) -> Server {
+    let service = async move |request: Request<Body>| {
+        let (response, socket) = how.upgrade(request)?;
+        ferrio::create_task(async move {
+            let Ok(mut socket) = socket.await else { return };
+            while let Some(message) = socket.recv().await {
+                let sent = match &message {
+                    Message::Text(text) if text == "bye" => socket.close(code::NORMAL, "as you wish").await,
+                    Message::Text(text) => socket.send_text(text).await,
+                    Message::Binary(data) => socket.send_binary(data).await,
+                };
+                if sent.is_err() {
+                    break;
+                }
+            }
+        })
+        .detach();
+        Ok::<_, UpgradeError>(response)
+    };
+    http::start_server(service, "127.0.0.1", 0).await.unwrap()
 }

@@ -9,33 +9,10 @@ use ferrio::http::{self, Body, Message, Request, Response, Server, Upgrade, Upgr
 use ferrio::{Stream, timeout};
 use futures_util::StreamExt;
 
-use crate::support::{Client, ask, milliseconds};
+use crate::support::{Client, ask, echo_server, milliseconds};
 
 const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-/// Sends back what comes; `how` says what it is like.
-async fn echo_server(how: Upgrade) -> Server {
-    let service = async move |request: Request<Body>| {
-        let (response, socket) = how.upgrade(request)?;
-        ferrio::create_task(async move {
-            let Ok(mut socket) = socket.await else { return };
-            while let Some(message) = socket.recv().await {
-                let sent = match &message {
-                    Message::Text(text) if text == "bye" => socket.close(code::NORMAL, "as you wish").await,
-                    Message::Text(text) => socket.send_text(text).await,
-                    Message::Binary(data) => socket.send_binary(data).await,
-                };
-                if sent.is_err() {
-                    break;
-                }
-            }
-        })
-        .detach();
-        Ok::<_, UpgradeError>(response)
-    };
-    http::start_server(service, "127.0.0.1", 0).await.unwrap()
-}
 
 async fn connect(server: &Server) -> WebSocketStream<Stream> {
     let (reader, writer) = ferrio::open_connection("127.0.0.1", server.port()).await.unwrap();

@@ -1,31 +1,9 @@
 //! WebSockets, a client's side: against the server of this crate, and against servers that refuse.
 
-use ferrio::http::{self, Body, Client, Message, Request, Response, Upgrade, UpgradeError, code};
+use ferrio::http::{self, Client, Message, Response, Upgrade, code};
 
 use super::says;
-use crate::support::milliseconds;
-
-async fn echo_server(how: Upgrade) -> http::Server {
-    let service = async move |request: Request<Body>| {
-        let (response, socket) = how.upgrade(request)?;
-        ferrio::create_task(async move {
-            let Ok(mut socket) = socket.await else { return };
-            while let Some(message) = socket.recv().await {
-                let sent = match &message {
-                    Message::Text(text) if text == "bye" => socket.close(code::NORMAL, "as you wish").await,
-                    Message::Text(text) => socket.send_text(text).await,
-                    Message::Binary(data) => socket.send_binary(data).await,
-                };
-                if sent.is_err() {
-                    break;
-                }
-            }
-        })
-        .detach();
-        Ok::<_, UpgradeError>(response)
-    };
-    http::start_server(service, "127.0.0.1", 0).await.unwrap()
-}
+use crate::support::{echo_server, milliseconds};
 
 #[test]
 fn messages_go_and_come_and_both_sides_close() {
