@@ -277,39 +277,7 @@ impl Coroutine<Fetch> {
     }
 }
 
-impl Held for Fetch {
-    fn show(&self, visitor: &mut Visitor<'_>) {
-        for slot in [
-            &self.session,
-            &self.method,
-            &self.url,
-            &self.options,
-            &self.body,
-            &self.answer,
-            &self.pool,
-            &self.future,
-            &self.inner,
-        ] {
-            slot.show(visitor);
-        }
-    }
-
-    fn empty(&self) {
-        for slot in [
-            &self.session,
-            &self.method,
-            &self.url,
-            &self.options,
-            &self.body,
-            &self.answer,
-            &self.pool,
-            &self.future,
-            &self.inner,
-        ] {
-            slot.empty();
-        }
-    }
-}
+held!(Fetch: session, method, url, options, body, answer, route, pool, future, inner);
 
 kind!(Fetch, c"ferrio._ferrio.HttpFetch", c"A request under way.", KEPT: usize = 256);
 
