@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::Message as Theirs;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
-use ferrio::http::{self, Body, Message, Request, Response, Server, Upgrade, UpgradeError, code};
+use ferrio::http::{self, Body, Request, Response, Server, Upgrade, UpgradeError, code};
 use ferrio::{Stream, timeout};
 use futures_util::StreamExt;
 
