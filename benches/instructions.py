@@ -6,8 +6,9 @@
 hot_paths.py runs under callgrind with a fixed hash seed and without address randomisation; counts then come out the
 same to a hundredth of a per cent. `ours` is what the extension executes, and depends on the Rust compiler and the
 release of CPython; `all` is every instruction of the process, which another build of the same CPython changes too. A
-count that cannot be compared is not: one line says why. A change that makes a path dearer for a reason changes the file
-with it.
+count that cannot be compared is not: one line says why. A busy machine can add instructions to a path with sockets, but
+takes none away: so a path that grew is counted again, and its least count stands. A change that makes a path dearer for
+a reason changes the file with it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ FILE = Path(__file__).with_name("instructions.toml")
 TIMES = 1000
 """As in the program."""
 TOLERATED = 1.03
+ATTEMPTS = 3
+"""How often a path that grew is counted."""
 PATIENCE = 300.0
 OURS = "_ferrio."
 COST = re.compile(r"[-+*]?\d* \d+$")
@@ -82,8 +85,22 @@ def main() -> int:
         arguments.file.write_text(written(known, here, counts))
         return 0
     said = compare(known[here.python], counts, here)
+    for _ in range(1, ATTEMPTS):
+        if not grew(said):
+            break
+        counts = least(counts, count())
+        said = compare(known[here.python], counts, here)
     print(*said, sep="\n")
-    return 1 if any(line.startswith("FAILED") for line in said) else 0
+    return 1 if grew(said) else 0
+
+
+def grew(said: list[str]) -> bool:
+    return any(line.startswith("FAILED") for line in said)
+
+
+def least(one: Counts, other: Counts) -> Counts:
+    """Of two counts of the same paths, the lower of each number."""
+    return {path: {kind: min(number, other[path][kind]) for kind, number in one[path].items()} for path in one}
 
 
 def setting() -> Setting:

@@ -85,3 +85,17 @@ def test_counts_come_out_the_same_and_a_smaller_figure_in_the_file_fails(tmp_pat
     file.write_text(re.sub(r"(?m)^lock = { ours = [0-9.]+", "lock = { ours = 1.0", file.read_text()))
     assert instructions.main() == 1
     assert "FAILED: lock: " in capsys.readouterr().out
+
+
+def test_a_path_that_grew_once_is_counted_again(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "instructions.toml"
+    file.write_text(written({}, HERE, COUNTS))
+    monkeypatch.setattr(instructions, "setting", lambda: HERE)
+    monkeypatch.setattr(sys, "argv", ["instructions", f"--file={file}"])
+    counted = [grown("chain", "ours", 2), COUNTS]
+    monkeypatch.setattr(instructions, "count", lambda: counted.pop(0))
+    assert instructions.main() == 0 and not counted
+    assert "2 paths within 3 % of" in capsys.readouterr().out
+    counted = [grown("chain", "ours", factor) for factor in (2, 1.5, 1.4)]
+    assert instructions.main() == 1 and not counted
+    assert "FAILED: chain: 1,000 -> 1,400 instructions (ours), +40.0%" in capsys.readouterr().out
