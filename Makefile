@@ -63,11 +63,11 @@ demo: venv ## run examples/python/demo.py on ferrio
 	$(BIN)/python examples/python/demo.py
 
 test: engine-test venv ## engine tests, pytest on PYTHON, both again with FERRIO_POLLER=poll, conformance, examples and docs
+	cargo test --doc --package ferrio-bridge
 	@$(MAKE) --no-print-directory core
 	@$(MAKE) --no-print-directory examples
 
-core: venv ## of these: pytest, examples in rustdoc of ferrio-bridge, and conformance
-	cargo test --doc --package ferrio-bridge
+core: venv ## of these: pytest, and conformance
 	$(BIN)/python -m pytest $(CORE)
 	$(if $(BOTH),FERRIO_POLLER=poll $(BIN)/python -m pytest $(CORE) $(NO_LOOP))
 	@$(MAKE) --no-print-directory conformance
