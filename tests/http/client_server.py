@@ -205,7 +205,10 @@ class Server:
 
     async def _read(self, reader, writer):
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            first = await reader.readexactly(1)
+            if first == b"\x16":  # of TLS, which has no lines to wait for
+                return None
+            head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         except asyncio.IncompleteReadError:
             return None
         headers = [tuple(part.strip() for part in line.split(":", 1)) for line in head[1:] if line]
