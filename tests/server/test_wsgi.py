@@ -90,9 +90,10 @@ def test_each_is_valid():
     for app, body in expected.items():
         answer = get(app)
         assert (answer.status, answer.body) == (500 if app is changes_its_mind else 200, body)
-    for app in (echoes, echoes_in_pieces):
-        assert get(app, "/", "POST", body=lines).body == lines
-        assert get(app, "/", "POST", body=iter([lines, lines])).body == lines * 2
+    # The client reads nothing before it has sent all: an answer on the way has to fit into what the kernel keeps.
+    for app, body in ((echoes, lines), (echoes_in_pieces, lines[:20_000])):
+        assert get(app, "/", "POST", body=body).body == body
+        assert get(app, "/", "POST", body=iter([body, body])).body == body * 2
         assert get(app, "/", "POST").body == b""
     assert get(echoes_lines, "/", "POST", body=lines).body == lines.replace(b"\n", b"\n|")
     assert get(empty).status == 204
