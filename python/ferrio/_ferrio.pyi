@@ -544,11 +544,13 @@ class HttpSession:
     Everything else is awaited from the subclass, which has:
 
     * `_request(method, url, **options)`, as aiohttp's.
+    * `_resume(method, url, deadline, **options)`: the same, for a request that was begun natively and has to be over
+      by a moment in the loop's time.
     * `_route(method, url)`, asked once for a URL, until _forget_routes(): (key of the pool, target, headers), or
       more behind these; None where the URL is not for native requests.
       With a third argument, it is for requests with a body of that type.
     * `_json_body(value)`: the bytes of `json=`.
-    * `_settle(answer, **options)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or
+    * `_settle(answer, deadline, **options)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or
       Content-Encoding, or is an error while `_raises`. What it returns is what the caller gets.
     * `_late(url)`, if it likes: the exception of a request whose `_total` was over while it waited in line.
     """

@@ -111,13 +111,13 @@ async def until(condition):
             await asyncio.sleep(0.001)
 
 
-def on_both(test):
-    """Runs a coroutine function on ferrio's loop and on asyncio's own."""
+def on_both(test, patience=PATIENCE):
+    """Runs a coroutine function on ferrio's loop and on asyncio's own. `patience`: None where a test sets the clock."""
 
     @functools.wraps(test)
     def run(*arguments, **names):
         async def patient():
-            await asyncio.wait_for(test(*arguments, **names), PATIENCE)
+            await asyncio.wait_for(test(*arguments, **names), patience)
 
         for make in (ferrio.new_event_loop, asyncio.new_event_loop):
             with asyncio.Runner(loop_factory=make) as runner:

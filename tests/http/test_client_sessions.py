@@ -38,7 +38,7 @@ class Session(_ferrio.HttpSession):
         answer.method = method
         return answer
 
-    async def _settle(self, answer, **options):
+    async def _settle(self, answer, deadline, **options):
         self.asked.append(("settle", answer.status))
         await asyncio.sleep(0)
         return answer

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from multidict import CIMultiDict
@@ -95,7 +96,10 @@ OPTIONS: Final[dict[str, Any]] = {
 class Call:
     """One call. `run()` it once, or `settle()` an answer that came without it."""
 
-    def __init__(self, session: ClientSession, method: str, url: Any, options: dict[str, Any]) -> None:
+    def __init__(
+        self, session: ClientSession, method: str, url: Any, options: dict[str, Any], deadline: float = inf
+    ) -> None:
+        """`deadline`: when it has to be over, where it was begun before."""
         if unknown := options.keys() - OPTIONS.keys():
             raise TypeError(f"ClientSession._request() got an unexpected keyword argument {min(unknown)!r}")
         self._session = session
@@ -106,6 +110,7 @@ class Call:
         self._request: ClientRequest | None = None
         self._answer: ClientResponse | None = None
         self._tracing: Tracing | None = None
+        self._begun_deadline = deadline
         self._deadline: Deadline | None = None
         self._headers: CIMultiDict[str] = CIMultiDict()
         self._url = URL()
@@ -134,7 +139,7 @@ class Call:
             self._prepare_options()
             self._url = answer.real_url
             self._timeout = self._session._timeout
-            self._deadline = Deadline(self._session._loop, self._timeout)
+            self._deadline = Deadline(self._session._loop, self._timeout, self._begun_deadline)
             self._retries = self._method in IDEMPOTENT
             return await self._finish(await self._follow(answer))
         except BaseException as error:
@@ -164,7 +169,7 @@ class Call:
         if timeout is ...:
             timeout = session._timeout
         self._timeout = timeout if isinstance(timeout, ClientTimeout) else ClientTimeout(total=timeout)
-        self._deadline = Deadline(session._loop, self._timeout)
+        self._deadline = Deadline(session._loop, self._timeout, self._begun_deadline)
         self._retries = self._method in IDEMPOTENT
         if session._trace_configs:
             self._tracing = Tracing(session, session._trace_configs, self._options["trace_request_ctx"])

@@ -266,10 +266,18 @@ class ClientSession(HttpSession):
     async def _request(self, method: str, str_or_url: URL | str, **options: Any) -> ClientResponse:
         return await Call(self, method, str_or_url, options).run()
 
-    async def _settle(self, answer: ClientResponse, **options: Any) -> ClientResponse:
+    async def _resume(self, method: str, url: str, deadline: float, **options: Any) -> ClientResponse:
+        """What the native base began and cannot go on with; its time runs since then."""
+        return await Call(self, method, url, options, deadline).run()
+
+    async def _settle(self, answer: ClientResponse, deadline: float, **options: Any) -> ClientResponse:
         """What the native base does not do by itself: redirects, cookies, unpacking, errors."""
         call = Call(
-            self, answer.method, answer.real_url, {"allow_redirects": answer.method != hdrs.METH_HEAD, **options}
+            self,
+            answer.method,
+            answer.real_url,
+            {"allow_redirects": answer.method != hdrs.METH_HEAD, **options},
+            deadline,
         )
         settled = await call.settle(answer)
         if settled is answer:

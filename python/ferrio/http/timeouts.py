@@ -91,15 +91,17 @@ class Deadline:
 
     __slots__ = ("_entries", "_handle", "_is_over", "_loop", "when")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, timeout: ClientTimeout) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeout: ClientTimeout, when: float = inf) -> None:
+        """`when`: the end, of a request that was begun before."""
         self._loop = loop
         # Tasks inside it, each with how often it was being cancelled when it came in; some are inside more than once.
         self._entries: list[tuple[asyncio.Task[object], int]] = []
         self._is_over = False
         self._handle: asyncio.TimerHandle | None = None
-        self.when = inf
-        if timeout.total is not None and timeout.total > 0:
-            self.when = moment(loop, timeout.total, timeout.ceil_threshold)
+        if when == inf and timeout.total is not None and timeout.total > 0:
+            when = moment(loop, timeout.total, timeout.ceil_threshold)
+        self.when = when
+        if when < inf:
             self._handle = loop.call_at(self.when, self._expire)
 
     def cancel(self) -> None:

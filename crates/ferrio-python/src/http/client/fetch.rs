@@ -7,6 +7,7 @@
 //!   └───── anything else ─────────────────────────────────────┴─▶ session._request(...) ──▶ what that returns
 //! ```
 //!
+//! What is handed over on the way keeps the moment by which it has to be over: `_resume()` and `_settle()` are told.
 //! Nothing is sent before the first step, as with any coroutine.
 
 use pyo3::exceptions::PyTimeoutError;
@@ -119,7 +120,11 @@ impl Fetch {
                 self.pool.set(pool);
                 self.wait_for(future)
             }
-            Turn::New => self.ask_session(py),
+            Turn::New => {
+                // No time was spent yet: Python's code counts it anew.
+                self.deadline.set(f64::INFINITY);
+                self.ask_session(py)
+            }
         }
     }
 
@@ -185,7 +190,7 @@ impl Fetch {
                 let session = self.session.bind(py).unwrap_or_else(|| py.None().into_bound(py));
                 let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
                 let settle = session.getattr(intern!(py, "_settle"))?;
-                self.inner.set(settle.call((answer,), options.as_ref())?);
+                self.inner.set(settle.call((answer, self.deadline.get()), options.as_ref())?);
                 self.go_on_inside(py)
             }
             Ok(true) => Ok(Step::Return(answer.clone())),
@@ -216,7 +221,7 @@ impl Fetch {
         self.known.is_some_and(Method::is_idempotent) && answer.was_stale(py)
     }
 
-    /// `session._request(method, url, **options)`
+    /// `session._request(method, url, **options)`; `_resume` with the deadline of a request that has one already.
     fn ask_session<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
         drop((self.answer.take(), self.route.take()));
         let (Some(session), Some(method), Some(url)) =
@@ -225,8 +230,14 @@ impl Fetch {
             return Ok(Step::Return(py.None().into_bound(py)));
         };
         let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
-        let request = session.getattr(intern!(py, "_request"))?;
-        self.inner.set(request.call((method, url), options.as_ref())?);
+        let deadline = self.deadline.get();
+        let inner = if deadline < f64::INFINITY {
+            let resume = session.getattr(intern!(py, "_resume"))?;
+            resume.call((method, url, deadline), options.as_ref())?
+        } else {
+            session.getattr(intern!(py, "_request"))?.call((method, url), options.as_ref())?
+        };
+        self.inner.set(inner);
         self.go_on_inside(py)
     }
 
