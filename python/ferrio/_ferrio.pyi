@@ -641,6 +641,19 @@ class WorkQueue:
     def cancel_all(self) -> list[Any]: ...
 
 @disjoint_base
+class HttpSocks:
+    """What is said to a SOCKS 5 proxy until the connection is the peer's, without I/O."""
+
+    def __init__(self, host: str, port: int, credentials: tuple[str, str] | None = ...) -> None:
+        """To whom the proxy is to connect, and who asks: a ValueError where SOCKS cannot say it."""
+
+    def begin(self) -> bytes:
+        """What is said first."""
+
+    def advance(self, data: bytes, /) -> tuple[bytes, bool]:
+        """What is to be sent, and whether the connection is the peer's now; a ValueError says why there is none."""
+
+@disjoint_base
 class Handle(asyncio.Handle):
     """A callback that runs at the loop's next turn. Made by loop.call_soon()."""
 

@@ -27,6 +27,7 @@ use crate::http::client::place::Place;
 use crate::http::client::pool::Pool;
 use crate::http::client::routes::Route;
 use crate::http::client::session::Session;
+use crate::http::client::socks::Socks;
 use crate::http::client::waits::ClientWait;
 use crate::http::connection::{self, HttpConnection};
 use crate::http::exchange::Exchange;
@@ -210,6 +211,7 @@ impl<'py> TypeMaker<'_, 'py> {
         self.named::<Session>(&self.object, &[])?;
         self.named::<Decoding>(&self.object, &[])?;
         self.named::<Frames>(&self.object, &[])?;
+        self.named::<Socks>(&self.object, &[])?;
         self.nameless::<Place>()?;
         self.nameless::<Route>()
     }

@@ -25,6 +25,7 @@ from .errors import (
     UnixClientConnectorError,
 )
 from .requests import ClientRequest
+from .socks import is_socks
 from .timeouts import limit
 from .tracing import (
     TraceConnectionCreateEndParams,
@@ -134,7 +135,7 @@ class BaseConnector:
         """A connection for a request: one of the pool, or a new one."""
         if self._closed:
             raise ClientConnectionError("Connector is closed.")
-        if req.proxy is not None:
+        if req.proxy is not None and not is_socks(req.proxy):
             proxy_request(req, self._loop)
         key = req.pool_key
         taken = self._pool.take(key)

@@ -27,6 +27,7 @@ from .errors import (
 from .httpx_failures import connect_text, failure
 from .httpx_streams import NetworkStream
 from .requests import HEAD_LIMITS, ConnectionKey
+from .socks import is_socks
 from .tcp import TCPConnector
 from .timeouts import Silence
 
@@ -322,7 +323,7 @@ class _Call:
         headers = [pair for pair in request.headers.raw if pair[0].lower() not in FRAMING]
         target = request.url.raw_path
         proxy = self.transport._proxy
-        if proxy is not None and request.url.scheme == "http":
+        if proxy is not None and request.url.scheme == "http" and not is_socks(proxy.url):
             target = str(request.url).encode()
             if proxy.auth is not None:
                 headers.append((b"Proxy-Authorization", proxy.auth.encode().encode()))

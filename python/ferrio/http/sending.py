@@ -20,6 +20,7 @@ from .connection import Connection
 from .encodings import Packer
 from .errors import ClientConnectionError, ClientOSError, SocketTimeoutError
 from .payloads import BytesPayload, JsonPayload, StringPayload, safe_header
+from .socks import is_socks
 from .timeouts import Silence
 from .tracing import TraceRequestChunkSentParams, TraceRequestHeadersSentParams
 
@@ -59,7 +60,7 @@ def target(request: ClientRequest) -> bytes:
     """What stands between the method and the version."""
     if request.method == hdrs.METH_CONNECT:
         return f"{request.url.host_subcomponent}:{request.url.port}".encode()
-    if request.proxy is not None and not request.is_ssl():
+    if request.proxy is not None and not request.is_ssl() and not is_socks(request.proxy):
         return str(request.url).encode()
     return request.url.raw_path_qs.encode()
 

@@ -11,8 +11,8 @@ import functools
 import socket
 import ssl
 import warnings
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .._ferrio import HttpClientConnection
 from . import hdrs
@@ -31,6 +31,7 @@ from .racing import AddrInfoType, SocketFactoryType, connected
 from .requests import ClientRequest, Fingerprint, SSLSetting, merged_ssl
 from .resolver import AbstractResolver, Addresses, DefaultResolver
 from .response import ClientResponse
+from .socks import PORT, Handshake, is_socks
 from .timeouts import limit
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     from .timeouts import ClientTimeout
     from .tracing import Tracing
+
+ProtocolT = TypeVar("ProtocolT", bound=asyncio.BaseProtocol)
 
 
 class TCPConnector(BaseConnector):
@@ -136,6 +139,19 @@ class TCPConnector(BaseConnector):
         timeout: ClientTimeout,
         error: type[ClientConnectorError] = ClientConnectorError,
     ) -> HttpClientConnection:
+        transport, made = await self._connected(request, traces, timeout, error, functools.partial(self._new, request))
+        if request.is_ssl():
+            self._check_fingerprint(request, transport, made)
+        return made
+
+    async def _connected(
+        self,
+        request: ClientRequest,
+        traces: Tracing | None,
+        timeout: ClientTimeout,
+        error: type[ClientConnectorError],
+        make: Callable[[], ProtocolT],
+    ) -> tuple[asyncio.Transport, ProtocolT]:
         key = request.connection_key
         host = key.host.rstrip(".") + "." if key.host.endswith("..") else key.host
         port = key.port or 0
@@ -149,7 +165,6 @@ class TCPConnector(BaseConnector):
         options: dict[str, Any] = {}
         if tls is not None:
             options = {"ssl": tls, "server_hostname": (request.server_hostname or host).rstrip(".")}
-        make = functools.partial(self._new, request)
         with _translated(request, error):
             async with limit(timeout.sock_connect, timeout.ceil_threshold):
                 if len(infos) == 1 and self._socket_factory is None and not self._local:
@@ -163,10 +178,7 @@ class TCPConnector(BaseConnector):
                         interleave=self._interleave,
                         factory=self._socket_factory,
                     )
-                transport, made = await self._loop.create_connection(make, **options)
-        if tls is not None:
-            self._check_fingerprint(request, transport, made)
-        return made
+                return await self._loop.create_connection(make, **options)
 
     async def _infos(self, host: str, port: int, traces: Tracing | None) -> list[AddrInfoType]:
         if is_ip_address(host):
@@ -187,6 +199,8 @@ class TCPConnector(BaseConnector):
         return infos
 
     async def _through_proxy(self, request: ClientRequest, timeout: ClientTimeout) -> HttpClientConnection:
+        if is_socks(request.proxy):
+            return await self._through_socks(request, timeout)
         asking = proxy_request(request, self._loop)
         made = await self._direct(asking, None, timeout, ClientProxyConnectionError)
         if not request.is_ssl():
@@ -197,6 +211,27 @@ class TCPConnector(BaseConnector):
             made.close()
             raise
         return await self._secured(transport, request, timeout)
+
+    async def _through_socks(self, request: ClientRequest, timeout: ClientTimeout) -> HttpClientConnection:
+        assert request.proxy is not None
+        proxy = request.proxy if request.proxy.explicit_port else request.proxy.with_port(PORT)
+        asking = ClientRequest(hdrs.METH_GET, proxy, loop=self._loop)
+        handshake = Handshake(self._loop, request)
+        transport, _ = await self._connected(asking, None, timeout, ClientProxyConnectionError, lambda: handshake)
+        try:
+            with _translated(asking, ClientProxyConnectionError):
+                async with limit(timeout.sock_connect, timeout.ceil_threshold):
+                    await handshake.done
+        except BaseException:
+            transport.abort()
+            raise
+        if request.is_ssl():
+            return await self._secured(transport, request, timeout)
+        made = self._new(request)
+        transport.set_protocol(made)
+        made.connection_made(transport)
+        transport.resume_reading()
+        return made
 
     async def _tunnel(
         self, made: HttpClientConnection, asking: ClientRequest, request: ClientRequest

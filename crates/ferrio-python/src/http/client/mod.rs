@@ -13,7 +13,7 @@
 //! * `session`: the base of `ClientSession`; `fetch`: a request of its, without a frame of Python where nothing special is asked for;
 //!   `routes`: what a request to a URL looks like
 //! * `frames`: a WebSocket after its handshake, without I/O; `decoding`: a body that is unpacked;
-//!   `suffixes`: domains that nobody may set cookies for
+//!   `suffixes`: domains that nobody may set cookies for; `socks`: what is said to a SOCKS 5 proxy
 //!
 //! Which URL goes where, cookies, redirects, time-outs by phase, and all exceptions are Python's.
 
@@ -28,6 +28,7 @@ pub(crate) mod place;
 pub(crate) mod pool;
 pub(crate) mod routes;
 pub(crate) mod session;
+pub(crate) mod socks;
 pub(crate) mod suffixes;
 pub(crate) mod unread;
 pub(crate) mod waits;
