@@ -383,10 +383,11 @@ class HttpClientConnection(asyncio.Protocol):
         headers: Iterable[tuple[bytes, bytes]],
         body: bytes | None = ...,
         length: int | None = ...,
+        old: bool = ...,
         /,
     ) -> None:
         """Write a request; `answer`, which is new, gets what comes. With `length`, the body follows by write()
-        and end(); -1: in chunks.
+        and end(); -1: in chunks. `old`: by HTTP/1.0.
 
         `headers` has Host, and neither Content-Length nor Transfer-Encoding. ValueError: HTTP has no such
         request, and nothing was written.
@@ -457,6 +458,9 @@ class HttpAnswer:
 
     def _read_any(self, most: int = ..., /) -> Coroutine[Any, Any, bytes]:
         """What there is of the body, at most so much; empty at its end. Cancelled, nothing is lost."""
+
+    def _read_chunk(self) -> Coroutine[Any, Any, tuple[bytes, bool]]:
+        """What there is of one of HTTP's chunks, and whether that ends it. Cancelled, nothing is lost."""
 
     def _read_now(self, most: int = ..., /) -> bytes:
         """As _read_any(), without waiting: empty where nothing is there."""
@@ -629,18 +633,6 @@ class HttpFrames:
         """The frame that closes; nothing where that was sent."""
 
 @disjoint_base
-class WorkQueue:
-    """What the loop's own threads take their work from."""
-
-    def put(
-        self, loop: asyncio.AbstractEventLoop, function: Callable[..., _T], arguments: tuple[Any, ...]
-    ) -> tuple[asyncio.Future[_T], bool]: ...
-    def put_plain(self, function: Callable[[], None], /) -> bool: ...
-    def work(self) -> None: ...
-    def close(self) -> None: ...
-    def cancel_all(self) -> list[Any]: ...
-
-@disjoint_base
 class HttpSocks:
     """What is said to a SOCKS 5 proxy until the connection is the peer's, without I/O."""
 
@@ -652,6 +644,18 @@ class HttpSocks:
 
     def advance(self, data: bytes, /) -> tuple[bytes, bool]:
         """What is to be sent, and whether the connection is the peer's now; a ValueError says why there is none."""
+
+@disjoint_base
+class WorkQueue:
+    """What the loop's own threads take their work from."""
+
+    def put(
+        self, loop: asyncio.AbstractEventLoop, function: Callable[..., _T], arguments: tuple[Any, ...]
+    ) -> tuple[asyncio.Future[_T], bool]: ...
+    def put_plain(self, function: Callable[[], None], /) -> bool: ...
+    def work(self) -> None: ...
+    def close(self) -> None: ...
+    def cancel_all(self) -> list[Any]: ...
 
 @disjoint_base
 class Handle(asyncio.Handle):

@@ -84,6 +84,8 @@ STREAMS = {
     "read_until_never": ("lines", lambda content: content.readuntil(b"zzz")),
     "chunked": ("lines", lambda content: gathered(content.iter_chunked(4))),
     "any_joined": ("lines", lambda content: joined(content.iter_any())),
+    "chunks": ("chunks", lambda content: chunks(content)),
+    "chunks_of_none": ("lines", lambda content: chunks(content)),
     "unpacked_sizes": ("gzip", lambda content: sizes(content)),
     "unpacked_lines": ("gzip", lambda content: content.readuntil(b".")),
     "of_nothing": ("empty", lambda content: gathered(content.iter_any())),
@@ -99,6 +101,17 @@ STREAMS = {
 
 async def joined(iterator):
     return b"".join(await gathered(iterator))
+
+
+async def chunks(content):
+    """Each put together: the pieces that one comes in are the network's doing."""
+    found, begun = [], b""
+    async for piece, is_end in content.iter_chunks():
+        begun += piece
+        if is_end:
+            found.append(begun)
+            begun = b""
+    return found, begun
 
 
 async def sizes(content):

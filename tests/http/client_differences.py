@@ -6,7 +6,6 @@ A case that is no different any more fails, so that it is taken out. docs/guides
 KNOWN = {
     "method_empty": "a method is a token: aiohttp sends a request without one",
     "fields_chunked_by_hand": "aiohttp says that the body is chunked, and sends it as it is, which no server can read",
-    "session_version": "ferrio speaks HTTP/1.1 alone; version= changes Connection, not the request's line",
     "cookies_control": "an answer with a control byte in a field is refused (RFC 9110, 5.5)",
     "raw_deflate-cut": "a body without its end is a ClientPayloadError; aiohttp says ClientResponseError",
     "raw_gzip-rubbish": "what follows a whole body is ignored, as by browsers; aiohttp loses the body",

@@ -52,7 +52,8 @@ _NAMES = {
     "requests": "ClientRequest Fingerprint HttpVersion HttpVersion10 HttpVersion11 RequestInfo",
     "resolver": "AsyncResolver DefaultResolver ThreadedResolver",
     "response": "ClientResponse",
-    "streams": "EMPTY_PAYLOAD DataQueue EofStream FlowControlDataQueue StreamReader",
+    "iterators": "EofStream",
+    "streams": "EMPTY_PAYLOAD DataQueue FlowControlDataQueue StreamReader",
     "tcp": "TCPConnector",
     "timeouts": "ClientTimeout ClientWSTimeout",
     "tracing": (

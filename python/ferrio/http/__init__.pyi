@@ -47,6 +47,7 @@ from .errors import WSServerHandshakeError as WSServerHandshakeError
 from .forms import FormData as FormData
 from .forms import streamer as streamer
 from .httpx import HttpxTransport as HttpxTransport
+from .iterators import EofStream as EofStream
 from .maps import ChainMapProxy as ChainMapProxy
 from .maps import ETag as ETag
 from .mime import BadContentDispositionHeader as BadContentDispositionHeader
@@ -84,7 +85,6 @@ from .resolver import ThreadedResolver as ThreadedResolver
 from .response import ClientResponse as ClientResponse
 from .streams import EMPTY_PAYLOAD as EMPTY_PAYLOAD
 from .streams import DataQueue as DataQueue
-from .streams import EofStream as EofStream
 from .streams import FlowControlDataQueue as FlowControlDataQueue
 from .streams import StreamReader as StreamReader
 from .tcp import TCPConnector as TCPConnector

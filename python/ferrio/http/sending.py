@@ -141,7 +141,8 @@ def _send(
     body: bytes | None,
     length: int | None,
 ) -> None:
-    connection.send(answer, request.method.encode(), target(request), encoded(request.headers), body, length)
+    is_old = request.version < (1, 1)
+    connection.send(answer, request.method.encode(), target(request), encoded(request.headers), body, length, is_old)
 
 
 class _Over(Exception):

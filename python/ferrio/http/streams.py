@@ -14,58 +14,16 @@ import logging
 import sys
 import warnings
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Generic, TypeVar
 
 from .encodings import Decoder
 from .errors import LineTooLong
+from .iterators import AsyncStreamIterator, ChunkTupleAsyncStreamIterator, EofStream
 
 LOG = logging.getLogger("aiohttp.internal")
 CHUNK: Final = 2**16
 T = TypeVar("T")
-
-
-class EofStream(Exception):
-    """Nothing more comes."""
-
-
-class AsyncStreamIterator(Generic[T]):
-    """Reads again and again, until nothing comes."""
-
-    __slots__ = ("read_func",)
-
-    def __init__(self, read_func: Callable[[], Awaitable[T]]) -> None:
-        self.read_func = read_func
-
-    def __aiter__(self) -> AsyncStreamIterator[T]:
-        return self
-
-    async def __anext__(self) -> T:
-        try:
-            read = await self.read_func()
-        except EofStream:
-            raise StopAsyncIteration from None
-        if read == b"":
-            raise StopAsyncIteration
-        return read
-
-
-class ChunkTupleAsyncStreamIterator:
-    """Reads chunks, each with whether it ends one of HTTP's."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: StreamReader) -> None:
-        self._stream = stream
-
-    def __aiter__(self) -> ChunkTupleAsyncStreamIterator:
-        return self
-
-    async def __anext__(self) -> tuple[bytes, bool]:
-        read = await self._stream.readchunk()
-        if read == (b"", False):
-            raise StopAsyncIteration
-        return read
 
 
 class StreamReader:
@@ -74,8 +32,10 @@ class StreamReader:
     __slots__ = (
         "_callbacks",
         "_decoder",
+        "_ends_chunk",
         "_exception",
         "_held",
+        "_is_in_chunk",
         "_limit",
         "_reads_at_end",
         "_source",
@@ -89,7 +49,7 @@ class StreamReader:
         self,
         source: Any,
         decoder: Decoder | None = None,
-        wait: Callable[[Awaitable[bytes]], Awaitable[bytes]] | None = None,
+        wait: Callable[[Awaitable[Any]], Awaitable[Any]] | None = None,
         limit: int = CHUNK,
     ) -> None:
         self._limit = limit
@@ -98,6 +58,8 @@ class StreamReader:
         self._wait = wait
         self._held = b""
         self._waiting = False
+        self._ends_chunk = False  # what is held is the last of one of HTTP's chunks
+        self._is_in_chunk = False  # some of a chunk was given already; what is unpacked to nothing is none
         self._exception: BaseException | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._reads_at_end = 0
@@ -230,8 +192,24 @@ class StreamReader:
     async def readchunk(self) -> tuple[bytes, bool]:
         """What there is, and whether it ends one of HTTP's chunks."""
         self._check()
-        piece = await self._piece(sys.maxsize)
-        return piece, bool(piece) and not self._source._buffered
+        self._unpack_on()
+        while not self._held:
+            raw, is_end = await self._received(self._source._read_chunk())
+            if not raw and not is_end:
+                return self._last(), False
+            if self._decoder is None:
+                return self._counted(raw), is_end
+            self._ends_chunk = is_end
+            self._held = self._unpacked(raw)
+            self._unpack_on()
+            if is_end and self._is_in_chunk:
+                break
+        piece = self._take(sys.maxsize)
+        self._unpack_on()
+        is_end = self._ends_chunk and not self._held
+        self._is_in_chunk = not is_end
+        self._ends_chunk = self._ends_chunk and not is_end
+        return piece, is_end
 
     async def readexactly(self, n: int) -> bytes:
         """So many bytes; `IncompleteReadError` where there are fewer."""
@@ -303,11 +281,15 @@ class StreamReader:
             raise
 
     async def _receive(self, most: int) -> bytes:
+        self._ends_chunk = False
+        return await self._received(self._source._read_any(most))
+
+    async def _received(self, reading: Coroutine[Any, Any, T]) -> T:
         if self._waiting:
+            reading.close()
             raise RuntimeError("read() called while another coroutine is already waiting for incoming data")
         self._waiting = True
         try:
-            reading = self._source._read_any(most)
             return await (reading if self._wait is None else self._wait(reading))
         except asyncio.CancelledError:
             raise
@@ -326,6 +308,11 @@ class StreamReader:
             self._exception = error
             self._source.close()
             raise
+
+    def _unpack_on(self) -> None:
+        """Have something held, if anything is left of what was given to the decoder."""
+        while not self._held and self._decoder is not None and self._decoder.has_more:
+            self._held = self._unpacked(b"")
 
     def _last(self) -> bytes:
         """At the end of what the answer has."""
@@ -380,6 +367,9 @@ class _Nothing:
 
     async def _read_any(self, most: int) -> bytes:
         return b""
+
+    async def _read_chunk(self) -> tuple[bytes, bool]:
+        return b"", False
 
     def close(self) -> None:
         """Nothing is open."""

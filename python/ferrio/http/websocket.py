@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from .._ferrio import HttpFrames
 from .connector import from_anywhere
 from .errors import ClientConnectionResetError, ServerTimeoutError, WSMessageTypeError
-from .streams import EofStream
+from .iterators import EofStream
 from .timeouts import ClientWSTimeout, limit, moment
 from .ws_frames import CLOSED, CLOSING, Frames, WebSocketError, WSCloseCode, WSMessage, WSMsgType
 

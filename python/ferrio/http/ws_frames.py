@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from .._ferrio import HttpFrames
 from .errors import ClientConnectionResetError
-from .streams import EofStream
+from .iterators import EofStream
 
 HELD: Final = 2**17  # bytes of messages that nobody has read, before the server has to wait
 SMALLEST: Final = 64  # bytes that a message counts for beside its own: a frame of two bytes takes up more here

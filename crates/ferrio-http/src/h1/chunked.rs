@@ -58,6 +58,11 @@ impl Chunked {
         Self { state: State::Size, size: 0, digits: 0, total: 0, extensions: 0 }
     }
 
+    /// Whether all data of a chunk has come, and nothing of what is behind it was looked at.
+    pub(super) fn ends_chunk(&self) -> bool {
+        self.state == State::DataEnd
+    }
+
     pub(super) fn advance<'i>(
         &mut self,
         input: &'i [u8],

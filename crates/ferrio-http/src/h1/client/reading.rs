@@ -53,6 +53,24 @@ impl Connection {
         }
     }
 
+    /// Whether the [`Event::Data`] that came last ended one of the body's chunks. Chunks mean nothing, but programs exist that
+    /// send a message in each.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Length, Limits, client::{Connection, Event}};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.request(b"GET", b"/", [(&b"host"[..], &b"a"[..])], Length::Known(0), &mut Vec::new())?;
+    /// connection.advance(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    /// assert!(matches!(connection.advance(b"3\r\nab"), (_, Event::Data(b"ab"))) && !connection.ends_chunk());
+    /// assert!(matches!(connection.advance(b"c"), (_, Event::Data(b"c"))) && connection.ends_chunk());
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    #[must_use]
+    pub fn ends_chunk(&self) -> bool {
+        matches!(&self.reading, Reading::Body(Receiver::Chunked(chunked)) if chunked.ends_chunk())
+    }
+
     fn head<'s, 'i: 's>(&'s mut self, input: &'i [u8]) -> (usize, Event<'s, 'i>) {
         // Read again for each cut, as the line is short; its bytes are not searched again.
         let read = self.lines_of(input).and_then(|end| match end {

@@ -1,6 +1,7 @@
 //! What goes out: requests. Knows of answers nothing.
 
 use super::{Connection, Reading, Request, Writing};
+use crate::h1::Version;
 use crate::h1::bytes::{decimal, is_authority, is_target, is_token, names};
 use crate::h1::faults::Misuse;
 use crate::h1::length::Length;
@@ -35,6 +36,33 @@ impl Connection {
         length: Length,
         out: &mut Vec<u8>,
     ) -> Result<(), Misuse> {
+        self.request_as(Version::Http11, (method, target), headers, length, out)
+    }
+
+    /// The same for a server that knows HTTP/1.0 alone, which has no chunks. The connection ends with the answer, unless both
+    /// sides say `Connection: keep-alive`.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Length, Limits, Version, client::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// let (line, headers, mut out) = ((&b"GET"[..], &b"/"[..]), [(&b"host"[..], &b"c"[..])], Vec::new());
+    /// connection.request_as(Version::Http10, line, headers, Length::Known(0), &mut out)?;
+    /// assert_eq!(out, b"GET / HTTP/1.0\r\nhost: c\r\n\r\n");
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request), and for a body in chunks.
+    pub fn request_as<'h>(
+        &mut self,
+        version: Version,
+        (method, target): (&[u8], &[u8]),
+        headers: impl IntoIterator<Item = Pair<'h>>,
+        length: Length,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         if !self.can_reuse() {
             return Err(Misuse::Order("a request on a connection that is in use, or at its end"));
         }
@@ -48,7 +76,7 @@ impl Connection {
         }
         let mut request =
             Request { head: method == b"HEAD", connect: method == b"CONNECT", ..Request::default() };
-        let closes = whole(out, |out| head(&mut request, (method, target), headers, length, out))?;
+        let closes = whole(out, |out| head(&mut request, version, (method, target), headers, length, out))?;
         self.request = request;
         self.persists = !closes;
         self.lines.reset();
@@ -97,15 +125,20 @@ impl Connection {
 /// Appends a head, and says whether it asks for the connection to end.
 fn head<'h>(
     request: &mut Request,
+    version: Version,
     (method, target): (&[u8], &[u8]),
     headers: impl IntoIterator<Item = Pair<'h>>,
     length: Length,
     out: &mut Vec<u8>,
 ) -> Result<bool, Misuse> {
-    for part in [method, b" ", target, b" HTTP/1.1\r\n"] {
+    let is_new = version == Version::Http11;
+    if !is_new && length == Length::Chunked {
+        return Err(Misuse::Order("HTTP/1.0 has no chunks: the length of the body has to be known"));
+    }
+    for part in [method, b" ", target, if is_new { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" }] {
         out.extend_from_slice(part);
     }
-    let (mut hosts, mut closes, mut switches) = (0, false, false);
+    let (mut hosts, mut closes, mut stays, mut switches) = (0, false, is_new, false);
     for (name, value) in headers {
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
@@ -117,6 +150,7 @@ fn head<'h>(
             7 if name.eq_ignore_ascii_case(b"upgrade") => request.upgrade = true,
             10 if name.eq_ignore_ascii_case(b"connection") => {
                 closes |= names(value, b"close");
+                stays = stays || names(value, b"keep-alive");
                 switches |= names(value, b"upgrade");
             }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
@@ -145,5 +179,5 @@ fn head<'h>(
         Length::UntilClose => return Err(Misuse::Order("a request's body does not end with its connection")),
     }
     out.extend_from_slice(b"\r\n");
-    Ok(closes)
+    Ok(closes || !stays)
 }

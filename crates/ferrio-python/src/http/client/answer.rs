@@ -198,6 +198,19 @@ impl ClientAnswer {
         Ok(Some(taken.into_any()))
     }
 
+    /// What there is of a chunk of HTTP's, and whether that ends the chunk.
+    fn look_for_chunk<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (py, exchange) = (this.py(), self.readable(this)?);
+        if exchange.has_chunk() && !exchange.wants_all.get() {
+            exchange.refuse_second(py)?;
+            let taken = exchange.take_chunk(py)?;
+            self.read_on(py, &exchange)?;
+            return taken.into_bound_py_any(py).map(Some);
+        }
+        let found = self.look_for_any(this, usize::MAX)?;
+        found.map(|found| (found, false).into_bound_py_any(py)).transpose()
+    }
+
     /// An error where nothing can be read any more.
     fn readable(&self, this: &Bound<'_, PyAny>) -> PyResult<Rc<Exchange>> {
         let exchange = self.exchange()?;
@@ -232,6 +245,12 @@ static ANY: WaitKind = WaitKind {
     leave: |_, _| Ok(()),
 };
 
+static CHUNK: WaitKind = WaitKind {
+    name: "HttpAnswer._read_chunk",
+    look: |this, _| state_of::<ClientAnswer>(this)?.look_for_chunk(this),
+    ..ANY
+};
+
 /// What Python code calls.
 impl ClientAnswer {
     fn wait(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -244,6 +263,10 @@ impl ClientAnswer {
 
     fn read_any(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         ClientWait::create(this, &ANY, None, most(args, "_read_any")?).map(Bound::unbind)
+    }
+
+    fn read_chunk(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        ClientWait::create(this, &CHUNK, None, 0).map(Bound::unbind)
     }
 
     fn read_now(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
@@ -447,6 +470,7 @@ impl Native for ClientAnswer {
             bare c"_wait" c"Wait for the head." => wait;
             light bare c"read" c"All of the body." => read;
             light method c"_read_any" c"What there is of the body." => read_any;
+            bare c"_read_chunk" c"What there is of a chunk, and whether that ends it." => read_chunk;
             method c"_read_now" c"What there is of the body, without waiting." => read_now;
             one c"_unread" c"Put data in front of what is there." => unread;
             bare c"release" c"Give the connection back." => release_method;

@@ -9,6 +9,7 @@
 //! ```
 
 use std::cell::OnceCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -51,6 +52,8 @@ pub(crate) struct Exchange {
     pub(crate) trailers: OnceCell<Fields>,
     pub(crate) early: RefCell<Vec<(u16, Fields)>>,
     body: Unread,
+    /// Where chunks of the body end that were not read yet, counted from its begin. Not kept where all of it is wanted.
+    ends: RefCell<VecDeque<usize>>,
     /// How many bytes of the body came, read or not.
     pub(crate) received: Cell<usize>,
     /// What follows the head is another protocol's.
@@ -95,9 +98,44 @@ impl Exchange {
         self.body.add(py, data)
     }
 
+    /// What came last ends a chunk.
+    pub(crate) fn note_end(&self) {
+        if !self.wants_all.get() {
+            let mut ends = self.ends.borrow_mut();
+            self.forget_ends(&mut ends);
+            ends.push_back(self.received.get());
+        }
+    }
+
+    /// Those that were read past.
+    fn forget_ends(&self, ends: &mut VecDeque<usize>) {
+        let read = self.received.get().saturating_sub(self.body.size());
+        while ends.front().is_some_and(|end| *end < read) {
+            ends.pop_front();
+        }
+    }
+
+    /// Takes what there is of a chunk, and whether that is its end; nothing where its end was read before.
+    pub(crate) fn take_chunk<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, bool)> {
+        let mut ends = self.ends.borrow_mut();
+        self.forget_ends(&mut ends);
+        let read = self.received.get().saturating_sub(self.body.size());
+        match ends.pop_front() {
+            Some(end) => self.take(py, end - read).map(|data| (data, true)),
+            None => self.take(py, usize::MAX).map(|data| (data, false)),
+        }
+    }
+
+    /// Whether there is something of a chunk to take.
+    pub(crate) fn has_chunk(&self) -> bool {
+        let ended = self.ends.borrow().back().is_some_and(|end| *end == self.received.get());
+        ended || self.body.size() > 0
+    }
+
     /// All of the body is to be read at once.
     pub(crate) fn collect(&self, py: Python<'_>) -> PyResult<()> {
         self.wants_all.set(true);
+        drop(self.ends.take());
         self.body.collect(py, self.heading.get().and_then(|heading| heading.length))
     }
 
@@ -108,6 +146,11 @@ impl Exchange {
 
     pub(crate) fn buffered(&self) -> usize {
         self.body.size()
+    }
+
+    /// What it costs to keep what was not read, where a server sends the smallest of chunks.
+    pub(crate) fn weight(&self) -> usize {
+        self.body.size() + self.ends.borrow().len() * size_of::<usize>()
     }
 
     /// Takes some of what there is of the body, at most so much.

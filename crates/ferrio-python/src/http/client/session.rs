@@ -2,7 +2,7 @@
 //!
 //! Everything else is the subclass's: `_request(method, url, **options)`, `_route(method, url)`, `_settle(answer, **options)`.
 
-use ferrio_http::h1::Length;
+use ferrio_http::h1::{Length, Version};
 use pyo3::exceptions::PyTypeError;
 use pyo3::types::{PyBytes, PyString, PyType};
 
@@ -156,6 +156,7 @@ impl Session {
             headers: route.headers.iter(),
             body,
             length: Length::Known(0),
+            version: Version::Http11,
         };
         let exchange = connection.begin(object, request)?;
         state.attach(object, exchange);

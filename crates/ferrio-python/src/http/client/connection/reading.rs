@@ -67,8 +67,12 @@ impl ClientConnection {
                     tell(py, &self.continuing)?;
                 }
                 (Event::Data(data), Some(exchange)) => {
+                    let ends_chunk = machine.ends_chunk();
                     drop(machine);
                     exchange.add(py, data)?;
+                    if ends_chunk {
+                        exchange.note_end();
+                    }
                 }
                 (Event::End(trailers), Some(exchange)) => {
                     let trailers = (!trailers.is_empty()).then(|| Fields::copied(trailers.iter(), count));
@@ -104,7 +108,7 @@ impl ClientConnection {
         if exchange.stage.get() == Stage::Head {
             return Ok(());
         }
-        if exchange.buffered() > HIGH && !exchange.wants_all.get() {
+        if exchange.weight() > HIGH && !exchange.wants_all.get() {
             self.pause(py)?;
         }
         if exchange.wants_all.get() { Ok(()) } else { exchange.tell(py) }

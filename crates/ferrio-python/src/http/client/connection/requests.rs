@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use ferrio_http::h1::{Length, Misuse};
+use ferrio_http::h1::{Length, Misuse, Version};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -26,6 +26,7 @@ pub(crate) struct Request<'a, 'py, H> {
     pub(crate) body: Option<&'a Bound<'py, PyBytes>>,
     /// How long a body is that follows.
     pub(crate) length: Length,
+    pub(crate) version: Version,
 }
 
 impl ClientConnection {
@@ -47,7 +48,8 @@ impl ClientConnection {
         let mut out = self.out.take();
         out.clear();
         let begun = self.with_machine(|machine| {
-            machine.request(request.method, request.target, request.headers, length, &mut out)?;
+            let line = (request.method, request.target);
+            machine.request_as(request.version, line, request.headers, length, &mut out)?;
             body.map_or(Ok(()), |body| match body.as_bytes() {
                 small if small.len() <= LARGE => machine.body(small, false, &mut out),
                 large => machine.frame(large.len(), false, &mut out).map(drop),
@@ -86,10 +88,11 @@ impl ClientConnection {
         }
     }
 
-    /// `send(answer, method, target, headers, body=None, length=None)`.
+    /// `send(answer, method, target, headers, body=None, length=None, old=False)`; `old`: by HTTP/1.0.
     pub(super) fn send(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
-        let ([answer, method, target, headers], [body, length]) =
-            args.bind("send", ["answer", "method", "target", "headers"], ["body", "length"])?;
+        let ([answer, method, target, headers], [body, length, old]) =
+            args.bind("send", ["answer", "method", "target", "headers"], ["body", "length", "old"])?;
+        let is_old = old.map_or(Ok(false), |old| old.is_truthy())?;
         let answer = state_of::<ClientAnswer>(&answer)?;
         let pairs = pairs(&headers)?;
         let body = given(body).map(Bound::cast_into::<PyBytes>).transpose()?;
@@ -103,6 +106,7 @@ impl ClientConnection {
                 None => Length::Known(0),
                 Some(length) => u64::try_from(length).map_or(Length::Chunked, Length::Known),
             },
+            version: if is_old { Version::Http10 } else { Version::Http11 },
         };
         answer.refuse_again()?;
         let exchange = self.begin(this, request)?;
