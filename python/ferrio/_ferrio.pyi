@@ -624,9 +624,11 @@ class HttpFrames:
         """Read bytes: messages `(kind, data, extra)`, whose kinds are aiohttp's, and the bytes that answer them."""
 
     def text(self, text: str, /) -> bytes:
-        """The frame of a text; as with the next three, nothing where the closing has begun."""
+        """The frame of a text; as with the next four, nothing where the closing has begun."""
 
     def binary(self, data: Any, /) -> bytes: ...
+    def packed(self, data: Any, /) -> bytes:
+        """The frame of either, compressed however short it is, where the server agreed to that."""
     def ping(self, data: bytes, /) -> bytes: ...
     def pong(self, data: bytes, /) -> bytes: ...
     def close(self, code: int, reason: str) -> bytes:

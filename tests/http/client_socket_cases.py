@@ -112,6 +112,19 @@ for name, options in {"plain": {}, "compressed": {"compress": 15}, "protocol": {
 
 
 @case
+async def ws_each_compressed(http, session, at):
+    async def use(url):
+        async with session.ws_connect(url, compress=15) as socket:
+            await socket.send_str("a", compress=15)
+            await socket.send_bytes(b"", compress=9)
+            await socket.send_json({"a": 1}, compress=12)
+            await socket.send_frame(b"b" * 1000, http.WSMsgType.BINARY, compress=15)
+            return [(await socket.receive()).data for _ in range(4)]
+
+    return await with_echo(http, use)
+
+
+@case
 async def ws_misuse(http, session, at):
     async def use(url):
         results = []

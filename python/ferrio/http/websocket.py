@@ -122,27 +122,27 @@ class ClientWebSocketResponse:
     async def send_frame(self, message: bytes, opcode: WSMsgType, compress: int | None = None) -> None:
         """Send a message of whatever type."""
         if opcode == WSMsgType.TEXT:
-            await self.send_str(bytes(message).decode())
+            await self.send_str(bytes(message).decode(), compress)
         elif opcode == WSMsgType.BINARY:
-            await self.send_bytes(message)
+            await self.send_bytes(message, compress)
         elif opcode in (WSMsgType.PING, WSMsgType.PONG):
             await (self.ping if opcode == WSMsgType.PING else self.pong)(message)
         else:
             raise ValueError(f"a program does not send {opcode!r}: close() closes")
 
     async def send_str(self, data: str, compress: int | None = None) -> None:
-        """Send a text."""
+        """Send a text; with `compress`, packed however short it is, if the server agreed to that."""
         if not isinstance(data, str):
             raise TypeError(f"data argument must be str ({type(data)!r})")
         self._check_open()
-        await self._frames.send(self._machine.text(data))
+        await self._frames.send((self._machine.packed if compress else self._machine.text)(data))
 
     async def send_bytes(self, data: bytes, compress: int | None = None) -> None:
-        """Send bytes."""
+        """Send bytes, as `send_str()` does a text."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data argument must be byte-ish ({type(data)!r})")
         self._check_open()
-        await self._frames.send(self._machine.binary(data))
+        await self._frames.send((self._machine.packed if compress else self._machine.binary)(data))
 
     async def send_json(
         self, data: Any, compress: int | None = None, *, dumps: Callable[[Any], str] = json.dumps

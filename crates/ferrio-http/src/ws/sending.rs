@@ -45,6 +45,27 @@ impl Connection {
         self.message(Opcode::Binary, data, out)
     }
 
+    /// Appends a message that is compressed however short it is, where the handshake agreed to compression.
+    ///
+    /// ```
+    /// use ferrio_http::ws::handshake::Deflate;
+    /// use ferrio_http::ws::{Config, Connection, Kind, Role};
+    ///
+    /// let mut out = Vec::new();
+    /// Connection::new(Role::Server, Config::default(), Some(Deflate::default())).send_packed(Kind::Text, b"hi", &mut out)?;
+    /// assert_eq!(out[0], 0xC1);
+    /// # Ok::<(), ferrio_http::ws::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closing`] once the closing handshake has begun. That a text is UTF-8 is up to the caller.
+    pub fn send_packed(&mut self, kind: Kind, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.check_open()?;
+        self.write_packed(opcode(kind), payload, out);
+        Ok(())
+    }
+
     /// The header of a message that is sent uncompressed, for a server that sends a large payload from where it is: this
     /// header, then that many bytes, and nothing in between.
     ///
@@ -67,8 +88,7 @@ impl Connection {
         if self.role == Role::Client {
             return Err(Misuse::Masked);
         }
-        let opcode = if kind == Kind::Text { Opcode::Text } else { Opcode::Binary };
-        Ok(Head::new(opcode, false, length, None))
+        Ok(Head::new(opcode(kind), false, length, None))
     }
 
     /// Appends a ping, which the peer answers with a pong of the same payload.
@@ -201,4 +221,8 @@ impl Connection {
     fn check_open(&self) -> Result<(), Misuse> {
         if self.state == State::Open { Ok(()) } else { Err(Misuse::Closing) }
     }
+}
+
+fn opcode(kind: Kind) -> Opcode {
+    if kind == Kind::Text { Opcode::Text } else { Opcode::Binary }
 }

@@ -4,7 +4,7 @@
 //! transport, whoever waits, and the clock. Nothing here calls Python code.
 
 use ferrio_http::ws::handshake::Deflate;
-use ferrio_http::ws::{self, Event, Misuse, Role};
+use ferrio_http::ws::{self, Event, Kind, Misuse, Role};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
@@ -132,6 +132,16 @@ impl Frames {
         self.written(data.py(), |machine, out| machine.send_binary(exported.as_ref(), out))
     }
 
+    fn packed(&self, _: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if let Ok(text) = data.cast::<PyString>() {
+            let text = text.to_str()?;
+            return self
+                .written(data.py(), |machine, out| machine.send_packed(Kind::Text, text.as_bytes(), out));
+        }
+        let exported = Exported::new(data, false)?;
+        self.written(data.py(), |machine, out| machine.send_packed(Kind::Binary, exported.as_ref(), out))
+    }
+
     fn ping(&self, _: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let exported = Exported::new(data, false)?;
         self.written(data.py(), |machine, out| machine.ping(exported.as_ref(), out))
@@ -188,6 +198,7 @@ impl Native for Frames {
             one c"receive" c"Read bytes: a list of messages, and the bytes that answer them." => receive;
             one c"text" c"The frame of a text." => text;
             one c"binary" c"The frame of bytes." => binary;
+            one c"packed" c"The frame of either, compressed however short it is." => packed;
             one c"ping" c"The frame of a ping." => ping;
             one c"pong" c"The frame of a pong." => pong;
             method c"close" c"The frame that closes, or nothing where that was sent." => close;
