@@ -2,7 +2,7 @@
 
 use ferrio::http::client::Proxy;
 use ferrio::http::{self, Client, Response, Server};
-use ferrio::ssl::{ClientContext, ServerContext};
+use ferrio::ssl::{ClientContext, ServerContext, start_server_tls};
 use ferrio::{StreamReader, StreamWriter};
 
 use super::raw;
@@ -28,13 +28,33 @@ fn the_same_over_tls_and_through_a_tunnel() {
         assert_eq!(client.connections(), (0, 1));
         let error = client.get(url.replace("localhost", "127.0.0.1")).send().await.unwrap_err();
         assert!(error.is_connect() && error.to_string().contains("ertificate"), "{error}");
-        let (tunnel, count) = raw(tunnel).await;
-        let proxy = Proxy::parse(&format!("http://127.0.0.1:{}", tunnel.port())).unwrap();
+        let (proxying, count) = raw(tunnel).await;
+        let proxy = Proxy::parse(&format!("http://127.0.0.1:{}", proxying.port())).unwrap();
         let client = Client::builder().tls(trusting()).proxy(proxy).build();
         for _ in 0..2 {
             assert_eq!(client.get(&url).send().await.unwrap().bytes().await.unwrap().len(), 300_000);
         }
         assert_eq!((count.get(), client.connections()), (1, (0, 1)));
+        // The way to the proxy is encrypted, too; what the proxy reads itself is encrypted so far.
+        let serving = ServerContext::from_pem(&certificate, &key).unwrap();
+        let (proxying, count) = raw(move |number, reader, writer| {
+            let serving = serving.clone();
+            async move {
+                let (reader, writer) = start_server_tls(reader, writer, &serving).await.unwrap();
+                tunnel(number, reader, writer).await;
+            }
+        })
+        .await;
+        let proxy = Proxy::parse(&format!("https://localhost:{}", proxying.port())).unwrap();
+        let client = Client::builder().tls(trusting()).proxy(proxy).build();
+        for _ in 0..3 {
+            assert_eq!(client.get(&url).send().await.unwrap().bytes().await.unwrap().len(), 300_000);
+        }
+        assert_eq!((count.get(), client.connections()), (1, (0, 1)));
+        let other = url.replace("localhost", "127.0.0.1");
+        assert!(client.get(other).send().await.unwrap_err().to_string().contains("ertificate"));
+        client.close_idle();
+        assert_eq!(client.connections(), (0, 0));
         let plain = http::start_server(async |_| Response::new(""), "127.0.0.1", 0).await.unwrap();
         let url = format!("https://localhost:{}/", plain.port());
         assert!(Client::builder().tls(trusting()).build().get(url).send().await.unwrap_err().is_connect());

@@ -2,10 +2,17 @@
 
 use std::cell::OnceCell;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
+use ferrio_engine::transport::{Descriptor, Socket};
+
+use crate::events::LoopState;
 use crate::ssl::{self, ClientContext};
-use crate::streams::Link;
+use crate::streams::{Link, StreamReader, StreamWriter};
+
+/// How much is handed on at a time: four whole records.
+const PIECE: usize = 64 * 1024;
 
 /// Whom to trust.
 pub(in crate::http::client) struct Tls(ClientContext);
@@ -26,11 +33,44 @@ pub(super) async fn open(host: &str, port: u16, tls: Option<&Tls>) -> io::Result
     Ok(ssl::open_connection(host, port, &context).await?.0.0)
 }
 
-/// Goes on encrypted with a connection that is not.
-pub(super) async fn go_on(link: Rc<Link>, host: &str, tls: Option<&Tls>) -> io::Result<Rc<Link>> {
+/// Goes on encrypted with a connection that is not, or once more `within` one that is.
+pub(super) async fn go_on(
+    link: Rc<Link>,
+    within: bool,
+    host: &str,
+    tls: Option<&Tls>,
+) -> io::Result<Rc<Link>> {
     let context = context(tls)?;
-    let (reader, writer) = link.halves();
+    let (reader, writer) = if within { stand_in(link)? } else { link }.halves();
     Ok(ssl::start_tls(reader, writer, host, &context).await?.0.0)
+}
+
+/// A connection with a socket of its own in the place of one that has none, as what is encrypted has none to give. Bytes go
+/// through the kernel once more for it: proxies that are spoken to by TLS are rare.
+fn stand_in(link: Rc<Link>) -> io::Result<Rc<Link>> {
+    let state = LoopState::require("Client");
+    let (near, far) = UnixStream::pair()?;
+    let over = |socket: UnixStream| {
+        socket.set_nonblocking(true)?;
+        Ok::<_, io::Error>(Link::over(&state, Socket(Descriptor::owned(socket.into()))))
+    };
+    let (near, far) = (over(near)?, over(far)?);
+    crate::create_task(async move {
+        let ((from_peer, to_peer), (from_near, to_near)) = (link.halves(), near.halves());
+        crate::gather!(hand_on(from_peer, to_near), hand_on(from_near, to_peer)).await;
+    })
+    .detach();
+    Ok(far)
+}
+
+/// Until one end closes, which the other is told.
+async fn hand_on(mut from: StreamReader, mut to: StreamWriter) {
+    while let Ok(data) = from.read(PIECE).await {
+        if data.is_empty() || to.write_all(&data).await.is_err() {
+            break;
+        }
+    }
+    to.close();
 }
 
 fn context(tls: Option<&Tls>) -> io::Result<ClientContext> {

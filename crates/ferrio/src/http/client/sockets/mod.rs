@@ -43,11 +43,8 @@ pub(super) async fn open(key: &Key, tls: Option<&Tls>) -> io::Result<Rc<Link>> {
 }
 
 async fn by_proxy(key: &Key, proxy: &Proxy, tls: Option<&Tls>) -> io::Result<Rc<Link>> {
-    if proxy.kind == Kind::Https && !key.host.is_empty() {
-        let text = "TLS within TLS is not spoken; name the proxy by http://";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
-    }
-    let link = if proxy.kind == Kind::Https {
+    let within = proxy.kind == Kind::Https;
+    let link = if within {
         encrypted::open(&proxy.host, proxy.port, tls).await?
     } else {
         crate::open_connection(&proxy.host, proxy.port).await?.0.0
@@ -60,7 +57,7 @@ async fn by_proxy(key: &Key, proxy: &Proxy, tls: Option<&Tls>) -> io::Result<Rc<
         Kind::Socks5 => socks(&link, key, proxy).await?,
         Kind::Http | Kind::Https => tunnel(&link, key, proxy).await?,
     }
-    if key.secure { encrypted::go_on(link, &key.host, tls).await } else { Ok(link) }
+    if key.secure { encrypted::go_on(link, within, &key.host, tls).await } else { Ok(link) }
 }
 
 async fn socks(link: &Link, key: &Key, proxy: &Proxy) -> io::Result<()> {

@@ -14,7 +14,12 @@ pub(super) async fn open(_host: &str, _port: u16, _tls: Option<&Tls>) -> io::Res
 }
 
 #[allow(clippy::unused_async, reason = "as with TLS")]
-pub(super) async fn go_on(_link: Rc<Link>, _host: &str, _tls: Option<&Tls>) -> io::Result<Rc<Link>> {
+pub(super) async fn go_on(
+    _link: Rc<Link>,
+    _within: bool,
+    _host: &str,
+    _tls: Option<&Tls>,
+) -> io::Result<Rc<Link>> {
     Err(unsupported())
 }
 
