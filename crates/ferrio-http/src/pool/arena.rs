@@ -112,6 +112,13 @@ impl<T> Arena<T> {
         self.place(list.first)
     }
 
+    /// All values, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Place, &T)> {
+        let place = |at, node: &Node<T>| Place { at, serial: node.serial };
+        let nodes = self.nodes.iter().enumerate();
+        nodes.filter_map(move |(at, node)| Some((place(at, node), node.value.as_ref()?)))
+    }
+
     pub(super) fn last(&self, list: List) -> Option<Place> {
         self.place(list.last)
     }

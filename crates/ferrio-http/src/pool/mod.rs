@@ -266,6 +266,21 @@ impl<K: Clone + Eq + Hash, C, W> Pool<K, C, W> {
         connection
     }
 
+    /// All that are idle, in no order: to look whether their peers have closed them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ferrio_http::pool::{Limits, Pool};
+    ///
+    /// let mut pool: Pool<&str, u32, ()> = Pool::new(Limits::default());
+    /// pool.checkout(&"a", Duration::ZERO);
+    /// let idle = pool.give_back(&"a", Some(7), Duration::ZERO).idle.unwrap();
+    /// assert_eq!(pool.idle_connections().collect::<Vec<_>>(), [(idle, &7)]);
+    /// ```
+    pub fn idle_connections(&self) -> impl Iterator<Item = (IdleId, &C)> {
+        self.idle.iter().map(|(place, idle)| (IdleId(place), &idle.connection))
+    }
+
     /// An idle connection that is to be closed, for its time is over or there are too many. Asked until there is none, after
     /// connections were given back, and when [`next_expiry`](Self::next_expiry) says.
     ///

@@ -5,10 +5,10 @@
 //! which is silent becomes idle. No borrow of the pool is held while anything else runs.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ferrio_engine::Time;
@@ -35,6 +35,8 @@ pub(super) struct Shared {
     pool: RefCell<Pool<Rc<Key>, Rc<Live>, Waiter>>,
     /// Whether somebody looks after what is idle.
     attended: Cell<bool>,
+    /// Whom to wake where something comes of what is idle, which mostly is its end.
+    attendant: RefCell<Option<Waker>>,
 }
 
 struct Waiter {
@@ -69,7 +71,7 @@ impl Live {
 impl Shared {
     pub(super) fn new(settings: Settings, jar: Option<RefCell<Jar>>) -> Self {
         let pool = RefCell::new(Pool::new(settings.limits));
-        Shared { settings, jar, pool, attended: Cell::new(false) }
+        Shared { settings, jar, pool, attended: Cell::new(false), attendant: RefCell::default() }
     }
 
     /// A connection that is idle, or leave to open one, when it is this request's turn.
@@ -112,6 +114,9 @@ impl Shared {
 
     fn give_back(self: &Rc<Self>, key: &Rc<Key>, live: Option<Rc<Live>>) {
         let now = now();
+        if let Some(live) = &live {
+            self.watch(live);
+        }
         let returned = self.pool.borrow_mut().give_back(key, live, now);
         if let Some(grant) = returned.grant {
             let Waiter { key, promise } = grant.waiter;
@@ -134,7 +139,33 @@ impl Shared {
         self.pool.borrow_mut().evict(now)
     }
 
-    /// Has a task close what is idle when its time is over. There is one at a time, and none where nothing is idle.
+    /// Has whoever looks after what is idle be told of what comes. A request that goes this way next is told in its place.
+    fn watch(&self, live: &Live) {
+        let attendant = self.attendant.borrow().clone();
+        if let Some(waker) = attendant {
+            live.link.flow.watch(&Context::from_waker(&waker));
+        }
+    }
+
+    /// Lets go of what was closed while it was idle, and looks out for others.
+    fn look_out(&self, context: &Context<'_>) {
+        let old = self.attendant.replace(Some(context.waker().clone()));
+        drop(old);
+        let idle: Vec<_> =
+            self.pool.borrow().idle_connections().map(|(id, live)| (id, live.clone())).collect();
+        for (id, live) in idle {
+            if live.is_fit() {
+                self.watch(&live);
+            } else {
+                let gone = self.pool.borrow_mut().take(id);
+                drop(gone);
+                live.link.wire.abort();
+            }
+        }
+    }
+
+    /// Has a task close what is idle when its time is over, or its peer has closed it. There is one at a time, and none where nothing
+    /// is idle.
     fn attend(self: &Rc<Self>) {
         if LoopState::current().is_some() && !self.attended.replace(true) {
             let shared = Rc::downgrade(self);
@@ -145,7 +176,17 @@ impl Shared {
                     shared.let_go(now());
                     shared.pool.borrow().next_expiry()
                 }) {
-                    crate::sleep(rest.saturating_sub(now())).await;
+                    let mut pause = pin!(crate::sleep(rest.saturating_sub(now())));
+                    let mut begun = false;
+                    poll_fn(|context| {
+                        let over = pause.as_mut().poll(context).is_ready() || begun;
+                        begun = true;
+                        if let Some(shared) = shared.upgrade() {
+                            shared.look_out(context);
+                        }
+                        if over { Poll::Ready(()) } else { Poll::Pending }
+                    })
+                    .await;
                 }
             })
             .detach();
@@ -160,6 +201,7 @@ impl Drop for Attention {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
             shared.attended.set(false);
+            drop(shared.attendant.take());
         }
     }
 }

@@ -31,6 +31,36 @@ fn one_connection_is_enough_for_one_after_another() {
 }
 
 #[test]
+fn what_a_server_ends_while_it_is_idle_is_let_go_before_anybody_asks() {
+    ferrio::run(async {
+        let (server, count) = raw(|number, mut reader, mut writer| async move {
+            reader.read_until(b"\r\n\r\n").await.unwrap();
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+            ferrio::sleep(milliseconds(5)).await;
+            match number % 3 {
+                0 => return,
+                // What nobody asked for.
+                1 => writer.write(b"HTTP/1.1 408 Request Timeout\r\n\r\n"),
+                _ => {}
+            }
+            let _gone = reader.read_until(b"\r\n\r\n").await;
+        })
+        .await;
+        let client = Client::builder().keep_alive(Duration::from_secs(3600)).build();
+        for round in 1..=2 {
+            let requests =
+                (0..3).map(async |_| client.get(url(&server, "/")).send().await.unwrap().text().await);
+            for text in ferrio::gather(requests).await {
+                assert_eq!(text.unwrap(), "hi");
+            }
+            until(|| client.connections() == (0, 1)).await;
+            client.close_idle();
+            assert_eq!((count.get(), client.connections()), (round * 3, (0, 0)));
+        }
+    });
+}
+
+#[test]
 fn no_more_at_once_than_there_may_be_and_in_order() {
     ferrio::run(async {
         let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
