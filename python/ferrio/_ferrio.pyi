@@ -443,6 +443,8 @@ class HttpAnswer:
     _body: bytes | None
     """All of the body, once read() is done."""
     @property
+    def _released(self) -> bool: ...
+    @property
     def _upgraded(self) -> bool: ...
     @property
     def _early(self) -> tuple[tuple[int, tuple[tuple[bytes, bytes], ...]], ...]:

@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 from client_support import Failed, head_of, on_both, saying, scripted
-from ferrio import _ferrio
+from ferrio import _ferrio, http
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
@@ -229,3 +229,38 @@ async def test_bodies_of_any_size_read_at_once_in_pieces_and_both(known, size):
         answer._unread(begun)
         assert await answer.read() == body
         assert peer.opened == 1
+
+
+@on_both
+async def test_reading_fails_where_content_was_told_so():
+    """As `response.read()` does, and who waits already."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx"
+    async with scripted(saying(head, end=False)) as peer, http.ClientSession() as session:
+        for method in ("read", "text", "wait"):
+            async with session.get(f"http://127.0.0.1:{peer.port}/") as answer:
+                if method == "wait":
+                    assert await answer.content.readany() == b"x"
+                    waiting = asyncio.create_task(answer.content.readany())
+                    await asyncio.sleep(0)
+                    answer.content.set_exception(LookupError("own"))
+                    with pytest.raises(LookupError, match="own"):
+                        await waiting
+                answer.content.set_exception(LookupError("own"))
+                for reading in (answer.read, answer.text, answer.content.read):
+                    with pytest.raises(LookupError, match="own"):
+                        await reading()
+        assert (session.connector._pool.used, session.connector._pool.idle) == (0, 0)
+
+
+@on_both
+@pytest.mark.parametrize(
+    "options", [{}, {"timeout": http.ClientTimeout(total=60, sock_read=60)}], ids=["native", "own"]
+)
+async def test_a_body_is_not_read_again_once_its_answer_was_released(options):
+    async with scripted(saying(OK, OK, OK, end=False)) as peer, http.ClientSession() as session:
+        for _ in range(3):
+            async with session.get(f"http://127.0.0.1:{peer.port}/", **options) as answer:
+                assert await answer.read() == await answer.read() == b"hi"
+            with pytest.raises(http.ClientConnectionError, match="Connection closed"):
+                await answer.read()
+            assert await answer.text() == "hi"

@@ -28,7 +28,7 @@ from .._ferrio import HttpAnswer
 from . import encodings, hdrs
 from .connection import Connection
 from .cookie_fields import parse_set_cookie_headers
-from .errors import ClientResponseError, ContentTypeError, SocketTimeoutError
+from .errors import ClientConnectionError, ClientResponseError, ContentTypeError, SocketTimeoutError
 from .mime import (
     ContentDisposition,
     content_disposition_filename,
@@ -300,6 +300,10 @@ class ClientResponse(HttpAnswer):
     def _is_limited(self) -> bool:
         return self._deadline is not None or bool(self._read_timeout)
 
+    def _read_by_content(self) -> None:
+        """From now on `read()` asks `content`."""
+        watch(self)
+
     async def _limited(self, reading: Awaitable[Any]) -> Any:
         """Await with the request's time limits."""
         deadline = self._deadline if self._deadline is not None else contextlib.nullcontext()
@@ -334,6 +338,8 @@ class Watched:
                 self.close()
                 raise
             self._body = body
+        elif self._released:
+            raise ClientConnectionError("Connection closed")
         if self._upload is not None:
             await self._upload.wait()
         return self._body  # type: ignore[no-any-return]

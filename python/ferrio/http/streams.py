@@ -108,6 +108,9 @@ class StreamReader:
             exc.__cause__ = exc_cause
         self._exception = exc
         self._callbacks.clear()
+        self._source._read_by_content()
+        if self._waiting:
+            self._source.close()  # which wakes who waits
 
     def on_eof(self, callback: Callable[[], None]) -> None:
         """Call when the body was read."""
@@ -294,6 +297,8 @@ class StreamReader:
         except asyncio.CancelledError:
             raise
         except Exception as error:
+            if self._exception is not None:
+                raise self._exception from error
             self._exception = error
             raise
         finally:

@@ -160,7 +160,7 @@ impl ClientAnswer {
     /// All of the body, if it is there.
     fn look_for_all<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = this.py();
-        if let Some(body) = self.body.bind(py) {
+        if let Some(body) = self.body.bind(py).filter(|_| !self.released.get()) {
             return Ok(Some(body));
         }
         let exchange = self.readable(this)?;
@@ -481,6 +481,7 @@ impl Native for ClientAnswer {
             field c"_session" => session;
             field c"_route" => route;
             field c"_body" => body;
+            shown c"_released" => released;
             attribute c"status" => status_attribute;
             attribute c"reason" => reason_attribute;
             attribute c"raw_headers" => raw_headers;
