@@ -5,11 +5,11 @@ protocol are replaced before pytest reads them, and the loop that those without 
 nothing to do with a protocol is left out.
 """
 
-import fnmatch
 import importlib
 from pathlib import Path
 
 import pytest
+from sdists import mark_differences
 
 TABLE = Path(__file__).with_name("uvicorns_differences.txt")
 CLASSES = {"http_protocol_cls": "UvicornHttp", "ws_protocol_cls": "UvicornWebSocket"}
@@ -33,31 +33,15 @@ def pytest_plugin_registered(plugin):
 
 
 def pytest_collection_modifyitems(config, items):
-    table = list(differences())
     kept = [item for item in items if CLASSES.keys() & set(item.fixturenames)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
-    used = set()
-    for item in items:
-        for pattern, reason in table:
-            if fnmatch.fnmatchcase(item.name, pattern):
-                used.add(pattern)
-                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-    unused = [pattern for pattern, _ in table if pattern not in used]
-    if unused:
-        raise pytest.UsageError(f"{TABLE.name}: no test is called {', '.join(unused)}")
+    mark_differences(TABLE, items)
     for item in items:
         if loop := getattr(item.module, "MockLoop", None):
             give_clock(loop)
         if transport := getattr(item.module, "MockTransport", None):
             transport.get_write_buffer_size = lambda self: 0  # as every transport of asyncio's has it
-
-
-def differences():
-    for line in TABLE.read_text().splitlines():
-        pattern, found, reason = line.partition("  # ")
-        if found:
-            yield pattern.strip().replace("[", "[[]"), reason
 
 
 def give_clock(loop):

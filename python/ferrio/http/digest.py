@@ -1,7 +1,8 @@
 """Digest authentication (RFC 7616), as a middleware: `ClientSession(middlewares=[DigestAuthMiddleware("a", "b")])`.
 
 Owns the challenge, the counter of its nonce and where it holds. Invariants: the answer to a challenge goes only to
-where the challenge came from, and the password stands in no header and no repr.
+where the challenge came from, and the password stands in no header and no repr. What begins with `_` is named as in
+aiohttp, whose own tests look at it.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ class DigestAuthMiddleware:
         self._password = password.encode()
         self._preemptive = preemptive
         self._challenge: dict[str, str] = {}
-        self._nonce = ""
-        self._count = 0
-        self._spaces: list[str] = []
+        self._last_nonce_bytes = b""
+        self._nonce_count = 0
+        self._protection_space: list[str] = []
         self._origin: URL | None = None
 
     async def __call__(
@@ -62,15 +63,15 @@ class DigestAuthMiddleware:
         origin = request.url.origin()
         if self._origin is None:
             self._origin = origin
-        elif origin != self._origin and not self._holds_for(request.url):
+        elif origin != self._origin and not self._in_protection_space(request.url):
             return await handler(request)
-        if self._preemptive and self._challenge and self._holds_for(request.url):
+        if self._preemptive and self._challenge and self._in_protection_space(request.url):
             request.headers[hdrs.AUTHORIZATION] = await self._encode(request.method, request.url, request.body)
         response = await handler(request)
-        if self._learn(response):
+        if self._authenticate(response):
             request.headers[hdrs.AUTHORIZATION] = await self._encode(request.method, request.url, request.body)
             response = await handler(request)
-            self._learn(response)
+            self._authenticate(response)
         return response
 
     async def _encode(self, method: str, url: URL, body: Payload | bytes) -> str:
@@ -89,13 +90,14 @@ class DigestAuthMiddleware:
                 f"Digest auth error: Unsupported hash algorithm: {kind}. "
                 f"Supported algorithms: {', '.join(sorted(HASHES))}"
             )
-        self._count = self._count + 1 if challenge["nonce"] == self._nonce else 1
-        self._nonce = challenge["nonce"]
-        count, own = f"{self._count:08x}", self._own_nonce()
+        nonce = challenge["nonce"].encode()
+        self._nonce_count = self._nonce_count + 1 if nonce == self._last_nonce_bytes else 1
+        self._last_nonce_bytes = nonce
+        count, own = f"{self._nonce_count:08x}", self._own_nonce()
         fields = {
             "username": _escaped(self._login),
             "realm": _escaped(challenge["realm"]),
-            "nonce": _escaped(self._nonce),
+            "nonce": _escaped(challenge["nonce"]),
             "uri": url.raw_path_qs,
             "response": await self._response(kind, method, url.raw_path_qs, body, qop, count, own),
             "algorithm": algorithm,
@@ -113,7 +115,7 @@ class DigestAuthMiddleware:
         def hashed(*parts: bytes) -> bytes:
             return HASHES[kind](b":".join(parts)).hexdigest().encode()  # type: ignore[no-any-return]
 
-        nonce = self._nonce.encode()
+        nonce = self._last_nonce_bytes
         what = f"{method.upper()}:{path}".encode()
         if qop == "auth-int":
             entity = await body.as_bytes() if isinstance(body, Payload) else body
@@ -126,26 +128,26 @@ class DigestAuthMiddleware:
         return hashed(who, nonce, count.encode(), own.encode(), qop.encode(), hashed(what)).decode()
 
     def _own_nonce(self) -> str:
-        seed = f"{self._count}{self._nonce}{time.ctime()}".encode() + os.urandom(8)
+        seed = b"%d%s%s%s" % (self._nonce_count, self._last_nonce_bytes, time.ctime().encode(), os.urandom(8))
         return hashlib.sha1(seed).hexdigest()[:16]
 
-    def _holds_for(self, url: URL) -> bool:
+    def _in_protection_space(self, url: URL) -> bool:
         text = str(url)
         return any(
             text == space or (text.startswith(space) and (space.endswith("/") or text[len(space)] == "/"))
-            for space in self._spaces
+            for space in self._protection_space
         )
 
-    def _learn(self, response: ClientResponse) -> bool:
+    def _authenticate(self, response: ClientResponse) -> bool:
         """Whether the answer is a challenge, which is to be answered from now on."""
-        header = response.headers.get(hdrs.WWW_AUTHENTICATE, "")
+        header = response.headers.get("www-authenticate", "")
         kind, _, rest = header.partition(" ")
         pairs = parse_header_pairs(rest) if response.status == 401 and kind.lower() == "digest" else {}
         if not pairs:
             return False
         self._challenge = {name: pairs[name] for name in FIELDS if name in pairs}
         origin = response.url.origin()
-        self._spaces = [
+        self._protection_space = [
             str(origin.join(URL(space)) if space.startswith("/") else URL(space))
             for space in (each.strip('"') for each in self._challenge.get("domain", "").split())
             if space
