@@ -125,6 +125,26 @@ async def ws_each_compressed(http, session, at):
 
 
 @case
+async def ws_both_ways(http, session, at):
+    """More goes each way at once than sockets hold: whoever sends goes on reading."""
+    message, count = b"x" * 60_000, 400
+
+    async def use(url):
+        async with session.ws_connect(url) as socket, asyncio.timeout(60):
+
+            async def send():
+                for _ in range(count):
+                    await socket.send_bytes(message)
+
+            async def receive():
+                return sum([await socket.receive_bytes() == message for _ in range(count)])
+
+            return (await asyncio.gather(send(), receive()))[1]
+
+    return await with_echo(http, use)
+
+
+@case
 async def ws_misuse(http, session, at):
     async def use(url):
         results = []

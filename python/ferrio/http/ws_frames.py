@@ -105,6 +105,9 @@ class Frames(asyncio.Protocol):
         self._reader: asyncio.Future[None] | None = None
         self._writers: list[asyncio.Future[None]] = []
         self._is_full = False
+        # An answer was written when there was no room: a server that takes none is to send no more pings. Whoever only
+        # sends while the other side does, too, goes on reading, or both would wait for each other.
+        self._is_crowded = False
 
     def begin(self, transport: asyncio.Transport, received: bytes) -> None:
         """Take over a transport."""
@@ -122,6 +125,8 @@ class Frames(asyncio.Protocol):
         events, answer = self._machine.receive(data)
         if answer:
             self._write(answer)
+            self._is_crowded = self._is_full
+            self._pause_or_resume()
         for kind, content, extra in events:
             if kind == WSMsgType.ERROR:
                 self.put(WebSocketError(_code(content), extra))
@@ -165,13 +170,12 @@ class Frames(asyncio.Protocol):
             await waiter
 
     def pause_writing(self) -> None:
-        """There is no room. A server that takes nothing gets no pings answered either."""
+        """There is no room."""
         self._is_full = True
-        self._pause_or_resume()
 
     def resume_writing(self) -> None:
         """There is room."""
-        self._is_full = False
+        self._is_full = self._is_crowded = False
         self._pause_or_resume()
         writers, self._writers = self._writers, []
         for writer in writers:
@@ -191,10 +195,10 @@ class Frames(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if not self._is_paused and (self._is_full or self._size > HELD):
+        if not self._is_paused and (self._is_crowded or self._size > HELD):
             self._is_paused = True
             transport.pause_reading()
-        elif self._is_paused and not self._is_full and self._size <= HELD // 2:
+        elif self._is_paused and not self._is_crowded and self._size <= HELD // 2:
             self._is_paused = False
             transport.resume_reading()
 
