@@ -201,8 +201,10 @@ impl<'a> Origin<'a> {
             Some((host, port)) if !port.ends_with(']') => (host, port),
             _ => (place, ""),
         };
+        // The parser of numbers takes a sign, too.
+        let digits = Some(port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?;
         let usual = if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 };
-        Some(Origin { scheme, host, port: if port.is_empty() { usual } else { port.parse().ok()? } })
+        Some(Origin { scheme, host, port: if digits.is_empty() { usual } else { digits.parse().ok()? } })
     }
 }
 
@@ -217,19 +219,29 @@ fn without_dots(path: &str) -> String {
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
-        match segment {
-            "." | ".." => {
-                if segment == ".." {
+        match dots(segment) {
+            Some(count) => {
+                if count == 2 {
                     kept.pop();
                 }
                 if last {
                     kept.push("");
                 }
             }
-            _ => kept.push(segment),
+            None => kept.push(segment),
         }
     }
     format!("/{}", kept.join("/"))
+}
+
+/// Of how many dots a segment is, if it is `.` or `..`. An escaped dot is one, too, for those who serve files and for browsers.
+fn dots(segment: &str) -> Option<usize> {
+    let (mut rest, mut count) = (segment, 0);
+    while count < 2 && !rest.is_empty() {
+        let dot = [".", "%2e", "%2E"].into_iter().find_map(|dot| rest.strip_prefix(dot));
+        (rest, count) = (dot?, count + 1);
+    }
+    (rest.is_empty() && count > 0).then_some(count)
 }
 
 /// As ASCII, with what may not stand in an address escaped. An escape that is there stays.
@@ -285,6 +297,11 @@ mod tests {
             ("g/../h", "http://a/b/c/h"),
             ("g;x=1/../y", "http://a/b/c/y"),
             ("g?y/../x", "http://a/b/c/g?y/../x"),
+            // A dot may be escaped, as is every letter that needs it not (6.2.2.2).
+            ("%2e%2E/g", "http://a/b/g"),
+            ("/a/.%2e/%2e/b", "http://a/b"),
+            ("%2e", "http://a/b/c/"),
+            ("%2e%2e%2e", "http://a/b/c/%2e%2e%2e"),
         ] {
             assert_eq!(resolve(base, reference.as_bytes()).as_deref(), Ok(expected), "{reference}");
         }
@@ -309,6 +326,7 @@ mod tests {
             ("https://u:p@a/", "https://a/", true),
             ("https://a/", "https://a@b/", false),
             ("https://a/", "https://a:x/", false),
+            ("https://a/", "https://a:+443/", false),
             ("https://a/", "/", false),
         ] {
             assert_eq!(same_origin(from, to), same, "{from} {to}");

@@ -82,9 +82,11 @@ impl Proxy {
             None => (None, authority),
         };
         let (host, port) = split_port(place);
+        // The parser of numbers takes a sign, too.
+        let number = || port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok()).flatten();
         let port = match port {
             "" => usual,
-            port => port.parse().map_err(|_| Unfit("the port of a proxy is a number up to 65535"))?,
+            _ => number().ok_or(Unfit("the port of a proxy is a number up to 65535"))?,
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() || host.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {

@@ -203,9 +203,16 @@ mod tests {
             let proxy = Proxy::parse(address).unwrap();
             assert_eq!((&proxy.host[..], proxy.port), (host, port), "{address}");
         }
-        for address in
-            ["", "http://", "http://:80", "http://a:b", "http://a:99999", "socks4://a", "http://a b"]
-        {
+        for address in [
+            "",
+            "http://",
+            "http://:80",
+            "http://a:b",
+            "http://a:+80",
+            "http://a:99999",
+            "socks4://a",
+            "http://a b",
+        ] {
             assert!(Proxy::parse(address).is_err(), "{address}");
         }
         let proxy = Proxy::parse("http://a%3:%ff%41@b").unwrap();
