@@ -21,9 +21,6 @@ use crate::streams::{StreamReader, StreamWriter};
 /// How long a peer that still sends may take to see what it was told last.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// How long a peer may take to receive what it was sent last.
-const LAST: Duration = Duration::from_secs(30);
-
 /// How a service's call ended.
 #[allow(clippy::large_enum_variant, reason = "taken apart as soon as it is made")]
 enum Called {
@@ -76,7 +73,8 @@ where
             Left::Nothing => return,
         }
         exchange.answered();
-        if exchange.out.borrow().len() > MOST_OUT {
+        // A client that asks on and takes no answer waits, or all of them would be kept for it.
+        if exchange.out.borrow().len() > MOST_OUT || exchange.link.flow.is_full() {
             exchange.flush();
             exchange.room().await;
         }
@@ -114,10 +112,5 @@ async fn finish(exchange: &Exchange) {
         })
         .await;
     }
-    wire.close();
-    if wire.unsent() > 0
-        && crate::timeout(LAST, poll_fn(|context| exchange.link.poll_flush(context))).await.is_err()
-    {
-        wire.abort();
-    }
+    exchange.part().await;
 }

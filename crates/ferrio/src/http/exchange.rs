@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ferrio_engine::Time;
 use ferrio_http::h1::Refusal;
@@ -22,6 +23,9 @@ use crate::streams::Link;
 
 /// Answers that are not sent yet, above which they are: pipelined ones leave together until then.
 pub(super) const MOST_OUT: usize = 64 * 1024;
+
+/// How long a peer may take to receive what it was sent last.
+const LAST: Duration = Duration::from_secs(30);
 
 /// See the module.
 pub(super) struct Exchange {
@@ -189,6 +193,17 @@ impl Exchange {
             flow.poll_writing(|| !flow.is_full() || flow.is_lost(), context)
         })
         .await;
+    }
+
+    /// Closes the connection. A peer that does not take what it was sent last is not waited for any longer than there is to.
+    pub(super) async fn part(&self) {
+        let wire = &self.link.wire;
+        wire.close();
+        if wire.unsent() > 0
+            && crate::timeout(LAST, poll_fn(|context| self.link.poll_flush(context))).await.is_err()
+        {
+            wire.abort();
+        }
     }
 
     /// Tells the operator of a panic, and gives nothing.

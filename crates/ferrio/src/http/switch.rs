@@ -19,7 +19,7 @@ pub(super) struct Switch {
 }
 
 impl Switch {
-    /// Gives the connection to whoever waits for the WebSocket, and waits until that is gone.
+    /// Gives the connection to whoever waits for the WebSocket, and waits until that is gone, with what it has sent last.
     pub(super) async fn hand_over(self, exchange: &Rc<Exchange>) {
         let protocol = Connection::new(Role::Server, self.settings.config, self.deflate);
         let (gone, mut held) = create_future();
@@ -35,5 +35,6 @@ impl Switch {
             Pin::new(&mut held).poll(context).map(drop)
         })
         .await;
+        exchange.part().await;
     }
 }

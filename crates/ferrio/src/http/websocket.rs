@@ -61,6 +61,8 @@ pub enum Message {
 pub struct WebSocket {
     sender: WebSocketSender,
     heart: Heart,
+    /// A ping was answered when there was no room to: nothing more is read before there is.
+    crowded: bool,
     subprotocol: Option<String>,
     /// The connection's task waits for this to be dropped.
     _gone: Promise<()>,
@@ -130,7 +132,13 @@ impl WebSocket {
         };
         let protocol = RefCell::new(protocol);
         let side = Side { link, protocol, out: RefCell::default(), closed: RefCell::default() };
-        WebSocket { sender: WebSocketSender(Rc::new(side)), heart, subprotocol: None, _gone: gone }
+        WebSocket {
+            sender: WebSocketSender(Rc::new(side)),
+            heart,
+            crowded: false,
+            subprotocol: None,
+            _gone: gone,
+        }
     }
 
     /// With the subprotocol that the server chose.
@@ -164,27 +172,41 @@ impl WebSocket {
 
     fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let side = &self.sender.0;
+        let (flow, wire) = (&side.link.flow, &*side.link.wire);
         while side.closed.borrow().is_none() {
-            let (used, look) = side.look();
-            self.heart.heard |= used > 0;
-            match look {
-                Look::Message(message) => return Poll::Ready(Some(message)),
-                Look::Onward => {}
-                Look::Closed(code, reason) => side.end(code, reason),
-                Look::More if side.link.flow.has_ended() => side.end_of_input(),
-                Look::More => {
-                    let (flow, wire) = (&side.link.flow, &*side.link.wire);
-                    if flow.poll_more(wire, flow.unread(), context).is_ready() {
-                        continue;
+            let waits = if self.crowded {
+                // A peer that sends pings and takes no answer is to send no more, or all answers would be kept for it.
+                self.crowded = flow.poll_writing(|| !flow.is_full() || flow.is_lost(), context).is_pending();
+                self.crowded
+            } else {
+                let (used, look) = side.look();
+                self.heart.heard |= used > 0;
+                match look {
+                    Look::Message(message) => return Poll::Ready(Some(message)),
+                    Look::Onward => {
+                        self.crowded = flow.is_full();
+                        false
                     }
-                    match self.heart.beat(context) {
-                        Beat::Rest => return Poll::Pending,
-                        Beat::Ask => drop(side.write(|protocol, out| protocol.ping(b"", out))),
-                        Beat::Stop => {
-                            side.link.wire.abort();
-                            side.end(code::ABNORMAL, "the peer did not answer a ping".to_owned());
-                        }
+                    Look::Closed(code, reason) => {
+                        side.end(code, reason);
+                        false
                     }
+                    Look::More if flow.has_ended() => {
+                        side.end_of_input();
+                        false
+                    }
+                    Look::More => flow.poll_more(wire, flow.unread(), context).is_pending(),
+                }
+            };
+            if !waits {
+                continue;
+            }
+            match self.heart.beat(context) {
+                Beat::Rest => return Poll::Pending,
+                Beat::Ask => drop(side.write(|protocol, out| protocol.ping(b"", out))),
+                Beat::Stop => {
+                    wire.abort();
+                    side.end(code::ABNORMAL, "the peer did not answer a ping".to_owned());
                 }
             }
         }

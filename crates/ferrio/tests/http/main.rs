@@ -4,6 +4,7 @@
 mod bodies;
 mod client;
 mod ending;
+mod hostile;
 mod probes;
 mod requests;
 mod support;

@@ -1,9 +1,17 @@
 //! What the tests share: clients that speak bytes, and a server that sends WebSocket messages back.
 
+#[cfg(feature = "tls")]
+use std::path::Path;
+#[cfg(feature = "tls")]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ferrio::http::{self, Body, Message, Request, Server, Upgrade, UpgradeError, code};
 use ferrio::{StreamReader, StreamWriter, timeout};
+
+/// The head of a request for a WebSocket, to which more headers may be added.
+pub(crate) const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 pub(crate) struct Client {
     pub(crate) reader: StreamReader,
@@ -44,6 +52,21 @@ pub(crate) async fn ask(server: &Server, request: &str) -> String {
     let mut client = Client::of(server).await;
     client.send(request);
     client.rest().await
+}
+
+/// Gives `test` a certificate for `localhost` and its key, as files.
+#[cfg(feature = "tls")]
+pub(crate) fn with_certificate(test: impl FnOnce(&Path, &Path)) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("ferrio-https-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| folder.join(name));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    test(&certificate, &key);
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 pub(crate) fn milliseconds(count: u64) -> Duration {

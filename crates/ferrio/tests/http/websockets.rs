@@ -9,10 +9,7 @@ use ferrio::http::{self, Body, Request, Response, Server, Upgrade, UpgradeError,
 use ferrio::{Stream, timeout};
 use futures_util::StreamExt;
 
-use crate::support::{Client, ask, echo_server, milliseconds};
-
-const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+use crate::support::{Client, HANDSHAKE, ask, echo_server, milliseconds};
 
 async fn connect(server: &Server) -> WebSocketStream<Stream> {
     let (reader, writer) = ferrio::open_connection("127.0.0.1", server.port()).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod answers;
 mod connections;
+mod hostile;
 mod paths;
 mod requests;
 #[cfg(feature = "tls")]

@@ -2,7 +2,8 @@
 
 use ferrio::http::{self, Client, Message, Response, Upgrade, code};
 
-use super::says;
+use super::hostile::accept;
+use super::{raw, says};
 use crate::support::{echo_server, milliseconds};
 
 #[test]
@@ -33,24 +34,9 @@ fn messages_go_and_come_and_both_sides_close() {
 #[test]
 fn whoever_is_silent_is_asked_and_then_given_up() {
     ferrio::run(async {
-        let (server, _) = super::raw(|_, mut reader, mut writer| async move {
-            let head = String::from_utf8(reader.read_until(b"\r\n\r\n").await.unwrap()).unwrap();
-            let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
-            let fields = [
-                (&b"upgrade"[..], &b"websocket"[..]),
-                (b"connection", b"upgrade"),
-                (b"sec-websocket-key", key.as_bytes()),
-                (b"sec-websocket-version", b"13"),
-                (b"host", b"a"),
-            ];
-            let offer = ferrio_http::ws::handshake::Offer::read(b"GET", (1, 1), &fields).unwrap();
-            let accepted = offer.accept(None, None);
-            writer.write(b"HTTP/1.1 101 Switching Protocols\r\n");
-            for (name, value) in accepted.headers() {
-                writer.write(&[name, b": ", value, b"\r\n"].concat());
-            }
+        let (server, _) = raw(|_, mut reader, mut writer| async move {
             // The first message comes with the head.
-            writer.write(b"\r\n\x81\x02hi");
+            accept(&mut reader, &mut writer, b"\x81\x02hi").await;
             let _silence = reader.read_to_end().await;
         })
         .await;
