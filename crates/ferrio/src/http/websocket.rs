@@ -195,7 +195,14 @@ impl WebSocket {
                         side.end_of_input();
                         false
                     }
-                    Look::More => flow.poll_more(wire, flow.unread(), context).is_pending(),
+                    Look::More => match flow.poll_more(wire, flow.unread(), context) {
+                        // Nothing more can come, though nobody has said yet that the connection is lost.
+                        Poll::Ready(Err(_)) => {
+                            side.end_of_input();
+                            false
+                        }
+                        more => more.is_pending(),
+                    },
                 }
             };
             if !waits {

@@ -76,3 +76,78 @@ fn a_websocket_that_is_gone_waits_no_longer_than_it_must_for_a_peer_that_reads_n
         assert!(client.reader.read_to_end().await.unwrap().len() < 15 << 20, "it was cut off");
     });
 }
+
+/// With what somebody on the way, who cannot read it, has added.
+#[cfg(feature = "tls")]
+mod spoilt {
+    use ferrio::http::{Client, Server};
+    use ferrio::ssl::{ClientContext, ServerContext};
+    use ferrio::{StreamReader, StreamWriter};
+
+    use super::*;
+    use crate::support::with_certificate;
+
+    /// Leads to `port`. Once `spoil` is set, what the client sends next has behind it a record that nobody has encrypted.
+    async fn relay(port: u16, spoil: Rc<Cell<bool>>) -> ferrio::Server {
+        let relay = async move |mut reader: StreamReader, mut writer: StreamWriter| {
+            let (mut inner, mut outer) = ferrio::open_connection("127.0.0.1", port).await.unwrap();
+            let up = async {
+                while let Ok(mut data) = reader.read(65_536).await {
+                    if spoil.get() {
+                        data.extend(b"\x17\x03\x03\0\x20this was encrypted by nobody, ok");
+                    }
+                    if data.is_empty() || outer.write_all(&data).await.is_err() {
+                        break;
+                    }
+                }
+            };
+            let down = async {
+                while let Ok(data) = inner.read(65_536).await {
+                    if data.is_empty() || writer.write_all(&data).await.is_err() {
+                        break;
+                    }
+                }
+            };
+            ferrio::race!(up, down).await;
+        };
+        ferrio::start_server(relay, "127.0.0.1", 0).await.unwrap()
+    }
+
+    #[test]
+    fn a_websocket_ends_when_its_encryption_breaks() {
+        with_certificate(|certificate, key| {
+            ferrio::run(async {
+                let (tell, told) = ferrio::create_future();
+                let tell = Cell::new(Some(tell));
+                let service = async move |request: Request<Body>| {
+                    let (response, socket) = http::upgrade(request)?;
+                    let tell = tell.take().unwrap();
+                    ferrio::create_task(async move {
+                        let mut socket = socket.await.unwrap();
+                        // In each turn it is asked, in the one in which TLS breaks, too.
+                        let always = async {
+                            loop {
+                                ferrio::yield_now().await;
+                            }
+                        };
+                        let came = ferrio::race!(socket.recv(), always).await;
+                        tell.set_result((came, socket.closed().unwrap().0));
+                    })
+                    .detach();
+                    Ok::<_, UpgradeError>(response)
+                };
+                let context = ServerContext::from_pem(certificate, key).unwrap();
+                let server = Server::builder().tls(context).start(service, "127.0.0.1", 0).await.unwrap();
+                let spoil = Rc::new(Cell::new(false));
+                let relay = relay(server.port(), spoil.clone()).await;
+                let client = Client::builder().tls(ClientContext::trusting_pem(certificate).unwrap()).build();
+                let opening = client.websocket(format!("wss://localhost:{}/", relay.port()));
+                let mut socket = opening.connect().await.unwrap();
+                spoil.set(true);
+                socket.send_text("spoilt").await.unwrap();
+                assert_eq!(told.await.unwrap(), (None, http::code::ABNORMAL));
+                assert_eq!(socket.recv().await, None);
+            });
+        });
+    }
+}
