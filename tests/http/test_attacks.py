@@ -87,6 +87,19 @@ def test_what_an_application_may_not_send(name):
     main()
 
 
+ERRORS = [
+    LookupError,
+    Odd,
+    GeneratorExit,
+    StopIteration,
+    OSError,
+    SystemExit,
+    KeyboardInterrupt,
+    "recursion",
+    "cancelled",
+]
+
+
 def raising(error):
     def recursive():
         return recursive() + 1
@@ -100,7 +113,7 @@ def raising(error):
 
 
 @pytest.mark.parametrize("point", ["at once", "after a wait", "started", "in the body", "answered", "afterwards"])
-@pytest.mark.parametrize("error", [LookupError, Odd, GeneratorExit, StopIteration, OSError, "recursion", "cancelled"])
+@pytest.mark.parametrize("error", ERRORS)
 def test_errors_at_every_point(point, error):
     async def app(scope, receive, send):
         if point == "at once":

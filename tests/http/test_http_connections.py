@@ -266,7 +266,37 @@ async def test_a_body_that_is_never_finished():
         await settle()
         await asyncio.sleep(0.15)
         server.serving.tick()
-        assert await peer.to_the_end() == b""
+        await told_to_be_late(server, peer)
+
+
+@on_ferrio
+async def test_a_body_that_is_never_finished_behind_a_whole_answer():
+    """No second answer is sent to one request."""
+
+    async def app(scope, receive, send):
+        await respond(send, b"whole")
+
+    async with served(app, head_timeout=0.1, body_timeout=0.1, keep_alive=0.1) as server, client(server.port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nsome")
+        assert (await peer.answer()).body == b"whole"
+        await asyncio.sleep(0.15)
+        server.serving.tick()
+        assert await peer.to_the_end() == b"" and not server.told
+
+
+@on_ferrio
+async def test_a_client_that_says_nothing_is_told_nothing():
+    async with (
+        served(hello, head_timeout=0.1, keep_alive=0.1) as server,
+        client(server.port) as new,
+        client(server.port) as idle,
+    ):
+        await idle.send(request())
+        await idle.answer()
+        await until(lambda: len(server.serving.connections) == 2)
+        await asyncio.sleep(0.15)
+        server.serving.tick()
+        assert await new.to_the_end() == await idle.to_the_end() == b""
 
 
 @on_ferrio
@@ -274,12 +304,19 @@ async def test_a_head_that_comes_byte_by_byte():
     async with served(hello, head_timeout=0.1) as server, client(server.port) as peer:
         for byte in request():
             server.serving.tick()
-            if server.serving.connections:
-                with contextlib.suppress(ConnectionError):
-                    await peer.send(bytes([byte]))
+            if server.told:
+                break
+            await peer.send(bytes([byte]))
             await asyncio.sleep(0.02)
-        assert await peer.to_the_end() == b""
-        assert not server.serving.connections
+        await told_to_be_late(server, peer)
+
+
+async def told_to_be_late(server, peer):
+    (answer,) = await peer.all_answers()
+    assert (answer.status, answer.body) == (408, b"the request did not come in time")
+    assert server.told == [("refused", "the request did not come in time")]
+    peer.close()
+    await until(lambda: not server.serving.connections)
 
 
 @on_ferrio

@@ -258,3 +258,26 @@ async def test_messages_are_not_read_faster_than_they_are_received():
         go_on.set()
         await flood
         await until(lambda: len(count) == 500)
+
+
+@on_ferrio
+async def test_a_websocket_without_room_for_messages():
+    """One is read at a time: with none at all nothing would be."""
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+
+    async with served(app, websocket={"queue": 0}) as server, client(server.port) as peer:
+        await peer.send(HEAD)
+        assert (await peer.answer()).status == 101
+        for _ in range(3):
+            await peer.send(b"\x89\x80\0\0\0\0")
+            while peer.received != b"\x8a\0":
+                await peer.more()
+            await peer.send(b"\x81\x82\0\0\0\0hi")
+            while peer.received != b"\x8a\0\x81\x02hi":
+                await peer.more()
+            peer.received = b""

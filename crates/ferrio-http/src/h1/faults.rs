@@ -14,13 +14,16 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status to answer with: 400, 413, 414, 417, 431, 501 or 505.
+    /// The status to answer with: 400, 408, 413, 414, 417, 431, 501 or 505.
     pub status: u16,
     /// What is wrong, in words that may be sent to the peer.
     pub reason: &'static str,
 }
 
 impl Refusal {
+    /// A request that was begun and not finished. When that is so its caller knows, who has a clock.
+    pub const LATE: Self = Self::of(408, "the request did not come in time");
+
     /// A message that does not follow the grammar.
     pub(super) const fn bad(reason: &'static str) -> Self {
         Self { status: 400, reason }

@@ -7,7 +7,6 @@
 
 use pyo3::types::PyString;
 
-use crate::event_loop::exceptions::leaves_the_loop;
 use crate::event_loop::run::both;
 use crate::ffi::bound_function::BoundFunction;
 use crate::ffi::call::{call3, is_native_coroutine, send_none, throw_into};
@@ -50,10 +49,7 @@ impl Exchange {
                 return Ok(Step::Return(value));
             }
             Ok(Step::Return(value)) => self.returned(py, &value),
-            Err(error) if leaves_the_loop(py, &error) => {
-                self.raised(py, &error)?;
-                return Err(error);
-            }
+            // Even KeyboardInterrupt and SystemExit: one request of many ends no server. Signals set the server's own flag.
             Err(error) => self.raised(py, &error),
         };
         outcome.map(|()| Step::Return(py.None().into_bound(py)))

@@ -266,9 +266,9 @@ impl Serving {
         let py = this.py();
         let now = now(py, self)?;
         let all: Vec<Bound<'_, PyAny>> = self.connections(py)?.iter().collect();
-        all.iter()
-            .filter_map(try_state::<HttpConnection>)
-            .try_for_each(|connection| connection.expire(py, now))
+        all.iter().try_for_each(|object| {
+            try_state::<HttpConnection>(object).map_or(Ok(()), |connection| connection.expire(object, now))
+        })
     }
 
     fn requests_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -336,7 +336,8 @@ fn wishes(settings: &Bound<'_, PyDict>) -> PyResult<Wishes> {
     Ok(Wishes {
         config,
         deflate: deflate.then(ws::handshake::Deflate::default),
-        queue: get("queue")?.map_or(Ok(32), |value| value.extract())?,
+        // With none at all nothing would ever be read.
+        queue: get("queue")?.map_or(Ok(32), |value| value.extract())?.max(1),
         ping_interval: seconds("ping_interval")?,
         ping_timeout: seconds("ping_timeout")?,
     })

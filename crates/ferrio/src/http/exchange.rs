@@ -256,7 +256,6 @@ impl Exchange {
 
     /// Whether the client takes too long with its next request; else the task is told when it does.
     fn is_late(&self, context: &mut Context<'_>) -> Option<Refusal> {
-        const LATE: Refusal = Refusal { status: 408, reason: "the request did not come in time" };
         let now = alarm::now();
         let mut clock = self.clock.borrow_mut();
         if !clock.begun && !self.http.borrow().is_idle() {
@@ -267,7 +266,7 @@ impl Exchange {
             if clock.begun { self.shared.settings.head_timeout } else { self.shared.settings.keep_alive };
         let due = clock.since.get_or_insert(now).after(limit);
         if due <= now {
-            return Some(LATE);
+            return Some(Refusal::LATE);
         }
         clock.alarm.ring_by(due, now, context);
         None

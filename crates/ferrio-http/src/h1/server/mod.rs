@@ -208,6 +208,22 @@ impl Connection {
         matches!(self.reading, Reading::Head) && !self.lines.begun()
     }
 
+    /// Whether a head has begun to come, and is not whole.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Limits, server::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.advance(b"GET / HT");
+    /// assert!(connection.is_heading());
+    /// connection.advance(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    /// assert!(!connection.is_heading());
+    /// ```
+    #[must_use]
+    pub fn is_heading(&self) -> bool {
+        matches!(self.reading, Reading::Head) && self.lines.begun()
+    }
+
     /// Whether an answer is to be written, or to be finished.
     ///
     /// ```

@@ -1,5 +1,6 @@
 //! What transports and servers call: the callbacks of a protocol, shutting down, time limits.
 
+use ferrio_http::h1::Refusal;
 use ferrio_http::ws;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
@@ -105,11 +106,14 @@ impl HttpConnection {
     }
 
     /// Closes a connection whose time is over.
-    pub(crate) fn expire(&self, py: Python<'_>, now: f64) -> PyResult<()> {
+    pub(crate) fn expire(&self, this: &Bound<'_, PyAny>, now: f64) -> PyResult<()> {
+        let py = this.py();
         if now >= self.deadline.get() {
             // Who was told to go, and does not read what is to be sent first, is put out.
             return if self.closing.get() {
                 self.below.tell(py, intern!(py, "abort"))
+            } else if self.is_asking(py)? {
+                self.refuse(this, Refusal::LATE)
             } else {
                 self.close(py)
             };
@@ -138,6 +142,16 @@ impl HttpConnection {
         socket.end(py, ws::code::INTERNAL_ERROR, None)?;
         exchange.tell(py)?;
         self.close(py)
+    }
+}
+
+impl HttpConnection {
+    /// Whether the client has begun a request that is not whole: its head, or a body to which no answer is complete.
+    fn is_asking(&self, py: Python<'_>) -> PyResult<bool> {
+        let current = self.exchange.bind(py);
+        let exchange = current.as_ref().and_then(Exchange::of);
+        let sends = exchange.is_some_and(|exchange| exchange.is_awaited() && !exchange.is_over());
+        Ok(sends || self.with_machine(|machine| machine.is_heading())?)
     }
 }
 
