@@ -3,20 +3,24 @@
 asyncio's default executor makes, for each call, a `concurrent.futures.Future` with a lock and a condition, and chains
 it to one of its own. Here the result comes back to the loop as one word. Everything else is as users know it from
 `ThreadPoolExecutor`: threads named `asyncio_0`, `asyncio_1`, … are started when needed, reused, at most
-`min(32, cpus + 4)`, and joined before the interpreter ends.
+`min(32, cpus + 4)` besides those that wait within `lent`, and joined before the interpreter ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any
 
 from ._ferrio import WorkQueue
+
+MOST_LENT = 1000
+"""So many places are lent at most: each is a thread more."""
 
 
 class Threads(Executor):
@@ -26,6 +30,7 @@ class Threads(Executor):
         self._name = name
         self._most = min(32, (os.cpu_count() or 1) + 4)
         self._queue = WorkQueue()
+        self._lent = 0
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         _all.add(self)
@@ -33,14 +38,27 @@ class Threads(Executor):
     def run(self, loop: asyncio.AbstractEventLoop, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """A future of `loop`, which must be ferrio's and call this, of what a thread gets from function(*args)."""
         future, crowded = self._queue.put(loop, function, args)
-        if crowded and len(self._threads) < self._most:
+        if crowded and len(self._threads) < self._limit():
             self._start_one()
         return future
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[None]:
+        """While one of the threads waits here for somebody outside, another one has its place."""
+        with self._lock:
+            self._lent += 1
+        with contextlib.suppress(RuntimeError):  # there can be no thread more
+            self._start_one()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._lent -= 1
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As of any executor; it does not need a loop."""
         call = _Call(fn, args, kwargs)
-        if self._queue.put_plain(call.run) and len(self._threads) < self._most:
+        if self._queue.put_plain(call.run) and len(self._threads) < self._limit():
             self._start_one()
         return call.promise
 
@@ -54,10 +72,13 @@ class Threads(Executor):
             for thread in self._threads:
                 thread.join()
 
+    def _limit(self) -> int:
+        return self._most + min(self._lent, MOST_LENT)
+
     def _start_one(self) -> None:
         with self._lock:
             number = len(self._threads)
-            if number < self._most:
+            if number < self._limit():
                 thread = threading.Thread(target=self._queue.work, name=f"{self._name}_{number}")
                 thread.start()
                 self._threads.append(thread)
@@ -65,6 +86,12 @@ class Threads(Executor):
     def __del__(self) -> None:
         # Threads hold the queue, not this: they end with it.
         self._queue.close()
+
+
+def lent(loop: asyncio.AbstractEventLoop) -> contextlib.AbstractContextManager[None]:
+    """`Threads.lent` for a thread that the loop's default executor has, if that is one of ours."""
+    threads = getattr(loop, "_default_executor", None)
+    return threads.lent() if isinstance(threads, Threads) else contextlib.nullcontext()
 
 
 class _Call:

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from wsgiref.validate import validator
 
 import pytest
 from ferrio.server.wsgi import QUEUE, WSGIMiddleware, environ_of
-from server_support import ask, run, serving
+from ferrio.server.wsgi_input import Input
+from server_support import ask, ask_now, run, serving
 
 PLAIN = [("Content-Type", "text/plain")]
 SCOPE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
@@ -255,3 +257,70 @@ def test_context_variables_reach_the_thread():
         return sent[1]["body"]
 
     assert run(main()) == b"set"
+
+
+def test_a_long_body_is_copied_once():
+    copied = 0
+
+    class Part(bytes):
+        def __getitem__(self, key):
+            nonlocal copied
+            found = super().__getitem__(key)
+            copied += len(found)
+            return found
+
+        def __radd__(self, before):
+            nonlocal copied
+            copied += len(before) + len(self)
+            return before + bytes(self)
+
+    async def main(read):
+        left = [
+            {"type": "http.request", "body": Part(b"x" * 1000), "more_body": more} for more in (False, *[True] * 99)
+        ]
+
+        async def receive():
+            return left.pop()
+
+        return await asyncio.to_thread(read, Input(receive, asyncio.get_running_loop()))
+
+    for read in (lambda body: body.read(100_000), lambda body: body.read(), lambda body: body.readline()):
+        copied = 0
+        assert run(main(read)) == b"x" * 100_000
+        assert copied <= 100_000
+
+
+@pytest.mark.parametrize("slow", ["sends", "reads"])
+def test_slow_clients_keep_nobody_else_waiting(slow):
+    """There are more of them than the loop has threads."""
+    begun = threading.Semaphore(0)
+
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+        if environ["PATH_INFO"] == "/quick":
+            return [b"quick"]
+        begun.release()
+        if slow == "sends":
+            return [environ["wsgi.input"].read()]
+        return iter(lambda: b"x" * 65536, b"")
+
+    request = b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx"
+    if slow == "reads":
+        request = b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    async def main():
+        async with serving(app, interface="wsgi", lifespan="off") as port:
+            peers = []
+            for _ in range(40):
+                _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+                peers.append(writer)
+                writer.write(request)
+            executor = ThreadPoolExecutor(1)  # the loop's own threads are what this is about
+            for _ in peers:
+                assert await asyncio.get_running_loop().run_in_executor(executor, begun.acquire, True, 60)
+            answer = await asyncio.get_running_loop().run_in_executor(executor, ask_now, port, "/quick")
+            for writer in peers:
+                writer.transport.abort()
+            return answer.body
+
+    assert run(main()) == b"quick"

@@ -4,8 +4,9 @@
                                              └─ more of them, each: put ──▶ at most QUEUE wait ──▶ loop: a task sends
 
 An answer of one block goes out at once, with its length, and costs one hop each way. Bodies are streamed both ways:
-`wsgi.input` waits for what the client sends, and a thread whose client is slow waits for room. When the client is gone,
-the next block ends the application's iterable.
+`wsgi.input` waits for what the client sends, and a thread whose client is slow waits for room; meanwhile another thread
+has its place in the pool, so that slow clients keep nobody else waiting. When the client is gone, the next block ends
+the application's iterable.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from io import BytesIO
 from typing import Any
 
 from .._ferrio import _environ
+from ..threads import lent
 from .asgi import Message, Receive, Scope, Send
 from .wsgi_input import Input
 
@@ -158,7 +160,9 @@ class Stream:
 
     def put(self, message: Message) -> None:
         """Wait for room, and have it sent."""
-        self._room.acquire()
+        if not self._room.acquire(blocking=False):
+            with lent(self._loop):
+                self._room.acquire()
         if self._gone:
             self._room.release()
             raise Gone("the client has closed the connection")

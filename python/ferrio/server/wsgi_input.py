@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 
+from ..threads import lent
 from .asgi import Message, Receive
 
 
@@ -14,7 +16,7 @@ class Input(io.RawIOBase):
     def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
         self._receive, self._loop = receive, loop
         self._more = True
-        self._part = b""
+        self._part, self._at = b"", 0  # what came last, and how much of it was read
 
     async def prefetch(self) -> None:
         """The first part, received by the loop itself: most bodies are no longer, and cost no hop of threads then."""
@@ -24,46 +26,43 @@ class Input(io.RawIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0:
-            parts = [self._part]
-            while self._next():
-                parts.append(self._part)
-            self._part = b""
-            return b"".join(parts)
-        while len(self._part) < size and self._more:
-            before = self._part
-            self._next()
-            self._part = before + self._part
-        return self._off(size)
+        left = _count(size)
+        parts = [self._off(left)]
+        left -= len(parts[0])
+        while left > 0 and self._next():
+            parts.append(self._off(left))
+            left -= len(parts[-1])
+        return b"".join(parts)
 
     def readline(self, size: int | None = -1) -> bytes:
-        end = self._part.find(b"\n") + 1
-        while not end and self._more and (size is None or size < 0 or len(self._part) < size):
-            before = self._part
-            self._next()
-            end = self._part.find(b"\n") + 1
-            end += len(before) if end else 0
-            self._part = before + self._part
-        end = end or len(self._part)
-        return self._off(end if size is None or size < 0 else min(size, end))
+        left, parts = _count(size), []
+        while True:
+            end = self._part.find(b"\n", self._at) + 1 or len(self._part)
+            part = self._off(min(left, end - self._at))
+            parts.append(part)
+            left -= len(part)
+            if left <= 0 or part.endswith(b"\n") or not self._next():
+                return b"".join(parts)
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        if not self._part:
-            self._next()
+        while self._at == len(self._part) and self._next():
+            continue
         part = self._off(len(buffer))
         buffer[: len(part)] = part
         return len(part)
 
     def _off(self, size: int) -> bytes:
-        part, self._part = self._part[:size], self._part[size:]
+        part = self._part[self._at : self._at + size]
+        self._at += len(part)
         return part
 
     def _next(self) -> bool:
-        """Replace the part by the next one; False at the end."""
+        """Replace the part, which was read, by the next one; False at the end."""
         if not self._more:
-            self._part = b""
             return False
-        self._take(asyncio.run_coroutine_threadsafe(self._received(), self._loop).result())
+        with lent(self._loop):
+            message = asyncio.run_coroutine_threadsafe(self._received(), self._loop).result()
+        self._take(message)
         return True
 
     async def _received(self) -> Message:
@@ -71,6 +70,10 @@ class Input(io.RawIOBase):
 
     def _take(self, message: Message) -> None:
         if message["type"] == "http.disconnect":
-            self._more, self._part = False, b""
+            self._more, self._part, self._at = False, b"", 0
             raise ConnectionResetError("the client went away before its request was complete")
-        self._part, self._more = message.get("body", b""), message.get("more_body", False)
+        self._part, self._at, self._more = message.get("body", b""), 0, message.get("more_body", False)
+
+
+def _count(size: int | None) -> int:
+    return sys.maxsize if size is None or size < 0 else size
