@@ -74,6 +74,28 @@ def test_what_is_compressed(kind):
     assert gzip.decompress(body["body"]) == TEXT and not body["more_body"]
 
 
+@pytest.mark.parametrize("accepted", [b"gzip", b""])
+def test_headers_that_come_once(accepted):
+    async def app(scope, receive, send):
+        headers = (pair for pair in [HTML, (b"x-a", b"b")])
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": TEXT})
+
+    assert {HTML, (b"x-a", b"b")} <= {*messages(app, accepted)[0]["headers"]}
+
+
+@pytest.mark.parametrize("again", ["http.response.start", "http.response.early_hint", "http.nothing"])
+def test_what_is_out_of_order_reaches_the_server(again):
+    """Which says so to the application."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [HTML]})
+        await send({"type": again, "status": 201})
+        await send({"type": "http.response.body", "body": TEXT})
+
+    assert [each["type"] for each in messages(app)] == ["http.response.start", again, "http.response.body"]
+
+
 def test_what_could_have_been_compressed_varies():
     start = messages(app_of(headers=[HTML]), accepted=b"br")[0]
     assert start["headers"] == [HTML, (b"vary", b"Accept-Encoding")]

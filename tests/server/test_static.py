@@ -102,8 +102,12 @@ def test_conditions_and_ranges(folder):
         assert answer.headers.get("content-length", "0") == str(len(answer.body))
 
 
-def test_head_is_the_same_without_a_body(folder):
-    requests = [("/files/a.txt", headers, method) for headers, *_ in TABLE for method in ("GET", "HEAD")]
+def test_head_is_the_same_without_a_body_and_without_ranges(folder):
+    ranged = [headers for headers, status, *_ in TABLE if status in (206, 416)]
+    for head in get(folder, *(("/files/a.txt", headers, "HEAD") for headers in ranged)):
+        assert (head.status, head.headers["content-length"], head.body) == (200, str(len(TEXT)), b"")
+    others = [headers for headers, *_ in TABLE if headers not in ranged]
+    requests = [("/files/a.txt", headers, method) for headers in others for method in ("GET", "HEAD")]
     answers = get(folder, *requests)
     for whole, head in zip(answers[::2], answers[1::2], strict=True):
         same = [{**answer.headers, "date": None} for answer in (whole, head)]
@@ -116,6 +120,14 @@ def test_a_large_file_and_its_parts(folder):
     answers = get(folder, *(("/files/large.bin", headers) for headers in requests))
     assert [answer.body for answer in answers] == [content, content[1000:601000], content[-300000:]]
     assert answers[0].headers["content-type"] == "application/octet-stream"
+
+
+def test_an_index_that_is_a_link(folder):
+    (folder / "empty" / "index.html").symlink_to(folder / "a.txt")
+    (folder / "leak").mkdir()
+    (folder / "leak" / "index.html").symlink_to(folder.parent / "secret.txt")
+    found, outside = get(folder, ("/files/empty/", {}), ("/files/leak/", {}))
+    assert (found.status, found.body, outside.status) == (200, TEXT, 404)
 
 
 NOT_THERE = [

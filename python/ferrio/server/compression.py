@@ -47,14 +47,15 @@ class Answer:
     def __init__(self, send: Send, min_size: int, encoding: str, compressor: Compressor) -> None:
         self._forward, self._min_size, self._encoding = send, min_size, encoding
         self._compressor: Compressor | None = compressor
+        self._begun = False
         self._start: Message | None = None
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
-        if kind == "http.response.start":
-            self._start = message
+        if kind == "http.response.start" and not self._begun:
+            self._begun, self._start = True, listed(message)
             return
-        if self._start is not None and kind in ("http.response.body", "http.response.pathsend"):
+        if self._start is not None:
             start, self._start = self._start, None
             await self._forward(self._decided(start, message))
         if self._compressor is None or kind not in ("http.response.body", "http.response.pathsend"):
@@ -68,7 +69,7 @@ class Answer:
 
     def _decided(self, start: Message, first: Message) -> Message:
         """The head of what is compressed, in a copy: applications may send theirs again. Or no compressor any more."""
-        headers = {name.lower(): value for name, value in start.get("headers", ())}
+        headers = {name.lower(): value for name, value in start["headers"]}
         if not suits(start["status"], headers):
             self._compressor = None
             return start
@@ -94,12 +95,18 @@ class Answer:
             await self._forward({"type": "http.response.body", "body": part, "more_body": more})
 
 
+def listed(message: Message) -> Message:
+    """A start whose headers can be looked at twice: an application may give them as they come."""
+    return {**message, "headers": [*message.get("headers", ())]}
+
+
 def varying(send: Send) -> Send:
     """For clients that take nothing of it: answers say that others would have got something else."""
 
     def forward(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
-            headers = {name.lower(): value for name, value in message.get("headers", ())}
+            message = listed(message)
+            headers = {name.lower(): value for name, value in message["headers"]}
             if suits(message["status"], headers):
                 message = {**message, "headers": _varied(message["headers"], headers)}
         return send(message)

@@ -22,8 +22,8 @@ class Found(NamedTuple):
     etag: bytes
 
 
-def answer_for(found: Found, headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, int, int]:
-    """The status, and the part of the file to send: from, and up to but without."""
+def answer_for(found: Found, method: str, headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, int, int]:
+    """The status, and the part of the file to send: from, and up to but without. Ranges are for GET only."""
     asked: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in _NAMES:
@@ -32,7 +32,7 @@ def answer_for(found: Found, headers: Iterable[tuple[bytes, bytes]]) -> tuple[in
         return 412, 0, 0
     if asked and _known(found, asked):
         return 304, 0, 0
-    if b"range" in asked and _same(found, asked.get(b"if-range")):
+    if b"range" in asked and method == "GET" and _same(found, asked.get(b"if-range")):
         return _ranged(found.size, asked[b"range"])
     return 200, 0, found.size
 

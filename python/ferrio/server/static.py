@@ -44,11 +44,11 @@ class StaticFiles:
             for folder in self.folders:
                 if path.startswith(folder.url) or path + "/" == folder.url:
                     place = located(folder, path[len(folder.url) :])
-                    if place is not None and await self._serve(place, path, scope, send):
+                    if place is not None and await self._serve(folder, place, path, scope, send):
                         return
         await self.app(scope, receive, send)
 
-    async def _serve(self, place: str, path: str, scope: Scope, send: Send) -> bool:
+    async def _serve(self, folder: Folder, place: str, path: str, scope: Scope, send: Send) -> bool:
         """Send what is there, if it is a file or has an index."""
         try:
             descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -57,11 +57,11 @@ class StaticFiles:
         try:
             status = os.fstat(descriptor)
             if stat.S_ISDIR(status.st_mode):
-                index = os.path.join(place, "index.html")
-                if os.path.islink(index) or not os.path.isfile(index):
+                index = located(folder, os.path.join(place, "index.html")[len(folder.path) :])
+                if index is None or not os.path.isfile(index):
                     return False
                 if path.endswith("/"):
-                    return await self._serve(index, "", scope, send)
+                    return await self._serve(folder, index, "", scope, send)
                 await _redirect(scope, send)
                 return True
             if not stat.S_ISREG(status.st_mode) or path.endswith("/"):
@@ -80,10 +80,13 @@ async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def located(folder: Folder, rest: str) -> str | None:
-    """The path of what is asked for, without symbolic links; None if it is outside of the folder."""
+    """The path of what is asked for, without symbolic links; None if it is not there, or outside of the folder."""
     if "\0" in rest or ".." in rest.split("/"):
         return None
-    place = os.path.realpath(os.path.join(folder.path, rest.lstrip("/")))
+    named = os.path.join(folder.path, rest.lstrip("/"))
+    if not os.path.exists(named):  # realpath() asks for each of thousands of parts
+        return None
+    place = os.path.realpath(named)
     inside = place == folder.path or place.startswith(folder.path.rstrip("/") + "/")
     return place if inside else None
 
@@ -118,7 +121,7 @@ _TYPES = {  # those for which the tables of systems differ
 
 
 async def _file(found: Found, descriptor: int, place: str, scope: Scope, send: Send) -> None:
-    status, start, end = answer_for(found, scope["headers"])
+    status, start, end = answer_for(found, scope["method"], scope["headers"])
     length = end - start
     headers: HeaderList = [(b"etag", found.etag), (b"last-modified", http_date(found.modified))]
     if status in (200, 206):
