@@ -45,6 +45,11 @@ async def serving(app, **options):
         yield port_of(server)
 
 
+def server_of(app=None, **options):
+    """A server without logging and lifespan, of `hello` unless something else is said."""
+    return Server(Config(app or hello, **{"port": 0, "log_config": None, "lifespan": "off", **options}))
+
+
 @contextlib.asynccontextmanager
 async def running(server):
     task = asyncio.create_task(server.serve())

@@ -8,6 +8,7 @@ import logging.config
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 from ferrio.server import Config, access_logger, logs
@@ -187,6 +188,37 @@ def test_lines_come_soon_and_a_stream_that_fails_is_reported(monkeypatch):
     batches.add("lost\n")
     batches.close()
     assert next(each.getMessage() for each in failed if each.getMessage()) == "lost\n"
+
+
+class Stuck(io.StringIO):
+    """A stream whose reader takes nothing for now."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits, self.is_read = threading.Event(), threading.Event()
+
+    def write(self, text):
+        self.waits.set()
+        assert self.is_read.wait(PATIENCE)
+        return super().write(text)
+
+
+def test_a_log_that_nobody_reads(monkeypatch, caplog):
+    """What waits is bounded, and the server's end does not wait for it."""
+    monkeypatch.setattr(access_logger, "MOST", 10)
+    monkeypatch.setattr(access_logger, "PATIENCE", 0.0)
+    stream = Stuck()
+    batches = Batches(logging.StreamHandler(stream))
+    batches.add("first\n")
+    assert stream.waits.wait(PATIENCE)
+    for number in range(15):
+        batches.add(f"{number}\n")
+    batches.close()
+    assert batches._thread.is_alive() and not stream.getvalue()
+    stream.is_read.set()
+    batches._thread.join(PATIENCE)
+    assert stream.getvalue() == "".join(["first\n", *(f"{number}\n" for number in range(10))])
+    assert caplog.messages == ["5 lines of the access log were left out: it is written too slowly."]
 
 
 PROGRAM = """

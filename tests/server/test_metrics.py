@@ -6,7 +6,7 @@ import re
 
 import pytest
 from ferrio.server.metrics import Metrics, shared_file
-from server_support import ask, ask_now, free_port, hello, run, serving
+from server_support import PATIENCE, ask, ask_now, free_port, hello, run, serving
 
 
 def figures(text):
@@ -76,6 +76,27 @@ def test_a_port_of_its_own():
     assert b'ferrio_requests_total{status="2xx"} 1\n' in answer.body and other == b"hello"
     with pytest.raises(ConnectionRefusedError):
         ask_now(free_port())
+
+
+@pytest.mark.parametrize("http", ["auto", "ferrio.server:UvicornHttp"])
+def test_a_port_of_its_own_has_time_limits_and_no_websockets(http):
+    handshake = (
+        b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+
+    async def main():
+        metrics = free_port()
+        options = {"lifespan": "off", "http": http, "metrics_port": metrics, "timeout_keep_alive": 0.1}
+        async with serving(hello, **options), asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", metrics)
+            writer.write(handshake)
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+    answer = run(main())
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and b"ferrio_requests_total" in answer
 
 
 def test_rows_of_several_processes_are_one():

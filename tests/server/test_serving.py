@@ -15,20 +15,16 @@ import pytest
 from cli_commands import execute, ferrio
 from ferrio import __version__
 from ferrio import run as ferrio_run
-from ferrio.server import Config, Server, shutting_down
 from ferrio.server import run as serve
+from ferrio.server import shutting_down
 from ferrio.server.draining import running as still_running
-from server_support import Served, ask, ask_now, free_port, hello, port_of, run, running, serving, write_app
+from server_support import Served, ask, ask_now, free_port, hello, port_of, run, running, server_of, serving, write_app
 
 
 @pytest.fixture
 def lines(caplog):
     caplog.set_level(logging.INFO, "uvicorn.error")
     return caplog
-
-
-def server_of(app=hello, **options):
-    return Server(Config(app, **{"port": 0, "log_config": None, "lifespan": "off", **options}))
 
 
 def test_from_start_to_end(lines):

@@ -101,10 +101,11 @@ def test_a_restart_that_fails_leaves_what_is_there(tmp_path):
         assert answering(port) <= {*first}
 
 
-def test_workers_that_cannot_start_end_everything(tmp_path):
-    write_app(tmp_path, "async def app(scope, receive, send):\n    raise RuntimeError('never')\n")
+@pytest.mark.parametrize("text", ["async def app(scope, receive, send):\n    raise RuntimeError('never')\n", "1 / 0\n"])
+def test_workers_that_cannot_start_end_everything(tmp_path, text):
+    write_app(tmp_path, text)
     with Workers(tmp_path, 2, "--lifespan", "on") as served:
-        assert served.end() == 0
+        assert served.end() == 3
     assert any("failed to start, stopping the parent process." in line for line in served.lines)
 
 
@@ -135,6 +136,14 @@ def test_workers_end_with_their_parent(tmp_path):
         served.process.kill()
         for _ in first:
             served.wait_for("Finished server process")
+
+
+def test_a_reloaded_server_ends_with_its_parent(tmp_path):
+    write_app(tmp_path)
+    with Served("hello:app", "--port", "0", "--reload", cwd=tmp_path) as served:
+        served.wait_for("Application startup complete.")
+        served.process.kill()
+        served.wait_for("Finished server process")
 
 
 def test_figures_of_all_workers(tmp_path):

@@ -17,10 +17,14 @@ from typing import TextIO
 from .logs import LOGGING_CONFIG, AccessFormatter, AccessJsonFormatter, json_line, level_prefix, status_text, style
 
 Access = Callable[[str, str, str, str, int], None]
-logger = logging.getLogger("uvicorn.access")
+logger, errors = logging.getLogger("uvicorn.access"), logging.getLogger("uvicorn.error")
 
 BATCH = 0.05
 """Seconds between a batch's first line and its writing."""
+MOST = 100_000
+"""Lines that may wait. Where the log is read too slowly, or not at all, others are left out and counted."""
+PATIENCE = 5.0
+"""Seconds that the last lines may take: a server ends although nobody reads its log."""
 
 
 def access_logger() -> tuple[Access | None, Callable[[], None]]:
@@ -39,11 +43,15 @@ class Batches:
     def __init__(self, handler: logging.StreamHandler[TextIO]) -> None:
         self._handler = handler
         self._lines: list[str] = []
+        self._left_out = 0
         self._there_are, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._write, name="ferrio access log", daemon=True)
         self._thread.start()
 
     def add(self, line: str) -> None:
+        if len(self._lines) >= MOST:
+            self._left_out += 1
+            return
         self._lines.append(line)
         if len(self._lines) == 1:
             self._there_are.set()
@@ -52,7 +60,7 @@ class Batches:
         """Write what is left, and end the thread."""
         self._closing.set()
         self._there_are.set()
-        self._thread.join()
+        self._thread.join(PATIENCE)
 
     def _write(self) -> None:
         while not self._closing.is_set():
@@ -76,6 +84,9 @@ class Batches:
             except Exception:
                 record = logging.LogRecord(logger.name, logging.INFO, __file__, 0, text, (), None)
                 handler.handleError(record)
+        if self._left_out:
+            left_out, self._left_out = self._left_out, 0
+            errors.warning("%d lines of the access log were left out: it is written too slowly.", left_out)
 
 
 def _own_handler() -> logging.StreamHandler[TextIO] | None:

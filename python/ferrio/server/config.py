@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from . import logs, sockets, tls
 from .asgi import ASGI2Middleware, interface_of
-from .banner import log_running
+from .banner import log_running, name_of
 from .importer import ImportFromStringError, import_from_string
 from .lifespan import Lifespan, LifespanOff, LifespanOn
 from .logs import LOGGING_CONFIG as LOGGING_CONFIG
@@ -34,6 +34,7 @@ STARTUP_FAILURE = 3
 LOOPS = ("auto", "none", "ferrio", "ferrio:new_event_loop")
 HTTP = ("auto", "ferrio", "h11", "httptools", "zttp")
 WEBSOCKETS = ("auto", "ferrio", "websockets", "websockets-sansio", "wsproto")
+WEBSOCKETS_OR_NONE = (*WEBSOCKETS, "none")
 INTERFACES = ("auto", "asgi3", "asgi2", "wsgi")
 LIFESPANS = ("auto", "on", "off")
 
@@ -126,6 +127,7 @@ class Config:
         self.encoded_headers: list[tuple[bytes, bytes]] = []
         self.compress = _split(compress)
         self.static = static or []
+        self.uds_made: tuple[int, int] | None = None  # which file the Unix socket is
         self.metrics_file: str | None = None  # shared by workers
         self.metrics_socket: socket.socket | None = None  # theirs, too
         self.loaded = False
@@ -133,7 +135,7 @@ class Config:
         self._watch(reload_dirs, reload_includes, reload_excludes)
         if env_file is not None:
             _load_environment(env_file)
-        if workers is None and "WEB_CONCURRENCY" in os.environ:
+        if workers is None and os.environ.get("WEB_CONCURRENCY"):
             self.workers = int(os.environ["WEB_CONCURRENCY"])
         if forwarded_allow_ips is None:
             self.forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
@@ -185,16 +187,19 @@ class Config:
         if self.http2:
             raise ValueError("http2=True: ferrio serves HTTP/1.1; put a proxy that speaks HTTP/2 in front of it")
         self.http_protocol_class = None if self.http in HTTP else import_from_string(self.http)
-        self.ws_protocol_class = None if self.ws in (*WEBSOCKETS, "none") else import_from_string(self.ws)
+        self.ws_protocol_class = None if self.ws in WEBSOCKETS_OR_NONE else import_from_string(self.ws)
         try:
             self.ssl = tls.context_of(self)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             logger.error("Error loading TLS of %s and %s. %s", self.ssl_certfile, self.ssl_keyfile, error)
             sys.exit(STARTUP_FAILURE)
         self.encoded_headers = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in self.headers]
         if self.server_header and b"server" not in dict(self.encoded_headers):
             self.encoded_headers.insert(0, (b"server", b"ferrio"))
         self.loaded_app = self._made(self.load_app())
+        if not callable(self.loaded_app):
+            logger.error("Error loading ASGI app. %s is no application: it cannot be called.", name_of(self.loaded_app))
+            sys.exit(STARTUP_FAILURE)
         if self.interface == "auto":
             self.interface = interface_of(self.loaded_app)
         without = self.lifespan == "off" or (self.interface == "wsgi" and self.lifespan == "auto")

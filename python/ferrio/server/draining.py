@@ -52,7 +52,7 @@ async def give_up(state: ServerState) -> None:
 async def _until(server: Server, is_over: Any) -> None:
     loop, report_at = asyncio.get_running_loop(), 0.0
     while not is_over() and not server.force_exit:
-        server.server_state.tick(server.config)  # clients that read nothing, or never finish what they send
+        server.tick()  # clients that read nothing, or never finish what they send
         if loop.time() >= report_at:
             report_at = loop.time() + AGAIN
             if names := running(server.server_state.tasks):

@@ -33,6 +33,12 @@ class Lifespan(Protocol):
         """Returns when the application has ended."""
 
 
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether the loop ends and the application with it, after a second signal."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and bool(task.cancelling())
+
+
 class LifespanOff:
     """No lifespan."""
 
@@ -84,7 +90,7 @@ class LifespanOn:
             await self.config.loaded_app(scope, self.receive_queue.get, self.send)
         except BaseException as error:
             self.error_occurred = True
-            if self.startup_failed or self.shutdown_failed:
+            if self.startup_failed or self.shutdown_failed or _is_cancelled(error):
                 return
             if self.config.lifespan == "auto":
                 logger.info("ASGI 'lifespan' protocol appears unsupported.")

@@ -98,7 +98,7 @@ class ColourizedFormatter(logging.Formatter):
         style: Literal["%", "{", "$"] = "%",
         use_colors: bool | None = None,
     ) -> None:
-        self.use_colors = use_colors if use_colors in (True, False) else sys.stdout.isatty()
+        self.use_colors = use_colors if use_colors in (True, False) else _is_terminal()
         super().__init__(fmt=fmt, datefmt=datefmt, style=style)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
@@ -147,6 +147,10 @@ def json_line(time: float, values: Any) -> str:
     )
 
 
+class BadConfiguration(ValueError):
+    """A file that is no configuration of logging."""
+
+
 def configure(
     log_config: dict[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None,
     use_colors: bool | None,
@@ -169,10 +173,17 @@ def configure(
             entry = {"()": "ferrio.server.logs.AccessJsonFormatter"}
             log_config = {**log_config, "formatters": {**log_config["formatters"], "access": entry}}
         _config().dictConfig(log_config)
-    elif isinstance(log_config, str) and log_config.endswith((".json", ".yaml", ".yml")):
-        _config().dictConfig(_loaded(log_config))
-    else:
-        _config().fileConfig(log_config, disable_existing_loggers=False)
+        return
+    try:
+        if isinstance(log_config, str) and log_config.endswith((".json", ".yaml", ".yml")):
+            _config().dictConfig(_loaded(log_config))
+        else:
+            _config().fileConfig(log_config, disable_existing_loggers=False)
+    except ImportError:
+        raise
+    except Exception as error:  # of any kind: parsers, and whatever the file names
+        text = " ".join(str(error).split())
+        raise BadConfiguration(f"{log_config}: it configures no logging: {type(error).__name__}: {text}") from error
 
 
 def set_levels(level: str | int) -> None:
@@ -180,6 +191,10 @@ def set_levels(level: str | int) -> None:
     number = LEVELS[level.lower()] if isinstance(level, str) else level
     for name in ("error", "access", "asgi"):
         logging.getLogger(f"uvicorn.{name}").setLevel(number)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _config() -> Any:

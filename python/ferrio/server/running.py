@@ -26,6 +26,7 @@ def run(app: Any, *, app_dir: str | None = None, **options: Unpack[Options]) -> 
 
     Returns after Ctrl-C. Ends the process with status 3 if the server could not start.
     """
+    _fill_standard_descriptors()
     if app_dir is not None:
         sys.path.insert(0, app_dir)
     processes = sys.modules.get("multiprocessing.process")
@@ -76,6 +77,15 @@ def _handed_over(config: Config) -> Any:
     return listeners
 
 
+def _fill_standard_descriptors() -> None:
+    """A daemon may have none. A socket in their place would get what a library or a child prints."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+
+
 def _files(config: Config) -> contextlib.ExitStack:
     """The files that are there while the server is: its number, and its Unix socket, which it makes itself."""
     files = contextlib.ExitStack()
@@ -89,7 +99,7 @@ def _files(config: Config) -> contextlib.ExitStack:
         config.metrics_file = shared_file()
         files.callback(_remove, config.metrics_file)
     if config.uds:
-        files.callback(_remove, config.uds)
+        files.callback(sockets.remove_path, config)
     return files
 
 

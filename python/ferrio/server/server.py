@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import cached_property
 from types import FrameType
 from typing import Any
@@ -30,7 +30,7 @@ from .banner import log_running
 from .config import STARTUP_FAILURE, Config
 from .lifespan import Lifespan
 from .logs import style
-from .serving import ServerState, make_serving, tick_of
+from .serving import ServerState, make_serving, native_serving, settings, tick_of
 
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 logger = logging.getLogger("uvicorn.error")
@@ -43,6 +43,7 @@ class Server:
         self.config = config
         self.server_state = ServerState()
         self.servers: list[asyncio.base_events.Server] = []
+        self._figures: ServerState | None = None
         self.started = False
         self.last_notified = 0.0
         self.at_exit = contextlib.ExitStack()
@@ -51,6 +52,7 @@ class Server:
         self._captured_signals: list[int] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event | None = None
+        self._phase: asyncio.Task[None] | None = None
 
     @property
     def should_exit(self) -> bool:
@@ -93,7 +95,9 @@ class Server:
         """Start the application, then listen. SystemExit with status 3 where one of them fails."""
         self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
         ending.begin()
-        await self.lifespan.startup()
+        await self._unless_forced(self.lifespan.startup())
+        if self.force_exit:
+            return
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
         access, flush = access_logger()
@@ -121,7 +125,7 @@ class Server:
 
     async def on_tick(self, counter: int) -> bool:
         """What is done about once a second, and when something was set. True ends the server."""
-        self.server_state.tick(self.config)
+        self.tick()
         if self.config.callback_notify is not None and time.time() - self.last_notified > self.config.timeout_notify:
             self.last_notified = time.time()
             await self.config.callback_notify()
@@ -132,6 +136,12 @@ class Server:
             logger.info("Maximum request limit of %d exceeded. Terminating process.", limit)
             return True
         return False
+
+    def tick(self) -> None:
+        """Look at time limits, those of connections that ask for figures included."""
+        for state in (self.server_state, self._figures):
+            if state is not None:
+                state.tick(self.config)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, let those that are there finish, then end the application."""
@@ -149,7 +159,7 @@ class Server:
         except TimeoutError:
             await draining.give_up(self.server_state)
         if not self.force_exit:
-            await self.lifespan.shutdown()
+            await self._unless_forced(self.lifespan.shutdown())
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -187,6 +197,17 @@ class Server:
             await self.shutdown(sockets=sockets)
             self._say("Finished server process [%d]", process)
 
+    async def _unless_forced(self, phase: Coroutine[Any, Any, None]) -> None:
+        """The application's start or end, which a second signal cuts short: it may never come."""
+        self._phase = asyncio.ensure_future(phase)
+        try:
+            await self._phase
+        except asyncio.CancelledError:
+            if not self.force_exit:
+                raise
+        finally:
+            self._phase = None
+
     async def _listen(self, connect: Callable[[], asyncio.BaseProtocol], given: list[socket.socket] | None) -> None:
         """Open what was given, or what the configuration names, and in that case say where the server runs."""
         config, loop = self.config, asyncio.get_running_loop()
@@ -215,10 +236,12 @@ class Server:
             app = metrics.on_path(app, config.metrics_path)
         if config.metrics_port is not None:
             listener = config.metrics_socket or sockets.bound_to(config.host, config.metrics_port)
-            connect = make_serving(metrics.answer, config, ServerState(), {}, None)
+            own = {"scheme": "http", "root_path": "", "websocket": None, "concurrency": None}
+            self._figures = ServerState()
+            connect = native_serving(metrics.answer, self._figures, {**settings(config, {}, None), **own})
             server = await loop.create_server(connect, sock=listener)
             self.at_exit.callback(server.close)
-            logger.info("Figures for Prometheus: http://%s:%d", *listener.getsockname()[:2])
+            logger.info("Figures for Prometheus: %s", sockets.url("http", *listener.getsockname()[:2]))
         self.at_exit.callback(metrics.watch(lambda: len(self.server_state.connections)))
         return app
 
@@ -228,4 +251,9 @@ class Server:
     def _wake(self) -> None:
         if self._loop is not None and self._news is not None and not self._loop.is_closed():
             with contextlib.suppress(RuntimeError):  # it is being closed
-                self._loop.call_soon_threadsafe(self._news.set)
+                self._loop.call_soon_threadsafe(self._hear, self._news)
+
+    def _hear(self, news: asyncio.Event) -> None:
+        news.set()
+        if self._force_exit and self._phase is not None:
+            self._phase.cancel()

@@ -69,18 +69,23 @@ def make_serving(
     app: ASGI3, config: Config, state: ServerState, application_state: dict[str, Any], access: Access | None
 ) -> Connect:
     """Set up what speaks HTTP; returns the factory of protocols."""
-    loop = asyncio.get_running_loop()
     if config.http_protocol_class is not None:
         return _foreign(app, config, state, application_state)
-    given = settings(config, application_state, access)
-    if not isinstance(loop, Loop):
-        given["tasks"] = state.tasks  # those of other loops tell of themselves
-    state.serving = native.HttpServing(app, loop, given)
-    connect: Connect = state.serving.connect
+    connect = native_serving(app, state, settings(config, application_state, access))
     most = config.limit_connections
     if most is None:
         return connect
     return lambda: connect() if len(state.connections) < most else Refused()
+
+
+def native_serving(app: ASGI3, state: ServerState, given: dict[str, Any]) -> Connect:
+    """The native server of `app`, with these settings; `state` has its figures."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, Loop):
+        given["tasks"] = state.tasks  # those of other loops tell of themselves
+    state.serving = native.HttpServing(app, loop, given)
+    connect: Connect = state.serving.connect
+    return connect
 
 
 def settings(config: Any, state: dict[str, Any], access: Access | None) -> dict[str, Any]:

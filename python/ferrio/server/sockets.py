@@ -22,7 +22,9 @@ FIRST = 3
 def bound(config: Config) -> socket.socket:
     """The socket of the configuration, bound. OSError where that cannot be."""
     if config.uds is not None:
-        return bound_to_path(config.uds)
+        listener = bound_to_path(config.uds)
+        config.uds_made = _identity(config.uds)
+        return listener
     if config.fd is not None:
         return of_descriptor(config.fd)
     return bound_to(config.host, config.port)
@@ -58,6 +60,12 @@ def bound_to_path(path: str) -> socket.socket:
     return listener
 
 
+def remove_path(config: Config) -> None:
+    """Remove the Unix socket that `bound` made, unless something else has its path by now."""
+    if config.uds is not None and config.uds_made is not None and config.uds_made == _identity(config.uds):
+        os.unlink(config.uds)
+
+
 def of_descriptor(descriptor: int) -> socket.socket:
     """A socket that somebody else has opened; the descriptor stays theirs."""
     return socket.socket(fileno=os.dup(descriptor))
@@ -89,5 +97,18 @@ def place(listener: socket.socket, config: Config) -> str:
     return _url(config, *address[:2]) if isinstance(address, tuple) else f"unix socket {address}"
 
 
+def url(scheme: str, host: str, port: int) -> str:
+    """Of a place of TCP."""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _url(config: Config, host: str, port: int) -> str:
-    return f"{'https' if config.is_ssl else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    return url("https" if config.is_ssl else "http", host, port)

@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class Multiprocess:
-    """The parent of workers."""
+    """The parent of workers. It ends with status 3 where they cannot start: none of them has ever served."""
 
     def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
         self.config = config
@@ -41,6 +42,7 @@ class Multiprocess:
         self.leaving: list[Worker] = []  # told to end, and finishing what they do
         self.should_exit = threading.Event()
         self.signal_queue: list[int] = []
+        self._served = self._failed = False
         self._news = threading.Event()
         for number in SIGNALS:
             signal.signal(number, self._note)
@@ -60,6 +62,8 @@ class Multiprocess:
         for each in self.sockets:
             each.close()
         self._say("Stopping parent process [%s]")
+        if self._failed:
+            sys.exit(STARTUP_FAILURE)
 
     def init_processes(self) -> None:
         for _ in range(self.processes_num):
@@ -117,7 +121,9 @@ class Multiprocess:
                 continue
             process.kill()
             process.join()
-            if process.exitcode == STARTUP_FAILURE:
+            self._served = self._served or any(each.has_served for each in self.processes)
+            if process.exitcode == STARTUP_FAILURE or (not self._served and (process.exitcode or 0) > 0):
+                self._failed = True
                 logger.error("Child process [%s] failed to start, stopping the parent process.", process.pid)
                 self.should_exit.set()
                 return

@@ -7,6 +7,7 @@ count is in the configuration.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import socket
@@ -90,4 +91,13 @@ def display_path(path: Path) -> str:
 
 
 def _serve(config: Config, sockets: list[socket.socket], target: Callable[..., None]) -> None:
+    threading.Thread(target=_end_with_parent, name="ferrio parent", daemon=True).start()
     target(sockets=sockets)
+
+
+def _end_with_parent() -> None:
+    """Nobody else would end this process, or have its port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
