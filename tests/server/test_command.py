@@ -16,6 +16,7 @@ from server_support import HELLO, Served, ask_now, write_app
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch):
+    monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
     for option in OPTIONS:
         for prefix in serve.PREFIXES:
             monkeypatch.delenv(prefix + parameter(option).upper(), raising=False)
@@ -81,6 +82,9 @@ def test_the_environment(monkeypatch):
     assert arguments("app:app") == expected
     assert arguments("app:app", "--port", "82")["port"] == 82
     monkeypatch.setenv("UVICORN_PORT", "many")
+    monkeypatch.setenv("WEB_CONCURRENCY", "-2")
+    with pytest.raises(Mistake, match=r"serve: \$WEB_CONCURRENCY '-2': a whole number is needed, from 0 on"):
+        arguments("app:app", "--port", "0")
     with pytest.raises(Mistake, match=r"serve: \$UVICORN_PORT 'many': a whole number is needed, from 0 on"):
         arguments("app:app")
 
@@ -108,6 +112,27 @@ MISTAKES = {
         "--ws-per-message-deflate",
         "maybe",
     ): "serve: --ws-per-message-deflate 'maybe': true or false is needed",
+    ("app:app", "--http", "httpools"): "serve: --http 'httpools': one of auto, ferrio, h11, httptools, zttp is needed; "
+    "did you mean 'httptools'?",
+    (
+        "app:app",
+        "--ws",
+        "nono",
+    ): "serve: --ws 'nono': one of auto, ferrio, websockets, websockets-sansio, wsproto, none "
+    "is needed; did you mean 'none'?",
+    ("app:app", "--header", "a b:c"): "serve: --header 'a b:c': 'a b' is no name of a header",
+    (
+        "app:app",
+        "--header",
+        "a:b\r\nc: d",
+    ): "serve: --header 'a:b\\r\\nc: d': the value has a control character, or one that is not Latin-1",
+    ("app:app", "--header", "Content-Length:5"): "serve: --header 'Content-Length:5': Content-Length is the "
+    "connection's own",
+    ("app:app", "--backlog", "9999999999"): "serve: --backlog '9999999999': that is too much",
+    ("app:app", "--ws-max-size", "9" * 20): f"serve: --ws-max-size '{'9' * 20}': that is too much",
+    ("app:app", "--ssl-cert-reqs", "7"): "serve: --ssl-cert-reqs '7': one of 0, 1, 2 is needed",
+    ("app:app", "--ssl-keyfile", "key.pem"): "serve: --ssl-keyfile: its certificate is missing: --ssl-certfile FILE",
+    ("app:app", "--metrics-path", "metrics"): "serve: --metrics-path 'metrics': a path begins with /",
     ("app:app", "--http2"): "serve: --http2: HTTP/2 is not served; put a proxy that speaks it in front",
     ("app:app", "other:app"): "serve: an argument too many: 'other:app'",
 }
@@ -120,6 +145,28 @@ def test_mistakes(words):
     assert str(raised.value) == MISTAKES[words]
 
 
+@pytest.mark.parametrize(("name", "text"), [("log.json", "{"), ("log.json", "{}"), ("log.ini", "[x"), ("log.txt", "x")])
+def test_a_file_that_configures_no_logging(tmp_path, name, text):
+    write_app(tmp_path)
+    (tmp_path / name).write_text(text)
+    done = ferrio("serve", "hello:app", "--log-config", name, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"ferrio: serve: --log-config {name}: it configures no logging: ")
+
+
+def test_files_that_need_a_library(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for name in ("env", "log.yaml"):
+        (tmp_path / name).touch()
+    with pytest.raises(
+        Mistake, match=r"--env-file 'env': reading it needs python-dotenv \(pip install python-dotenv\)"
+    ):
+        arguments("app:app", "--env-file", "env")
+    with pytest.raises(Mistake, match=r"--log-config 'log.yaml': reading it needs PyYAML"):
+        arguments("app:app", "--log-config", "log.yaml")
+
+
 def test_a_mistake_is_one_line_and_status_2(tmp_path):
     done = ferrio("serve", "app:app", "--prot", "80", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -127,6 +174,8 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path):
 
 
 FAILURES = {
+    ("--ssl-certfile", "hello.py", "--ssl-version", "99"): "invalid or unsupported protocol version 99",
+    ("--uds", "hello.py"): "Address already in use",
     ("--ssl-certfile", "no.pem"): "ERROR:    Error loading TLS of no.pem and None. [Errno 2] No such file or directory",
     ("--pid-file", "no/pid"): "ERROR:    [Errno 2] No such file or directory: 'no/pid'",
     ("--host", "192.0.2.1"): "192.0.2.1",
@@ -143,7 +192,16 @@ def test_what_cannot_start_is_one_line_and_status_3(tmp_path, words):
     command = [sys.executable, "-c", f"{hidden} sys.exit(main(sys.argv[1:]))"]
     done = execute([*command, "serve", "hello:app", "--port", "0", *words], cwd=tmp_path)
     errors = [line for line in done.stderr.splitlines() if not line.startswith("INFO:")]
+    assert (tmp_path / "hello.py").exists()  # a file that is no socket of ours stays
     assert done.returncode == 3 and len(errors) == 1 and FAILURES[words] in errors[0], done.stderr
+
+
+@pytest.mark.parametrize("app", ["hello:VERSION", "..hello:app"])
+def test_what_is_no_application(tmp_path, app):
+    write_app(tmp_path)
+    done = ferrio("serve", app, "--port", "0", cwd=tmp_path)
+    assert done.returncode == 3 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("ERROR:    Error loading ASGI app.")
 
 
 def test_help_has_groups(tmp_path):

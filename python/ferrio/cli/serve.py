@@ -27,12 +27,18 @@ def main(request: Request) -> int:
         raise Mistake("serve: APP is missing: ferrio serve [OPTIONS] MODULE:ATTRIBUTE")
     if options.get("http2"):
         raise Mistake("serve: --http2: HTTP/2 is not served; put a proxy that speaks it in front")
+    if options.get("ssl_keyfile") and not options.get("ssl_certfile"):
+        raise Mistake("serve: --ssl-keyfile: its certificate is missing: --ssl-certfile FILE")
     from .everywhere import begin
 
     begin(Request(RUN, {}, []))
     from ferrio.server import run
+    from ferrio.server.logs import BadConfiguration
 
-    run(app, app_dir=str(options.pop("app_dir", "")), **options)
+    try:
+        run(app, app_dir=str(options.pop("app_dir", "")), **options)
+    except BadConfiguration as error:
+        raise Mistake(f"serve: --log-config {error}") from None
     return 0
 
 
@@ -61,7 +67,8 @@ def _from_environment(request: Request, option: Option) -> Any:
 
 def _variable(name: str) -> tuple[str, str | None]:
     """The variable of that option, which counts as not set where it is empty."""
-    for each in (prefix + name.upper() for prefix in PREFIXES):
+    own = ("WEB_CONCURRENCY",) if name == "workers" else ()
+    for each in (*(prefix + name.upper() for prefix in PREFIXES), *own):
         if text := os.environ.get(each):
             return each, text
     return "", None

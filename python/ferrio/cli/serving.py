@@ -6,6 +6,7 @@ has no entry in a command line or the environment is left to Config's own defaul
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from .errors import nearest
@@ -21,6 +22,8 @@ def whole(text: str) -> int:
     """A number of things."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError("a whole number is needed, from 0 on")
+    if len(text) > 18:
+        raise ValueError("that is too much")
     return int(text)
 
 
@@ -39,6 +42,13 @@ def port(text: str) -> int:
     """Of TCP."""
     if (value := whole(text)) > 65535:
         raise ValueError("a port is at most 65535")
+    return value
+
+
+def small(text: str) -> int:
+    """What the system has in an int of C."""
+    if (value := whole(text)) >= 1 << 31:
+        raise ValueError("that is too much")
     return value
 
 
@@ -65,11 +75,28 @@ def encodings(text: str) -> list[str]:
     return [one_of(*ENCODINGS)(each.strip()) for each in text.split(",")]
 
 
+def spoken(words: str) -> Callable[[str], str]:
+    """One of the words that `ferrio.server.config` has under this name, or `module:class`."""
+
+    def parse(text: str) -> str:
+        from ferrio.server import config
+
+        return text if ":" in text else one_of(*getattr(config, words))(text)
+
+    return parse
+
+
 def header(text: str) -> tuple[str, str]:
-    """`Name:Value`."""
+    """`Name:Value`, as a head can have it."""
     name, colon, value = text.partition(":")
     if not colon or not name:
         raise ValueError("NAME:VALUE is needed")
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise ValueError(f"{name!r} is no name of a header")
+    if name.lower() in ("connection", "content-length", "transfer-encoding"):
+        raise ValueError(f"{name} is the connection's own")
+    if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", value):
+        raise ValueError("the value has a control character, or one that is not Latin-1")
     return name, value
 
 
@@ -83,6 +110,31 @@ def folder_at(text: str) -> tuple[str, str]:
     if not isdir(folder):
         raise ValueError(f"there is no folder {folder!r}")
     return url, folder
+
+
+def url_path(text: str) -> str:
+    """`/path`."""
+    if not text.startswith("/"):
+        raise ValueError("a path begins with /")
+    return text
+
+
+def with_library(package: str, library: str, *suffixes: str) -> Callable[[str], str]:
+    """A file that is there; where its name ends so, a library that reads it has to be, too."""
+
+    def parse(text: str) -> str:
+        from importlib.util import find_spec
+
+        if existing(text).endswith(suffixes) and find_spec(package) is None:
+            raise ValueError(f"reading it needs {library} (pip install {library})")
+        return text
+
+    return parse
+
+
+def cert_reqs(text: str) -> int:
+    """`ssl.VerifyMode`, by number."""
+    return int(one_of("0", "1", "2")(text))
 
 
 def existing(text: str) -> str:
@@ -117,8 +169,8 @@ OPTIONS = (
         "--port", "Port to listen on; 8000 by default, 0 for any that is free.", value="N", parse=port, group=_PLACE
     ),
     Option("--uds", "Listen on a Unix socket with this path.", value="PATH", complete=FILE, group=_PLACE),
-    Option("--fd", "Listen on the socket that this descriptor is.", value="N", parse=whole, group=_PLACE),
-    Option("--backlog", "Connections that may wait to be accepted; 2048.", value="N", parse=whole, group=_PLACE),
+    Option("--fd", "Listen on the socket that this descriptor is.", value="N", parse=small, group=_PLACE),
+    Option("--backlog", "Connections that may wait to be accepted; 2048.", value="N", parse=small, group=_PLACE),
     Option(
         "--app-dir", "Look for APP in this folder; the current one by default.", value="DIR", complete=FILE, group=_APP
     ),
@@ -141,7 +193,12 @@ OPTIONS = (
     ),
     Option("--root-path", "The URL path that APP is mounted at by a proxy.", value="PATH", group=_APP),
     Option(
-        "--env-file", "Read environment variables from a file.", value="FILE", parse=existing, complete=FILE, group=_APP
+        "--env-file",
+        "Read environment variables from a file.",
+        value="FILE",
+        parse=with_library("dotenv", "python-dotenv", ""),
+        complete=FILE,
+        group=_APP,
     ),
     Option("--reset-contextvars", "Each request begins with no context variable set.", group=_APP),
     Option("--loop", "Accepted as uvicorn's; the loop is ferrio's.", value="NAME", group=_APP),
@@ -190,7 +247,7 @@ OPTIONS = (
         "--log-config",
         "Configure logging by a .json, .yaml or .ini file.",
         value="FILE",
-        parse=existing,
+        parse=with_library("yaml", "PyYAML", ".yaml", ".yml"),
         complete=FILE,
         group=_LOG,
     ),
@@ -209,8 +266,14 @@ OPTIONS = (
     Option(
         "--metrics-port", "Serve figures for Prometheus on this port of the host.", value="N", parse=port, group=_LOG
     ),
-    Option("--metrics-path", "Serve figures for Prometheus on this path, such as /metrics.", value="PATH", group=_LOG),
-    Option("--http", "Accepted as uvicorn's; HTTP is ferrio's own.", value="NAME", group=_HTTP),
+    Option(
+        "--metrics-path",
+        "Serve figures for Prometheus on this path, such as /metrics.",
+        value="PATH",
+        parse=url_path,
+        group=_LOG,
+    ),
+    Option("--http", "Accepted as uvicorn's; HTTP is ferrio's own.", value="NAME", parse=spoken("HTTP"), group=_HTTP),
     Option("--http2", "Refused: HTTP/2 is for a proxy in front.", group=_HTTP),
     Option(
         "--header",
@@ -316,7 +379,13 @@ OPTIONS = (
         parse=number,
         group=_LIMIT,
     ),
-    Option("--ws", "none refuses WebSockets; other names mean ferrio's own.", value="NAME", group=_WEBSOCKET),
+    Option(
+        "--ws",
+        "none refuses WebSockets; other names mean ferrio's own.",
+        value="NAME",
+        parse=spoken("WEBSOCKETS_OR_NONE"),
+        group=_WEBSOCKET,
+    ),
     Option("--ws-max-size", "Largest message; 16777216.", value="BYTES", parse=whole, group=_WEBSOCKET),
     Option(
         "--ws-max-queue", "Messages that may wait for the application; 32.", value="N", parse=whole, group=_WEBSOCKET
@@ -337,7 +406,7 @@ OPTIONS = (
     Option(
         "--ssl-version", "Protocol, by the number that Python's ssl has for it.", value="N", parse=whole, group=_TLS
     ),
-    Option("--ssl-cert-reqs", "Whether clients need a certificate: 0, 1 or 2.", value="N", parse=whole, group=_TLS),
+    Option("--ssl-cert-reqs", "Whether clients need a certificate: 0, 1 or 2.", value="N", parse=cert_reqs, group=_TLS),
     Option("--ssl-ca-certs", "Who may have signed it.", value="FILE", complete=FILE, group=_TLS),
     Option("--ssl-ciphers", "Ciphers that may be used; OpenSSL's by default.", value="LIST", group=_TLS),
 )

@@ -20,7 +20,7 @@ def import_from_string(name: Any) -> Any:
     if not isinstance(name, str):
         return name
     module_name, _, attributes = name.partition(":")
-    if not module_name or not attributes:
+    if not module_name or module_name.startswith(".") or not attributes:
         raise ImportFromStringError(f'Import string "{name}" must be in format "<module>:<attribute>".')
     try:
         module = import_module(module_name)
