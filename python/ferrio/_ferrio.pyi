@@ -36,6 +36,7 @@ __all__ = [
     "HttpPool",
     "HttpServing",
     "HttpSession",
+    "HttpSocks",
     "Lock",
     "Queue",
     "ReadPipeTransport",
