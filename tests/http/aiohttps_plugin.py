@@ -62,7 +62,7 @@ replace()
 
 
 def pytest_collection_modifyitems(items):
-    mark_differences(TABLE, items)
+    mark_differences(TABLE, items, is_whole=len({item.path for item in items}) > 1)
 
 
 def pytest_collection_finish():

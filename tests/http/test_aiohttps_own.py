@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiohttps_own import FILES
 
 pytest.importorskip("aiohttp")
 
 
-def test_aiohttps_own_tests():
+@pytest.mark.parametrize("file", FILES)
+def test_aiohttps_own_tests(file):
     program = Path(__file__).with_name("aiohttps_own.py")
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=235, check=False)
+    done = subprocess.run([sys.executable, program, file], capture_output=True, text=True, timeout=235, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    passed = int(re.search(r"(\d+) passed", done.stdout)[1])
-    expected = int(re.search(r"(\d+) xfailed", done.stdout)[1])
-    assert passed > 500 and expected < 50
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 10
