@@ -87,7 +87,7 @@ async def attack(process, port, options):
     await asyncio.gather(*tasks, return_exceptions=True)
     for peer in peers:
         peer.close()
-    assert not failed, failed[0].exception()
+    assert not failed, f"{len(failed)} clients failed, the first by {failed[0].exception()!r}"
     return begin, end, len(counts)
 
 
