@@ -63,6 +63,7 @@ where
             Called::Panicked => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             Called::Dropped => break,
         };
+        exchange.heed_closing();
         let left = match answers::at_once(exchange, &response) {
             Some(left) => left,
             None => answers::answer(exchange, response).await,

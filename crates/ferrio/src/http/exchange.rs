@@ -139,6 +139,11 @@ impl Exchange {
         if let Some(reader) = reader {
             reader.wake();
         }
+        self.heed_closing();
+    }
+
+    /// Where the server closes, the next answer says that it is the last.
+    pub(super) fn heed_closing(&self) {
         if self.shared.closing.get() {
             self.http.borrow_mut().shut_down();
         }

@@ -1,11 +1,13 @@
 //! How connections end: by the server, by time, by the client.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ferrio::http::{self, Body, Request, Response, Server};
 use ferrio::timeout;
 
-use crate::support::{Client, milliseconds};
+use crate::support::{Client, milliseconds, until};
 
 /// Streams until it is dropped, or ten pieces long.
 async fn stream(request: Request<Body>) -> Response<Body> {
@@ -42,14 +44,19 @@ fn closing_ends_idle_connections_and_lets_streams_end() {
 #[test]
 fn an_answer_that_comes_after_closing_says_so() {
     ferrio::run(async {
-        let service = async |_| {
-            ferrio::sleep(milliseconds(30)).await;
+        let (begun, closed) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+        let (tell, told) = (begun.clone(), closed.clone());
+        let service = async move |_| {
+            tell.set(true);
+            until(|| told.get()).await;
             Response::new("late")
         };
         let mut server = http::start_server(service, "127.0.0.1", 0).await.unwrap();
         let mut client = Client::of(&server).await;
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        ferrio::sleep(milliseconds(10)).await;
+        until(|| begun.get()).await;
+        server.close();
+        closed.set(true);
         assert!(server.shut_down(Duration::from_secs(20)).await);
         let answer = client.rest().await;
         assert!(answer.contains("\r\nconnection: close\r\n") && answer.ends_with("late"), "{answer}");
