@@ -3,6 +3,7 @@
 //! The loop knows it by its place in the table, and keeps it until the channel is closed: so what was written is still sent
 //! when nobody refers to it any more.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 #[cfg(feature = "tls")]
@@ -28,11 +29,21 @@ impl<C: Channel + 'static> Connection<C> {
         let flow = Rc::new(Flow::new());
         let connection = state.ios.insert(|place| {
             let watch = Watch::new(state.clone(), place, channel.descriptor());
-            let ends = Ends { watch, flow: flow.clone() };
+            let ends = Ends { watch, flow: flow.clone(), broken: Cell::new(false) };
             Rc::new(Connection { transport: Transport::new(channel, ends) })
         });
         connection.transport.start(());
         (flow, connection)
+    }
+}
+
+impl<C: Channel> Connection<C> {
+    /// A peer that takes no more may have said why before, such as a server that refuses a body: that is read before the end is told.
+    fn salvage(&self) {
+        let Ends { flow, broken, .. } = self.transport.protocol();
+        if broken.take() && !flow.has_ended() {
+            while !flow.is_too_much() && flow.fill(self.transport.channel()).is_ok_and(|count| count > 0) {}
+        }
     }
 }
 
@@ -41,7 +52,10 @@ impl<C: Channel> Io for Connection<C> {
         let Ok(()) = match what {
             What::Readable => self.transport.on_readable(()),
             What::Writable => self.transport.on_writable(()),
-            What::Deferred => self.transport.on_deferred(()),
+            What::Deferred => {
+                self.salvage();
+                self.transport.on_deferred(())
+            }
             #[cfg(feature = "tls")]
             What::Later => Ok(()),
         };
@@ -113,6 +127,8 @@ impl<C: Channel> Wire for Connection<C> {
 pub(crate) struct Ends {
     watch: Watch,
     flow: Rc<Flow>,
+    /// A write failed, and the news that the connection is lost is on its way.
+    broken: Cell<bool>,
 }
 
 impl Host for Ends {
@@ -181,6 +197,7 @@ impl Protocol for Ends {
     }
 
     fn write_failed(&self, (): (), error: io::Error) -> io::Error {
+        self.broken.set(true);
         error
     }
 

@@ -136,7 +136,10 @@ async fn send(live: &Live, mut body: Body) -> io::Result<()> {
             Piece::Data(data) => {
                 for part in data.chunks(PART) {
                     live.write(|http, out| http.body(part, true, out))?;
-                    live.room().await?;
+                    if live.room().await.is_err() {
+                        // The server takes no more, which is no fault of the body's: it may have answered before.
+                        return Ok(());
+                    }
                 }
             }
             Piece::Trailers(trailers) => {

@@ -1,5 +1,6 @@
 //! What is sent: heads, bodies whole and streamed, forms; what is refused before.
 
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use ferrio::http::client::{Multipart, Part};
@@ -148,6 +149,40 @@ fn an_answer_that_comes_before_the_body_is_sent_is_read() {
         assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (413, "no"));
         assert_eq!(client.connections(), (0, 0));
     });
+}
+
+/// A server that answers and hangs up, though most of the body is still to come: its system resets the connection, and writing
+/// fails before the answer was looked at, or after.
+#[test]
+fn an_answer_before_a_reset_is_read() {
+    const COUNT: usize = 60;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        for stream in listener.incoming().take(COUNT) {
+            let mut stream = stream.unwrap();
+            let _head = stream.read(&mut [0; 1000]).unwrap();
+            let head = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n";
+            stream.write_all(format!("{head}no").as_bytes()).unwrap();
+        }
+    });
+    ferrio::run(async {
+        let client = Client::new();
+        for number in 0..COUNT {
+            let made = Body::stream(async |mut sender| {
+                for _ in 0..400 {
+                    sender.send(vec![0; 20_000]).await?;
+                    ferrio::sleep(Duration::from_micros(50)).await;
+                }
+                Ok(())
+            });
+            let body = if number % 2 == 0 { made } else { vec![0; 3_000_000].into() };
+            let mut response = client.post(&url).body(body).send().await.unwrap();
+            assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (413, "no"));
+            assert_eq!(client.connections(), (0, 0));
+        }
+    });
+    server.join().unwrap();
 }
 
 #[test]
