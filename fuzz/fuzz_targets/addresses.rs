@@ -13,16 +13,15 @@ fuzz_target!(|input: &[u8]| {
         let path = to.split('?').next().unwrap();
         assert!(path.split('/').skip(3).all(|segment| segment != ".." && segment != "."));
         assert_eq!(resolve(base, to.as_bytes()).as_deref(), Ok(&to[..]), "what is resolved stays");
-        same_origin(base, &to);
+        let _any = same_origin(base, &to);
     }
     let text = String::from_utf8_lossy(input);
     if let Ok(proxy) = Proxy::parse(&text) {
         assert!(!proxy.host.is_empty());
-        let shown = format!("{proxy:?}");
-        let secret = proxy.credentials.as_ref().map(|(_, password)| &password[..]).unwrap_or_default();
-        assert!(secret.len() < 12 || proxy.host.contains(secret) || !shown.contains(secret));
+        let nameless = Proxy { credentials: None, ..proxy.clone() };
+        assert_eq!(format!("{proxy:?}"), format!("{nameless:?}"), "nothing of the credentials is shown");
         let rules = Rules::all(proxy.clone()).except(&text);
-        rules.find("https", &proxy.host, proxy.port);
-        rules.find("http", &text, 80);
+        let _any = rules.find("https", &proxy.host, proxy.port);
+        let _any = rules.find("http", &text, 80);
     }
 });
