@@ -1,4 +1,4 @@
-"""The clients, each behind the same three calls: `get` reads a body whole, `stream` in pieces, `post` sends one.
+"""The clients, each behind the same calls: `get` reads a body whole, `stream` in pieces, `post` sends one.
 
 A client is made for so many requests at once, as its own documentation says, and trusts the server's certificate, by a
 file where it takes one. Must not know what is measured.
@@ -7,12 +7,15 @@ file where it takes one. Must not know what is measured.
 from __future__ import annotations
 
 import contextlib
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import import_module
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 PIECE = 64 << 10
+TOKEN = {"Authorization": "Bearer 0123456789abcdef"}
 
 
 class Client(NamedTuple):
@@ -21,6 +24,12 @@ class Client(NamedTuple):
     get: Callable[[str], Awaitable[Any]]
     stream: Callable[[str], Awaitable[int]]
     post: Callable[[str, bytes], Awaitable[Any]]
+    search: Callable[[str, dict[str, Any]], Awaitable[Any]]
+    """With parameters."""
+    signed: Callable[[str, dict[str, str]], Awaitable[Any]]
+    """With header fields."""
+    tell: Callable[[str, Any], Awaitable[Any]]
+    """JSON by POST, with a header field."""
 
 
 Maker = Callable[[int, str | None], contextlib.AbstractAsyncContextManager[Client]]
@@ -50,7 +59,19 @@ def like_aiohttp(module: str) -> Maker:
                 async with session.post(url, data=body) as response:
                     return await response.read()
 
-            yield Client(get, stream, post)
+            async def search(url: str, params: dict[str, Any]) -> Any:
+                async with session.get(url, params=params) as response:
+                    return await response.read()
+
+            async def signed(url: str, headers: dict[str, str]) -> Any:
+                async with session.get(url, headers=headers) as response:
+                    return await response.read()
+
+            async def tell(url: str, value: Any) -> Any:
+                async with session.post(url, json=value, headers=TOKEN) as response:
+                    return await response.read()
+
+            yield Client(get, stream, post, search, signed, tell)
 
     return make
 
@@ -80,7 +101,16 @@ def like_httpx(module: str, transport: str | None = None) -> Maker:
             async def post(url: str, body: bytes) -> Any:
                 return (await client.post(url, content=body)).content
 
-            yield Client(get, stream, post)
+            async def search(url: str, params: dict[str, Any]) -> Any:
+                return (await client.get(url, params=params)).content
+
+            async def signed(url: str, headers: dict[str, str]) -> Any:
+                return (await client.get(url, headers=headers)).content
+
+            async def tell(url: str, value: Any) -> Any:
+                return (await client.post(url, json=value, headers=TOKEN)).content
+
+            yield Client(get, stream, post, search, signed, tell)
 
     return make
 
@@ -100,7 +130,16 @@ async def wreq(limit: int, certificate: str | None) -> AsyncIterator[Client]:
     async def post(url: str, body: bytes) -> Any:
         return await (await client.post(url, body=body)).bytes()
 
-    yield Client(get, stream, post)
+    async def search(url: str, params: dict[str, Any]) -> Any:
+        return await (await client.get(url, query=params)).bytes()
+
+    async def signed(url: str, headers: dict[str, str]) -> Any:
+        return await (await client.get(url, headers=headers)).bytes()
+
+    async def tell(url: str, value: Any) -> Any:
+        return await (await client.post(url, json=value, headers=TOKEN)).bytes()
+
+    yield Client(get, stream, post, search, signed, tell)
 
 
 @contextlib.asynccontextmanager
@@ -124,7 +163,16 @@ async def pyreqwest(limit: int, certificate: str | None) -> AsyncIterator[Client
         async def post(url: str, body: bytes) -> Any:
             return await (await client.post(url).body_bytes(body).build().send()).bytes()
 
-        yield Client(get, stream, post)
+        async def search(url: str, params: dict[str, Any]) -> Any:
+            return await (await client.get(url).query(params).build().send()).bytes()
+
+        async def signed(url: str, headers: dict[str, str]) -> Any:
+            return await (await client.get(url).headers(headers).build().send()).bytes()
+
+        async def tell(url: str, value: Any) -> Any:
+            return await (await client.post(url).headers(TOKEN).body_json(value).build().send()).bytes()
+
+        yield Client(get, stream, post, search, signed, tell)
 
 
 @contextlib.asynccontextmanager
@@ -147,7 +195,17 @@ async def pyqwest(limit: int, certificate: str | None) -> AsyncIterator[Client]:
         async def post(url: str, body: bytes) -> Any:
             return (await client.post(url, content=body)).content
 
-        yield Client(get, stream, post)
+        async def search(url: str, params: dict[str, Any]) -> Any:
+            return (await client.get(f"{url}?{urlencode(params)}")).content
+
+        async def signed(url: str, headers: dict[str, str]) -> Any:
+            return (await client.get(url, headers=headers)).content
+
+        async def tell(url: str, value: Any) -> Any:
+            fields = {**TOKEN, "content-type": "application/json"}
+            return (await client.post(url, headers=fields, content=json.dumps(value).encode())).content
+
+        yield Client(get, stream, post, search, signed, tell)
 
 
 @contextlib.asynccontextmanager
@@ -165,7 +223,16 @@ async def niquests(limit: int, certificate: str | None) -> AsyncIterator[Client]
         async def post(url: str, body: bytes) -> Any:
             return (await session.post(url, data=body, verify=False)).content
 
-        yield Client(get, stream, post)
+        async def search(url: str, params: dict[str, Any]) -> Any:
+            return (await session.get(url, params=params, verify=False)).content
+
+        async def signed(url: str, headers: dict[str, str]) -> Any:
+            return (await session.get(url, headers=headers, verify=False)).content
+
+        async def tell(url: str, value: Any) -> Any:
+            return (await session.post(url, json=value, headers=TOKEN, verify=False)).content
+
+        yield Client(get, stream, post, search, signed, tell)
 
 
 class Contender(NamedTuple):

@@ -8,19 +8,20 @@ prints a line of JSON: CPU time a request of this process, all of its threads, i
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from importlib import import_module
-from itertools import cycle
 from typing import Any, NamedTuple
 
-from .contenders import CONTENDERS, Client, Maker
+from .contenders import CONTENDERS, TOKEN, Client, Maker
 
 WARM_UP = 0.5
 BODY = bytes(1024)
+NUMBERS = itertools.count()
 
 
 class Row(NamedTuple):
@@ -48,11 +49,31 @@ def post(client: Client, url: str) -> Awaitable[Any]:
     return client.post(url, BODY)
 
 
+def search(client: Client, url: str) -> Awaitable[Any]:
+    return client.search(url, {"q": "two words", "page": next(NUMBERS), "order": "name"})
+
+
+def signed(client: Client, url: str) -> Awaitable[Any]:
+    return client.signed(url, TOKEN)
+
+
+def tell(client: Client, url: str) -> Awaitable[Any]:
+    return client.tell(url, {"id": 7, "name": "seven"})
+
+
+def fresh(client: Client, url: str) -> Awaitable[Any]:
+    return client.get(f"{url}items/{next(NUMBERS)}")
+
+
 ROWS = {
     "get_1": Row(1, 1, get),
     "get_64": Row(64, 64, get),
     "get_512": Row(512, 512, get),
     "get_512_of_100": Row(512, 100, get),
+    "params_64": Row(64, 64, search),
+    "headers_64": Row(64, 64, signed),
+    "json_64": Row(64, 64, tell),
+    "urls_64": Row(64, 64, fresh),
     "get_10k": Row(64, 64, get, "/10k"),
     "post_1k": Row(64, 64, post),
     "stream_10m": Row(4, 4, stream, "/10m"),
@@ -65,7 +86,7 @@ ROWS = {
 async def measure(make: Maker, row: Row, seconds: float, port: int, certificate: str | None) -> dict[str, float]:
     scheme = "https" if row.secured else "http"
     hosts = ["localhost"] if row.secured else [f"127.0.0.{number + 1}" for number in range(row.hosts)]
-    urls = cycle([f"{scheme}://{host}:{port}{row.path}" for host in hosts])
+    urls = itertools.cycle([f"{scheme}://{host}:{port}{row.path}" for host in hosts])
     count, is_over = 0, False
 
     async def ask(client: Client | None) -> None:

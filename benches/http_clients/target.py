@@ -24,7 +24,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """The body of that path, once the request's is read."""
     while (await receive()).get("more_body"):
         pass
-    body = BODIES[scope["path"]]
+    body = BODIES.get(scope["path"], BODIES["/"])
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
