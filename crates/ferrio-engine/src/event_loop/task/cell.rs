@@ -21,6 +21,7 @@
 //!   is dropped, on any thread, drops no future.
 //! * ADDRESS: the pointer is valid as long as the memory: the core has the address, and SHARED a reference of its own.
 
+use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::future::Future;
@@ -34,6 +35,7 @@ use std::task::{Context, Poll, Waker};
 use crate::event_loop::contained::contain;
 use crate::event_loop::core::{Address, Core};
 use crate::event_loop::live::TaskId;
+use crate::event_loop::task::memory;
 use crate::event_loop::task::references::References;
 use crate::event_loop::task::wakers;
 
@@ -112,9 +114,9 @@ impl<F: Future> Whole<F> {
         state: u8,
         future: F,
     ) -> NonNull<Header> {
-        let mut place = Box::<Self>::new_uninit();
-        let whole = place.as_mut_ptr();
-        // SAFETY: the memory is the box's.
+        let place = memory::allocate(Layout::new::<Self>());
+        let whole = place.cast::<Self>().as_ptr();
+        // SAFETY: the memory is of this layout, and nobody else's.
         unsafe {
             (&raw mut (*whole).content).write(UnsafeCell::new(Content { future: ManuallyDrop::new(future) }));
         }
@@ -127,11 +129,9 @@ impl<F: Future> Whole<F> {
             key,
             state: Cell::new(state),
         };
-        // SAFETY: as above, and both fields are there now. A box's pointer is not null.
-        unsafe {
-            (&raw mut (*whole).header).write(header);
-            NonNull::new_unchecked(Box::into_raw(place)).cast()
-        }
+        // SAFETY: as above, and both fields are there now.
+        unsafe { (&raw mut (*whole).header).write(header) };
+        place.cast()
     }
 
     /// Polls the future, unless it is to be dropped.
@@ -183,8 +183,11 @@ impl<F: Future> Whole<F> {
     /// # Safety
     /// LEFT: nobody has the memory any more.
     unsafe fn free(cell: NonNull<Header>) {
-        // SAFETY: the caller's; nothing is left to be dropped there but the header.
-        drop(unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) });
+        // SAFETY: the caller's; nothing is left to be dropped there but the header. The memory was allocated with this layout.
+        unsafe {
+            cell.drop_in_place();
+            memory::free(cell.cast(), Layout::new::<Self>());
+        }
     }
 }
 
