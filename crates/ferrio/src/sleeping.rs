@@ -29,22 +29,26 @@ pub fn sleep(delay: Duration) -> Sleep {
 #[must_use = "a sleep that is not awaited does nothing"]
 pub struct Sleep(Stage);
 
+/// Two words: a million that sleep take 16 bytes less each than with the clock they are on.
 #[derive(Debug)]
 enum Stage {
     New(Duration),
-    Sleeps(task::Sleep),
+    Asleep(task::Asleep),
 }
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if let Stage::New(delay) = self.0 {
-            self.0 = Stage::Sleeps(LoopState::with("sleep", |state| state.core().sleep(delay)));
-        }
         match &mut self.0 {
-            Stage::Sleeps(sleep) => Pin::new(sleep).poll(context),
-            Stage::New(_) => Poll::Pending,
+            Stage::Asleep(asleep) => Pin::new(asleep).poll(context),
+            Stage::New(delay) => {
+                let asleep = LoopState::with("sleep", |state| {
+                    state.core().fall_asleep(state.time().after(*delay), context)
+                });
+                self.0 = Stage::Asleep(asleep);
+                Poll::Pending
+            }
         }
     }
 }

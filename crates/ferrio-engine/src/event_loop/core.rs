@@ -7,7 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io;
 use std::ptr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -169,49 +169,61 @@ impl Drop for Entered {
     }
 }
 
-/// A future's place in the heap of sleepers.
-#[derive(Debug)]
+/// A future that waits for a time, as the heap has it. One allocation a sleep: with its waker and its core it fills the smallest
+/// block but one.
 pub(crate) struct Sleeper {
-    state: RefCell<SleeperState>,
-}
-
-#[derive(Debug)]
-enum SleeperState {
-    Waiting(Waker),
-    Fired,
-    Cancelled,
+    /// `None` for the future: it is time. `None` for the heap: the future was dropped. Neither is there to see the other's.
+    waker: Cell<Option<Waker>>,
+    /// Whose heap has this, which must not keep what has the heap.
+    core: Weak<Core>,
 }
 
 impl Sleeper {
-    pub(crate) fn new(waker: Waker) -> Self {
-        Sleeper { state: RefCell::new(SleeperState::Waiting(waker)) }
+    /// Is woken at `deadline`, or later, from now on.
+    pub(crate) fn start(core: &Rc<Core>, deadline: Time, waker: Waker) -> Rc<Self> {
+        let sleeper = Rc::new(Sleeper { waker: Cell::new(Some(waker)), core: Rc::downgrade(core) });
+        core.sleepers.push(deadline, sleeper.clone());
+        sleeper
     }
 
-    pub(crate) fn has_fired(&self) -> bool {
-        matches!(*self.state.borrow(), SleeperState::Fired)
-    }
-
-    /// The task may have been polled with another waker since.
-    pub(crate) fn rearm(&self, waker: &Waker) {
-        if let SleeperState::Waiting(mine) = &mut *self.state.borrow_mut() {
+    /// Whether it is time. If not, `waker` is woken when it is: the task may have been polled with another one before.
+    pub(crate) fn has_fired(&self, waker: &Waker) -> bool {
+        let Some(mut mine) = self.waker.take() else { return true };
+        if !mine.will_wake(waker) {
             mine.clone_from(waker);
+        }
+        drop(self.waker.replace(Some(mine)));
+        false
+    }
+
+    /// The future is dropped.
+    pub(crate) fn cancel(&self) {
+        let waker = self.waker.take();
+        if waker.is_some()
+            && let Some(core) = self.core.upgrade()
+        {
+            core.sleepers.note_cancelled();
         }
     }
 
-    /// The future was dropped; says whether it was still waiting.
-    pub(crate) fn cancel(&self) -> bool {
-        matches!(self.state.replace(SleeperState::Cancelled), SleeperState::Waiting(_))
-    }
-
     fn fire(&self) {
-        if let SleeperState::Waiting(waker) = self.state.replace(SleeperState::Fired) {
+        if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
 }
 
+impl fmt::Debug for Sleeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleeper").finish_non_exhaustive()
+    }
+}
+
 impl Timed for Rc<Sleeper> {
     fn is_cancelled(&self) -> bool {
-        matches!(*self.state.borrow(), SleeperState::Cancelled)
+        let waker = self.waker.take();
+        let is_cancelled = waker.is_none();
+        self.waker.set(waker);
+        is_cancelled
     }
 }

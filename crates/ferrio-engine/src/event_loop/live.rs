@@ -4,6 +4,7 @@
 //! are found again by their `TaskId`. Waking one only queues it: no task starts or ends meanwhile.
 
 use std::cell::{Cell, RefCell};
+use std::num::NonZero;
 
 use slab::Slab;
 
@@ -40,9 +41,20 @@ pub struct LiveTasks {
 
 #[derive(Debug)]
 struct LiveTask {
-    number: u64,
+    /// And one, since a number that is never zero leaves the table's own mark room in it: 8 bytes of each of `sleeps_1m`.
+    numbered: NonZero<u64>,
     /// `None` until it begins.
     task: Option<Listed>,
+}
+
+impl LiveTask {
+    fn new(number: u64) -> Self {
+        LiveTask { numbered: NonZero::<u64>::MIN.saturating_add(number), task: None }
+    }
+
+    fn number(&self) -> u64 {
+        self.numbered.get() - 1
+    }
 }
 
 impl LiveTasks {
@@ -50,8 +62,8 @@ impl LiveTasks {
     #[must_use]
     pub fn ids(&self) -> Vec<TaskId> {
         let tasks = self.tasks.borrow();
-        let numbered = tasks.iter().filter(|(_, live)| live.number > 0);
-        let mut ids: Vec<_> = numbered.map(|(key, live)| TaskId::new(live.number, key)).collect();
+        let numbered = tasks.iter().filter(|(_, live)| live.number() > 0);
+        let mut ids: Vec<_> = numbered.map(|(key, live)| TaskId::new(live.number(), key)).collect();
         ids.sort_unstable_by_key(|id| id.number);
         ids
     }
@@ -59,7 +71,7 @@ impl LiveTasks {
     /// Has a task polled again. Whether it has not ended.
     pub fn wake(&self, id: TaskId) -> bool {
         let tasks = self.tasks.borrow();
-        let live = tasks.get(id.key as usize).filter(|live| live.number == id.number);
+        let live = tasks.get(id.key as usize).filter(|live| live.number() == id.number);
         live.and_then(|live| live.task.as_ref()).map(Listed::wake).is_some()
     }
 
@@ -79,7 +91,7 @@ impl LiveTasks {
 
     /// A place for a task that is about to begin.
     pub(crate) fn reserve(&self, number: u64) -> TaskId {
-        let key = self.tasks.borrow_mut().insert(LiveTask { number, task: None });
+        let key = self.tasks.borrow_mut().insert(LiveTask::new(number));
         TaskId::new(number, key)
     }
 

@@ -61,7 +61,13 @@ impl Core {
 
     /// Completes `delay` from now on the clock of this core.
     pub fn sleep(self: &Rc<Self>, delay: Duration) -> Sleep {
-        Sleep { core: self.clone(), deadline: self.clock.now().after(delay), sleeper: None }
+        Sleep(Stage::New { core: self.clone(), deadline: self.clock.now().after(delay) })
+    }
+
+    /// Has the task of `context` woken at `deadline` on the clock of this core, unless what is given is dropped before. That
+    /// completes by then.
+    pub fn fall_asleep(self: &Rc<Self>, deadline: Time, context: &Context<'_>) -> Asleep {
+        Asleep(Sleeper::start(self, deadline, context.waker().clone()))
     }
 }
 
@@ -102,33 +108,42 @@ impl fmt::Debug for Reserved<'_> {
 /// See [`sleep`].
 #[derive(Debug)]
 #[must_use = "a sleep that is not awaited does nothing"]
-pub struct Sleep {
-    core: Rc<Core>,
-    deadline: Time,
-    sleeper: Option<Rc<Sleeper>>,
+pub struct Sleep(Stage);
+
+#[derive(Debug)]
+enum Stage {
+    New { core: Rc<Core>, deadline: Time },
+    Asleep(Asleep),
 }
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match &self.sleeper {
-            Some(sleeper) if sleeper.has_fired() => return Poll::Ready(()),
-            Some(sleeper) => sleeper.rearm(context.waker()),
-            None => {
-                let sleeper = Rc::new(Sleeper::new(context.waker().clone()));
-                self.core.sleepers.push(self.deadline, sleeper.clone());
-                self.sleeper = Some(sleeper);
+        match &mut self.0 {
+            Stage::New { core, deadline } => {
+                self.0 = Stage::Asleep(core.fall_asleep(*deadline, context));
+                Poll::Pending
             }
+            Stage::Asleep(asleep) => Pin::new(asleep).poll(context),
         }
-        Poll::Pending
     }
 }
 
-impl Drop for Sleep {
+/// A sleep that was begun: a word. See [`Core::fall_asleep`].
+#[derive(Debug)]
+pub struct Asleep(Rc<Sleeper>);
+
+impl Future for Asleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0.has_fired(context.waker()) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Asleep {
     fn drop(&mut self) {
-        if self.sleeper.take().is_some_and(|sleeper| sleeper.cancel()) {
-            self.core.sleepers.note_cancelled();
-        }
+        self.0.cancel();
     }
 }
