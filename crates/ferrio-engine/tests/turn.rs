@@ -37,13 +37,15 @@ struct Script {
     steady: Cell<bool>,
     readings: Cell<usize>,
     said: RefCell<Vec<&'static str>>,
+    /// How long the last wait was to be.
+    waited: Cell<Option<Duration>>,
 }
 
 impl Script {
     fn new(pace: Pace) -> Self {
         let engine = Loop::new(Clock::manual()).unwrap();
-        let (stopping, steady, readings) = Default::default();
-        Script { engine, pace, stopping, steady, readings, said: RefCell::default() }
+        let (stopping, steady, readings, waited) = Default::default();
+        Script { engine, pace, stopping, steady, readings, waited, said: RefCell::default() }
     }
 
     fn queue(&self, names: &[&'static str]) {
@@ -82,6 +84,7 @@ impl Door<Name> for &Script {
     }
 
     fn wait(self, engine: &Loop<Name>, timeout: Option<Duration>) -> Result<(), &'static str> {
+        self.waited.set(timeout);
         self.said.borrow_mut().push(match timeout {
             Some(Duration::ZERO) => "poll",
             Some(_) => "wait",
@@ -213,4 +216,24 @@ fn a_timer_that_may_be_due_has_the_clock_read_in_each_turn() {
     assert_eq!(script.readings(2, "slow"), 2);
     script.queue(&["a"]);
     assert_eq!(script.turn().0.last(), Some(&"timer"));
+}
+
+#[test]
+fn dense_timers_are_waited_for_together_and_others_alone() {
+    for (count, pace, waits, passes) in [
+        (1, Pace::Real, 1_000, 0),
+        (4, Pace::Real, 1_000, 0),
+        (5, Pace::Real, 1_250, 0),
+        // Virtual time jumps to the first one all the same.
+        (5, Pace::Jumping, 0, 1_000),
+    ] {
+        let script = Script::new(pace);
+        for number in 0..count {
+            let when = Time::ZERO.after(Duration::from_micros(1_000 + 20 * number));
+            script.engine.call_at(when, Name("timer"));
+        }
+        script.turn().1.unwrap();
+        assert_eq!(script.waited.get(), Some(Duration::from_micros(waits)), "{count} timers, {pace:?}");
+        assert_eq!(script.time(), Time::ZERO.after(Duration::from_micros(passes)));
+    }
 }

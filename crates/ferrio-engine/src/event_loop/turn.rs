@@ -120,11 +120,19 @@ impl<H: Handle> Loop<H> {
         now: Time,
         timeout: Option<Duration>,
     ) -> Result<Time, D::Error> {
+        let timeout = timeout.map(|timeout| if timeout.is_zero() { timeout } else { timeout + self.slack() });
         door.wait(self, timeout)?;
         // The clock may be the program's own code.
         let now = if timeout == Some(Duration::ZERO) { now } else { door.now(self)? };
         self.collect(now);
         Ok(now)
+    }
+
+    /// How much later than when the first timer is due a wait may end.
+    fn slack(&self) -> Duration {
+        let [own, sleeper] = [self.timers.next_deadline(), self.core.sleepers.next_deadline()];
+        let is_own = own.is_some_and(|own| sleeper.is_none_or(|sleeper| own < sleeper));
+        if is_own { self.timers.slack() } else { self.core.sleepers.slack() }
     }
 
     #[cold]
