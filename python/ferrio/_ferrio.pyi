@@ -441,6 +441,12 @@ class HttpAnswer:
     """Who asked; the fast path sets its HttpSession."""
     _route: Any
     """What the session's _route() has made of the URL; the fast path sets it."""
+    @property
+    def _target(self) -> bytes | None:
+        """Where the fast path sent it, if that is not where its route leads."""
+    @property
+    def _sent_headers(self) -> tuple[tuple[bytes, bytes], ...] | None:
+        """What header fields the fast path sent, if they are not its route's."""
     _body: bytes | None
     """All of the body, once read() is done."""
     @property
@@ -546,16 +552,22 @@ class HttpPool:
 class HttpSession:
     """The base of ClientSession: requests that ask for nothing special.
 
-    `session.get(url)` runs natively on a `_plain` session if its options are none, or `data=` of bytes, or `json=`,
-    the URL is a text with a route, and the pool has a connection, or none that is free: then it waits in line.
+    `session.get(url)` runs natively on a `_plain` session if the URL has a route, and the options are of these:
+    `params=` and `headers=` as a dictionary, pairs, or one of multidict's; `data=` of bytes, a text, or a dictionary of
+    texts; `json=`, `timeout=`, `raise_for_status=`, redirects. Where no connection is free and no room for one, the
+    request waits in line.
     Everything else is awaited from the subclass, which has:
 
     * `_request(method, url, **options)`, as aiohttp's.
-    * `_resume(method, url, deadline, **options)`: the same, for a request that was begun natively and has to be over
-      by a moment in the loop's time.
+    * `_resume(method, url, deadline, is_last, **options)`: the same, for a request that was begun natively and has to be
+      over by a moment in the loop's time; `is_last` where a new connection was ended before there was an answer.
     * `_route(method, url)`, asked once for a URL, until _forget_routes(): (key of the pool, target, headers), or
-      more behind these; None where the URL is not for native requests.
+      more behind these; None where the URL is not for native requests. If these are five, the fourth says how many of
+      the headers, the first ones, the session has from its program (None: a request's may not be put among them), and
+      the fifth whether other paths of the origin have this route, too.
       With a third argument, it is for requests with a body of that type.
+    * `_open(route, target)`, where `_opens` says that this is there: a new connection for a request by what `_route()`
+      made, to that target where it is not the route's. The request's `timeout=` is a third argument, if it has one.
     * `_json_body(value)`: the bytes of `json=`.
     * `_settle(answer, deadline, **options)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or
       Content-Encoding, or is an error while `_raises`. What it returns is what the caller gets.
@@ -568,9 +580,12 @@ class HttpSession:
     _raises: bool
     _own_request: Any
     _total: float | None
-    """Seconds a request may take as a whole, checked each second; shorter ones than five are for the subclass's
-    own path.
-    """
+    """Seconds a request may take as a whole."""
+    _hurries: bool
+    """Requests may not wait in line natively."""
+    _opens: bool
+    _headers_version: Callable[[], int] | None
+    """Tells which version the program's headers have; another one than before makes routes be forgotten."""
     def _forget_routes(self) -> None: ...
     def get(self, url: Any, **options: Any) -> HttpFetch: ...
     def options(self, url: Any, **options: Any) -> HttpFetch: ...

@@ -45,10 +45,27 @@ QUERIES = {
     "null": {"params": {"a": None}},
     "reserved": {"params": {"a": "&=+%/?#"}},
     "object": {"params": {"a": object}},
+    "values_empty": {"params": {"a": "", "": "b", "c": []}},
+    "all_of_ascii": {"params": {"".join(map(chr, range(128))): "".join(map(chr, range(128)))}},
+    "surrogate": {"params": {"a": "\ud800"}},
+    "large": {"params": {"a": -(10**30)}},
+    "infinite": {"params": {"a": float("inf")}},
+    "floats": {"params": {"a": 1e300, "b": -0.0}},
+    "lists_of_bool": {"params": {"a": ["1", False]}},
+    "tuples": {"params": (("a", 1), ("b", "2"))},
+    "pairs_of_lists": {"params": [("a", ["1", "2"])]},
+    "pairs_of_none": {"params": [("a", None)]},
+    "triple": {"params": [("a", "1", "2")]},
+    "names_of_numbers": {"params": {1: "a"}},
+    "bytes": {"params": {"a": b"b"}},
+    "subclass": {"params": {"a": type("Text", (str,), {})("b c")}},
 }
 for name, options in QUERIES.items():
     asks(f"query_{name}", "GET", "/echo", **options)
 asks("query_is_added", "GET", "/echo?x=0&a=0", params={"a": "1"})
+asks("query_is_added_to_part", "GET", "/echo?x&", params={"a": "1"})
+asks("query_and_fragment", "GET", "/echo?x#y", params={"a": "1"})
+asks("query_and_redirect", "GET", "/to/302?x", params={"a": "1"})
 asks("query_plus", "GET", "/echo?a=1+2&b=%2B")
 asks("path_encoded", "GET", "/echo/a%20b%2Fc/ü")
 asks("path_dots", "GET", "/echo/a/../b/./c")

@@ -108,10 +108,10 @@ PLAIN = {
     "post": lambda session, url: session.post(url, data=b"abc"),
 }
 SPECIAL = {
-    "option": ({}, {"headers": {"X-A": "1"}}),
+    "option": ({}, {"cookies": {"a": "1"}}),
     "middleware": ({"middlewares": [lambda request, handler: handler(request)]}, {}),
     "trace": ({"trace_configs": [ferrio.http.TraceConfig()]}, {}),
-    "limit": ({"timeout": ferrio.http.ClientTimeout(total=1)}, {}),
+    "limit": ({"timeout": ferrio.http.ClientTimeout(sock_read=1)}, {}),
     "proxy": ({"trust_env": True}, {}),
 }
 

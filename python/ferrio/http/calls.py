@@ -37,8 +37,9 @@ from .payloads import JsonBytesPayload, JsonPayload
 from .proxies import proxy_of
 from .requests import ClientRequest, merged_ssl
 from .response import ClientResponse, unpack, watch
+from .routes import connection_for
 from .sending import closed, send
-from .timeouts import ClientTimeout, Deadline
+from .timeouts import ClientTimeout, Deadline, as_limits
 from .tracing import (
     TraceRequestEndParams,
     TraceRequestExceptionParams,
@@ -97,9 +98,15 @@ class Call:
     """One call. `run()` it once, or `settle()` an answer that came without it."""
 
     def __init__(
-        self, session: ClientSession, method: str, url: Any, options: dict[str, Any], deadline: float = inf
+        self,
+        session: ClientSession,
+        method: str,
+        url: Any,
+        options: dict[str, Any],
+        deadline: float = inf,
+        is_last: bool = False,
     ) -> None:
-        """`deadline`: when it has to be over, where it was begun before."""
+        """`deadline`: when it has to be over, where it was begun before; `is_last`: it may not be tried again."""
         if unknown := options.keys() - OPTIONS.keys():
             raise TypeError(f"ClientSession._request() got an unexpected keyword argument {min(unknown)!r}")
         self._session = session
@@ -114,6 +121,7 @@ class Call:
         self._deadline: Deadline | None = None
         self._headers: CIMultiDict[str] = CIMultiDict()
         self._url = URL()
+        self._is_last = is_last  # it may not be tried again
         self._retries = False
         self._is_away = False  # a redirect has led to another origin
 
@@ -138,7 +146,7 @@ class Call:
         try:
             self._prepare_options()
             self._url = answer.real_url
-            self._timeout = self._session._timeout
+            self._timeout = self._limits_of_time()
             self._deadline = Deadline(self._session._loop, self._timeout, self._begun_deadline)
             self._retries = self._method in IDEMPOTENT
             return await self._finish(await self._follow(answer))
@@ -165,15 +173,18 @@ class Call:
         if self._url.scheme not in connector.allowed_protocol_schema_set:
             raise NonHttpUrlClientError(self._url)
         self._prepare_proxy()
-        timeout = self._options["timeout"]
-        if timeout is ...:
-            timeout = session._timeout
-        self._timeout = timeout if isinstance(timeout, ClientTimeout) else ClientTimeout(total=timeout)
+        self._timeout = self._limits_of_time()
         self._deadline = Deadline(session._loop, self._timeout, self._begun_deadline)
-        self._retries = self._method in IDEMPOTENT
+        self._retries = self._method in IDEMPOTENT and not self._is_last
         if session._trace_configs:
             self._tracing = Tracing(session, session._trace_configs, self._options["trace_request_ctx"])
             await self._tracing.start(TraceRequestStartParams(self._method, self._told_url(), self._headers))
+
+    def _limits_of_time(self) -> ClientTimeout:
+        timeout = self._options["timeout"]
+        if timeout is ...:
+            return self._session._timeout
+        return as_limits(timeout)
 
     def _warn(self) -> None:
         for name, header in (
@@ -338,15 +349,9 @@ class Call:
 
     async def _exchange(self, request: ClientRequest) -> ClientResponse:
         """A connection, the request, and the head of its answer. What middlewares call."""
-        session, timeout = self._session, self._timeout
-        connector = session.connector
-        assert connector is not None
         if (tracker := request._upload_tracker) is not None:
             tracker._begin()
-        try:
-            connection = await connector.connect(request, request._traces, timeout)
-        except TimeoutError as error:
-            raise ConnectionTimeoutError(f"Connection timeout to host {request.url}") from error
+        connection = await connection_for(self._session, request, self._timeout, request.url)
         try:
             answer = self._new_answer(request)
         except BaseException:

@@ -1,12 +1,13 @@
 """`ClientSession`: requests with common settings, cookies and connections. aiohttp's, name for name.
 
-Owns the settings, and what the native base asks of them: where a URL leads, and which answers need more than to be
-handed out. Requests that ask for nothing special run in the base; calls.py has everything else.
+Owns the settings, and what the native base asks of them: which answers need more than to be handed out, and where a URL
+leads (routes.py). Requests that ask for nothing special run in the base; calls.py has everything else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import sys
 import traceback
@@ -14,33 +15,27 @@ import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from multidict import CIMultiDict, MultiDict, MultiDictProxy
+from multidict import CIMultiDict, MultiDict, MultiDictProxy, getversion
 from yarl import URL
 
-from .._ferrio import HttpSession
-from . import hdrs
+from .._ferrio import HttpClientConnection, HttpSession
 from .auth import BasicAuth
-from .calls import PRECISE, Call, ClientMiddlewareType
+from .calls import Call, ClientMiddlewareType
 from .connector import UNSET, BaseConnector
 from .cookies import AbstractCookieJar, CookieJar, DummyCookieJar
 from .requests import HEAD_LIMITS, ClientRequest, HttpVersion, HttpVersion11, head_limits
 from .response import ClientResponse, fallback_charset
-from .sending import encoded
+from .routes import Route, opened, route
 from .tcp import TCPConnector
-from .timeouts import DEFAULT_TIMEOUT, ClientTimeout
+from .timeouts import DEFAULT_TIMEOUT, ClientTimeout, as_limits
 from .websocket import ClientWebSocketResponse
 from .ws_handshake import connect
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+MAKING = ("__new__", "__init__")  # the native base calls neither of an answer's class
 CharsetResolver = Callable[[ClientResponse, bytes], str]
-
-
-class Route(tuple[Any, ...]):
-    """Where a URL leads, as the native base takes it: the pool's key, the target and the header fields."""
-
-    url: URL
 
 
 class ClientSession(HttpSession):
@@ -219,8 +214,8 @@ class ClientSession(HttpSession):
 
     @property
     def headers(self) -> CIMultiDict[str]:
-        """Header fields of every request. They can be changed; the session looks at them anew each time from now on."""
-        self._plain = False
+        """Header fields of every request. They can be changed: the session looks whether they were, from now on."""
+        self._headers_version = functools.partial(getversion, self._default_headers)  # type: ignore[arg-type]
         return self._default_headers
 
     @property
@@ -266,19 +261,19 @@ class ClientSession(HttpSession):
     async def _request(self, method: str, str_or_url: URL | str, **options: Any) -> ClientResponse:
         return await Call(self, method, str_or_url, options).run()
 
-    async def _resume(self, method: str, url: str, deadline: float, **options: Any) -> ClientResponse:
+    async def _resume(
+        self, method: str, str_or_url: URL | str, deadline: float, is_last: bool, **options: Any
+    ) -> ClientResponse:
         """What the native base began and cannot go on with; its time runs since then."""
-        return await Call(self, method, url, options, deadline).run()
+        return await Call(self, method, str_or_url, options, deadline, is_last).run()
+
+    async def _open(self, route: Route, target: bytes | None, timeout: Any = ...) -> HttpClientConnection:
+        """A connection for a native request."""
+        return await opened(self, route, target, self._timeout if timeout is ... else as_limits(timeout))
 
     async def _settle(self, answer: ClientResponse, deadline: float, **options: Any) -> ClientResponse:
         """What the native base does not do by itself: redirects, cookies, unpacking, errors."""
-        call = Call(
-            self,
-            answer.method,
-            answer.real_url,
-            {"allow_redirects": answer.method != hdrs.METH_HEAD, **options},
-            deadline,
-        )
+        call = Call(self, answer.method, answer.real_url, options, deadline)
         settled = await call.settle(answer)
         if settled is answer:
             call._watch(answer)
@@ -290,28 +285,7 @@ class ClientSession(HttpSession):
         return self._json_serialize(value).encode() if as_bytes is None else as_bytes(value)
 
     def _route(self, method: str, url: Any, content_type: str = "application/octet-stream") -> Route | None:
-        """Where a URL leads; None where a request needs more than the native base does."""
-        try:
-            request = ClientRequest(
-                method,
-                self._build_url(url),
-                headers=self._default_headers,
-                skip_auto_headers=self._skip_auto_headers,
-                cookies=self._cookie_jar.filter_cookies(self._build_url(url)),
-                loop=self._loop,
-                session=self,
-            )
-        except (TypeError, ValueError):
-            return None
-        if request.url.scheme not in ("http", "https") or hdrs.AUTHORIZATION in request.headers:
-            return None
-        if hdrs.COOKIE in request.headers and not isinstance(self._cookie_jar, CookieJar):
-            return None
-        if method in request.POST_METHODS and "content-type" not in request._skipped:
-            request.headers.setdefault(hdrs.CONTENT_TYPE, content_type)
-        route = Route((request.pool_key, request.url.raw_path_qs.encode(), tuple(encoded(request.headers))))
-        route.url = request.original_url
-        return route
+        return route(self, method, url, content_type)
 
     def _prepare_base(self) -> None:
         """Tell the native base what it may do by itself."""
@@ -323,21 +297,21 @@ class ClientSession(HttpSession):
         self._answer_class = self._response_class
         self._raises = bool(self._raise_for_status)
         self._total = total or None
+        self._opens = True
+        self._hurries = bool(self._timeout.connect)
         special = (
             self._trace_configs,
             self._middlewares,
             self._default_proxy,
-            self._default_auth,
             self._trust_env,
             self._timeout.sock_read,
-            self._timeout.connect,
             self._connector.force_close,
             self._head_limits is not HEAD_LIMITS,
             self._loop.get_debug(),
             callable(self._raise_for_status),
-            total is not None and 0 < total < PRECISE,
             self._version != HttpVersion11,
             self._request_class is not ClientRequest,
+            any(getattr(self._response_class, name) is not getattr(ClientResponse, name) for name in MAKING),
             not self._auto_decompress,
             type(jar) not in (CookieJar, DummyCookieJar),
         )

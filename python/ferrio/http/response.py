@@ -94,7 +94,7 @@ class ClientResponse(HttpAnswer):
         """What was asked."""
         url = self._url
         if url is None:
-            url = self._url = self._route.url
+            url = self._url = self._route.url_of(self._target)
         return url
 
     @property
@@ -106,8 +106,9 @@ class ClientResponse(HttpAnswer):
     def request_info(self) -> RequestInfo:
         """The request."""
         if self._info is None:
+            sent = self._route[2] if self._sent_headers is None else self._sent_headers
             headers: CIMultiDict[str] = CIMultiDict(
-                (name.decode(), value.decode("utf-8", "surrogateescape")) for name, value in self._route[2]
+                (name.decode(), value.decode("utf-8", "surrogateescape")) for name, value in sent
             )
             self._info = RequestInfo(self.url, self.method, CIMultiDictProxy(headers), self.real_url)
         return self._info

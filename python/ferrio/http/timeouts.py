@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from math import ceil, inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -40,6 +40,11 @@ class ClientWSTimeout:
 
 DEFAULT_TIMEOUT: Final = ClientTimeout(total=5 * 60, sock_connect=30)
 DEFAULT_WS_TIMEOUT: Final = ClientWSTimeout(ws_close=10.0)
+
+
+def as_limits(timeout: Any) -> ClientTimeout:
+    """A request's time limits, which may be a number."""
+    return timeout if isinstance(timeout, ClientTimeout) else ClientTimeout(total=timeout)
 
 
 def moment(loop: asyncio.AbstractEventLoop, delay: float, threshold: float) -> float:

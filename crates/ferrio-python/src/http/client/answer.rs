@@ -17,6 +17,7 @@ use crate::ffi::prelude::*;
 use crate::http::client::connection::ClientConnection;
 use crate::http::client::exchange::{Exchange, Heading, Stage, busy};
 use crate::http::client::fields::Fields;
+use crate::http::client::varied::Varied;
 use crate::http::client::waits::{ClientWait, WaitKind, park_in};
 use crate::waiting::locks::Finished;
 
@@ -29,6 +30,8 @@ pub(crate) struct ClientAnswer {
     pub(crate) method: Slot,
     pub(crate) session: Slot,
     pub(crate) route: Slot,
+    /// How the request differed from its route.
+    pub(crate) varied: RefCell<Option<Box<Varied>>>,
     /// All of the body, once it was read.
     body: Slot,
     released: Cell<bool>,
@@ -69,11 +72,15 @@ impl ClientAnswer {
     /// Whether it failed since the server had ended its connection before. What we ended ourselves, for a time limit or with the
     /// session, is not to be sent again.
     pub(crate) fn was_stale(&self, py: Python<'_>) -> bool {
-        let failure = self.exchange.borrow().as_ref().and_then(|exchange| exchange.failure(py));
-        let by_server = failure.is_some_and(|(kind, _)| matches!(kind, "disconnected" | "lost"));
         let connection = self.connection.bind(py);
         let connection = connection.as_ref().and_then(try_state::<ClientConnection>);
-        by_server && connection.is_some_and(ClientConnection::was_stale)
+        self.was_ended_by_server(py) && connection.is_some_and(ClientConnection::was_stale)
+    }
+
+    /// Whether it failed since the server ended its connection.
+    pub(crate) fn was_ended_by_server(&self, py: Python<'_>) -> bool {
+        let failure = self.exchange.borrow().as_ref().and_then(|exchange| exchange.failure(py));
+        failure.is_some_and(|(kind, _)| matches!(kind, "disconnected" | "lost"))
     }
 
     /// Tells the connection, while the exchange is on it.
@@ -358,6 +365,20 @@ impl ClientAnswer {
         Ok(PyTuple::new(py, each.collect::<PyResult<Vec<_>>>()?)?.into_any().unbind())
     }
 
+    /// Where the request went, if that is not where its route leads.
+    fn target(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let varied = self.varied.borrow();
+        let target = varied.as_ref().and_then(|varied| varied.target_object(this.py()));
+        Ok(target.map(|target| target.into_any().unbind()))
+    }
+
+    /// The header fields of the request, if they are not its route's.
+    fn sent_headers(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let varied = self.varied.borrow();
+        let headers = varied.as_ref().and_then(|varied| varied.headers.as_ref());
+        headers.map(|headers| Ok(headers.tuple(this.py())?.into_any().unbind())).transpose()
+    }
+
     fn connection_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
         let over = self.exchange.borrow().as_ref().is_none_or(|exchange| exchange.over.get());
         Ok(if over { None } else { self.connection.object(this.py()) })
@@ -485,6 +506,8 @@ impl Native for ClientAnswer {
             attribute c"status" => status_attribute;
             attribute c"reason" => reason_attribute;
             attribute c"raw_headers" => raw_headers;
+            attribute c"_target" => target;
+            attribute c"_sent_headers" => sent_headers;
             attribute c"_minor_version" => minor_attribute;
             attribute c"_trailers" => trailers;
             attribute c"_early" => early;

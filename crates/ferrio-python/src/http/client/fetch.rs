@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! begin ── sent natively, perhaps after a wait in line ──▶ waits for the head ──▶ the answer
-//!   │                          │      └─── asks for more ───▶ session._settle(answer) ──▶ what that returns
+//!   ├─ session._open(route) ───┤      └─── asks for more ───▶ session._settle(answer) ──▶ what that returns
 //!   │                          └─── the connection was stale ─┐
 //!   └───── anything else ─────────────────────────────────────┴─▶ session._request(...) ──▶ what that returns
 //! ```
@@ -18,9 +18,11 @@ use crate::ffi::prelude::*;
 use crate::ffi::stop::Stop;
 use crate::http::client::answer::ClientAnswer;
 use crate::http::client::connection::ClientConnection;
+use crate::http::client::options::Options;
 use crate::http::client::pool::Pool;
 use crate::http::client::routes::{Content, Method, Route};
 use crate::http::client::session::{Session, Turn};
+use crate::http::client::varied::{Varied, Way};
 use crate::http::client::waits::awaited;
 use crate::tasks::any_future;
 use crate::waiting::locks::Finished;
@@ -35,6 +37,10 @@ pub(crate) struct Fetch {
     options: Slot,
     /// What is sent natively, if that is more than a head.
     body: Slot,
+    /// How it differs from its route.
+    varied: RefCell<Option<Box<Varied>>>,
+    /// Answers of 400 and above are errors.
+    raises: Cell<bool>,
     /// The answer, also after the end: `__aexit__` releases it.
     answer: Slot,
     /// How it goes natively.
@@ -46,6 +52,10 @@ pub(crate) struct Fetch {
     /// What it waits for: a future, or the coroutine of the session's.
     future: Slot,
     inner: Slot,
+    /// That coroutine makes a connection.
+    opening: Cell<bool>,
+    /// One was made for it.
+    opened: Cell<bool>,
     stop: Stop,
 }
 
@@ -63,6 +73,8 @@ impl Fetch {
             known,
             url: Slot::new(url.clone().into()),
             options: options.map_or_else(Slot::default, |options| Slot::new(options.into_any().into())),
+            varied: RefCell::default(),
+            raises: Cell::new(false),
             answer: Slot::default(),
             body: Slot::default(),
             route: Slot::default(),
@@ -70,61 +82,76 @@ impl Fetch {
             deadline: Cell::new(f64::INFINITY),
             future: Slot::default(),
             inner: Slot::default(),
+            opening: Cell::new(false),
+            opened: Cell::new(false),
             stop: Stop::default(),
         };
         alloc_tracked(session.py(), Coroutine::new(fetch))
     }
 
-    /// What is to be sent, if that is all that the options are; `Err` without a reason where there are others.
-    fn content<'py>(&self, py: Python<'py>) -> Result<(Content, Option<Bound<'py, PyAny>>), ()> {
-        let Some(options) = self.options.bind(py) else { return Ok((Content::None, None)) };
-        let options = options.cast::<PyDict>().map_err(drop)?;
-        let only = |name| options.get_item(name).ok().flatten().filter(|_| options.len() == 1);
-        if let Some(data) = only(intern!(py, "data")) {
-            return if data.is_exact_instance_of::<PyBytes>() {
-                Ok((Content::Bytes, Some(data)))
-            } else {
-                Err(())
-            };
-        }
-        match only(intern!(py, "json")) {
-            Some(value) if !value.is_none() => Ok((Content::Json, Some(value))),
-            _ => Err(()),
-        }
-    }
-
     /// Goes natively if the request is so simple.
     fn set_out<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
-        let (Some(session), Some(url), Some(method), Ok((content, value))) =
-            (self.session.bind(py), self.url.bind(py), self.known, self.content(py))
+        let (Some(session), Some(url), Some(method), Some(options)) =
+            (self.session.bind(py), self.url.bind(py), self.known, self.read_options(py)?)
         else {
             return self.ask_session(py);
         };
         let state = state_of::<Session>(&session)?;
-        let Some(route) = state.plan(&session, method, &url, content)? else {
+        let Some((route, target)) = state.plan(&session, method, &url, options.content)? else {
             return self.ask_session(py);
         };
-        let body = match value {
-            Some(value) if content == Content::Json => {
+        match Way::of(state_of(&route)?, target, &options)? {
+            Way::Pythons => return self.ask_session(py),
+            Way::Usual => {}
+            Way::Varied(varied) => drop(self.varied.replace(Some(varied))),
+        }
+        let body = match options.body {
+            Some(value) if options.content == Content::Json => {
                 Some(call_method1(&session, intern!(py, "_json_body"), &value)?)
             }
             other => other,
         };
         drop(self.body.replace(body.map(Ref::from)));
-        self.deadline.set(state.deadline(py)?);
-        let turn = state.take(py, state_of(&route)?, self.deadline.get())?;
-        self.route.set(route);
+        self.raises.set(options.raises.unwrap_or(state.raises.get()));
+        self.deadline.set(state.deadline(py, options.total)?);
+        let turn = state.take(py, state_of(&route)?, self.deadline.get(), options.hurries)?;
+        self.route.set(route.clone());
         match turn {
             Turn::Now(connection) => self.send(&connection),
             Turn::Later(future, pool) => {
                 self.pool.set(pool);
                 self.wait_for(future)
             }
-            Turn::New => {
-                // No time was spent yet: Python's code counts it anew.
-                self.deadline.set(f64::INFINITY);
-                self.ask_session(py)
-            }
+            Turn::New => self.open(&session, &route),
+        }
+    }
+
+    /// Has the session make a connection.
+    fn open<'py>(&self, session: &Bound<'py, PyAny>, route: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let py = session.py();
+        let made = state_of::<Route>(route)?.made.bind(py);
+        let (Some(made), true) = (made, state_of::<Session>(session)?.opens()) else {
+            // No time was spent yet: Python's code counts it anew.
+            self.deadline.set(f64::INFINITY);
+            return self.ask_session(py);
+        };
+        let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
+        let name = intern!(py, "timeout");
+        let timeout = options.map(|options| options.get_item(name)).transpose()?.flatten();
+        let open = session.getattr(intern!(py, "_open"))?;
+        let target = self.varied.borrow().as_ref().and_then(|varied| varied.target_object(py));
+        self.inner.set(match timeout {
+            Some(timeout) => open.call1((made, target, timeout))?,
+            None => open.call1((made, target))?,
+        });
+        self.opening.set(true);
+        self.go_on_inside(py)
+    }
+
+    fn read_options<'py>(&self, py: Python<'py>) -> PyResult<Option<Options<'py>>> {
+        match self.options.bind(py) {
+            Some(options) => Options::read(options.cast()?),
+            None => Ok(Some(Options::default())),
         }
     }
 
@@ -145,9 +172,10 @@ impl Fetch {
         let (route, body) = (route.into_bound(py), self.body.take().map(|body| body.into_bound(py)));
         let body = body.map(Bound::cast_into::<PyBytes>).transpose()?;
         let state = state_of::<Session>(&session)?;
-        let answer = state.send(&session, connection, state_of(&route)?, method, body.as_ref())?;
+        let varied = self.varied.take();
+        let answer = state.send(&session, connection, state_of(&route)?, varied, method, body.as_ref())?;
         if let Some(connection) = try_state::<ClientConnection>(connection) {
-            connection.deadline.set(self.deadline.get());
+            connection.limit(py, self.deadline.get())?;
         }
         self.answer.set(answer.clone());
         self.look(&answer)
@@ -186,7 +214,7 @@ impl Fetch {
         let py = answer.py();
         let state = state_of::<ClientAnswer>(answer)?;
         match state.has_begun(answer) {
-            Ok(true) if self.asks_for_more(py, state) => {
+            Ok(true) if self.asks_for_more(state) => {
                 let session = self.session.bind(py).unwrap_or_else(|| py.None().into_bound(py));
                 let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
                 let settle = session.getattr(intern!(py, "_settle"))?;
@@ -196,21 +224,15 @@ impl Fetch {
             Ok(true) => Ok(Step::Return(answer.clone())),
             Ok(false) => self.wait_for(state.park(py)?),
             Err(_) if self.may_repeat(py, state) => self.ask_session(py),
+            Err(_) if self.may_repeat_once(py, state) => self.go_on_in_python(py, true),
             Err(error) => Err(error),
         }
     }
 
     /// Whether the answer is not what the caller wants yet, or a cookie came with it.
-    fn asks_for_more(&self, py: Python<'_>, answer: &ClientAnswer) -> bool {
+    fn asks_for_more(&self, answer: &ClientAnswer) -> bool {
         let status = answer.status().unwrap_or_default();
-        let raises = status >= 400
-            && self
-                .session
-                .bind(py)
-                .as_ref()
-                .and_then(try_state::<Session>)
-                .is_none_or(|one| one.raises.get());
-        raises
+        (status >= 400 && self.raises.get())
             || matches!(status, 301 | 302 | 303 | 307 | 308)
             || answer.has(b"set-cookie")
             || answer.has(b"content-encoding")
@@ -221,9 +243,19 @@ impl Fetch {
         self.known.is_some_and(Method::is_idempotent) && answer.was_stale(py)
     }
 
-    /// `session._request(method, url, **options)`; `_resume` with the deadline of a request that has one already.
+    /// Whether a new connection had ended so.
+    fn may_repeat_once(&self, py: Python<'_>, answer: &ClientAnswer) -> bool {
+        self.opened.get() && self.known.is_some_and(Method::is_idempotent) && answer.was_ended_by_server(py)
+    }
+
+    /// `session._request(method, url, **options)`
     fn ask_session<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
-        drop((self.answer.take(), self.route.take()));
+        self.go_on_in_python(py, false)
+    }
+
+    /// `_resume` with the deadline of a request that has one already; `is_last`: it may not be sent once more.
+    fn go_on_in_python<'py>(&self, py: Python<'py>, is_last: bool) -> PyResult<Step<'py>> {
+        drop((self.answer.take(), self.route.take(), self.varied.take()));
         let (Some(session), Some(method), Some(url)) =
             (self.session.bind(py), self.method.bind(py), self.url.bind(py))
         else {
@@ -231,9 +263,9 @@ impl Fetch {
         };
         let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
         let deadline = self.deadline.get();
-        let inner = if deadline < f64::INFINITY {
+        let inner = if deadline < f64::INFINITY || is_last {
             let resume = session.getattr(intern!(py, "_resume"))?;
-            resume.call((method, url, deadline), options.as_ref())?
+            resume.call((method, url, deadline, is_last), options.as_ref())?
         } else {
             session.getattr(intern!(py, "_request"))?.call((method, url), options.as_ref())?
         };
@@ -244,15 +276,23 @@ impl Fetch {
     /// A step of the session's coroutine.
     fn go_on_inside<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
         let Some(inner) = self.inner.bind(py) else { return Ok(Step::Return(py.None().into_bound(py))) };
-        send_none(&inner).map(|step| self.noted(step))
+        self.noted(send_none(&inner)?)
     }
 
-    /// Keeps the answer, if there is one.
-    fn noted<'py>(&self, step: Step<'py>) -> Step<'py> {
-        if let Step::Return(answer) = &step {
-            self.answer.set(answer.clone());
+    /// Keeps the answer, if there is one, or goes on with the connection.
+    fn noted<'py>(&self, step: Step<'py>) -> PyResult<Step<'py>> {
+        match step {
+            Step::Return(connection) if self.opening.replace(false) => {
+                drop(self.inner.take());
+                self.opened.set(true);
+                self.send(&connection)
+            }
+            Step::Return(answer) => {
+                self.answer.set(answer.clone());
+                Ok(Step::Return(answer))
+            }
+            Step::Yield(future) => Ok(Step::Yield(future)),
         }
-        step
     }
 
     /// Releases the answer.
@@ -318,7 +358,7 @@ impl Steps for Fetch {
     fn thrown<'py>(&self, this: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Step<'py>> {
         let py = this.py();
         if let Some(inner) = self.inner.bind(py) {
-            return throw_into(&inner, &raised::value(py, &error)).map(|step| self.noted(step));
+            return self.noted(throw_into(&inner, &raised::value(py, &error))?);
         }
         // What its place in line failed with is thrown in here, as by any future.
         let is_late = !self.route.is_empty() && error.is_instance_of::<PyTimeoutError>(py);

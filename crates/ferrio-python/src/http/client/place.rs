@@ -88,6 +88,12 @@ impl Place {
         self.waiting.borrow().iter().filter(|one| one.deadline <= now).cloned().collect()
     }
 
+    /// The next deadline of them.
+    pub(crate) fn earliest(&self, now: f64) -> f64 {
+        let deadlines = self.waiting.borrow();
+        deadlines.iter().map(|one| one.deadline).filter(|one| *one > now).fold(f64::INFINITY, f64::min)
+    }
+
     /// The number of the first in line.
     pub(crate) fn first(&self) -> Option<u64> {
         self.waiting.borrow().front().map(|one| one.number)

@@ -7,11 +7,11 @@
 //!
 //! Limits count what is in use and what is being made, as aiohttp's do. Who came first is served first, among those whose key has
 //! room: of each key that has room and somebody in line, the first one's number is in `ready`. So nothing here looks at all
-//! connections, except `sweep`, once a second while there are any, which closes what is idle too long and ends what takes too long.
+//! connections, except a sweep (`sweeping`).
 
 use std::collections::BTreeMap;
 
-use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::types::{PyDict, PyList};
 
 use crate::event_loop::run::both;
@@ -20,11 +20,9 @@ use crate::ffi::object::{Constructed, constructed_slots, new};
 use crate::ffi::prelude::*;
 use crate::http::client::connection::ClientConnection;
 use crate::http::client::place::Place;
+use crate::http::client::sweeping::INTERVAL;
 use crate::http::client::waits::{ClientWait, Given as Waited, WaitKind};
 use crate::tasks::any_future;
-
-/// How many seconds are between two sweeps.
-const INTERVAL: f64 = 1.0;
 
 /// See the module.
 #[derive(Default)]
@@ -34,22 +32,22 @@ pub(crate) struct Pool {
     limit: Cell<usize>,
     limit_per_host: Cell<usize>,
     /// Seconds that a connection may be idle.
-    keep_alive: Cell<f64>,
+    pub(super) keep_alive: Cell<f64>,
     /// A dictionary of places by key.
-    places: Slot,
+    pub(super) places: Slot,
     ready: RefCell<BTreeMap<u64, Ref>>,
     /// The number of the next in line.
     next: Cell<u64>,
-    used: Cell<usize>,
+    pub(super) used: Cell<usize>,
     /// All connections, at their numbers.
-    connections: RefCell<Vec<Option<Ref>>>,
+    pub(super) connections: RefCell<Vec<Option<Ref>>>,
     /// Numbers that are free.
-    free: RefCell<Vec<usize>>,
+    pub(super) free: RefCell<Vec<usize>>,
     idle: Cell<usize>,
     /// The loop's time at the last sweep.
-    swept: Cell<f64>,
-    /// A sweep is due.
-    sweeping: Cell<bool>,
+    pub(super) swept: Cell<f64>,
+    /// When the next one is due, if one is.
+    pub(super) due: Cell<Option<f64>>,
     closed: Cell<bool>,
 }
 
@@ -251,9 +249,7 @@ impl Pool {
         let number = self.next.replace(self.next.get() + 1);
         let future = state.join(number, deadline, &self.event_loop(key.py())?)?;
         self.enqueue(&place, state);
-        if deadline < f64::INFINITY {
-            self.sweep_later(this)?;
-        }
+        self.sweep_by(this, deadline)?;
         Ok(future)
     }
 
@@ -277,56 +273,6 @@ impl Pool {
             Some(_) => Ok(()),
             None => self.count_out(py, &place, state),
         }
-    }
-
-    /// Closes and ends what is due; sees to the next sweep.
-    fn sweep(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = this.py();
-        self.sweeping.set(false);
-        let now = self.now(py)?;
-        self.swept.set(now);
-        let all: Vec<Ref> = self.connections.borrow().iter().flatten().cloned().collect();
-        let mut result = Ok(());
-        for object in &all {
-            let object = object.bind(py);
-            let Some(connection) = try_state::<ClientConnection>(&object) else { continue };
-            if connection.deadline.get() <= now {
-                result = both(py, result, connection.close(&object, "timeout"));
-            } else if !connection.in_use.get() && connection.idle_since.get() + self.keep_alive.get() <= now {
-                result = both(py, result, connection.close(&object, "closed"));
-            }
-        }
-        both(py, result, both(py, self.sweep_places(py, now), self.sweep_later(this)))
-    }
-
-    /// Ends waits that take too long, and drops places that nobody needs: a crawler visits any number.
-    fn sweep_places(&self, py: Python<'_>, now: f64) -> PyResult<()> {
-        let Some(places) = self.places.bind(py) else { return Ok(()) };
-        let places = places.cast::<PyDict>()?;
-        for place in places.values() {
-            let Some(state) = try_state::<Place>(&place) else { continue };
-            for one in state.late(now) {
-                let future = one.future.bind(py);
-                if !any_future::is_done(&future)? {
-                    state.leave();
-                    any_future::settle(&future, Some(PyTimeoutError::new_err(()).value(py).as_any()))?;
-                }
-            }
-            if let Some(key) = state.key.bind(py).filter(|_| state.is_empty()) {
-                places.del_item(key)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn sweep_later(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = this.py();
-        let is_empty = self.connections.borrow().len() == self.free.borrow().len() && self.used.get() == 0;
-        if is_empty || self.sweeping.replace(true) {
-            return Ok(());
-        }
-        let sweep = this.getattr(intern!(py, "_sweep"))?;
-        self.event_loop(py)?.call_method1(intern!(py, "call_later"), (INTERVAL, sweep)).map(drop)
     }
 
     pub(crate) fn now(&self, py: Python<'_>) -> PyResult<f64> {
@@ -364,10 +310,10 @@ impl Pool {
             None => all.push(Some(object.to_owned().into())),
         }
         drop(all);
-        if !self.sweeping.get() {
+        if self.due.get().is_none() {
             self.swept.set(self.now(this.py())?);
         }
-        self.sweep_later(this)
+        self.sweep_later(this, self.swept.get() + INTERVAL)
     }
 
     fn give_up(&self, this: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> PyResult<()> {

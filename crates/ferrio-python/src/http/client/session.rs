@@ -1,19 +1,22 @@
 //! `Session`: the base of `ClientSession`. It knows whether a request may go without a frame of Python, and sends those that may.
 //!
-//! Everything else is the subclass's: `_request(method, url, **options)`, `_route(method, url)`, `_settle(answer, **options)`.
+//! Everything else is the subclass's: `_request(method, url, **options)`, `_route(method, url)`, and the others that the stub of `HttpSession`
+//! lists.
 
 use ferrio_http::h1::{Length, Version};
 use pyo3::exceptions::PyTypeError;
-use pyo3::types::{PyBytes, PyString, PyType};
+use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 
 use crate::event_loop::which::running_loop;
 use crate::ffi::object::new;
 use crate::ffi::prelude::*;
+use crate::http::client::addresses::parted;
 use crate::http::client::answer::ClientAnswer;
 use crate::http::client::connection::{ClientConnection, Request};
 use crate::http::client::fetch::Fetch;
 use crate::http::client::pool::Pool;
 use crate::http::client::routes::{Content, Method, Route, Routes};
+use crate::http::client::varied::Varied;
 
 /// See the module.
 #[derive(Default)]
@@ -28,7 +31,29 @@ pub(crate) struct Session {
     pub(crate) raises: Cell<bool>,
     /// Seconds that a request may take; None for any.
     total: Cell<Option<f64>>,
+    /// Its requests may not wait in line: a limit for that is Python's to keep.
+    hurries: Cell<bool>,
+    /// It has `_open()`, which makes a connection.
+    opens: Cell<bool>,
+    /// Says which version the header fields of every request have, if a program may change them; and which one routes are of.
+    headers_version: Slot,
+    version: Cell<u64>,
     routes: Routes,
+}
+
+/// A route, and the target of a request by it, if that is another one.
+pub(crate) type Plan<'py> = (Bound<'py, PyAny>, Option<Vec<u8>>);
+
+/// That plan, if it is for native code.
+fn native(route: Bound<'_, PyAny>, target: Option<Vec<u8>>) -> Option<Plan<'_>> {
+    let is_native = try_state::<Route>(&route).is_some_and(Route::is_native);
+    is_native.then_some((route, target))
+}
+
+/// Whether it is yarl's.
+fn is_url(url: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    Ok(url.get_type().is(CLASS.import(url.py(), "yarl", "URL")?))
 }
 
 /// A connection for a request.
@@ -42,26 +67,61 @@ pub(crate) enum Turn<'py> {
 }
 
 impl Session {
-    /// The route of a request that asks for nothing special.
+    /// The route of a request, and its target where that is not the route's.
     pub(crate) fn plan<'py>(
         &self,
         this: &Bound<'py, PyAny>,
         method: Method,
         url: &Bound<'py, PyAny>,
         content: Content,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    ) -> PyResult<Option<Plan<'py>>> {
         if !self.plain.get()
-            || method.has_body() == (content == Content::None)
-            || !url.is_exact_instance_of::<PyString>()
+            || (content != Content::None && !method.has_body())
+            || !(url.is_exact_instance_of::<PyString>() || is_url(url)?)
             || !self.has_own_request(this)?
             || !self.is_on_its_loop(this.py())?
         {
             return Ok(None);
         }
-        // To a URL's first request its route is of no use where a connection has to be made, which is Python's.
-        let is_worth_it = || self.with_pool(this.py(), |pool, _| Ok(pool.is_warm()));
-        let route = self.routes.find(this, method, url, content, is_worth_it)?;
-        Ok(route.filter(|route| try_state::<Route>(route).is_some_and(Route::is_native)))
+        self.look_at_headers(this.py())?;
+        if let Some(route) = self.routes.find(method, url, content)? {
+            return Ok(native(route, None));
+        }
+        // To a URL's first request its route is of no use where a connection has to be made for which Python code makes the request, too.
+        if !self.opens.get() && !self.with_pool(this.py(), |pool, _| Ok(pool.is_warm()))? {
+            return Ok(None);
+        }
+        let text = url.extract::<&str>().ok();
+        if let Some((base, target)) = text.and_then(parted) {
+            let base = PyString::new(this.py(), base).into_any();
+            let known = self.routes.find(method, &base, content)?;
+            let route = known.map_or_else(|| self.routes.make(this, method, &base, content), Ok)?;
+            if let Some(state) = try_state::<Route>(&route).filter(|state| state.is_common) {
+                let target = if target.starts_with('/') {
+                    target.into()
+                } else {
+                    [&state.target, target.as_bytes()].concat()
+                };
+                return Ok(native(route, Some(target)));
+            }
+        }
+        Ok(native(self.routes.make(this, method, url, content)?, None))
+    }
+
+    pub(crate) fn opens(&self) -> bool {
+        self.opens.get()
+    }
+
+    /// Forgets routes with other header fields than the session has now.
+    fn look_at_headers(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(version) = self.headers_version.bind(py).filter(|version| !version.is_none()) else {
+            return Ok(());
+        };
+        let version = version.call0()?.extract()?;
+        if self.version.replace(version) != version {
+            self.routes.forget();
+        }
+        Ok(())
     }
 
     /// Whether nobody has put another `_request` in the place of the session's: a subclass, or who tests a program.
@@ -78,22 +138,30 @@ impl Session {
         Ok(running_loop(py).is_ok_and(|here| here.is(&event_loop)))
     }
 
-    /// When a request that begins now has to be over; infinite for never.
-    pub(crate) fn deadline(&self, py: Python<'_>) -> PyResult<f64> {
-        match self.total.get() {
-            Some(total) => self.with_pool(py, |pool, _| pool.now(py)).map(|now| now + total),
-            None => Ok(f64::INFINITY),
+    /// When a request that begins now has to be over, with its own limit or the session's; infinite for never.
+    pub(crate) fn deadline(&self, py: Python<'_>, total: Option<f64>) -> PyResult<f64> {
+        match total.or(self.total.get()) {
+            Some(total) if total.is_finite() => {
+                self.with_pool(py, |pool, _| pool.now(py)).map(|now| now + total)
+            }
+            _ => Ok(f64::INFINITY),
         }
     }
 
     /// Asks the pool for a connection.
-    pub(crate) fn take<'py>(&self, py: Python<'py>, route: &Route, deadline: f64) -> PyResult<Turn<'py>> {
+    pub(crate) fn take<'py>(
+        &self,
+        py: Python<'py>,
+        route: &Route,
+        deadline: f64,
+        hurries: bool,
+    ) -> PyResult<Turn<'py>> {
         let Some(key) = route.key.bind(py) else { return Ok(Turn::New) };
         self.with_pool(py, |pool, object| {
             if let Some(connection) = pool.take(&key)? {
                 return Ok(Turn::Now(connection));
             }
-            if pool.is_full(&key)? {
+            if !hurries && !self.hurries.get() && pool.is_full(&key)? {
                 pool.join(object, &key, deadline).map(|future| Turn::Later(future, object.clone()))
             } else {
                 Ok(Turn::New)
@@ -107,12 +175,13 @@ impl Session {
         this: &Bound<'py, PyAny>,
         object: &Bound<'py, PyAny>,
         route: &Route,
+        varied: Option<Box<Varied>>,
         method: Method,
         body: Option<&Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
         let connection = state_of::<ClientConnection>(object)?;
-        let sent = self.send_on(this, connection, object, route, method, body);
+        let sent = self.send_on(this, (connection, object), route, varied, method, body);
         if sent.is_err() && connection.is_usable() {
             connection.with_pool(py, |pool, pool_object| pool.put_back(pool_object, connection, object))?;
         }
@@ -134,9 +203,9 @@ impl Session {
     fn send_on<'py>(
         &self,
         this: &Bound<'py, PyAny>,
-        connection: &ClientConnection,
-        object: &Bound<'py, PyAny>,
+        (connection, object): (&ClientConnection, &Bound<'py, PyAny>),
         route: &Route,
+        varied: Option<Box<Varied>>,
         method: Method,
         body: Option<&Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -150,16 +219,18 @@ impl Session {
         if let Some(made) = route.made.bind(py) {
             state.route.set(made);
         }
+        let varied_headers = varied.as_ref().and_then(|varied| varied.headers.as_ref());
         let request = Request {
             method: method.name().as_bytes(),
-            target: &route.target,
-            headers: route.headers.iter(),
+            target: varied.as_ref().and_then(|varied| varied.target.as_ref()).unwrap_or(&route.target),
+            headers: varied_headers.unwrap_or(&route.headers).iter(),
             body,
             length: Length::Known(0),
             version: Version::Http11,
         };
         let exchange = connection.begin(object, request)?;
         state.attach(object, exchange);
+        state.varied.replace(varied);
         Ok(answer)
     }
 
@@ -195,6 +266,7 @@ macro_rules! methods {
             $(fn $method(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
                 let ([url], options) = args.with_options($name, ["url"])?;
                 let method = Method::$kind;
+                let options = if method == Method::Head { Some(staying(this.py(), options)?) } else { options };
                 Fetch::create(this, method.object(this.py()).as_any(), Some(method), &url, options).map(Bound::unbind)
             })*
         }
@@ -211,11 +283,20 @@ methods! {
     delete "delete" Delete
 }
 
+/// The options of a HEAD, which follows no redirect unless it is told to.
+fn staying<'py>(py: Python<'py>, options: Option<Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyDict>> {
+    let options = options.unwrap_or_else(|| PyDict::new(py));
+    if !options.contains(intern!(py, "allow_redirects"))? {
+        options.set_item(intern!(py, "allow_redirects"), false)?;
+    }
+    Ok(options)
+}
+
 impl Session {
     /// `request(method, url, **options)`
     fn request(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let ([method, url], options) = args.with_options("request", ["method", "url"])?;
-        Fetch::create(this, &method, None, &url, options).map(Bound::unbind)
+        Fetch::create(this, &method, Method::of(&method), &url, options).map(Bound::unbind)
     }
 }
 
@@ -224,7 +305,7 @@ impl Native for Session {
     const DOC: &'static CStr = c"The base of ClientSession.";
     const NEW: New = Some(new::<Session>);
 
-    holds!(pool, answer_class, own_request, routes);
+    holds!(pool, answer_class, own_request, headers_version, routes);
 
     fn members() -> Members {
         members! { Session;
@@ -242,6 +323,9 @@ impl Native for Session {
             field c"_plain" => plain;
             field c"_raises" => raises;
             field c"_own_request" => own_request;
+            field c"_hurries" => hurries;
+            field c"_opens" => opens;
+            field c"_headers_version" => headers_version;
             attribute c"_total" => total_attribute, set_total_attribute;
         }
     }

@@ -168,6 +168,12 @@ impl ClientConnection {
         }
     }
 
+    /// The exchange under way has to be over by then.
+    pub(crate) fn limit(&self, py: Python<'_>, deadline: f64) -> PyResult<()> {
+        self.deadline.set(deadline);
+        self.with_pool(py, |pool, object| pool.sweep_by(object, deadline))
+    }
+
     /// Closes the connection. An answer that is under way fails by `kind`.
     pub(crate) fn close(&self, this: &Bound<'_, PyAny>, kind: &'static str) -> PyResult<()> {
         self.close_for(this, kind, None)
