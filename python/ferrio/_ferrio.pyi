@@ -559,8 +559,8 @@ class HttpSession:
     Everything else is awaited from the subclass, which has:
 
     * `_request(method, url, **options)`, as aiohttp's.
-    * `_resume(method, url, deadline, is_last, **options)`: the same, for a request that was begun natively and has to be
-      over by a moment in the loop's time; `is_last` where a new connection was ended before there was an answer.
+    * `_resume(method, url, deadline, is_last, **options)`: the same, for a request that was begun natively and has to
+      be over by a moment in the loop's time; `is_last` where a new connection was ended before there was an answer.
     * `_route(method, url)`, asked once for a URL, until _forget_routes(): (key of the pool, target, headers), or
       more behind these; None where the URL is not for native requests. If these are five, the fourth says how many of
       the headers, the first ones, the session has from its program (None: a request's may not be put among them), and

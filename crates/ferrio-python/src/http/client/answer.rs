@@ -9,7 +9,7 @@
 use std::rc::Rc;
 
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::types::{PyBytes, PyString, PyTuple};
+use pyo3::types::PyBytes;
 
 use crate::event_loop::which::running_loop;
 use crate::ffi::object::new;
@@ -24,9 +24,9 @@ use crate::waiting::locks::Finished;
 /// See the module.
 #[derive(Default)]
 pub(crate) struct ClientAnswer {
-    exchange: RefCell<Option<Rc<Exchange>>>,
+    pub(super) exchange: RefCell<Option<Rc<Exchange>>>,
     /// The connection that the exchange is on, or was.
-    connection: Slot,
+    pub(super) connection: Slot,
     pub(crate) method: Slot,
     pub(crate) session: Slot,
     pub(crate) route: Slot,
@@ -34,7 +34,7 @@ pub(crate) struct ClientAnswer {
     pub(crate) varied: RefCell<Option<Box<Varied>>>,
     /// All of the body, once it was read.
     body: Slot,
-    released: Cell<bool>,
+    pub(super) released: Cell<bool>,
 }
 
 impl ClientAnswer {
@@ -56,7 +56,7 @@ impl ClientAnswer {
         self.exchange.borrow().clone().ok_or_else(|| PyRuntimeError::new_err("no request was sent"))
     }
 
-    fn heading<R>(&self, ask: impl FnOnce(&Heading) -> R) -> Option<R> {
+    pub(super) fn heading<R>(&self, ask: impl FnOnce(&Heading) -> R) -> Option<R> {
         self.exchange.borrow().as_ref().and_then(|exchange| exchange.heading.get().map(ask))
     }
 
@@ -322,91 +322,6 @@ impl ClientAnswer {
         exchange.over.set(true);
         self.exchange.replace(Some(exchange));
         Ok(())
-    }
-
-    fn status_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.status().into_py_any(this.py())
-    }
-
-    fn minor_attribute(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(self.heading(|heading| usize::from(heading.minor)).unwrap_or(1))
-    }
-
-    fn reason_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let reason = self.heading(|heading| {
-            heading
-                .fields
-                .find(b"")
-                .map(String::from_utf8_lossy)
-                .map(|text| PyString::new(this.py(), &text).into_any().unbind())
-        });
-        Ok(reason.flatten())
-    }
-
-    fn raw_headers(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let all = self.heading(|heading| heading.fields.tuple(this.py()));
-        let all = all.unwrap_or_else(|| Ok(PyTuple::empty(this.py())))?;
-        Ok(all.get_slice(1, all.len()).into_any().unbind())
-    }
-
-    fn trailers(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let exchange = self.exchange()?;
-        let all = exchange
-            .trailers
-            .get()
-            .map_or_else(|| Ok(PyTuple::empty(this.py())), |all| all.tuple(this.py()))?;
-        Ok(all.into_any().unbind())
-    }
-
-    fn early(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let (py, exchange) = (this.py(), self.exchange()?);
-        let early = exchange.early.borrow();
-        let each = early.iter().map(|(status, fields)| Ok((*status, fields.tuple(py)?)));
-        Ok(PyTuple::new(py, each.collect::<PyResult<Vec<_>>>()?)?.into_any().unbind())
-    }
-
-    /// Where the request went, if that is not where its route leads.
-    fn target(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let varied = self.varied.borrow();
-        let target = varied.as_ref().and_then(|varied| varied.target_object(this.py()));
-        Ok(target.map(|target| target.into_any().unbind()))
-    }
-
-    /// The header fields of the request, if they are not its route's.
-    fn sent_headers(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let varied = self.varied.borrow();
-        let headers = varied.as_ref().and_then(|varied| varied.headers.as_ref());
-        headers.map(|headers| Ok(headers.tuple(this.py())?.into_any().unbind())).transpose()
-    }
-
-    fn connection_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-        let over = self.exchange.borrow().as_ref().is_none_or(|exchange| exchange.over.get());
-        Ok(if over { None } else { self.connection.object(this.py()) })
-    }
-
-    fn upgraded(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.exchange()?.upgraded.get())
-    }
-
-    fn buffered(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(self.exchange.borrow().as_ref().map_or(0, |exchange| exchange.buffered()))
-    }
-
-    fn received(&self, _: &Bound<'_, PyAny>) -> PyResult<usize> {
-        Ok(self.exchange.borrow().as_ref().map_or(0, |exchange| exchange.received.get()))
-    }
-
-    fn whole(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.exchange.borrow().as_ref().is_some_and(|exchange| exchange.stage.get() == Stage::Whole))
-    }
-
-    fn at_eof(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.whole(this)? && self.buffered(this)? == 0)
-    }
-
-    fn closed(&self, _: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let over = self.exchange.borrow().as_ref().is_some_and(|exchange| exchange.over.get());
-        Ok(over || self.released.get())
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! * `connection`: one connection: a native protocol on a transport, with `ferrio_http`'s state machine
 //! * `exchange`: what came of one answer so far, shared by its connection and its object; `fields`: its headers
-//! * `answer`: the object that a program has in hand; the base of `ClientResponse`
+//! * `answer`: the object that a program has in hand; the base of `ClientResponse`; `told`: its attributes
 //! * `pool`: which connections there are, who waits for one; `place`: those of one key; `sweeping`: their time limits
 //! * `waits`: the coroutine that all of these wait by
 //! * `session`: the base of `ClientSession`; `fetch`: a request of its, without a frame of Python where nothing special is asked for;
@@ -35,6 +35,7 @@ pub(crate) mod session;
 pub(crate) mod socks;
 pub(crate) mod suffixes;
 pub(crate) mod sweeping;
+mod told;
 pub(crate) mod unread;
 pub(crate) mod varied;
 pub(crate) mod waits;
