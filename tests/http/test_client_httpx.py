@@ -32,6 +32,7 @@ async def broken():
     raise ValueError("of the body's own")
 
 
+READ = (20, 0.1, 20, 20)  # seconds to connect, to read, to write, to get a connection
 CASES = {
     "get": lambda client, url: client.get(url("/echo?a=1")),
     "head": lambda client, url: client.head(url("/raw/plain")),
@@ -72,8 +73,8 @@ CASES = {
     "no_scheme": lambda client, url: client.get("/path"),
     "other_scheme": lambda client, url: client.get("ftp://127.0.0.1/"),
     "no_host": lambda client, url: client.get("http:///"),
-    "time_of_head": lambda client, url: client.get(url("/slow/head"), timeout=0.1),
-    "time_of_body": lambda client, url: client.get(url("/slow/body"), timeout=0.1),
+    "time_of_head": lambda client, url: client.get(url("/slow/head"), timeout=READ),
+    "time_of_body": lambda client, url: client.get(url("/slow/body"), timeout=READ),
     "flaky": lambda client, url: client.get(url("/once/")),
 }
 # Compared by their class: parsers differ in what they say.
