@@ -1,5 +1,6 @@
-//! `Task`: a future that a loop polls, as whoever started it has it. A task itself is in `cell`, where its memory comes
-//! from in `memory`; how wakers count, and how wake-ups reach the loop, in `wakers` and `references`. All code of tasks that the compiler cannot check is in this folder.
+//! `Task`: a future that a loop polls, as whoever started it has it. A task itself is in `cell`, where its memory comes from in
+//! `memory`; how wakers count, and how wake-ups reach the loop, in `wakers` and `references`. All code of tasks that the
+//! compiler cannot check is in this folder.
 
 pub(crate) mod cell;
 mod memory;
