@@ -47,7 +47,7 @@ export PYO3_PYTHON := $(BIN)/python
 ANY_PYTHON := PYO3_PYTHON="$(or $(wildcard $(BIN)/python),$(PYTHON))"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test core engine-test fuzz sanitize miri check msrv publishable semver instructions conformance autobahn ecosystem examples soak wheels bench bench-servers bench-clients bench-rust py314 py315 profile digest plots docs fmt clean
+.PHONY: help venv dev demo test core poll engine-test fuzz sanitize miri check msrv publishable semver instructions conformance autobahn ecosystem examples soak wheels bench bench-servers bench-clients bench-rust py314 py315 profile digest plots docs fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,8 +69,11 @@ test: engine-test venv ## engine tests, pytest on PYTHON, both again with FERRIO
 
 core: venv ## of these: pytest, and conformance
 	$(BIN)/python -m pytest $(CORE)
-	$(if $(BOTH),FERRIO_POLLER=poll $(BIN)/python -m pytest $(CORE) $(NO_LOOP))
+	$(if $(BOTH),@$(MAKE) --no-print-directory poll)
 	@$(MAKE) --no-print-directory conformance
+
+poll: venv ## pytest on the second poller
+	FERRIO_POLLER=poll $(BIN)/python -m pytest $(CORE) $(NO_LOOP)
 
 engine-test: ## the Rust tests alone, on both pollers
 	@scripts/require.sh cargo cc
