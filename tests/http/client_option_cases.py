@@ -1,6 +1,6 @@
 """Cases for the comparison of clients: options that may run natively, and what is so odd that they must not."""
 
-from client_oracle import asks
+from client_oracle import asks, case
 
 for name, fields in {
     "host": {"Host": "other.example"},
@@ -38,3 +38,16 @@ asks("raises_if_told", "GET", "/status/404", raise_for_status=True)
 asks("stays", "GET", "/to/302", allow_redirects=False)
 asks("one_redirect", "GET", "/to/302", max_redirects=1)
 asks("all_of_nothing", "POST", "/echo", params=None, headers=None, data=None, json=None, timeout=None, ssl=None)
+asks("large_bytes", "POST", "/raw/plain", data=b"x" * (2**20 + 1))
+asks("large_json", "POST", "/raw/plain", json="x" * 2**20)
+asks("not_that_large", "POST", "/raw/plain", data=b"x" * 2**20)
+
+
+@case
+async def own_buffers(http, session, at):
+    limits = []
+    async with http.ClientSession(read_bufsize=1000) as own:
+        for options in ({}, {}, {"read_bufsize": 7}):
+            async with own.get(at.url("/raw/plain"), **options) as response:
+                limits.append(response.content.get_read_buffer_limits())
+    return limits

@@ -375,7 +375,7 @@ class Call:
         answer._url = request.original_url
         answer._info = request.request_info
         answer._read_timeout = self._timeout.sock_read
-        answer._read_bufsize = self._options["read_bufsize"] or self._session._read_bufsize
+        answer._read_bufsize = self._options["read_bufsize"]
         answer._tracing = self._tracing
         answer._source_traceback = request._source_traceback
         if self._timeout.total and self._timeout.total < PRECISE:

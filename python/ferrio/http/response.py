@@ -37,7 +37,7 @@ from .mime import (
     parse_mimetype,
 )
 from .requests import HttpVersion, HttpVersion10, HttpVersion11, RequestInfo
-from .streams import EmptyStreamReader, StreamReader
+from .streams import CHUNK, EmptyStreamReader, StreamReader
 from .timeouts import limit
 from .tracing import TraceResponseChunkReceivedParams
 
@@ -64,7 +64,7 @@ class ClientResponse(HttpAnswer):
     _tracing: Tracing | None = None
     _deadline: Deadline | None = None
     _read_timeout: float | None = None
-    _read_bufsize = 2**16
+    _read_bufsize: int | None = None  # the session's
     _decoder: encodings.Decoder | None = None
     _in_context = False
     _upload: Any = None
@@ -142,7 +142,9 @@ class ClientResponse(HttpAnswer):
                 self._content = EmptyStreamReader()
             else:
                 wait = self._limited if self._is_limited else None
-                self._content = StreamReader(self, self._decoder, wait, self._read_bufsize)
+                own: int = getattr(self._session, "_read_bufsize", CHUNK)
+                most = self._read_bufsize or own
+                self._content = StreamReader(self, self._decoder, wait, most)
         return self._content
 
     @property

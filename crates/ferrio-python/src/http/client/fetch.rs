@@ -27,6 +27,9 @@ use crate::http::client::waits::awaited;
 use crate::tasks::any_future;
 use crate::waiting::locks::Finished;
 
+/// Of a body that is larger Python code warns: it is sent in one piece.
+const LARGE: usize = 1 << 20;
+
 /// See the module.
 pub(crate) struct Fetch {
     session: Slot,
@@ -111,6 +114,9 @@ impl Fetch {
             }
             other => other,
         };
+        if body.as_ref().is_some_and(|body| body.len().is_ok_and(|length| length > LARGE)) {
+            return self.ask_session(py);
+        }
         drop(self.body.replace(body.map(Ref::from)));
         self.raises.set(options.raises.unwrap_or(state.raises.get()));
         self.deadline.set(state.deadline(py, options.total)?);
