@@ -109,7 +109,7 @@ def run_by_ci(known: set[str]) -> set[str]:
     """The targets that .ci/run asks for, and those that these run in turn."""
     makefile = (ROOT / "Makefile").read_text()
     script = re.sub(r"^\s*#.*", "", (ROOT / ".ci/run").read_text(), flags=re.M)
-    found = set(re.findall(r'\b(?:step|make|beside "\$\w+") ([a-z0-9-]+)', script)) & known
+    found = set(re.findall(r'\b(?:make|beside \S+ "\$\w+") ([a-z0-9-]+)', script)) & known
     while True:
         more = set(found)
         for target in found:
