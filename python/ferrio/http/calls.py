@@ -121,7 +121,7 @@ class Call:
         self._deadline: Deadline | None = None
         self._headers: CIMultiDict[str] = CIMultiDict()
         self._url = URL()
-        self._is_last = is_last  # it may not be tried again
+        self._is_last = is_last
         self._retries = False
         self._is_away = False  # a redirect has led to another origin
 

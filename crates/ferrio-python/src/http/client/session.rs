@@ -1,7 +1,7 @@
 //! `Session`: the base of `ClientSession`. It knows whether a request may go without a frame of Python, and sends those that may.
 //!
-//! Everything else is the subclass's: `_request(method, url, **options)`, `_route(method, url)`, and the others that the stub of `HttpSession`
-//! lists.
+//! Everything else is the subclass's: `_request(method, url, **options)`, `_route(method, url)`, and the others that the
+//! stub of `HttpSession` lists.
 
 use ferrio_http::h1::{Length, Version};
 use pyo3::exceptions::PyTypeError;
