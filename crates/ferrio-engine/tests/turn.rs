@@ -223,7 +223,7 @@ fn dense_timers_are_waited_for_together_and_others_alone() {
     for (count, pace, waits, passes) in [
         (1, Pace::Real, 1_000, 0),
         (4, Pace::Real, 1_000, 0),
-        (5, Pace::Real, 1_250, 0),
+        (5, Pace::Real, 2_000, 0),
         // Virtual time jumps to the first one all the same.
         (5, Pace::Jumping, 0, 1_000),
     ] {
