@@ -66,6 +66,7 @@ pub fn create_task<T: 'static, F: Future<Output = T> + 'static>(future: F) -> Jo
     create_task_on(&LoopState::require("create_task"), future)
 }
 
+#[inline]
 #[track_caller]
 pub(crate) fn create_task_on<T: 'static, F: Future<Output = T> + 'static>(
     state: &Rc<LoopState>,
@@ -88,7 +89,7 @@ where
     let place = state.core().reserve_task();
     let id = place.id();
     begin(state, id);
-    let held = Held::Task(place.spawn(wrap(Run::new(id, span, future))));
+    let held = Held::Task(place.spawn(|| wrap(Run::new(id, span, future))));
     JoinHandle { held, id, loop_number: state.number, _confined: PhantomData }
 }
 
@@ -125,19 +126,27 @@ impl<T> JoinHandle<T> {
 
     /// Waits until the task has ended, and leaves its output here for whoever awaits the handle.
     pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let Held::Task(task) = &mut self.held {
-            match Pin::new(task).poll(context) {
-                Poll::Ready(output) => {
-                    self.held =
-                        Held::Output(output.unwrap_or_else(|| Err(JoinError::cancelled(self.name()))));
-                }
-                Poll::Pending => {
-                    self.must_be_of_this_loop();
-                    return Poll::Pending;
-                }
-            }
+        if let Held::Task(_) = &self.held {
+            self.held = Held::Output(ready!(self.poll_output(context)));
         }
         Poll::Ready(())
+    }
+
+    /// Waits for the output, which is the caller's then.
+    #[inline]
+    fn poll_output(&mut self, context: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        if let Held::Task(task) = &mut self.held {
+            if let Poll::Ready(output) = Pin::new(task).poll(context) {
+                self.held = Held::Nothing;
+                return Poll::Ready(output.unwrap_or_else(|| Err(JoinError::cancelled(self.name()))));
+            }
+            self.must_be_of_this_loop();
+            return Poll::Pending;
+        }
+        match std::mem::replace(&mut self.held, Held::Nothing) {
+            Held::Output(output) => Poll::Ready(output),
+            _ => panic!("{} was awaited again after it had given its output", self.name()),
+        }
     }
 
     /// What was left here.
@@ -165,20 +174,9 @@ impl<T> JoinHandle<T> {
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        assert!(
-            !matches!(self.held, Held::Nothing),
-            "{} was awaited again after it had given its output",
-            self.name()
-        );
-        ready!(self.poll_ended(context));
-        match std::mem::replace(&mut self.held, Held::Nothing) {
-            Held::Output(output) => Poll::Ready(output),
-            held => {
-                self.held = held;
-                Poll::Pending
-            }
-        }
+        self.poll_output(context)
     }
 }
 

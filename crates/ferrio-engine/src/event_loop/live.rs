@@ -15,19 +15,20 @@ use crate::event_loop::task::cell::Listed;
 pub struct TaskId {
     /// Counts from one, in the order in which tasks were started.
     pub number: u64,
-    /// Its place in the table.
-    key: u32,
+    /// Its place in the table, and one: an optional id is no larger than one that is there.
+    place: NonZero<u32>,
 }
 
 impl TaskId {
     fn new(number: u64, key: usize) -> Self {
+        let place = u32::try_from(key + 1).ok().and_then(NonZero::new);
         // Cannot fail: no machine has the memory for so many tasks.
-        TaskId { number, key: u32::try_from(key).expect("fewer tasks than that") }
+        TaskId { number, place: place.expect("fewer tasks than that") }
     }
 
     /// Its place in the list of the living, which is all that its end needs.
     pub(crate) fn key(self) -> u32 {
-        self.key
+        self.place.get() - 1
     }
 }
 
@@ -71,7 +72,7 @@ impl LiveTasks {
     /// Has a task polled again. Whether it has not ended.
     pub fn wake(&self, id: TaskId) -> bool {
         let tasks = self.tasks.borrow();
-        let live = tasks.get(id.key as usize).filter(|live| live.number() == id.number);
+        let live = tasks.get(id.key() as usize).filter(|live| live.number() == id.number);
         live.and_then(|live| live.task.as_ref()).map(Listed::wake).is_some()
     }
 
@@ -96,7 +97,7 @@ impl LiveTasks {
     }
 
     pub(crate) fn begin(&self, id: TaskId, task: Listed) {
-        self.tasks.borrow_mut()[id.key as usize].task = Some(task);
+        self.tasks.borrow_mut()[id.key() as usize].task = Some(task);
     }
 
     /// The task's future is gone.
