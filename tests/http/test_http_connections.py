@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import socket
+import threading
 
+import ferrio
 import pytest
-from http_support import body_of, client, on_ferrio, request, respond, served, settle, until
+from http_support import PATIENCE, body_of, client, on_ferrio, request, respond, served, settle, until
 
 BIG = b"x" * 10_000
 
@@ -344,3 +347,63 @@ async def test_a_client_that_pings_and_never_reads():
         # What waited goes on once it reads.
         while peer.received.count(b"\x8a\x7d") < 1000:
             await peer.more()
+
+
+def test_what_is_sent_leaves_whatever_the_application_does_next():
+    """One that blocks its loop between two pieces, as none should: its client has each before the next one is made."""
+    came = threading.Semaphore(0)
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"o", "more_body": True})
+        assert came.acquire(timeout=PATIENCE), "the first piece is still here"
+        await send({"type": "http.response.body", "body": b"k"})
+        assert came.acquire(timeout=PATIENCE), "the second piece is still here"
+
+    def ask(port):
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            for _ in range(3):
+                peer.sendall(request())
+                for end in (b"o", b"k"):
+                    answer = b""
+                    while not answer.endswith(end):
+                        assert (data := peer.recv(1000)), answer
+                        answer += data
+                    came.release()
+
+    async def main():
+        async with served(app) as server:
+            await asyncio.to_thread(ask, server.port)
+            assert not server.told
+
+    ferrio.run(main())
+
+
+def test_answers_of_a_turn_leave_together():
+    """The first is still here while the last one's application runs, unless a busy machine took too long over those between."""
+    seen = []
+
+    async def app(scope, receive, send):
+        await respond(send, b"ok")
+        if scope["path"] == "/last":
+            seen.append(peers[0].take())
+
+    peers = []
+
+    async def main():
+        async with served(app) as server, contextlib.AsyncExitStack() as stack:
+            peers.extend([await stack.enter_async_context(client(server.port)) for _ in range(3)])
+            for peer in peers:
+                await peer.send(request())
+                await peer.answer()
+            for attempt in range(1000):
+                for peer, path in zip(peers, ("/first", "/second", "/last"), strict=True):
+                    peer.received = b""
+                    peer.socket.send(request(path))
+                for peer in peers:
+                    await peer.answer()
+                if b"" in seen:
+                    return
+            raise AssertionError(f"held in none of {attempt + 1} turns")
+
+    ferrio.run(main())

@@ -340,6 +340,28 @@ fn who_writes_often_in_a_callback_is_held_in_the_next_one() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "by its clock every callback takes longer than anything is held")]
+fn who_gathers_is_held_while_others_run_in_the_turn() {
+    let end = End::<DUPLEX>::new(PLENTY);
+    end.transport.gather();
+    end.write("outside of callbacks ").unwrap();
+    end.script().callback.set(Some(1));
+    end.write("with nobody behind ").unwrap();
+    assert_eq!(end.wire().take_written(), "outside of callbacks with nobody behind ");
+    end.script().others.set(true);
+    end.script().callback.set(Some(2));
+    end.write("answer").unwrap();
+    assert!(end.transport.holds_data() && end.wire().take_written().is_empty());
+    end.script().callback.set(None);
+    end.run();
+    assert_eq!(end.wire().take_written(), "answer");
+    end.transport.share(());
+    end.script().callback.set(Some(3));
+    end.write("at once").unwrap();
+    assert_eq!(end.wire().take_written(), "at once");
+}
+
+#[test]
 fn a_channel_that_was_disowned_is_watched_no_more() {
     let end = End::<DUPLEX>::new(0);
     end.transport.pause_reading(());

@@ -4,7 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 /// How long words may be left, and data be held: a batch may be long.
-pub(crate) const LONGEST: Duration = Duration::from_micros(100);
+pub(crate) const LONGEST: Duration = Duration::from_micros(500);
+
+/// A callback takes its time if what was left before waited so long for its end. The next ones are not trusted: so many writes
+/// are not held.
+const SLOW: Duration = Duration::from_millis(2);
+const DISTRUSTED: u32 = 1000;
 
 /// See the module. Words that were left hold what they hold until the door has run them.
 #[derive(Debug)]
@@ -13,11 +18,17 @@ pub struct Callback<H> {
     /// When the first of the words was left. Asked after every callback.
     since: Cell<Option<Instant>>,
     words: RefCell<Vec<H>>,
+    distrusted: Cell<u32>,
 }
 
 impl<H> Callback<H> {
     pub(crate) fn new() -> Self {
-        Callback { runs: Cell::new(false), since: Cell::new(None), words: RefCell::default() }
+        Callback {
+            runs: Cell::new(false),
+            since: Cell::new(None),
+            words: RefCell::default(),
+            distrusted: Cell::new(0),
+        }
     }
 
     /// Whether one runs.
@@ -50,7 +61,18 @@ impl<H> Callback<H> {
     /// Whether words were left too long ago.
     #[must_use]
     pub fn is_overdue(&self) -> bool {
-        self.since.get().is_some_and(|since| since.elapsed() > LONGEST)
+        let Some(waited) = self.since.get().map(|since| since.elapsed()) else { return false };
+        if waited > SLOW {
+            self.distrusted.set(DISTRUSTED);
+        }
+        waited > LONGEST
+    }
+
+    /// Whether callbacks have not taken their time lately. Asked for each write that might be held.
+    pub(crate) fn is_quick(&self) -> bool {
+        let distrusted = self.distrusted.get();
+        self.distrusted.set(distrusted.saturating_sub(1));
+        distrusted == 0
     }
 
     /// Takes the words that were left.
@@ -75,5 +97,21 @@ pub struct Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.runs.set(self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_one_that_took_its_time_nothing_is_held_for_a_while() {
+        let callback = Callback::new();
+        assert!(callback.is_quick());
+        callback.leave(1);
+        std::thread::sleep(SLOW);
+        assert!(callback.is_overdue() && callback.take_words() == [1]);
+        assert!((0..DISTRUSTED).all(|_| !callback.is_quick()));
+        assert!(callback.is_quick());
     }
 }

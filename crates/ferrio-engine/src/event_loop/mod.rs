@@ -164,10 +164,16 @@ impl<H: Handle> Loop<H> {
         &self.callback
     }
 
-    /// Something is written to a descriptor now: the number of the callback that does, if one runs.
+    /// Something is written to a descriptor now: the number of the callback that does, if one runs and none took its time lately.
     pub fn note_write(&self) -> Option<u64> {
         self.expectant.set(TURNS_AFTER_WRITE);
-        self.callback.runs().then(|| self.ready.taken())
+        (self.callback.runs() && self.callback.is_quick()).then(|| self.ready.taken())
+    }
+
+    /// Whether others run after the callback that does now.
+    #[must_use]
+    pub fn others_wait(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// The word that runs calls nobody: it hands on what a descriptor had, and no more.

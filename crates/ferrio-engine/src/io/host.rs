@@ -19,6 +19,11 @@ pub trait Host {
         None
     }
 
+    /// Whether others run after that callback.
+    fn others_wait(&self, _cx: Self::Cx<'_>) -> bool {
+        false
+    }
+
     /// Has `on_writable` called when the callbacks of this turn have ended, or soon after this one. Asked of a host only that
     /// numbers its callbacks.
     fn settle_later(&self, _cx: Self::Cx<'_>) {}

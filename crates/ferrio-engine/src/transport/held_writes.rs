@@ -2,9 +2,11 @@
 //!
 //! A server that writes the head of an answer and then its body pays for two system calls, and its client for two
 //! wake-ups. A transport whose last writing callback wrote more than once holds what the next one writes until the callbacks
-//! of the turn have ended, or 100 us went by: then neighbours' answers leave together, too, and wake their client once. One
-//! that writes once a callback is sent at once, always; so is all that is written outside of one, and what a callback
-//! writes that takes its time. Held data is never seen to wait: whatever looks at the buffer, drains or closes has it sent
+//! of the turn have ended, or 500 us went by: then neighbours' answers leave together, too, and wake their client once. One
+//! that writes once a callback is sent at once; so is all that is written outside of one, and what a callback
+//! writes that takes its time. A transport that `gathers`, as those of HTTP's servers do, holds while others run in
+//! the turn instead, and never else: a client that is woken for ten answers at once costs who wakes it less than one that has
+//! gone to sleep before each. FastAPI's smallest answer takes 0.7 of the CPU time. Held data is never seen to wait: whatever looks at the buffer, drains or closes has it sent
 //! first. Nor is anything held where somebody else can use the channel, past us: what they send, or end, comes after it.
 //! Where nothing is ever held, the benchmark `http_uvicorn_asgi` takes 1.2 to 1.3 times the CPU time.
 
@@ -29,13 +31,15 @@ pub(super) struct HeldWrites {
     slow: Cell<bool>,
     /// Somebody else has the channel, too: nothing is ever held again.
     shared: Cell<bool>,
+    /// What is written is held while others run in the turn.
+    gathers: Cell<bool>,
     /// Since when data is held.
     held: Cell<Option<Instant>>,
 }
 
 impl HeldWrites {
     /// Notes a write by `callback` while nothing waits; whether more is likely to follow.
-    pub(super) fn note(&self, callback: u64) -> bool {
+    fn note(&self, callback: u64) -> bool {
         if self.callback.replace(callback) == callback {
             self.often.set(!self.slow.get());
         } else {
@@ -52,14 +56,21 @@ impl HeldWrites {
         self.learned.set(false);
     }
 
+    /// Holds what is written while others run in the turn, from now on.
+    pub(super) fn gather(&self) {
+        self.gathers.set(true);
+    }
+
+    /// Notes a write by `callback` while nothing waits; whether it is to be held. `others` says whether others run after it.
+    pub(super) fn holds(&self, callback: u64, others: impl FnOnce() -> bool) -> bool {
+        let more_is_likely = self.note(callback);
+        let holds = if self.gathers.get() { !self.slow.get() && others() } else { more_is_likely };
+        holds && !self.shared.get()
+    }
+
     /// Somebody else has the channel, too, from now on.
     pub(super) fn share(&self) {
         self.shared.set(true);
-    }
-
-    /// Whether somebody else has the channel, too.
-    pub(super) fn is_shared(&self) -> bool {
-        self.shared.get()
     }
 
     /// Notes one more write by the callback whose data is held, if any is.

@@ -66,6 +66,11 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
         self.held_writes.is_held()
     }
 
+    /// From now on what is written leaves with what others write in this turn, if any run.
+    pub fn gather(&self) {
+        self.held_writes.gather();
+    }
+
     /// Somebody else may use the channel from now on: what is held is sent first, and nothing is held again.
     pub fn share(&self, cx: P::Cx<'_>) {
         self.held_writes.share();
@@ -121,7 +126,7 @@ impl<C: Channel, P: Protocol> Transport<C, P> {
     /// told to pause for what there may well be room for.
     fn holds(&self, cx: P::Cx<'_>, length: usize) -> bool {
         let Some(callback) = self.protocol.callback(cx) else { return false };
-        if self.held_writes.is_shared() || !self.held_writes.note(callback) || length > self.most_held() {
+        if !self.held_writes.holds(callback, || self.protocol.others_wait(cx)) || length > self.most_held() {
             return false;
         }
         self.held_writes.hold();

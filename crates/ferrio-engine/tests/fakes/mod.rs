@@ -111,6 +111,8 @@ pub(crate) struct Script<const WAY: u8> {
     pub(crate) half_open: Cell<bool>,
     /// The number of the callback that runs.
     pub(crate) callback: Cell<Option<u64>>,
+    /// Whether others run after it.
+    pub(crate) others: Cell<bool>,
     pub(crate) watched: [Cell<bool>; 2],
     deferred: Cell<usize>,
     settles: Cell<bool>,
@@ -142,6 +144,10 @@ impl<const WAY: u8> Host for Script<WAY> {
 
     fn callback(&self, (): ()) -> Option<u64> {
         self.callback.get()
+    }
+
+    fn others_wait(&self, (): ()) -> bool {
+        self.others.get()
     }
 
     fn settle_later(&self, (): ()) {
@@ -225,6 +231,7 @@ impl<const WAY: u8> End<WAY> {
             reaction: RefCell::default(),
             half_open: Cell::default(),
             callback: Cell::default(),
+            others: Cell::default(),
             watched: Default::default(),
             deferred: Cell::default(),
             settles: Cell::default(),

@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyType};
 
 use crate::ffi::prelude::*;
 use crate::net::chunk::Chunk;
+use crate::net::sslproto::SslTransport;
 use crate::net::transports::StreamTransport;
 
 /// See the module.
@@ -31,6 +32,16 @@ impl Below {
         self.native.set(transport.get_type().is(ours));
         self.transport.set(transport.clone());
         Ok(())
+    }
+
+    /// From now on what is written leaves with what others write in the same turn, where the transport is ours.
+    pub(crate) fn gather(&self, py: Python<'_>) {
+        let Some(transport) = self.get(py) else { return };
+        if let Some(native) = self.native(&transport) {
+            native.gather();
+        } else if let Some(layer) = try_state::<SslTransport>(&transport) {
+            layer.gather(&transport);
+        }
     }
 
     /// Gives the transport up; the connection is lost.

@@ -40,6 +40,7 @@ where
     R: IntoResponse + 'static,
 {
     async move |reader: StreamReader, _writer: StreamWriter| {
+        reader.0.wire.gather();
         let exchange = Rc::new(Exchange::new(shared.clone(), reader.0));
         let _entry = Shared::enter(&shared, &exchange);
         serve(&exchange, &service).await;

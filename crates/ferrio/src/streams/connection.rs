@@ -93,6 +93,10 @@ impl<C: Channel> Wire for Connection<C> {
         self.transport.is_closing()
     }
 
+    fn gather(&self) {
+        self.transport.gather();
+    }
+
     fn pause_reading(&self, on: bool) {
         if on {
             self.transport.pause_reading(());
@@ -144,6 +148,10 @@ impl Host for Ends {
 
     fn callback(&self, (): ()) -> Option<u64> {
         self.watch.state.engine.note_write()
+    }
+
+    fn others_wait(&self, (): ()) -> bool {
+        self.watch.state.engine.others_wait()
     }
 
     fn settle_later(&self, (): ()) {

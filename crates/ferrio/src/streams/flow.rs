@@ -53,6 +53,9 @@ pub(crate) trait Wire {
     #[cfg(feature = "tls")]
     fn detach(&self) -> io::Result<std::os::fd::OwnedFd>;
 
+    /// From now on what is written leaves with what others write in the same turn, where transports hold data.
+    fn gather(&self) {}
+
     /// What both sides have agreed on to speak, if they have.
     fn alpn(&self) -> Option<Vec<u8>> {
         None

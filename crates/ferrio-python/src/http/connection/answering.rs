@@ -54,7 +54,7 @@ impl HttpConnection {
             let before = self.out.take();
             let data = if frame.send { body.clone() } else { PyBytes::new(py, b"") };
             self.below.write_around(py, &before, &data, frame.suffix)
-        } else if self.reads.get() {
+        } else if self.reads.get() && self.follows.get() {
             self.flush_much(py)
         } else {
             self.flush(py)

@@ -1,7 +1,8 @@
 //! `HttpConnection`: a native protocol that reads requests, starts an exchange for each, and writes the answers.
 //!
-//! Bytes are read where they lie, in the thread's buffer; what is not used yet is kept in `rest`. While `data_received` reads,
-//! answers gather in `out`, and leave together when it is done: requests that came together are answered in one write.
+//! Bytes are read where they lie, in the thread's buffer; what is not used yet is kept in `rest`. While more
+//! requests follow that came with it, answers gather in `out`, and leave together: requests that came together are answered in one
+//! write. The last one's leaves as it is sent, in pieces, too: its application may block the loop before it sends the next.
 //! A request that came behind one whose answer is not whole waits in `rest`, and nothing more is read until then. Where none
 //! waits the connection is read on, so that an application learns at once that its client is gone.
 //!
@@ -57,6 +58,8 @@ pub(crate) struct HttpConnection {
     out: RefCell<Vec<u8>>,
     /// `data_received` reads.
     reads: Cell<bool>,
+    /// Bytes came behind the request that is under way, which are read next.
+    follows: Cell<bool>,
     /// The transport was told to read no more.
     paused: Cell<bool>,
     room: Room,
@@ -106,6 +109,7 @@ impl HttpConnection {
             rest: RefCell::default(),
             out: RefCell::default(),
             reads: Cell::new(false),
+            follows: Cell::new(false),
             paused: Cell::new(false),
             room: Room::default(),
             exchange: Slot::default(),

@@ -15,6 +15,7 @@ impl HttpConnection {
     fn connected(&self, this: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         self.below.set(transport)?;
+        self.below.gather(py);
         self.client.set(address(transport, intern!(py, "peername"))?);
         self.server.set(address(transport, intern!(py, "sockname"))?);
         let tls = call_method1(transport, intern!(py, "get_extra_info"), intern!(py, "ssl_object"))?;

@@ -107,6 +107,7 @@ impl HttpConnection {
                 Next::End => {}
                 Next::More => {
                     if let Some(exchange) = begun.take() {
+                        self.follows.set(false);
                         self.start(this, &exchange)?;
                     }
                     return self.await_more(this);
@@ -126,6 +127,7 @@ impl HttpConnection {
                 Next::Closed => return self.close(py),
             }
             if let Some(exchange) = begun.take() {
+                self.follows.set(*used < bytes.len());
                 self.start(this, &exchange)?;
                 started += 1;
             }

@@ -73,10 +73,9 @@ impl HttpConnection {
         }
         exchange.answer.set(Stage::Body);
         let logged = self.log(py, exchange, 101);
-        if self.reads.get() {
-            return logged;
-        }
-        both(py, logged, both(py, self.flush(py), self.go_on_later(this)))
+        let sent = self.flush(py);
+        let goes_on = if self.reads.get() { Ok(()) } else { self.go_on_later(this) };
+        both(py, logged, both(py, sent, goes_on))
     }
 
     /// Writes what `fill` makes.
@@ -89,7 +88,7 @@ impl HttpConnection {
         let filled = fill(&mut out);
         self.out.replace(out);
         filled?;
-        if self.reads.get() { self.flush_much(py) } else { self.flush(py) }
+        self.flush(py)
     }
 
     /// Ends a connection whose WebSocket is over. The client has a while to read what was sent.

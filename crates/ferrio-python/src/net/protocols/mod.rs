@@ -297,6 +297,10 @@ impl<C: TransportClass> Host for PyProtocol<C> {
         self.base.on_engine(this.py(), Loop::note_write).flatten()
     }
 
+    fn others_wait(&self, this: Self::Cx<'_>) -> bool {
+        self.base.on_engine(this.py(), Loop::others_wait).unwrap_or(false)
+    }
+
     fn settle_later(&self, this: Self::Cx<'_>) {
         if let Some(engine) = self.base.engine(this.py()) {
             engine.callback().leave(Word::io::<C::State>(this, Turn::Writable));

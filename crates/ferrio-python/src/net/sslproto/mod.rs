@@ -94,6 +94,11 @@ impl SslTransport {
         alloc(class, SslTransport { head: Head::new::<SslTransport>(), layer })
     }
 
+    /// From now on what is written leaves with what others write in this turn.
+    pub(crate) fn gather(&self, this: &Bound<'_, PyAny>) {
+        self.sides().with_below(this.py(), |state, _| state.gather());
+    }
+
     fn sides(&self) -> &TlsSides<Self> {
         self.layer.sides()
     }

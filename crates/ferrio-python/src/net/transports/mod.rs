@@ -102,6 +102,11 @@ impl<C: TransportClass> StreamTransport<C> {
         if self.transport.may_write().is_err() { Ok(()) } else { self.transport.write_all(this, pieces) }
     }
 
+    /// From now on what is written leaves with what others write in this turn.
+    pub(crate) fn gather(&self) {
+        self.transport.gather();
+    }
+
     /// Sends what was written, if it is held back.
     pub(crate) fn settle(&self, this: &Bound<'_, PyAny>) {
         self.transport.settle(this);
