@@ -184,6 +184,24 @@ async def test_waiting_for_an_iterable_that_gives_nothing_is_an_error(loop):
 
 
 @on_loop
+async def test_a_function_that_raises_stop_iteration_returns_nothing(loop, aio):
+    """As in any coroutine; it would be taken for what was returned."""
+
+    class Stops(aio.Queue):
+        def _get(self):
+            raise StopIteration(1)
+
+        _put = __iter__ = __le__ = __lt__ = __gt__ = __ge__ = __radd__ = lambda *_: next(iter(()))
+
+    stops, full = Stops(), Stops()
+    stops._queue.append(1)
+    for call in (stops.get, lambda: full.put(1), lambda: aio.sleep(stops), lambda: aio.wait(stops)):
+        with pytest.raises(RuntimeError, match="coroutine raised StopIteration") as caught:
+            await call()
+        assert isinstance(caught.value.__cause__, StopIteration)
+
+
+@on_loop
 async def test_what_send_raises_has_its_context(loop, aio):
     for coroutine in (aio.sleep(0), aio.Lock().acquire(), iter(done(loop))):
         handled = KeyError()

@@ -167,7 +167,7 @@ impl<S: Steps> Coroutine<S> {
         } else {
             self.end(this.py());
         }
-        step
+        step.map_err(|error| never_stop(this.py(), error))
     }
 
     #[inline]
@@ -410,12 +410,10 @@ unsafe extern "C" fn throw<S: Steps>(
             }
             Life::Ended => return thrown(this.py(), &args, &COROUTINE).and(Err(reused())),
         };
-        let begun = state.life() != Life::New;
-        let step = state.throw(this, error).map_err(|error| {
-            let stops =
-                (begun || !compat::NEW_ONES_RAISE_STOP) && error.is_instance_of::<PyStopIteration>(this.py());
-            if stops { raised_stop(this.py(), &error) } else { error }
-        });
+        let is_as_it_is = compat::NEW_ONES_RAISE_STOP && state.life() == Life::New;
+        let step = state
+            .throw(this, error)
+            .map_err(|error| if is_as_it_is { error } else { never_stop(this.py(), error) });
         answer(step).map(Bound::unbind)
     };
     // SAFETY: CPython calls this for a method of the type of `S`.
@@ -446,6 +444,12 @@ unsafe extern "C" fn short_name<S: Steps>(this: *mut ffi::PyObject, _: *mut c_vo
 unsafe extern "C" fn is_running<S: Steps>(this: *mut ffi::PyObject, _: *mut c_void) -> *mut ffi::PyObject {
     // SAFETY: as above.
     unsafe { getter::<false, Coroutine<S>, _>(this, Coroutine::is_running) }
+}
+
+/// The error of a step. A program's function may have raised a `StopIteration`.
+#[cold]
+fn never_stop(py: Python<'_>, error: PyErr) -> PyErr {
+    if error.is_instance_of::<PyStopIteration>(py) { raised_stop(py, &error) } else { error }
 }
 
 /// The error that replaces a `StopIteration`, since that would mean that the coroutine has returned.
