@@ -7,6 +7,7 @@ import asyncio
 
 import client_answer_cases  # noqa: F401
 import client_cases  # noqa: F401
+import client_hook_cases  # noqa: F401
 import client_option_cases  # noqa: F401
 import client_session_cases  # noqa: F401
 import client_socket_cases  # noqa: F401

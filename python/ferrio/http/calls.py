@@ -234,7 +234,7 @@ class Call:
         if proxy is not None:
             self._proxy_headers = session._prepare_headers(options["proxy_headers"])
             try:
-                self._proxy = URL(proxy)
+                self._proxy = URL(proxy) or None
             except ValueError as error:
                 raise InvalidURL(proxy) from error
 

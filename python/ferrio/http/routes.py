@@ -76,7 +76,11 @@ def route(session: ClientSession, method: str, url: Any, content_type: str) -> R
     if method in request.POST_METHODS and "content-type" not in request._skipped:
         request.headers.setdefault(hdrs.CONTENT_TYPE, content_type)
     # Where the session's fields have cookies, too, those of the jar are put to them.
-    own = None if cookies and hdrs.COOKIE in fields else 1 + sum(name.lower() not in NOT_OWN for name in fields)
+    own = (
+        None
+        if cookies and hdrs.COOKIE in fields
+        else 1 + sum(name.lower() not in NOT_OWN for name, _ in fields.items())
+    )
     is_common = all(path in ("", "/") for _, path in jar._cookies) if isinstance(jar, CookieJar) else True
     target = request.url.raw_path_qs.encode()
     made = Route((request.pool_key, target, tuple(encoded(request.headers)), own, is_common))

@@ -66,11 +66,12 @@ def target(request: ClientRequest) -> bytes:
 
 
 def encoded(headers: CIMultiDict[str]) -> list[tuple[bytes, bytes]]:
-    """Header fields as they are sent, without those that say how long the body is."""
+    """Header fields as they are sent, but for the length of the body; of a subclass of str its `__str__`."""
     pairs = []
     for name, value in headers.items():
         if not isinstance(value, str):
             raise TypeError(f"Cannot serialize non-str key {value!r}")
+        name, value = str(name), str(value)
         if name.lower() not in FRAMING:
             pairs.append((safe_header(name).encode(), safe_header(value).encode("utf-8", "surrogateescape")))
     return pairs

@@ -55,7 +55,7 @@ def moment(loop: asyncio.AbstractEventLoop, delay: float, threshold: float) -> f
 
 def limit(delay: float | None, threshold: float = 5) -> asyncio.Timeout:
     """`asyncio.timeout()` where 0 is no limit."""
-    if not delay or delay < 0:
+    if delay is None or delay <= 0:
         return asyncio.timeout(None)
     return asyncio.timeout_at(moment(asyncio.get_running_loop(), delay, threshold))
 

@@ -87,7 +87,7 @@ fn scalar(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     if let Ok(number) = value.cast_exact::<PyFloat>() {
         return Ok(number.value().is_finite() && quoted(out, number.str()?.as_any(), IN_PARAMETER));
     }
-    Ok(value.is_exact_instance_of::<PyString>() && quoted(out, value, IN_PARAMETER))
+    Ok(quoted(out, value, IN_PARAMETER))
 }
 
 /// A form of texts as it stands in a URL; `None` where it is no dictionary of those.
@@ -97,9 +97,7 @@ pub(crate) fn form(fields: &Bound<'_, PyAny>) -> Option<Vec<u8>> {
         if !out.is_empty() {
             out.push(b'&');
         }
-        let is_safe = name.is_exact_instance_of::<PyString>()
-            && value.is_exact_instance_of::<PyString>()
-            && !name.extract::<&str>().ok()?.bytes().any(|byte| byte.is_ascii_control());
+        let is_safe = !name.extract::<&str>().ok()?.bytes().any(|byte| byte.is_ascii_control());
         let is_added = is_safe && quoted(&mut out, &name, IN_FORM) && {
             out.push(b'=');
             quoted(&mut out, &value, IN_FORM)
@@ -111,10 +109,13 @@ pub(crate) fn form(fields: &Bound<'_, PyAny>) -> Option<Vec<u8>> {
     (!out.is_empty()).then_some(out)
 }
 
-/// Writes a text with all that is not `safe` in percent signs; false where it is none, or has half of a surrogate pair.
+/// Writes a text with all that is not `safe` in percent signs; false where it is none (a subclass's `__str__` may say something
+/// else), or has half of a surrogate pair.
 fn quoted(out: &mut Vec<u8>, text: &Bound<'_, PyAny>, safe: &[u8]) -> bool {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let Ok(text) = text.extract::<&str>() else { return false };
+    let Some(text) = text.cast_exact::<PyString>().ok().and_then(|text| text.to_str().ok()) else {
+        return false;
+    };
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || safe.contains(&byte) {
             out.push(byte);

@@ -100,7 +100,8 @@ impl<'py> Options<'py> {
     }
 
     fn take_field(&mut self, name: Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> bool {
-        let (Ok(new), Ok(text)) = (name.extract::<&str>(), value.extract::<&str>()) else { return false };
+        // Of a subclass's object its `__str__` is sent, which Python code asks.
+        let (Some(new), Some(text)) = (plain_text(&name), plain_text(&value)) else { return false };
         let new = new.as_bytes();
         let is_plain = !new.is_empty()
             && new.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
@@ -117,24 +118,41 @@ impl<'py> Options<'py> {
     fn take_timeout(&mut self, value: &Bound<'py, PyAny>) -> PyResult<bool> {
         static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = value.py();
-        if value.is_none() || value.is_exact_instance_of::<PyInt>() || value.is_exact_instance_of::<PyFloat>()
-        {
-            self.total = Some(seconds(value)?.unwrap_or(f64::INFINITY));
+        if let Some(total) = seconds(value) {
+            self.total = Some(total);
             return Ok(true);
         }
         if !value.get_type().is(CLASS.import(py, "ferrio.http.timeouts", "ClientTimeout")?) {
             return Ok(false);
         }
-        let limit = |name| seconds(&value.getattr(name)?);
-        self.total = Some(limit(intern!(py, "total"))?.unwrap_or(f64::INFINITY));
-        self.hurries = limit(intern!(py, "connect"))?.is_some();
-        Ok(limit(intern!(py, "sock_read"))?.is_none())
+        let limit = |name| Ok::<_, PyErr>(seconds(&value.getattr(name)?));
+        let total = limit(intern!(py, "total"))?;
+        let connect = limit(intern!(py, "connect"))?;
+        let silence = limit(intern!(py, "sock_read"))?;
+        let (Some(total), Some(connect), Some(silence)) = (total, connect, silence) else { return Ok(false) };
+        self.total = Some(total);
+        self.hurries = connect.is_finite();
+        Ok(silence.is_infinite())
     }
 }
 
-/// None and 0 are no limit.
-fn seconds(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
-    Ok(value.extract::<Option<f64>>()?.filter(|seconds| *seconds > 0.0))
+/// None and 0 are no limit, which is infinite. `None` where it is no number, or one for which there is no float.
+fn seconds(value: &Bound<'_, PyAny>) -> Option<f64> {
+    let is_number = value.is_exact_instance_of::<PyInt>() || value.is_exact_instance_of::<PyFloat>();
+    let seconds = match is_number {
+        true => value.extract().ok()?,
+        false if value.is_none() => 0.0,
+        false => return None,
+    };
+    Some(if seconds > 0.0 { seconds } else { f64::INFINITY })
+}
+
+/// That of a string which is one, or of multidict's that means the same.
+fn plain_text<'a>(text: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let is_plain = text.is_exact_instance_of::<PyString>()
+        || CLASS.import(text.py(), "multidict", "istr").is_ok_and(|class| text.get_type().is(class));
+    if is_plain { text.extract().ok() } else { None }
 }
 
 /// Those of a text that is known to be one.

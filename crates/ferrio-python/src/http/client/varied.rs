@@ -34,9 +34,13 @@ impl Way {
     pub(crate) fn of(route: &Route, target: Option<Vec<u8>>, options: &Options<'_>) -> PyResult<Way> {
         let mut varied = Varied { target, headers: None };
         if let Some(parameters) = &options.parameters {
+            let given = varied.target.as_ref().map(Vec::len);
             let target = varied.target.get_or_insert_with(|| route.target.clone());
             if !add_parameters(target, parameters)? {
                 return Ok(Way::Pythons);
+            }
+            if given.is_none() && target.len() == route.target.len() {
+                varied.target = None; // none were given
             }
         }
         if !options.fields.is_empty() {
