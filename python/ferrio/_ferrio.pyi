@@ -566,9 +566,11 @@ class HttpSession:
       the headers, the first ones, the session has from its program (None: a request's may not be put among them), and
       the fifth whether other paths of the origin have this route, too.
       With a third argument, it is for requests with a body of that type.
-    * `_open(route, target)`, where `_opens` says that this is there: a new connection for a request by what `_route()`
-      made, to that target where it is not the route's. The request's `timeout=` is a third argument, if it has one.
-    * `_json_body(value)`: the bytes of `json=`.
+    * `_open(route, target, deadline)`, where `_opens` says that this is there: a new connection for a request by what
+      `_route()` made, to that target where it is not the route's, by that moment if it is not infinite. The request's
+      `timeout=` is a fourth argument, if it has one.
+    * `_json_body(value)`: the bytes of `json=`. Asked once for a request; where the subclass goes on with that, it gets
+      `_json_payload(bytes)` as `data=` instead.
     * `_settle(answer, deadline, **options)`, awaited where an answer asks for more: it is a redirect, has Set-Cookie or
       Content-Encoding, or is an error while `_raises`. What it returns is what the caller gets.
     * `_late(url)`, if it likes: the exception of a request whose `_total` was over while it waited in line.

@@ -6,6 +6,7 @@ Each runs where a connection is there already, so that the native base would tak
 import asyncio
 import contextlib
 import enum
+import json
 
 from client_oracle import case, failed
 
@@ -17,6 +18,14 @@ class Shown(str):
 
 class Color(str, enum.Enum):  # noqa: UP042 - a StrEnum says what it is
     RED = "red"
+
+
+def dumps_stop(value):
+    raise StopIteration(3)
+
+
+def dumps_error(value):
+    raise KeyError("mine")
 
 
 def sent(asked):
@@ -37,6 +46,117 @@ async def ask(asking, at, method, path, **options):
     except (Exception, asyncio.CancelledError) as error:
         told = failed(error)
     return told, [sent(asked) for asked in at.asked]
+
+
+@case
+async def json_functions(http, session, at):
+    told = []
+    for name, function in {
+        "json_serialize": dumps_error,
+        "json_serialize ": dumps_stop,
+        "json_serialize  ": lambda value: "\ud800",
+        "json_serialize_bytes": dumps_error,
+        "json_serialize_bytes ": lambda value: bytearray(b"[1]"),
+        "json_serialize_bytes  ": lambda value: memoryview(b"[1]"),
+        "json_serialize_bytes   ": lambda value: "text",
+        "json_serialize_bytes    ": lambda value: None,
+    }.items():
+        async with http.ClientSession(connector=http.TCPConnector(limit=1), **{name.strip(): function}) as asking:
+            told.append(await ask(asking, at, "GET", "/echo"))
+            told += [await ask(asking, at, "POST", "/echo", json=1) for _ in range(2)]
+            # The connection, the only one, is not lost.
+            told.append(await ask(asking, at, "GET", "/echo"))
+    return told
+
+
+@case
+async def json_function_is_asked_once(http, session, at):
+    paths = ("/echo", "/cookies/?cookie=a", "/raw/gzip", "/status/404", "/to/302", "/to/308?location=PEER/echo")
+    calls, told = [], []
+
+    def dumps(value):
+        calls.append(value)
+        return json.dumps([len(calls), *value])
+
+    async with http.ClientSession(json_serialize=dumps) as asking:
+        await ask(asking, at, "GET", "/echo")
+        for path in paths:
+            told.append((await ask(asking, at, "PUT", path, json=iter("ab")), len(calls)))
+        told.append(((await ask(asking, at, "POST", "/raw/plain", json=["x" * 2**20]))[0], len(calls)))
+    return told
+
+
+@case
+async def connector_closed_first(http, session, at):
+    told = []
+    for method, options in {"GET": {"params": {"a": 1}}, "POST": {"json": object()}, "PUT": {"timeout": "x"}}.items():
+        connector = http.TCPConnector()
+        asking = http.ClientSession(connector=connector)
+        await ask(asking, at, "GET", "/echo")
+        await connector.close()
+        told.append(await ask(asking, at, method, "/echo", **options))
+        await asking.close()
+    return told
+
+
+@case
+async def hooks_that_come_later(http, session, at):
+    told, middlewares = [], []
+
+    async def middleware(request, handler):
+        told.append("middleware")
+        return await handler(request)
+
+    async def begin(session, context, params):
+        told.append((params.method, str(params.url), dict(params.headers)))
+
+    async with http.ClientSession(middlewares=middlewares) as asking:
+        told.append(await ask(asking, at, "GET", "/echo"))
+        middlewares.append(middleware)
+        told.append(await ask(asking, at, "GET", "/echo", params={"a": 1}))
+    config = http.TraceConfig()
+    config.on_request_start.append(begin)
+    config.freeze()
+    async with http.ClientSession(middlewares=None) as asking:
+        told.append(await ask(asking, at, "GET", "/echo"))
+        asking.trace_configs.append(config)
+        told.append(await ask(asking, at, "POST", "/echo", params={"a": 1}, headers={"X-A": "1"}, json=1))
+    return told
+
+
+@case
+async def request_of_a_subclass(http, session, at):
+    told = []
+
+    class Session(http.ClientSession):
+        async def _request(self, method, str_or_url, **options):
+            told.append((method, sorted(options.items(), key=repr)))
+            return await super()._request(method, str_or_url, **options)
+
+    async with Session() as asking:
+        url = at.url("/echo")
+        for name in ("get", "options", "head", "post", "put", "patch", "delete"):
+            for options in ({}, {"headers": {"X-A": "1"}}):
+                async with getattr(asking, name)(url, **options):
+                    pass
+        async with asking.get(url, allow_redirects=False), asking.post(url, data=b"a"), asking.request("GET", url):
+            pass
+    return told
+
+
+@case
+async def answers_of_a_subclass(http, session, at):
+    told = []
+
+    class Response(http.ClientResponse):
+        def raise_for_status(self):
+            told.append(self.status)
+            super().raise_for_status()
+
+    async with http.ClientSession(response_class=Response, raise_for_status=True) as asking:
+        for path in ("/echo", "/echo", "/status/404"):
+            told.append(await ask(asking, at, "GET", path))
+    return told
 
 
 @case
@@ -81,3 +201,46 @@ async def limits_that_are_none(http, session, at):
     with contextlib.suppress(TypeError):
         given += [http.ClientTimeout(connect=limit) for limit in ("5", -1, 0)]
     return [await ask(session, at, "GET", "/echo", timeout=limit) for limit in given]
+
+
+@case
+async def wrong_calls(http, session, at):
+    url = at.url("/echo")
+    told = []
+    for call in (
+        session.get,
+        lambda: session.get(url, 1),
+        lambda: session.get(url, url=url),
+        lambda: session.head(),
+        lambda: session.request("GET"),
+        lambda: session.request("GET", url, 1),
+        lambda: session.post(url, strange=1),
+    ):
+        try:
+            async with call():
+                pass
+        except TypeError as error:
+            told.append(str(error))
+    return told
+
+
+@case
+async def options_that_change_in_line(http, session, at):
+    """What is sent is what was given, however long the request waits for a connection."""
+    fields, parameters, form, value = {"X-A": "1"}, {"p": "1"}, {"d": "1"}, {"j": "1"}
+    async with http.ClientSession(connector=http.TCPConnector(limit=1)) as asking:
+        await ask(asking, at, "GET", "/echo")
+        holding = await asking.get(at.url("/slow/body"))
+        given = ({"headers": fields}, {"params": parameters}, {"data": form}, {"json": value})
+        # Each answer costs its connection: for the next there is room to make one.
+        waiting = [asyncio.ensure_future(asking.post(at.url("/raw/close"), **each)) for each in given]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        for each in (fields, parameters, form, value):
+            each.update(dict.fromkeys(each, "2"))
+        at.asked.clear()
+        holding.close()
+        for each in waiting:
+            async with await each as response:
+                await response.read()
+    return [sent(asked) for asked in at.asked]

@@ -23,6 +23,7 @@ from .auth import BasicAuth
 from .calls import Call, ClientMiddlewareType
 from .connector import UNSET, BaseConnector
 from .cookies import AbstractCookieJar, CookieJar, DummyCookieJar
+from .payloads import BytesPayload, Payload
 from .requests import HEAD_LIMITS, ClientRequest, HttpVersion, HttpVersion11, head_limits
 from .response import ClientResponse, fallback_charset
 from .routes import Route, opened, route
@@ -34,7 +35,7 @@ from .ws_handshake import connect
 if TYPE_CHECKING:
     from types import TracebackType
 
-MAKING = ("__new__", "__init__")  # the native base calls neither of an answer's class
+MAKING = ("__new__", "__init__", "raise_for_status")  # the native base calls none of an answer's class
 CharsetResolver = Callable[[ClientResponse, bytes], str]
 
 
@@ -123,7 +124,7 @@ class ClientSession(HttpSession):
         self._resolve_charset = fallback_charset_resolver
         self._default_proxy = proxy
         self._default_proxy_auth = proxy_auth
-        self._middlewares = middlewares
+        self._middlewares = () if middlewares is None else middlewares
         self._prepare_base()
 
     def __init_subclass__(cls) -> None:
@@ -255,7 +256,8 @@ class ClientSession(HttpSession):
 
     @property
     def trace_configs(self) -> list[Any]:
-        """Who is told."""
+        """Who is told. A program may add to them: the native base, which tells nobody, is not asked any more."""
+        self._plain = False
         return self._trace_configs
 
     async def _request(self, method: str, str_or_url: URL | str, **options: Any) -> ClientResponse:
@@ -267,9 +269,11 @@ class ClientSession(HttpSession):
         """What the native base began and cannot go on with; its time runs since then."""
         return await Call(self, method, str_or_url, options, deadline, is_last).run()
 
-    async def _open(self, route: Route, target: bytes | None, timeout: Any = ...) -> HttpClientConnection:
+    async def _open(
+        self, route: Route, target: bytes | None, deadline: float, timeout: Any = ...
+    ) -> HttpClientConnection:
         """A connection for a native request."""
-        return await opened(self, route, target, self._timeout if timeout is ... else as_limits(timeout))
+        return await opened(self, route, target, deadline, self._timeout if timeout is ... else as_limits(timeout))
 
     async def _settle(self, answer: ClientResponse, deadline: float, **options: Any) -> ClientResponse:
         """What the native base does not do by itself: redirects, cookies, unpacking, errors."""
@@ -283,6 +287,10 @@ class ClientSession(HttpSession):
         """What a native request sends of `json=`."""
         as_bytes = self._json_serialize_bytes
         return self._json_serialize(value).encode() if as_bytes is None else as_bytes(value)
+
+    def _json_payload(self, body: Any) -> Payload:
+        """The same where Python code goes on."""
+        return BytesPayload(body, content_type="application/json")
 
     def _route(self, method: str, url: Any, content_type: str = "application/octet-stream") -> Route | None:
         return route(self, method, url, content_type)
@@ -301,7 +309,7 @@ class ClientSession(HttpSession):
         self._hurries = bool(self._timeout.connect)
         special = (
             self._trace_configs,
-            self._middlewares,
+            self._middlewares or isinstance(self._middlewares, list),  # to which a program may add
             self._default_proxy,
             self._trust_env,
             self._timeout.sock_read,

@@ -90,10 +90,10 @@ def route(session: ClientSession, method: str, url: Any, content_type: str) -> R
 
 
 async def opened(
-    session: ClientSession, by: Route, target: bytes | None, timeout: ClientTimeout
+    session: ClientSession, by: Route, target: bytes | None, when: float, timeout: ClientTimeout
 ) -> HttpClientConnection:
-    """A connection for a request that is sent natively."""
-    deadline = Deadline(session._loop, timeout)
+    """A connection for a request that is sent natively; `when`: by then, where its time runs already."""
+    deadline = Deadline(session._loop, timeout, when)
     try:
         with deadline:
             return await connection_for(session, by.request, timeout, by.url_of(target))

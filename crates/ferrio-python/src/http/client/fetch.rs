@@ -35,11 +35,15 @@ pub(crate) struct Fetch {
     session: Slot,
     method: Slot,
     known: Option<Method>,
+    /// It was asked for by a method of that name, and not by `request()`.
+    is_named: bool,
     url: Slot,
     /// A dictionary, if there are any.
     options: Slot,
     /// What is sent natively, if that is more than a head.
     body: Slot,
+    /// What `json=` has become: a program's function makes it once, whoever sends it.
+    json: Slot,
     /// How it differs from its route.
     varied: RefCell<Option<Box<Varied>>>,
     /// Answers of 400 and above are errors.
@@ -66,7 +70,7 @@ impl Fetch {
     pub(crate) fn create<'py>(
         session: &Bound<'py, PyAny>,
         method: &Bound<'py, PyAny>,
-        known: Option<Method>,
+        (known, is_named): (Option<Method>, bool),
         url: &Bound<'py, PyAny>,
         options: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -74,12 +78,14 @@ impl Fetch {
             session: Slot::new(session.clone().into()),
             method: Slot::new(method.clone().into()),
             known,
+            is_named,
             url: Slot::new(url.clone().into()),
             options: options.map_or_else(Slot::default, |options| Slot::new(options.into_any().into())),
             varied: RefCell::default(),
             raises: Cell::new(false),
             answer: Slot::default(),
             body: Slot::default(),
+            json: Slot::default(),
             route: Slot::default(),
             pool: Slot::default(),
             deadline: Cell::new(f64::INFINITY),
@@ -110,7 +116,13 @@ impl Fetch {
         }
         let body = match options.body {
             Some(value) if options.content == Content::Json => {
-                Some(call_method1(&session, intern!(py, "_json_body"), &value)?)
+                let body = call_method1(&session, intern!(py, "_json_body"), &value)?;
+                self.json.set(body.clone());
+                // That was a program's function, which may do anything.
+                if !body.is_instance_of::<PyBytes>() || !state.is_ready(py)? {
+                    return self.ask_session(py);
+                }
+                Some(body)
             }
             other => other,
         };
@@ -128,27 +140,32 @@ impl Fetch {
                 self.pool.set(pool);
                 self.wait_for(future)
             }
-            Turn::New => self.open(&session, &route),
+            // No time was spent yet: Python's code counts it anew.
+            Turn::New if state.opens() => self.open(&session, &route, f64::INFINITY),
+            Turn::New => {
+                self.deadline.set(f64::INFINITY);
+                self.ask_session(py)
+            }
         }
     }
 
-    /// Has the session make a connection.
-    fn open<'py>(&self, session: &Bound<'py, PyAny>, route: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+    /// Has the session make a connection; `deadline`: by then, where its time runs already.
+    fn open<'py>(
+        &self,
+        session: &Bound<'py, PyAny>,
+        route: &Bound<'py, PyAny>,
+        deadline: f64,
+    ) -> PyResult<Step<'py>> {
         let py = session.py();
-        let made = state_of::<Route>(route)?.made.bind(py);
-        let (Some(made), true) = (made, state_of::<Session>(session)?.opens()) else {
-            // No time was spent yet: Python's code counts it anew.
-            self.deadline.set(f64::INFINITY);
-            return self.ask_session(py);
-        };
+        let Some(made) = state_of::<Route>(route)?.made.bind(py) else { return self.ask_session(py) };
         let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
         let name = intern!(py, "timeout");
         let timeout = options.map(|options| options.get_item(name)).transpose()?.flatten();
         let open = session.getattr(intern!(py, "_open"))?;
         let target = self.varied.borrow().as_ref().and_then(|varied| varied.target_object(py));
         self.inner.set(match timeout {
-            Some(timeout) => open.call1((made, target, timeout))?,
-            None => open.call1((made, target))?,
+            Some(timeout) => open.call1((made, target, deadline, timeout))?,
+            None => open.call1((made, target, deadline))?,
         });
         self.opening.set(true);
         self.go_on_inside(py)
@@ -191,13 +208,27 @@ impl Fetch {
     fn go_on_from_line<'py>(&self, future: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         let py = future.py();
         let granted = any_future::result(future)?;
+        let (session, route) = (self.session.bind(py), self.route.bind(py));
         match try_state::<ClientConnection>(&granted) {
             Some(connection) if connection.is_usable() => return self.send(&granted),
             // It ended meanwhile.
-            Some(_) => {}
+            Some(_) => drop(self.pool.take()),
             None => self.give_back(future)?,
         }
-        self.ask_session(py)
+        match (session, route) {
+            // The options are not read again: their program may have changed them since.
+            (Some(session), Some(route)) if Self::goes_on(&session)? => {
+                self.route.set(route.clone());
+                self.open(&session, &route, self.deadline.get())
+            }
+            _ => self.ask_session(py),
+        }
+    }
+
+    /// Whether the session is what it was when the request began.
+    fn goes_on(session: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let state = state_of::<Session>(session)?;
+        Ok(state.opens() && state.is_ready(session.py())?)
     }
 
     fn give_back(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -222,7 +253,7 @@ impl Fetch {
         match state.has_begun(answer) {
             Ok(true) if self.asks_for_more(state) => {
                 let session = self.session.bind(py).unwrap_or_else(|| py.None().into_bound(py));
-                let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
+                let options = self.options_now(&session)?;
                 let settle = session.getattr(intern!(py, "_settle"))?;
                 self.inner.set(settle.call((answer, self.deadline.get()), options.as_ref())?);
                 self.go_on_inside(py)
@@ -267,16 +298,49 @@ impl Fetch {
         else {
             return Ok(Step::Return(py.None().into_bound(py)));
         };
-        let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
+        let mut options = self.options_now(&session)?;
         let deadline = self.deadline.get();
         let inner = if deadline < f64::INFINITY || is_last {
             let resume = session.getattr(intern!(py, "_resume"))?;
             resume.call((method, url, deadline, is_last), options.as_ref())?
         } else {
+            if self.is_named && !state_of::<Session>(&session)?.has_own_request(&session)? {
+                options = self.named_options(py, options)?;
+            }
             session.getattr(intern!(py, "_request"))?.call((method, url), options.as_ref())?
         };
         self.inner.set(inner);
         self.go_on_inside(py)
+    }
+
+    /// The options, with what was made of `json=` in its place.
+    fn options_now<'py>(&self, session: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let py = session.py();
+        let options = self.options.bind(py).map(Bound::cast_into::<PyDict>).transpose()?;
+        let (Some(json), Some(given)) = (self.json.bind(py), &options) else { return Ok(options) };
+        let options = given.copy()?;
+        options.del_item(intern!(py, "json"))?;
+        let payload = call_method1(session, intern!(py, "_json_payload"), &json)?;
+        options.set_item(intern!(py, "data"), payload)?;
+        Ok(Some(options))
+    }
+
+    /// The options as aiohttp's method of that name gives them to a `_request` which is not the session's own.
+    fn named_options<'py>(
+        &self,
+        py: Python<'py>,
+        options: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let (name, value) = match self.known {
+            Some(Method::Get | Method::Options) => ("allow_redirects", true.into_py_any(py)?),
+            Some(method) if method.has_body() => ("data", py.None()),
+            _ => return Ok(options),
+        };
+        let options = options.map_or_else(|| Ok(PyDict::new(py)), |options| options.copy())?;
+        if !options.contains(name)? {
+            options.set_item(name, value)?;
+        }
+        Ok(Some(options))
     }
 
     /// A step of the session's coroutine.
@@ -334,7 +398,7 @@ impl Coroutine<Fetch> {
     }
 }
 
-held!(Fetch: session, method, url, options, body, answer, route, pool, future, inner);
+held!(Fetch: session, method, url, options, body, json, answer, route, pool, future, inner);
 
 kind!(Fetch, c"ferrio._ferrio.HttpFetch", c"A request under way.", KEPT: usize = 256);
 
@@ -392,6 +456,7 @@ impl Steps for Fetch {
             &self.url,
             &self.options,
             &self.body,
+            &self.json,
             &self.pool,
             &self.future,
             &self.inner,

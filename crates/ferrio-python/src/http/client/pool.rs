@@ -225,6 +225,10 @@ impl Pool {
         Ok(Some(key.py().None().into_bound(key.py())))
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
     /// Whether a connection is idle, or nobody may make another.
     pub(crate) fn is_warm(&self) -> bool {
         self.idle.get() > 0 || !self.has_room_in_all()

@@ -75,11 +75,10 @@ impl Session {
         url: &Bound<'py, PyAny>,
         content: Content,
     ) -> PyResult<Option<Plan<'py>>> {
-        if !self.plain.get()
+        if !self.is_ready(this.py())?
             || (content != Content::None && !method.has_body())
             || !(url.is_exact_instance_of::<PyString>() || is_url(url)?)
             || !self.has_own_request(this)?
-            || !self.is_on_its_loop(this.py())?
         {
             return Ok(None);
         }
@@ -125,17 +124,22 @@ impl Session {
     }
 
     /// Whether nobody has put another `_request` in the place of the session's: a subclass, or who tests a program.
-    fn has_own_request(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn has_own_request(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = this.py();
         let Some(own) = self.own_request.bind(py) else { return Ok(true) };
         let function = this.getattr(intern!(py, "_request"))?.getattr_opt(intern!(py, "__func__"))?;
         Ok(function.is_some_and(|function| function.is(&own)))
     }
 
-    /// Whether the pool's loop runs here. Another thread's request is refused by Python code.
-    fn is_on_its_loop(&self, py: Python<'_>) -> PyResult<bool> {
-        let event_loop = self.with_pool(py, |pool, _| pool.event_loop(py))?;
-        Ok(running_loop(py).is_ok_and(|here| here.is(&event_loop)))
+    /// Whether it is plain and not closed, and the pool's loop runs here. Another thread's request is refused by Python code.
+    pub(crate) fn is_ready(&self, py: Python<'_>) -> PyResult<bool> {
+        if !self.plain.get() {
+            return Ok(false);
+        }
+        self.with_pool(py, |pool, _| {
+            let event_loop = pool.event_loop(py)?;
+            Ok(!pool.is_closed() && running_loop(py).is_ok_and(|here| here.is(&event_loop)))
+        })
     }
 
     /// When a request that begins now has to be over, with its own limit or the session's; infinite for never.
@@ -264,10 +268,11 @@ macro_rules! methods {
     ($($method:ident $name:literal $kind:ident)*) => {
         impl Session {
             $(fn $method(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-                let ([url], options) = args.with_options($name, ["url"])?;
+                let ([url], options) = args.with_options(concat!("ClientSession.", $name), ["url"])?;
                 let method = Method::$kind;
                 let options = if method == Method::Head { Some(staying(this.py(), options)?) } else { options };
-                Fetch::create(this, method.object(this.py()).as_any(), Some(method), &url, options).map(Bound::unbind)
+                let name = method.object(this.py());
+                Fetch::create(this, name.as_any(), (Some(method), true), &url, options).map(Bound::unbind)
             })*
         }
     };
@@ -295,8 +300,8 @@ fn staying<'py>(py: Python<'py>, options: Option<Bound<'py, PyDict>>) -> PyResul
 impl Session {
     /// `request(method, url, **options)`
     fn request(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let ([method, url], options) = args.with_options("request", ["method", "url"])?;
-        Fetch::create(this, &method, Method::of(&method), &url, options).map(Bound::unbind)
+        let ([method, url], options) = args.with_options("ClientSession.request", ["method", "url"])?;
+        Fetch::create(this, &method, (Method::of(&method), false), &url, options).map(Bound::unbind)
     }
 }
 
