@@ -23,6 +23,8 @@ for name, fields in {
     asks(f"given_{name}_over_own", "GET", "/echo", session={"headers": {"X-A": "9", "X-Z": "8"}}, headers=fields)
 asks("given_close", "GET", "/echo", headers={"Connection": "close"})
 asks("given_type", "POST", "/echo", json={"a": 1}, headers={"content-type": "application/ld+json"})
+asks("expectation_without_body", "GET", "/echo", expect100=True)
+asks("expectation_and_redirect", "POST", "/to/303", data=b"abc", expect100=True)
 asks("given_and_redirect", "GET", "/to/302", headers={"X-A": "1", "Authorization": "mine"})
 asks("json_and_data", "POST", "/echo", json={"a": 1}, data=b"a")
 asks("json_and_params", "PUT", "/echo", json={"a": 1}, params={"b": 2})

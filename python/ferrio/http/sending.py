@@ -124,7 +124,7 @@ def _begin(request: ClientRequest, connection: HttpClientConnection, answer: Cli
         body = b""
     elif type(payload) in AT_ONCE and not (request.compress or is_chunked or request.expects or request._traces):
         body, streams = bytes(payload._value)[:length], False  # type: ignore[union-attr]
-    if body is not None or (payload is None and not streams and not request.expects):
+    if body is not None or (payload is None and not streams):
         _send(request, connection, answer, body, None)
         if tracker is not None:
             tracker._write(None)
