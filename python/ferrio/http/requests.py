@@ -335,7 +335,8 @@ class ClientRequest:
             return
         jar: SimpleCookie = SimpleCookie()
         if hdrs.COOKIE in self.headers:
-            jar.update(parse_cookie_header(self.headers.pop(hdrs.COOKIE)))
+            jar.update(parse_cookie_header(self.headers[hdrs.COOKIE]))
+            del self.headers[hdrs.COOKIE]
         for name, value in cookies.items() if isinstance(cookies, Mapping) else cookies:
             jar[name] = as_sent(value) if isinstance(value, Morsel) else value
         self.headers[hdrs.COOKIE] = jar.output(header="", sep=";").strip()

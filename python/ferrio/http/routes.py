@@ -82,8 +82,11 @@ def route(session: ClientSession, method: str, url: Any, content_type: str) -> R
         else 1 + sum(name.lower() not in NOT_OWN for name, _ in fields.items())
     )
     is_common = all(path in ("", "/") for _, path in jar._cookies) if isinstance(jar, CookieJar) else True
-    target = request.url.raw_path_qs.encode()
-    made = Route((request.pool_key, target, tuple(encoded(request.headers)), own, is_common))
+    try:
+        sent = tuple(encoded(request.headers))
+    except (TypeError, ValueError):
+        return None
+    made = Route((request.pool_key, request.url.raw_path_qs.encode(), sent, own, is_common))
     made.url, made.request = request.original_url, request
     request._session = None  # which has this route
     return made
