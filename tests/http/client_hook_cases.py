@@ -159,6 +159,21 @@ async def answers_of_a_subclass(http, session, at):
 
 
 @case
+async def connector_of_a_subclass(http, session, at):
+    told = []
+
+    class Connector(http.TCPConnector):
+        async def connect(self, req, traces, timeout):
+            told.append((str(req.url), req.headers.get("X-A"), timeout.total))
+            return await super().connect(req, traces, timeout)
+
+    async with http.ClientSession(connector=Connector()) as asking:
+        for options in ({}, {"params": {"a": 1}}, {"headers": {"X-A": "1"}, "timeout": 5}):
+            told.append(await ask(asking, at, "GET", "/echo", **options))
+    return told
+
+
+@case
 async def texts_of_a_subclass(http, session, at):
     await ask(session, at, "GET", "/echo")
     given = [
@@ -204,7 +219,11 @@ async def limits_that_are_none(http, session, at):
     limits = ("5", [], 10**400, -1, 0, 0.0, float("nan"), True)
     given = [*limits, *(http.ClientTimeout(total=limit) for limit in limits)]
     given += [http.ClientTimeout(connect=limit) for limit in (-1, 0)]
-    return [await ask(session, at, "GET", "/echo", timeout=limit) for limit in given]
+    told = [await ask(session, at, "GET", "/echo", timeout=limit) for limit in given]
+    for limit in ("5", -1, 0, 0.0, True):
+        async with http.ClientSession(timeout=http.ClientTimeout(total=limit)) as asking:
+            told += [await ask(asking, at, "GET", "/echo") for _ in range(2)]
+    return told
 
 
 @case

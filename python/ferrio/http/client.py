@@ -304,7 +304,8 @@ class ClientSession(HttpSession):
         self._own_request = _REQUEST
         self._answer_class = self._response_class
         self._raises = bool(self._raise_for_status)
-        self._total = total or None
+        is_number = type(total) in (int, float)
+        self._total = total if is_number and total > 0 else None  # type: ignore[operator]
         self._opens = True
         self._hurries = bool(self._timeout.connect)
         special = (
@@ -313,7 +314,9 @@ class ClientSession(HttpSession):
             self._default_proxy,
             self._trust_env,
             self._timeout.sock_read,
+            not (is_number or total is None),
             self._connector.force_close,
+            type(self._connector).connect is not BaseConnector.connect,
             self._head_limits is not HEAD_LIMITS,
             self._loop.get_debug(),
             callable(self._raise_for_status),
