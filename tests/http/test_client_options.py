@@ -219,3 +219,28 @@ def test_short_limits_are_kept(limit, is_sessions, monkeypatch):
         return best
 
     assert 0.05 <= run(main()) < 0.5
+
+
+def test_time_in_line_counts_where_a_connection_is_made_then(monkeypatch):
+    limit, left = 60, []
+    opened = ferrio.http.client.opened
+
+    async def opening(session, route, target, when, timeout):
+        left.append(when - ferrio.get_running_loop().time())
+        return await opened(session, route, target, when, timeout)
+
+    async def main():
+        connector = ferrio.http.TCPConnector(limit=1)
+        async with Server() as server, ferrio.http.ClientSession(connector=connector) as session:
+            origin = f"http://{server.place}"
+            await sent(session, server, "get", f"{origin}/echo", {})
+            monkeypatch.setattr(ferrio.http.client, "opened", opening)
+            holding = await session.get(f"{origin}/slow/body")
+            waiting = ferrio.create_task(sent(session, server, "get", f"{origin}/echo", {"timeout": limit}))
+            while not connector._pool.waiting:
+                await ferrio.sleep(0)
+            holding.close()
+            await waiting
+
+    run(main())
+    assert len(left) == 1 and 0 < left[0] <= limit
