@@ -12,6 +12,8 @@ from http_support import body_of, client, on_ferrio, request, respond, served, u
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 
+LARGE = b"x" * 50_000
+
 
 class Odd(BaseException):
     pass
@@ -48,6 +50,9 @@ WRONG = {
     "a length that is none": ([{**START, "headers": [(b"content-length", b"many")]}, part()], 500),
     "more than its length": ([{**START, "headers": [(b"content-length", b"1")]}, part(b"xx")], 500),
     "less than its length": ([{**START, "headers": [(b"content-length", b"9")]}, part()], 500),
+    "a first part that is too long": ([{**START, "headers": [(b"content-length", b"1")]}, part(b"xx", True)], 500),
+    "a large part that is too long": ([{**START, "headers": [(b"content-length", b"1")]}, part(LARGE)], 500),
+    "a large part that is too short": ([{**START, "headers": [(b"content-length", b"99999")]}, part(LARGE)], 500),
     "a start alone": ([START], 500),
     "a start twice": ([START, START], 500),
     "a body of text": ([START, part("x")], 500),

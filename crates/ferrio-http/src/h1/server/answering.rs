@@ -42,6 +42,49 @@ impl Connection {
         self.begin(status, headers, None, defaults, out).map(|_| ())
     }
 
+    /// Appends the head of an answer, and what comes before the first `length` bytes of its body, which the caller sends by itself:
+    /// [`respond`](Self::respond) and [`frame`](Self::frame) in one.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Defaults, Limits, server::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.advance(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    /// let (defaults, mut out) = (Defaults::new(), Vec::new());
+    /// let long = [(&b"content-length"[..], &b"1"[..])];
+    /// assert!(connection.respond_framed(200, long, 2, true, &defaults, &mut out).is_err() && out.is_empty());
+    /// connection.answer(500, [], b"", &defaults, &mut out)?;
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As either of them, but nothing is written then, so that another answer can be.
+    pub fn respond_framed<'h>(
+        &mut self,
+        status: u16,
+        headers: impl IntoIterator<Item = Pair<'h>>,
+        length: usize,
+        more: bool,
+        defaults: &Defaults,
+        out: &mut Vec<u8>,
+    ) -> Result<Frame, Misuse> {
+        let mark = out.len();
+        self.begin(status, headers, None, defaults, out)?;
+        let Answering::Body(sender) = &mut self.answering else {
+            // Another protocol follows, and no body.
+            return Ok(Frame { send: false, suffix: b"" });
+        };
+        let framed = sender.frame(length, more, out);
+        if framed.is_err() {
+            out.truncate(mark);
+            self.answering = Answering::Due;
+        } else if !more {
+            self.answered();
+        }
+        framed
+    }
+
     /// Appends a whole answer, with a `Content-Length` unless its headers have one.
     ///
     /// # Errors

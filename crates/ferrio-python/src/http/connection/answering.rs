@@ -85,9 +85,9 @@ impl HttpConnection {
         let begun = self.with_serving(py, |serving, _| {
             self.with_machine(|machine| {
                 let status = exchange.answer.status();
-                machine.respond(status, fields.iter().chain(own), &serving.dated(), &mut out)?;
                 let count = usize::try_from(size).unwrap_or(usize::MAX);
-                machine.frame(count, true, &mut out)
+                let fields = fields.iter().chain(own);
+                machine.respond_framed(status, fields, count, true, &serving.dated(), &mut out)
             })
         });
         self.out.replace(out);
@@ -215,15 +215,16 @@ fn begin(
     if !more && data.len() <= LARGE && !unknown {
         return machine.answer(status, fields(), data, defaults, out).map(|()| None);
     }
-    if !more && data.len() > LARGE && !has("content-length") && !chunked {
-        let length = data.len().to_string();
-        let fields = fields().chain([(&b"content-length"[..], length.as_bytes())]);
-        machine.respond(status, fields, defaults, out)?;
-    } else {
-        machine.respond(status, fields(), defaults, out)?;
-    }
+    let own =
+        (!more && !chunked && data.len() > LARGE && !has("content-length")).then(|| data.len().to_string());
+    let own = own.iter().map(|length| (&b"content-length"[..], length.as_bytes()));
+    let frame = machine.respond_framed(status, fields().chain(own), data.len(), more, defaults, out)?;
     if data.len() > LARGE {
-        return machine.frame(data.len(), more, out).map(Some);
+        return Ok(Some(frame));
     }
-    machine.body(data, more, out).map(|()| None)
+    if frame.send {
+        out.extend_from_slice(data);
+    }
+    out.extend_from_slice(frame.suffix);
+    Ok(None)
 }
