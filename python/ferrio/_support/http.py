@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from asyncio import Transport, get_running_loop, sleep, timeout, to_thread
 from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO
@@ -22,19 +24,25 @@ async def pathsend(
     begin: Callable[[int], bool | None],
     transport: Transport | None,
     path: str,
+    length: int | None,
     limit: float | None,
 ) -> None:
     """Send the file as the body of an answer whose head was given: by the kernel, or in parts where TLS encrypts it.
 
+    `length`: what the head says. A log that has grown since is sent as it was then.
     `limit`: how many seconds the client may take for a piece that the kernel sends.
     """
     file = await to_thread(_open, path)
     try:
         size = os.fstat(file.fileno()).st_size
+        if length is not None:
+            size = min(size, length)
         await sleep(0)  # Requests that came with this one are read first: nobody may write meanwhile.
         begun = begin(size)
         if begun is None:
-            while data := await to_thread(file.read, CHUNK):
+            while size:
+                data = _some(await to_thread(file.read, min(CHUNK, size)))
+                size -= len(data)
                 await send({"type": "http.response.body", "body": data, "more_body": True})
         elif begun and size and transport is not None:
             await _sendfile(transport, file, size, limit)
@@ -50,7 +58,7 @@ async def _sendfile(transport: Transport, file: BinaryIO, size: int, limit: floa
         while offset < size:
             begun = loop.time()
             async with timeout(limit):
-                offset += await loop.sendfile(transport, file, offset, min(piece, size - offset))
+                offset += _some(await loop.sendfile(transport, file, offset, min(piece, size - offset)))
             if limit is not None:
                 piece = min(2 * piece, LARGEST) if loop.time() - begun < limit / 16 else PIECE
     except TimeoutError:
@@ -58,8 +66,20 @@ async def _sendfile(transport: Transport, file: BinaryIO, size: int, limit: floa
         await sleep(0)  # The connection is lost by then, and the next `send` says so.
 
 
+def _some(sent: Any) -> Any:
+    """What there was of the file, which is never nothing before its end."""
+    if not sent:
+        raise OSError("the file became shorter while it was sent")
+    return sent
+
+
 def _open(path: str) -> BinaryIO:
-    return open(path, "rb")
+    # A FIFO would keep the thread until somebody writes to it, which may be never.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return open(descriptor, "rb")
 
 
 def tls_extension(tls: Any, certificate: str | None) -> dict[str, Any]:

@@ -77,13 +77,19 @@ impl Answer {
         self.status.get()
     }
 
-    /// The headers wait again.
-    pub(crate) fn put_back(&self, fields: &Fields<'_>) {
+    /// The body's length as its head says it.
+    pub(crate) fn length(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        let fields = self.headers(py)?;
+        let length = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"content-length"));
+        let length = length.and_then(|(_, length)| std::str::from_utf8(length).ok()?.parse().ok());
+        // They are asked for again, and what was given may be an iterator.
         drop(self.headers.replace(fields.given.clone().map(Into::into)));
+        Ok(length)
     }
 
+    /// The headers, which stay for who sends again what was refused.
     pub(crate) fn headers<'py>(&self, py: Python<'py>) -> PyResult<Fields<'py>> {
-        self.headers.take().map_or_else(|| Ok(Fields::default()), |headers| Fields::of(&headers.bind(py)))
+        self.headers.bind(py).map_or_else(|| Ok(Fields::default()), |headers| Fields::of(&headers))
     }
 }
 
@@ -96,17 +102,16 @@ pub(crate) struct Fields<'py> {
 
 impl<'py> Fields<'py> {
     pub(crate) fn of(headers: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let mut fields = Vec::with_capacity(headers.len().unwrap_or(8));
-        if let Ok(list) = headers.cast_exact::<PyList>() {
-            for pair in list {
-                fields.push(Self::pair(&pair)?);
-            }
-        } else {
-            for pair in headers.try_iter()? {
-                fields.push(Self::pair(&pair?)?);
-            }
+        let list = match headers.cast_exact::<PyList>() {
+            Ok(list) => list.clone(),
+            // What can be read once is kept.
+            Err(_) => PyList::new(headers.py(), headers.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+        };
+        let mut pairs = Vec::with_capacity(list.len());
+        for pair in &list {
+            pairs.push(Self::pair(&pair)?);
         }
-        Ok(Fields { pairs: fields, given: Some(headers.clone()) })
+        Ok(Fields { pairs, given: Some(list.into_any()) })
     }
 
     fn pair(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {

@@ -44,7 +44,8 @@ fn send_path<'py>(
     let begin = BoundFunction::create(exchange, "begin_file", begin_file)?;
     let transport = of_exchange(state, py, |connection, _| Ok(connection.transport(py)))?;
     let limit = of_exchange(state, py, |connection, _| connection.send_limit(py))?;
-    HTTP.helper(py, intern!(py, "pathsend"))?.call1((send, begin, transport, path, limit))
+    let length = state.answer.length(py)?;
+    HTTP.helper(py, intern!(py, "pathsend"))?.call1((send, begin, transport, path, length, limit))
 }
 
 /// `begin_file(size)`: as `HttpConnection::begin_file`.

@@ -76,7 +76,6 @@ impl HttpConnection {
         }
         let fields = exchange.answer.headers(py)?;
         if fields.has("transfer-encoding") {
-            exchange.answer.put_back(&fields);
             return Ok(None);
         }
         let length = size.to_string();
