@@ -30,9 +30,6 @@ async def drain(server: Server) -> None:
     if state.tasks and not server.force_exit:
         logger.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
         await _until(server, lambda: not state.tasks)
-    if not server.force_exit:
-        for each in server.servers:
-            await each.wait_closed()
 
 
 async def give_up(state: ServerState) -> None:
@@ -47,6 +44,13 @@ async def give_up(state: ServerState) -> None:
         logger.error("Close %s connection(s), timeout graceful shutdown exceeded", len(connections))
         for transport in connections:
             transport.abort()
+
+
+def disconnect(servers: list[asyncio.base_events.Server]) -> None:
+    """Who is still in a TLS handshake has asked for nothing. Before Python 3.13 those connections end with the loop."""
+    for each in servers:
+        if hasattr(each, "abort_clients"):
+            each.abort_clients()
 
 
 async def _until(server: Server, is_over: Any) -> None:

@@ -158,6 +158,7 @@ class Server:
                 await draining.drain(self)
         except TimeoutError:
             await draining.give_up(self.server_state)
+        draining.disconnect(self.servers)
         if not self.force_exit:
             await self._unless_forced(self.lifespan.shutdown())
 

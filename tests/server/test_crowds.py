@@ -1,0 +1,52 @@
+"""Clients that only begin a TLS handshake: a server ends in time."""
+
+import asyncio
+import socket
+import ssl
+import time
+
+import pytest
+import trustme
+from server_support import hello, run, serving
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+BEGUN = b"\x16\x03\x01\x02\x00\x01"
+
+
+@pytest.fixture(scope="module")
+def contexts():
+    """Of a server, and of a client that trusts it."""
+    authority = trustme.CA()
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
+
+
+def connected(port, count):
+    return [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+
+
+async def status(each, **options):
+    reader, writer = await asyncio.open_connection(sock=each, **options)
+    writer.write(REQUEST)
+    head = await reader.readuntil(b"\r\n\r\n")
+    return int(head[9:12]), writer
+
+
+def test_a_handshake_without_an_end_keeps_no_server_from_ending(contexts):
+    async def main():
+        async with serving(hello, lifespan="off", ssl_context_factory=lambda *_: contexts[0]) as port:
+            begun = connected(port, 3)
+            for each in begun:
+                each.sendall(BEGUN)
+            # By the time of this answer the others were accepted.
+            (whole,) = connected(port, 1)
+            _, writer = await status(whole, ssl=contexts[1], server_hostname="localhost")
+            writer.close()
+            before = time.monotonic()
+        for each in begun:
+            each.close()
+        return time.monotonic() - before
+
+    assert run(main()) < 30  # a handshake may take 60 seconds
