@@ -100,6 +100,15 @@ def test_broken_frames(broken, code):
 
 
 @on_ferrio
+async def test_a_message_that_is_too_big_is_read_so_that_its_sender_learns_why():
+    async with talking(echo, max_size=100) as (server, peer):
+        await peer.send(sent(2, bytes(1 << 24)))  # a reset would end this
+        await peer.to_the_end()
+        assert closes(peer) == [1009]
+        assert not server.serving.busy and not server.told
+
+
+@on_ferrio
 async def test_both_close_at_once():
     told = []
 

@@ -75,8 +75,10 @@ impl Held for Socket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Came {
     Something,
-    /// The closing handshake is over, or a rule was broken: the transport is to be closed.
+    /// The closing handshake is over: the transport is to be closed.
     End,
+    /// The client broke a rule, and may still be sending.
+    Broken,
 }
 
 impl Socket {
@@ -192,7 +194,7 @@ impl Socket {
                 }
                 Event::Failed(failed) => {
                     self.end(py, failed.code, Some(failed.reason))?;
-                    return Ok((used, Came::End));
+                    return Ok((used, Came::Broken));
                 }
                 Event::NeedMore => return Ok((used, Came::Something)),
                 Event::Closed => return Ok((used, Came::End)),

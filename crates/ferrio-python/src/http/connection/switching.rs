@@ -26,6 +26,8 @@ impl HttpConnection {
         exchange.tell(py)?;
         if came == Came::End {
             self.hang_up(py)?;
+        } else if came == Came::Broken {
+            self.linger(py)?;
         } else if self.with_serving(py, |serving, _| Ok(serving.is_enough(socket.waiting())))?
             || (answered && self.room.is_full())
         {
@@ -93,6 +95,10 @@ impl HttpConnection {
 
     /// Ends a connection whose WebSocket is over. The client has a while to read what was sent.
     pub(crate) fn hang_up(&self, py: Python<'_>) -> PyResult<()> {
+        if self.closing.get() && self.deadline.get().is_finite() {
+            // It ends already, and what its client still sends is read until then.
+            return Ok(());
+        }
         self.close(py)?;
         self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + self.close_timeout.get());
         Ok(())
