@@ -1,4 +1,4 @@
-"""Clients that only begin a TLS handshake: a server ends in time."""
+"""Clients that come at once, or only begin a TLS handshake: a limit of connections holds, and a server ends in time."""
 
 import asyncio
 import socket
@@ -32,6 +32,21 @@ async def status(each, **options):
     writer.write(REQUEST)
     head = await reader.readuntil(b"\r\n\r\n")
     return int(head[9:12]), writer
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+def test_a_limit_of_connections_holds_for_those_that_come_at_once(contexts, is_encrypted):
+    options = {"ssl": contexts[1], "server_hostname": "localhost"} if is_encrypted else {}
+    tls = {"ssl_context_factory": lambda *_: contexts[0]} if is_encrypted else {}
+
+    async def main():
+        async with serving(hello, lifespan="off", limit_connections=1, **tls) as port:
+            answers = await asyncio.gather(*[status(each, **options) for each in connected(port, 3)])
+            for _, writer in answers:
+                writer.close()
+            return sorted(code for code, _ in answers)
+
+    assert run(main()) == [200, 503, 503]
 
 
 def test_a_handshake_without_an_end_keeps_no_server_from_ending(contexts):

@@ -237,7 +237,7 @@ class Server:
             app = metrics.on_path(app, config.metrics_path)
         if config.metrics_port is not None:
             listener = config.metrics_socket or sockets.bound_to(config.host, config.metrics_port)
-            own = {"scheme": "http", "root_path": "", "websocket": None, "concurrency": None}
+            own = {"scheme": "http", "root_path": "", "websocket": None, "concurrency": None, "most_connections": None}
             self._figures = ServerState()
             connect = native_serving(metrics.answer, self._figures, {**settings(config, {}, None), **own})
             server = await loop.create_server(connect, sock=listener)

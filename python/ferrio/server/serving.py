@@ -71,11 +71,7 @@ def make_serving(
     """Set up what speaks HTTP; returns the factory of protocols."""
     if config.http_protocol_class is not None:
         return _foreign(app, config, state, application_state)
-    connect = native_serving(app, state, settings(config, application_state, access))
-    most = config.limit_connections
-    if most is None:
-        return connect
-    return lambda: connect() if len(state.connections) < most else Refused()
+    return native_serving(app, state, settings(config, application_state, access))
 
 
 def native_serving(app: ASGI3, state: ServerState, given: dict[str, Any]) -> Connect:
@@ -113,6 +109,7 @@ def settings(config: Any, state: dict[str, Any], access: Access | None) -> dict[
         "most_headers": config.limit_request_headers,
         "most_body": config.limit_request_body,
         "concurrency": config.limit_concurrency,
+        "most_connections": config.limit_connections,
         "fresh_contexts": config.reset_contextvars,
         "access": access,
         "failed": failed,
@@ -172,15 +169,6 @@ def tick_of(config: Config) -> float:
     limits += [config.timeout_send, config.ws_ping_interval, config.ws_ping_timeout, config.timeout_notify]
     shortest = min([each for each in limits if each], default=4.0)
     return max(0.05, min(0.1 if config.limit_max_requests is not None else 1.0, shortest / 4))
-
-
-class Refused(asyncio.Protocol):
-    """A connection too many: it is told so, and closed."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        transport.close()
 
 
 def _foreign(app: ASGI3, config: Config, state: ServerState, application_state: dict[str, Any]) -> Connect:

@@ -45,6 +45,8 @@ pub(crate) struct Serving {
     send_timeout: Cell<f64>,
     /// Above so many connections or requests the client is told to come later.
     most_busy: Cell<Option<usize>>,
+    /// Of more connections the client is told so, and disconnected. TLS handshakes do not count.
+    most_connections: Cell<Option<usize>>,
     /// Each request begins in a context of its own, with nothing in it.
     fresh_contexts: Cell<bool>,
     /// What may change the scope of a request that came through a proxy.
@@ -136,6 +138,12 @@ impl Serving {
     pub(super) fn is_full(&self, py: Python<'_>) -> PyResult<bool> {
         let Some(most) = self.most_busy.get() else { return Ok(false) };
         Ok(self.busy.get() > most || self.connections(py)?.len() >= most)
+    }
+
+    /// Whether one more connection is one too many.
+    pub(super) fn is_crowded(&self, py: Python<'_>) -> PyResult<bool> {
+        let Some(most) = self.most_connections.get() else { return Ok(false) };
+        Ok(self.connections(py)?.len() >= most)
     }
 
     /// The context of a new request's task, unless it is a copy of the present one.
@@ -302,6 +310,7 @@ impl Serving {
             "body_timeout" => self.body_timeout.set(seconds()?),
             "send_timeout" => self.send_timeout.set(seconds()?),
             "concurrency" => self.most_busy.set(value.extract()?),
+            "most_connections" => self.most_connections.set(value.extract()?),
             "fresh_contexts" => self.fresh_contexts.set(value.extract()?),
             "trusted" if !value.is_none() => self.trusted.set(value.clone()),
             "talks" if !value.is_none() => self.talks.set(value.clone()),

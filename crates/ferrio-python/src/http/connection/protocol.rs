@@ -11,6 +11,9 @@ use crate::ffi::prelude::*;
 use crate::http::exchange::Exchange;
 use crate::net::protocols::delivery::{Delivery, LayerProtocol};
 
+/// What a connection too many is told.
+const CROWDED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
 impl HttpConnection {
     fn connected(&self, this: &Bound<'_, PyAny>, transport: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
@@ -26,6 +29,11 @@ impl HttpConnection {
         }
         self.with_serving(py, |serving, _| {
             serving.trace(py, &self.client, "HTTP connection made")?;
+            // Not before the handshake: any number of clients can be in theirs.
+            if serving.is_crowded(py)? {
+                self.closing.set(true);
+                return both(py, self.below.write(py, CROWDED), self.below.tell(py, intern!(py, "close")));
+            }
             serving.add(this, self)
         })
     }
