@@ -190,6 +190,16 @@ def test_lines_come_soon_and_a_stream_that_fails_is_reported(monkeypatch):
     assert next(each.getMessage() for each in failed if each.getMessage()) == "lost\n"
 
 
+def test_lines_do_not_come_into_what_is_printed():
+    printed = io.TextIOWrapper(io.BytesIO())
+    batches = Batches(logging.StreamHandler(printed))
+    print("one", end=" ", file=printed)
+    batches.add("caf\u00e9\n")
+    batches.close()
+    print("line", file=printed, flush=True)
+    assert printed.buffer.getvalue().decode() == "caf\u00e9\none line\n"
+
+
 class Stuck(io.StringIO):
     """A stream whose reader takes nothing for now."""
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cache
+from io import TextIOWrapper
 from typing import TextIO
 
 from .logs import LOGGING_CONFIG, AccessFormatter, AccessJsonFormatter, json_line, level_prefix, status_text, style
@@ -79,8 +80,13 @@ class Batches:
         handler = self._handler
         with handler.lock or threading.Lock():
             try:
-                handler.stream.write(text)
-                handler.flush()
+                if type(stream := handler.stream) is TextIOWrapper:
+                    # A print() of the program's goes there in several steps, and may not be torn apart.
+                    stream.buffer.write(text.encode(stream.encoding, stream.errors or "strict"))
+                    stream.buffer.flush()
+                else:
+                    stream.write(text)
+                    handler.flush()
             except Exception:
                 record = logging.LogRecord(logger.name, logging.INFO, __file__, 0, text, (), None)
                 handler.handleError(record)
