@@ -175,6 +175,7 @@ async def test_sends_after_the_client_closed():
         [{"type": "websocket.accept", "subprotocol": 7}],
         [{"type": "websocket.accept", "headers": [(b"a b", b"c")]}],
         [{"type": "websocket.http.response.start", "status": 42}],
+        [{"type": "websocket.http.response.start", "status": 101}],
     ],
 )
 def test_what_an_application_may_not_send_before_it_accepts(wrong):
@@ -188,6 +189,24 @@ def test_what_an_application_may_not_send_before_it_accepts(wrong):
             await peer.send(HEAD)
             assert [answer.status for answer in await peer.all_answers()] == [500]
             assert len(server.told) == 1
+
+    main()
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize("headers", [[(b"content-length", b"9")], [(b"content-length", b"1")], [(b"a", b"b\r\nc: d")]])
+def test_a_refusal_that_cannot_be_sent(headers, is_whole):
+    async def app(scope, receive, send):
+        await send({"type": "websocket.http.response.start", "status": 401, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": b"nope", "more_body": not is_whole})
+
+    @on_ferrio
+    async def main():
+        async with served(app) as server, client(server.port) as peer:
+            await peer.send(HEAD)
+            assert [answer.status for answer in await peer.all_answers()] == [500]
+            assert server.kinds() == ["raised"]
+            await until(lambda: not server.serving.busy)
 
     main()
 

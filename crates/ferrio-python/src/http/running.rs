@@ -59,7 +59,10 @@ impl Exchange {
     fn hung_up(&self, py: Python<'_>, socket: &Socket) -> PyResult<()> {
         match socket.standing() {
             Standing::Offered => self.give_up(py),
-            Standing::Refusing => talking::refuse(self, socket, py),
+            Standing::Refusing => match talking::refuse(self, socket, py) {
+                Err(error) => self.report(py, intern!(py, "raised"), &raised::value(py, &error)),
+                refused => refused,
+            },
             // The client's answer to the close is waited for.
             Standing::Closed => Ok(()),
             Standing::Open | Standing::Ended => of_exchange(self, py, |connection, _| connection.hang_up(py)),

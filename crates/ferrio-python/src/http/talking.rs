@@ -4,6 +4,7 @@ use ferrio_http::ws::{self, Misuse};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::types::{PyDict, PyString};
 
+use crate::event_loop::run::both;
 use crate::ffi::buffers::Exported;
 use crate::ffi::prelude::*;
 use crate::http::answer::{Fields, disconnect, optional, required, wrong};
@@ -112,7 +113,7 @@ fn close(exchange: &Exchange, socket: &Socket, message: &Bound<'_, PyAny>) -> Py
 fn begin_refusal(socket: &Socket, message: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = message.py();
     let status: u16 = required(message, intern!(py, "status"))?.extract()?;
-    if !(100..600).contains(&status) {
+    if !(200..600).contains(&status) {
         return Err(PyRuntimeError::new_err(format!("Invalid HTTP status code '{status}' in response.")));
     }
     let fields = filled(optional(message, intern!(py, "headers"))?);
@@ -139,10 +140,16 @@ pub(crate) fn refuse(exchange: &Exchange, socket: &Socket, py: Python<'_>) -> Py
     socket.set(Standing::Closed);
     socket.end(py, ws::code::ABNORMAL, None)?;
     let (status, fields, body) = socket.refusal.take();
-    of_exchange(exchange, py, |connection, object| {
-        connection.answer_whole(object, exchange, status, &fields, &body)
-    })?;
-    exchange.tell(py)
+    let answered = of_exchange(exchange, py, |connection, object| {
+        match connection.answer_whole(object, exchange, status, &fields, &body) {
+            // What cannot be sent leaves the client to be answered, which waits.
+            Err(error) if !exchange.answer.was_sent() => {
+                both(py, Err(error), connection.fail(object, exchange))
+            }
+            answered => answered,
+        }
+    });
+    both(py, answered, exchange.tell(py))
 }
 
 fn exported(data: &Bound<'_, PyAny>) -> PyResult<Exported> {
