@@ -145,6 +145,7 @@ impl<T> JoinHandle<T> {
         }
         match std::mem::replace(&mut self.held, Held::Nothing) {
             Held::Output(output) => Poll::Ready(output),
+            // Bad use.
             _ => panic!("{} was awaited again after it had given its output", self.name()),
         }
     }

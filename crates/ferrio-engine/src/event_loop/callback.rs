@@ -60,8 +60,13 @@ impl<H> Callback<H> {
 
     /// Whether words were left too long ago.
     #[must_use]
+    #[inline]
     pub fn is_overdue(&self) -> bool {
-        let Some(waited) = self.since.get().map(|since| since.elapsed()) else { return false };
+        self.since.get().is_some_and(|since| self.is_late(since.elapsed()))
+    }
+
+    #[inline(never)]
+    fn is_late(&self, waited: Duration) -> bool {
         if waited > SLOW {
             self.distrusted.set(DISTRUSTED);
         }
@@ -69,10 +74,15 @@ impl<H> Callback<H> {
     }
 
     /// Whether callbacks have not taken their time lately. Asked for each write that might be held.
+    #[inline]
     pub(crate) fn is_quick(&self) -> bool {
-        let distrusted = self.distrusted.get();
-        self.distrusted.set(distrusted.saturating_sub(1));
-        distrusted == 0
+        match self.distrusted.get() {
+            0 => true,
+            writes => {
+                self.distrusted.set(writes - 1);
+                false
+            }
+        }
     }
 
     /// Takes the words that were left.

@@ -62,6 +62,7 @@ impl HeldWrites {
     }
 
     /// Notes a write by `callback` while nothing waits; whether it is to be held. `others` says whether others run after it.
+    #[inline]
     pub(super) fn holds(&self, callback: u64, others: impl FnOnce() -> bool) -> bool {
         let more_is_likely = self.note(callback);
         let holds = if self.gathers.get() { !self.slow.get() && others() } else { more_is_likely };
