@@ -7,6 +7,7 @@ import time
 
 import pytest
 import trustme
+from ferrio.server import shutting_down
 from server_support import hello, run, serving
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -65,3 +66,34 @@ def test_a_handshake_without_an_end_keeps_no_server_from_ending(contexts):
         return time.monotonic() - before
 
     assert run(main()) < 30  # a handshake may take 60 seconds
+
+
+def test_a_handshake_that_ends_while_the_server_does_keeps_it_from_nothing(contexts):
+    asked, answered = asyncio.Event(), asyncio.Event()
+    options = {"ssl": contexts[1], "server_hostname": "localhost"}
+
+    async def slow(scope, receive, send):
+        asked.set()
+        await answered.wait()
+        await hello(scope, receive, send)
+
+    async def shake_hands(late):
+        await shutting_down().wait()
+        _, writer = await asyncio.open_connection(sock=late, **options)
+        answered.set()
+        return writer
+
+    async def main():
+        async with serving(slow, lifespan="off", ssl_context_factory=lambda *_: contexts[0]) as port:
+            early, late = connected(port, 2)
+            asking = asyncio.create_task(status(early, **options))
+            await asked.wait()
+            shaking = asyncio.create_task(shake_hands(late))
+            before = time.monotonic()
+        took = time.monotonic() - before
+        writers = [await shaking, (await asking)[1]]
+        for writer in writers:
+            writer.close()
+        return took
+
+    assert run(main()) < 20  # who asks for nothing may do so for 30 seconds

@@ -21,12 +21,22 @@ logger = logging.getLogger("uvicorn.error")
 
 
 async def drain(server: Server) -> None:
-    """Wait until connections are closed and tasks have ended, or for a second signal."""
+    """Tell connections to end, and wait until they are closed and tasks have ended, or for a second signal."""
     state = server.server_state
+    told: set[Any] = set()
+
+    def are_closed() -> bool:
+        # Also those whose TLS handshake has ended since.
+        for connection in state.connections - told:
+            told.add(connection)
+            connection.shutdown()
+        return not state.connections
+
+    are_closed()
     await asyncio.sleep(LOOK)
     if state.connections and not server.force_exit:
         logger.info("Waiting for connections to close. (CTRL+C to force quit)")
-        await _until(server, lambda: not state.connections)
+        await _until(server, are_closed)
     if state.tasks and not server.force_exit:
         logger.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
         await _until(server, lambda: not state.tasks)
