@@ -100,7 +100,7 @@ async fn call(exchange: &Exchange, call: impl Future<Output = Response<Body>>) -
 }
 
 /// Ends the connection in order.
-async fn finish(exchange: &Exchange) {
+pub(super) async fn finish(exchange: &Exchange) {
     exchange.flush();
     let (flow, wire) = (&exchange.link.flow, &exchange.link.wire);
     let lingers = exchange.lingers.get() || flow.unread() > 0;

@@ -8,8 +8,9 @@ use ferrio_http::ws::handshake::Deflate;
 use ferrio_http::ws::{Connection, Role, code};
 
 use crate::futures::{Promise, create_future};
+use crate::http::connection::finish;
 use crate::http::exchange::Exchange;
-use crate::http::websocket::{Settings, WebSocket};
+use crate::http::websocket::{Settings, WebSocket, Whose};
 
 /// See the module.
 pub(super) struct Switch {
@@ -23,7 +24,7 @@ impl Switch {
     pub(super) async fn hand_over(self, exchange: &Rc<Exchange>) {
         let protocol = Connection::new(Role::Server, self.settings.config, self.deflate);
         let (gone, mut held) = create_future();
-        let socket = WebSocket::new(exchange.link.clone(), protocol, &self.settings, gone);
+        let socket = WebSocket::new(exchange.link.clone(), protocol, &self.settings, gone, Whose::Servers);
         let closer = socket.closer();
         self.promise.set_result(socket);
         let mut told = false;
@@ -35,6 +36,8 @@ impl Switch {
             Pin::new(&mut held).poll(context).map(drop)
         })
         .await;
-        exchange.part().await;
+        // The peer may still be sending, and is to learn how the WebSocket ended.
+        exchange.lingers.set(true);
+        finish(exchange).await;
     }
 }

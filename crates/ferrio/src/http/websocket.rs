@@ -3,7 +3,7 @@
 //!
 //! Invariant: no borrow of the protocol or of the buffer is held while anything waits.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -64,8 +64,6 @@ pub struct WebSocket {
     /// A ping was answered when there was no room to: nothing more is read before there is.
     crowded: bool,
     subprotocol: Option<String>,
-    /// The connection's task waits for this to be dropped.
-    _gone: Promise<()>,
 }
 
 /// The sending side of a [`WebSocket`], of which there may be many.
@@ -97,6 +95,17 @@ pub(super) struct Side {
     out: RefCell<Vec<u8>>,
     /// How it was closed, once the peer has said so or is gone.
     closed: RefCell<Option<(u16, String)>>,
+    whose: Whose,
+    /// The connection's task waits for this to be dropped.
+    gone: Cell<Option<Promise<()>>>,
+}
+
+/// On which side a WebSocket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    Clients,
+    /// The connection ends in order once the WebSocket is gone: whoever handed it over sees to that.
+    Servers,
 }
 
 /// Whether the peer lives.
@@ -118,10 +127,18 @@ enum Look {
     Onward,
     More,
     Closed(u16, String),
+    /// The peer broke a rule, and may still be sending.
+    Broken(u16, String),
 }
 
 impl WebSocket {
-    pub(super) fn new(link: Rc<Link>, protocol: Connection, settings: &Settings, gone: Promise<()>) -> Self {
+    pub(super) fn new(
+        link: Rc<Link>,
+        protocol: Connection,
+        settings: &Settings,
+        gone: Promise<()>,
+        whose: Whose,
+    ) -> Self {
         let heart = Heart {
             interval: settings.ping_interval,
             timeout: settings.ping_timeout,
@@ -131,14 +148,15 @@ impl WebSocket {
             alarm: Alarm::default(),
         };
         let protocol = RefCell::new(protocol);
-        let side = Side { link, protocol, out: RefCell::default(), closed: RefCell::default() };
-        WebSocket {
-            sender: WebSocketSender(Rc::new(side)),
-            heart,
-            crowded: false,
-            subprotocol: None,
-            _gone: gone,
-        }
+        let side = Side {
+            link,
+            protocol,
+            out: RefCell::default(),
+            closed: RefCell::default(),
+            whose,
+            gone: Cell::new(Some(gone)),
+        };
+        WebSocket { sender: WebSocketSender(Rc::new(side)), heart, crowded: false, subprotocol: None }
     }
 
     /// With the subprotocol that the server chose.
@@ -191,6 +209,11 @@ impl WebSocket {
                         side.end(code, reason);
                         false
                     }
+                    Look::Broken(code, reason) => {
+                        *side.closed.borrow_mut() = Some((code, reason));
+                        side.leave();
+                        false
+                    }
                     Look::More if flow.has_ended() => {
                         side.end_of_input();
                         false
@@ -232,7 +255,7 @@ impl Deref for WebSocket {
 impl Drop for WebSocket {
     fn drop(&mut self) {
         let _closing = self.sender.0.write(|protocol, out| protocol.close(code::NORMAL, "", out));
-        self.sender.0.link.wire.close();
+        self.sender.0.leave();
     }
 }
 
@@ -317,7 +340,7 @@ impl Side {
                 Event::Binary(data) => Look::Message(Message::Binary(data.into_owned())),
                 Event::Ping(_) | Event::Pong(_) => Look::Onward,
                 Event::Close { code, reason } => Look::Closed(code, reason.to_owned()),
-                Event::Failed(failed) => Look::Closed(failed.code, failed.reason.to_owned()),
+                Event::Failed(failed) => Look::Broken(failed.code, failed.reason.to_owned()),
                 Event::NeedMore => Look::More,
                 Event::Closed => Look::Closed(code::ABNORMAL, String::new()),
             };
@@ -362,6 +385,14 @@ impl Side {
             _ => (code::ABNORMAL, ""),
         };
         self.end(code, reason.to_owned());
+    }
+
+    /// There is no more to do here.
+    fn leave(&self) {
+        drop(self.gone.take());
+        if self.whose == Whose::Clients {
+            self.link.wire.close();
+        }
     }
 
     /// The peer has said its last.

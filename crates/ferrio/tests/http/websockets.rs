@@ -1,5 +1,7 @@
 //! WebSockets: tungstenite as the client, and bytes where it cannot do what is to be seen.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use async_tungstenite::WebSocketStream;
@@ -79,6 +81,32 @@ fn a_message_too_big_and_a_frame_that_is_none_close_it() {
         let close = client.reader.read_exact(4).await.unwrap();
         assert_eq!(close[2..], code::PROTOCOL_ERROR.to_be_bytes());
         client.reader.read_to_end().await.unwrap();
+        server.wait_closed().await;
+    });
+}
+
+/// A socket that is closed with something unread resets the connection: who still sends fails at that, and looks no further.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a peer that blocks, on a thread of its own")]
+fn who_still_sends_learns_why_the_websocket_ends() {
+    const LENGTH: usize = 8 << 20;
+    ferrio::run(async {
+        let server = echo_server(Upgrade::new().max_message_size(1000)).await;
+        let port = server.port();
+        let said = ferrio::to_thread(move || {
+            let mut peer = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let mut frame = format!("{HANDSHAKE}\r\n").into_bytes();
+            frame.extend(b"\x81\xff");
+            frame.extend((LENGTH as u64).to_be_bytes());
+            frame.resize(frame.len() + 4 + LENGTH, 0);
+            peer.write_all(&frame).unwrap();
+            let mut said = Vec::new();
+            peer.read_to_end(&mut said).unwrap();
+            said
+        });
+        let said = timeout(Duration::from_secs(60), said).await.expect("an end");
+        let close = b"\x88\x18\x03\xf1the message is too big"; // 1009
+        assert!(said.ends_with(close), "{}", said.escape_ascii());
         server.wait_closed().await;
     });
 }

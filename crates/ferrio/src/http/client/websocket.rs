@@ -11,7 +11,7 @@ use crate::http::client::errors::{Error, Phase, Why};
 use crate::http::client::request::RequestBuilder;
 use crate::http::client::sending;
 use crate::http::upgrade::Upgrade;
-use crate::http::websocket::WebSocket;
+use crate::http::websocket::{WebSocket, Whose};
 
 /// A WebSocket to be opened. See [`Client::websocket`](crate::http::Client::websocket).
 ///
@@ -102,7 +102,7 @@ impl WebSocketBuilder {
         let protocol = Connection::new(Role::Client, how.settings.config, agreed.deflate);
         // Nobody waits for its end.
         let (gone, _) = create_future();
-        let socket = WebSocket::new(live.link.clone(), protocol, &how.settings, gone);
+        let socket = WebSocket::new(live.link.clone(), protocol, &how.settings, gone, Whose::Clients);
         Ok(socket.speaking(agreed.subprotocol))
     }
 }
