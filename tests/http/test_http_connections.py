@@ -367,7 +367,8 @@ def test_what_is_sent_leaves_whatever_the_application_does_next():
                 for end in (b"o", b"k"):
                     answer = b""
                     while not answer.endswith(end):
-                        assert (data := peer.recv(1000)), answer
+                        data = peer.recv(1000)
+                        assert data, answer
                         answer += data
                     came.release()
 
@@ -380,7 +381,7 @@ def test_what_is_sent_leaves_whatever_the_application_does_next():
 
 
 def test_answers_of_a_turn_leave_together():
-    """The first is still here while the last one's application runs, unless a busy machine took too long over those between."""
+    """The first is still here while the last one's application runs, unless a busy machine took too long between."""
     seen = []
 
     async def app(scope, receive, send):
@@ -396,7 +397,7 @@ def test_answers_of_a_turn_leave_together():
             for peer in peers:
                 await peer.send(request())
                 await peer.answer()
-            for attempt in range(1000):
+            for _ in range(1000):
                 for peer, path in zip(peers, ("/first", "/second", "/last"), strict=True):
                     peer.received = b""
                     peer.socket.send(request(path))
@@ -404,6 +405,6 @@ def test_answers_of_a_turn_leave_together():
                     await peer.answer()
                 if b"" in seen:
                     return
-            raise AssertionError(f"held in none of {attempt + 1} turns")
+            raise AssertionError("held in no turn")
 
     ferrio.run(main())
