@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 use ferrio_http::h1::Refusal;
 use http::{Request, Response, StatusCode};
@@ -17,9 +16,6 @@ use crate::http::exchange::{Exchange, MOST_OUT};
 use crate::http::incoming::Incoming;
 use crate::http::response::IntoResponse;
 use crate::streams::{StreamReader, StreamWriter};
-
-/// How long a peer that still sends may take to see what it was told last.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// How a service's call ended.
 #[allow(clippy::large_enum_variant, reason = "taken apart as soon as it is made")]
@@ -55,7 +51,7 @@ where
 {
     if exchange.shared.is_full() {
         exchange.refuse(Refusal { status: 503, reason: "there are too many connections" });
-        return finish(exchange).await;
+        return exchange.finish().await;
     }
     while let Some((head, is_empty)) = poll_fn(|context| exchange.poll_request(context)).await {
         let request = head.map(|()| Body::new(Kind::Incoming(Incoming::new(exchange.clone(), is_empty))));
@@ -81,7 +77,7 @@ where
             exchange.room().await;
         }
     }
-    finish(exchange).await;
+    exchange.finish().await;
 }
 
 async fn call(exchange: &Exchange, call: impl Future<Output = Response<Body>>) -> Called {
@@ -97,22 +93,4 @@ async fn call(exchange: &Exchange, call: impl Future<Output = Response<Body>>) -
         if exchange.is_gone() { Poll::Ready(Called::Dropped) } else { Poll::Pending }
     })
     .await
-}
-
-/// Ends the connection in order.
-pub(super) async fn finish(exchange: &Exchange) {
-    exchange.flush();
-    let (flow, wire) = (&exchange.link.flow, &exchange.link.wire);
-    let lingers = exchange.lingers.get() || flow.unread() > 0;
-    // A socket that is closed with something unread resets the connection, and what the peer was told is lost with it.
-    if lingers && wire.write_eof().is_ok() {
-        let _late = crate::timeout(LINGER, async {
-            while !flow.has_ended() {
-                flow.consume(&**wire, flow.unread());
-                let _lost = poll_fn(|context| flow.poll_more(&**wire, 0, context)).await;
-            }
-        })
-        .await;
-    }
-    exchange.part().await;
 }

@@ -24,6 +24,9 @@ use crate::streams::Link;
 /// Answers that are not sent yet, above which they are: pipelined ones leave together until then.
 pub(super) const MOST_OUT: usize = 64 * 1024;
 
+/// How long a peer that still sends may take to see what it was told last.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// How long a peer may take to receive what it was sent last.
 const LAST: Duration = Duration::from_secs(30);
 
@@ -200,8 +203,26 @@ impl Exchange {
         .await;
     }
 
+    /// Ends the connection in order.
+    pub(super) async fn finish(&self) {
+        self.flush();
+        let (flow, wire) = (&self.link.flow, &*self.link.wire);
+        let lingers = self.lingers.get() || flow.unread() > 0;
+        // A socket that is closed with something unread resets the connection, and what the peer was told is lost with it.
+        if lingers && wire.write_eof().is_ok() {
+            let _late = crate::timeout(LINGER, async {
+                while !flow.has_ended() {
+                    flow.consume(wire, flow.unread());
+                    let _lost = poll_fn(|context| flow.poll_more(wire, 0, context)).await;
+                }
+            })
+            .await;
+        }
+        self.part().await;
+    }
+
     /// Closes the connection. A peer that does not take what it was sent last is not waited for any longer than there is to.
-    pub(super) async fn part(&self) {
+    async fn part(&self) {
         let wire = &self.link.wire;
         wire.close();
         if wire.unsent() > 0

@@ -8,7 +8,6 @@ use ferrio_http::ws::handshake::Deflate;
 use ferrio_http::ws::{Connection, Role, code};
 
 use crate::futures::{Promise, create_future};
-use crate::http::connection::finish;
 use crate::http::exchange::Exchange;
 use crate::http::websocket::{Settings, WebSocket, Whose};
 
@@ -38,6 +37,6 @@ impl Switch {
         .await;
         // The peer may still be sending, and is to learn how the WebSocket ended.
         exchange.lingers.set(true);
-        finish(exchange).await;
+        exchange.finish().await;
     }
 }
