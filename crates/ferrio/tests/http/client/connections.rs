@@ -188,7 +188,7 @@ fn requests_that_are_dropped_anywhere_mix_up_no_answers_and_lose_no_place() {
                 assert_eq!(text, format!("{path}-{path}"));
             };
             // Any place may be where it ends, on a quick machine and on a slow one.
-            let most = if number % 2 == 0 { 60_000 } else { 2_000 };
+            let most = if number.is_multiple_of(2) { 60_000 } else { 2_000 };
             let patience = Duration::from_micros(number * 7919 % most);
             let count = if ferrio::timeout(patience, request).await.is_ok() { &answered } else { &dropped };
             count.set(count.get() + 1);
