@@ -388,7 +388,7 @@ fn a_place_that_no_task_takes_is_given_back() {
     let id = place.id();
     assert_eq!(core.tasks.ids(), [id]);
     assert!(!core.tasks.wake(id), "it has not begun");
-    let task = place.spawn(|| async {});
+    let task = place.spawn(async {});
     assert!(core.tasks.wake(id));
     door.run_until(|| task.is_finished());
     assert!(core.tasks.ids().is_empty());

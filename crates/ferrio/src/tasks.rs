@@ -89,7 +89,7 @@ where
     let place = state.core().reserve_task();
     let id = place.id();
     begin(state, id);
-    let held = Held::Task(place.spawn(|| wrap(Run::new(id, span, future))));
+    let held = Held::Task(place.spawn(wrap(Run::new(id, span, future))));
     JoinHandle { held, id, loop_number: state.number, _confined: PhantomData }
 }
 

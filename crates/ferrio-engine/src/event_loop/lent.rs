@@ -88,7 +88,7 @@ impl<H: Handle> Loop<H> {
         lend(&mut |context| future.as_mut().poll(context), |lent| {
             let place = self.core().reserve_task();
             begun.set(Some(make(place.id())));
-            let task = place.spawn(|| std::future::poll_fn(move |context| lent.poll(context)));
+            let task = place.spawn(std::future::poll_fn(move |context| lent.poll(context)));
             while !task.is_finished() {
                 self.turn(door)?;
             }

@@ -49,7 +49,7 @@ impl Core {
     /// Starts `future` on the loop of this core: it is polled for the first time at the loop's next turn.
     #[inline]
     pub fn spawn<T: 'static>(self: &Rc<Self>, future: impl Future<Output = T> + 'static) -> Task<T> {
-        Task::start(self, self.tasks.reserve(0), || future)
+        Task::start(self, self.tasks.reserve(0), future)
     }
 
     /// A number and a place on the list for a task of the door's, before its future is made.
@@ -84,12 +84,12 @@ impl Reserved<'_> {
         self.id
     }
 
-    /// As `Core::spawn`, with what `make` makes, which must not panic. It is made where the task has it, since to move a future
-    /// costs: of `spawn_many`, whose futures have 256 bytes, that was a quarter.
+    /// As `Core::spawn`. The future is moved as few times as can be: of `spawn_many`, whose futures have 256 bytes, that was a
+    /// quarter.
     #[inline]
-    pub fn spawn<T: 'static, F: Future<Output = T> + 'static>(self, make: impl FnOnce() -> F) -> Task<T> {
+    pub fn spawn<T: 'static>(self, future: impl Future<Output = T> + 'static) -> Task<T> {
         let place = ManuallyDrop::new(self);
-        Task::start(place.core, place.id, make)
+        Task::start(place.core, place.id, future)
     }
 }
 

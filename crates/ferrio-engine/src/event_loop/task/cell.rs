@@ -112,14 +112,13 @@ impl<F: Future> Whole<F> {
         address: *const Address,
         key: u32,
         state: u8,
-        make: impl FnOnce() -> F,
+        future: F,
     ) -> NonNull<Header> {
         let place = memory::allocate(Layout::new::<Self>());
         let whole = place.cast::<Self>().as_ptr();
         // SAFETY: the memory is of this layout, and nobody else's.
         unsafe {
-            let content = Content { future: ManuallyDrop::new(make()) };
-            (&raw mut (*whole).content).write(UnsafeCell::new(content));
+            (&raw mut (*whole).content).write(UnsafeCell::new(Content { future: ManuallyDrop::new(future) }));
         }
         let header = Header {
             table: const { &Self::TABLE },
@@ -203,7 +202,7 @@ impl Runnable {
     /// A call from another thread, of which there is only this.
     pub(crate) fn of_call(call: impl FnOnce() + Send + 'static) -> Self {
         let future = async move { contain(call) };
-        Runnable(Whole::allocate(ptr::null(), ptr::null(), 0, QUEUED, || future))
+        Runnable(Whole::allocate(ptr::null(), ptr::null(), 0, QUEUED, future))
     }
 
     /// Polls the task, or drops its future if it was cancelled. A panic of the future's goes through.
@@ -291,13 +290,9 @@ impl Listed {
 
 /// Starts a task that has its place on the list, and queues it. With it comes the handle.
 #[inline]
-pub(super) fn start<F: Future + 'static>(
-    core: &Rc<Core>,
-    id: TaskId,
-    make: impl FnOnce() -> F,
-) -> NonNull<Header> {
+pub(super) fn start<F: Future + 'static>(core: &Rc<Core>, id: TaskId, future: F) -> NonNull<Header> {
     let address = Arc::as_ptr(&core.address);
-    let cell = Whole::allocate(Rc::into_raw(core.clone()), address, id.key(), HANDLE, make);
+    let cell = Whole::allocate(Rc::into_raw(core.clone()), address, id.key(), HANDLE, future);
     core.tasks.begin(id, Listed(cell));
     // SAFETY: LIVE, and HOME; nobody has woken it yet.
     unsafe { if Address::is_here(address) { queue(cell) } else { wake(cell) } }

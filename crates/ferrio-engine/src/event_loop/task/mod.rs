@@ -33,12 +33,8 @@ pub struct Task<T> {
 impl<T: 'static> Task<T> {
     /// Starts a task that has its place on the list.
     #[inline]
-    pub(crate) fn start<F: Future<Output = T> + 'static>(
-        core: &Rc<Core>,
-        id: TaskId,
-        make: impl FnOnce() -> F,
-    ) -> Self {
-        Task { cell: cell::start(core, id, make), _output: PhantomData }
+    pub(crate) fn start<F: Future<Output = T> + 'static>(core: &Rc<Core>, id: TaskId, future: F) -> Self {
+        Task { cell: cell::start(core, id, future), _output: PhantomData }
     }
 }
 
