@@ -57,7 +57,7 @@ fn run(load: Load, port: u16) -> Result<Measured, String> {
     let (Some(count), Some(seconds), Some(cpu)) = (count, seconds, cpu) else {
         return Err(format!("the load client said {line:?}"));
     };
-    Ok(Measured { cpu: cpu * 1e6 / count, wall: seconds * 1e6 / count, bytes: 0.0 })
+    Ok(Measured { cpu: cpu * 1e6 / count, wall: seconds * 1e6 / count, ..Measured::default() })
 }
 
 /// Where `make bench-rust` has cargo build it.

@@ -1,4 +1,4 @@
-//! What one run of a program took: processor time of the whole process, time, memory. Knows no program.
+//! What one run of a program took: processor time of the whole process, time, memory, turns. Knows no program.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +12,8 @@ pub struct Measured {
     pub cpu: f64,
     pub wall: f64,
     pub bytes: f64,
+    /// How many others came first, of who waited longest.
+    pub turns: f64,
 }
 
 /// What the clocks and the kernel said when a program began.
@@ -32,13 +34,13 @@ impl Start {
         let (cpu, wall) = (cpu_seconds() - self.cpu, self.wall.elapsed().as_secs_f64());
         let bytes = resident().saturating_sub(self.resident);
         let each = |total: f64| total / as_f64(count.max(1));
-        Measured { cpu: each(cpu * 1e6), wall: each(wall * 1e6), bytes: each(as_f64(bytes)) }
+        Measured { cpu: each(cpu * 1e6), wall: each(wall * 1e6), bytes: each(as_f64(bytes)), turns: 0.0 }
     }
 }
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.cpu, self.wall, self.bytes)
+        write!(f, "{} {} {} {}", self.cpu, self.wall, self.bytes, self.turns)
     }
 }
 
@@ -48,7 +50,7 @@ impl FromStr for Measured {
     fn from_str(line: &str) -> Result<Self, String> {
         let numbers: Result<Vec<f64>, _> = line.split_whitespace().map(str::parse).collect();
         match numbers.as_deref() {
-            Ok([cpu, wall, bytes]) => Ok(Measured { cpu: *cpu, wall: *wall, bytes: *bytes }),
+            Ok(&[cpu, wall, bytes, turns]) => Ok(Measured { cpu, wall, bytes, turns }),
             _ => Err(format!("not a measurement: {line:?}")),
         }
     }

@@ -23,6 +23,7 @@ pub struct Figure {
 
 const CPU: Figure = Figure { suffix: "", unit: "us cpu", of: |measured| measured.cpu };
 const WALL: Figure = Figure { suffix: ".time", unit: "us", of: |measured| measured.wall };
+const TURNS: Figure = Figure { suffix: "", unit: "turns", of: |measured| measured.turns };
 const MEMORY: Figure = Figure { suffix: ".memory", unit: "bytes", of: |measured| measured.bytes };
 
 const fn row(name: &'static str, count: usize) -> Row {
@@ -41,7 +42,9 @@ pub const ROWS: &[Row] = &[
     row("mpsc_full", 1_000_000),
     row("lock_uncontended", 4_000_000),
     row("lock_contended", 1_000_000),
+    Row { name: "lock_longest_wait", count: 1_000_000, figures: &[TURNS] },
     row("semaphore_contended", 1_000_000),
+    Row { name: "semaphore_longest_wait", count: 1_000_000, figures: &[TURNS] },
     row("timers_due", 100_000),
     row("timer_cancel", 1_000_000),
     row("timer_cancel_x1000", 1_000_000),

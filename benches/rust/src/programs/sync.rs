@@ -1,8 +1,11 @@
 //! Tasks that wait for one another: channels, locks, semaphores.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::rt::{
     Lock, Semaphore, Shared, acquire, channel, detach, join, permit, receive, send, spawn, yield_now,
 };
+use crate::measured::{Measured, as_f64};
 
 const TASKS: usize = 100;
 
@@ -95,6 +98,49 @@ pub async fn lock_in_turn(count: usize) {
     assert_eq!(*acquire(&lock).await, count / TASKS * TASKS);
 }
 
+/// The same, and how often others had the lock while the task that waited longest for it did. A lock that is handed on in the
+/// order of asking lets each of the others have it once.
+pub async fn lock_longest_wait(count: usize) -> Measured {
+    let (lock, turns) = (Shared::new(Lock::new(())), Shared::new(Turns::default()));
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|_| {
+            let (lock, turns) = (lock.clone(), turns.clone());
+            spawn(async move {
+                let mut before = 0;
+                for _ in 0..count / TASKS {
+                    let _held = acquire(&lock).await;
+                    before = turns.take(before);
+                    yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        join(task).await;
+    }
+    turns.longest_wait()
+}
+
+/// How often something was taken, and the most that was between two turns of one task, or before its first.
+#[derive(Default)]
+struct Turns {
+    taken: AtomicUsize,
+    longest: AtomicUsize,
+}
+
+impl Turns {
+    /// Somebody's turn has come whose last one was number `before`. Which number it has.
+    fn take(&self, before: usize) -> usize {
+        let others = self.taken.fetch_add(1, Ordering::Relaxed) - before;
+        self.longest.fetch_max(others, Ordering::Relaxed);
+        before + others + 1
+    }
+
+    fn longest_wait(&self) -> Measured {
+        Measured { turns: as_f64(self.longest.load(Ordering::Relaxed)), ..Measured::default() }
+    }
+}
+
 /// Ten places for a hundred tasks, each of which lets the others run while it has one.
 pub async fn ten_places(count: usize) {
     let semaphore = Shared::new(Semaphore::new(10));
@@ -112,4 +158,26 @@ pub async fn ten_places(count: usize) {
     for task in tasks {
         join(task).await;
     }
+}
+
+/// The same, and how often others had a place while the task that waited longest for one did.
+pub async fn place_longest_wait(count: usize) -> Measured {
+    let (semaphore, turns) = (Shared::new(Semaphore::new(10)), Shared::new(Turns::default()));
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|_| {
+            let (semaphore, turns) = (semaphore.clone(), turns.clone());
+            spawn(async move {
+                let mut before = 0;
+                for _ in 0..count / TASKS {
+                    let _place = permit(&semaphore).await;
+                    before = turns.take(before);
+                    yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        join(task).await;
+    }
+    turns.longest_wait()
 }
