@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use ferrio::{ReadError, Server, StreamReader, StreamWriter};
+use futures_util::FutureExt;
 
 async fn echo(mut reader: StreamReader, mut writer: StreamWriter) {
     while let Ok(data) = reader.read(1 << 16).await {
@@ -320,6 +321,21 @@ fn many_connections_at_once() {
             .collect();
         for client in clients {
             client.await.unwrap();
+        }
+    });
+}
+
+/// What a task writes in small pieces is held until its step ends, and whoever waits for it to be sent must not wait for ever.
+#[test]
+fn flushing_sends_what_is_held() {
+    ferrio::run(async {
+        let server = echo_server().await;
+        let (mut reader, mut writer) = connect(&server).await;
+        for _ in 0..5 {
+            writer.write(b"a");
+            writer.write(b"b");
+            assert!(std::pin::pin!(writer.flush()).now_or_never().is_some());
+            assert_eq!(reader.read_exact(2).await.unwrap(), b"ab");
         }
     });
 }

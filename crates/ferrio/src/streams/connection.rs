@@ -106,6 +106,7 @@ impl<C: Channel> Wire for Connection<C> {
     }
 
     fn unsent(&self) -> usize {
+        self.transport.settle(());
         self.transport.outgoing().size()
     }
 

@@ -37,7 +37,7 @@ pub(crate) trait Wire {
     /// Receives no more for now, or again.
     fn pause_reading(&self, on: bool);
 
-    /// How many bytes wait to be sent.
+    /// How many bytes wait to be sent. What is held is sent first: whoever waits for the rest is told of that alone.
     fn unsent(&self) -> usize;
 
     /// When the writer has to wait, and when no more.
