@@ -44,6 +44,12 @@ impl<H> Callback<H> {
         Running { runs: &self.runs, before: self.runs.replace(true) }
     }
 
+    /// None runs from here until the guard is dropped, though one may be around this.
+    #[must_use]
+    pub fn outside(&self) -> Running<'_> {
+        Running { runs: &self.runs, before: self.runs.replace(false) }
+    }
+
     /// Leaves `word` for later. The door runs it at the end of the batch, or as soon as a callback has ended and it is
     /// overdue.
     pub fn leave(&self, word: H) {
@@ -98,7 +104,7 @@ impl<H> Callback<H> {
     }
 }
 
-/// See [`Callback::enter`].
+/// See [`Callback::enter`] and [`Callback::outside`].
 #[derive(Debug)]
 pub struct Running<'a> {
     runs: &'a Cell<bool>,

@@ -158,9 +158,12 @@ impl<H: Handle> Loop<H> {
 
     /// Runs what was queued when the batch began, and what that left.
     pub(super) fn batch<D: Door<H>>(&self, door: D) -> Result<(), D::Error> {
-        let _running = self.callback().enter();
+        let running = self.callback().enter();
         let result = self.run_words(door);
+        drop(running);
         if self.callback().has_left_words() {
+            // What leaves a word now has nobody to run it before the loop sleeps.
+            let _outside = self.callback().outside();
             return door.both(result, door.run_left(self.callback().take_words()));
         }
         result

@@ -116,6 +116,7 @@ pub(crate) fn until_stopped(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResu
     let engine = state.engine()?;
     let _current = engine.core().enter();
     let _inside = nesting::enter();
+    let _outside = engine.callback().outside();
     engine.poll_next_turn();
     let mut result = run_left_words(this.py(), &engine);
     if result.is_ok() {
@@ -135,6 +136,7 @@ pub(crate) fn once(state: &BaseLoop, this: &Bound<'_, PyAny>) -> PyResult<()> {
     let engine = state.engine()?;
     let _current = engine.core().enter();
     let _inside = nesting::enter();
+    let _outside = engine.callback().outside();
     engine.poll_next_turn();
     run_left_words(this.py(), &engine)?;
     let result = turn(state, this, &engine);
@@ -231,6 +233,7 @@ impl Door<Word> for Attached<'_, '_> {
 /// the answer to what it wrote.
 #[cold]
 pub(crate) fn run_left_words(py: Python<'_>, engine: &Loop<Word>) -> PyResult<()> {
+    let _outside = engine.callback().outside();
     run_all(py, engine.callback().take_words())
 }
 
