@@ -4,6 +4,7 @@
 //! often as somebody looks.
 
 use ferrio_engine::transport::Socket;
+use pyo3::exceptions::PyOSError;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::ffi::prelude::*;
@@ -130,6 +131,14 @@ impl Below {
         self.taken.set(taken);
         self.moved.set(moved);
         Ok(moved)
+    }
+
+    /// Sends no more. A client that has reset the connection is no fault of whoever sends: the transport learns of that, too.
+    pub(crate) fn end_writing(&self, py: Python<'_>) -> PyResult<()> {
+        match self.tell(py, intern!(py, "write_eof")) {
+            Err(error) if error.is_instance_of::<PyOSError>(py) => Ok(()),
+            told => told,
+        }
     }
 
     fn count(&self, size: usize) {

@@ -103,8 +103,7 @@ impl HttpConnection {
         exchange.tell(py)?;
         self.with_serving(py, |serving, object| serving.answered(object, self))?;
         if self.with_machine(|machine| machine.is_closed())? {
-            self.flush(py)?;
-            return if exchange.is_awaited() { self.linger(py) } else { self.close(py) };
+            return self.part(py, exchange);
         }
         if self.reads.get() {
             return Ok(());
@@ -151,7 +150,6 @@ impl HttpConnection {
             told?;
             serving.report(py, intern!(py, "refused"), PyString::new(py, refusal.reason).as_any())
         })?;
-        self.flush(py)?;
         self.linger(py)
     }
 
@@ -159,7 +157,7 @@ impl HttpConnection {
     pub(crate) fn fail(&self, this: &Bound<'_, PyAny>, exchange: &Exchange) -> PyResult<()> {
         let py = this.py();
         if exchange.answer.was_sent() || exchange.is_lost() {
-            return self.close(py);
+            return self.part(py, exchange);
         }
         let headers = [(&b"content-type"[..], &b"text/plain; charset=utf-8"[..]), (b"connection", b"close")];
         let mut out = self.out.take();

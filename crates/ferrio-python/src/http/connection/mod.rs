@@ -234,11 +234,25 @@ impl HttpConnection {
         }
     }
 
-    /// Closes the connection once what was written is sent, answers that only gathered included.
+    /// Closes the connection once what was written is sent, answers that only gathered included. One that lingers goes on to.
     pub(crate) fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.is_parting() {
+            return Ok(());
+        }
         self.closing.set(true);
         self.deadline.set(f64::INFINITY);
         both(py, self.flush(py), self.below.tell(py, intern!(py, "close")))
+    }
+
+    /// Whether it ends in a while, and its client has that long to read.
+    fn is_parting(&self) -> bool {
+        self.closing.get() && self.deadline.get().is_finite()
+    }
+
+    /// Ends the connection behind what was sent last. A client that may be sending still, a body or more requests, is read on.
+    fn part(&self, py: Python<'_>, exchange: &Exchange) -> PyResult<()> {
+        let follows = if self.reads.get() { self.follows.get() } else { !self.rest.borrow().is_empty() };
+        if exchange.is_awaited() || follows || self.paused.get() { self.linger(py) } else { self.close(py) }
     }
 
     /// As `close`, for a client that may still be sending: it is read on for a moment, or a reset would take the answer from it.
@@ -251,7 +265,7 @@ impl HttpConnection {
         if self.paused.replace(false) {
             self.below.tell(py, intern!(py, "resume_reading"))?;
         }
-        self.below.tell(py, intern!(py, "write_eof"))
+        both(py, self.flush(py), self.below.end_writing(py))
     }
 
     fn pause(&self, py: Python<'_>) -> PyResult<()> {

@@ -95,8 +95,7 @@ impl HttpConnection {
 
     /// Ends a connection whose WebSocket is over. The client has a while to read what was sent.
     pub(crate) fn hang_up(&self, py: Python<'_>) -> PyResult<()> {
-        if self.closing.get() && self.deadline.get().is_finite() {
-            // It ends already, and what its client still sends is read until then.
+        if self.is_parting() {
             return Ok(());
         }
         self.close(py)?;
@@ -126,7 +125,6 @@ impl HttpConnection {
         self.out.replace(out);
         answered?.map_err(|misuse| misused(&misuse))?;
         self.report(py, intern!(py, "refused"), PyString::new(py, refusal.reason).as_any())?;
-        self.flush(py)?;
         self.linger(py)
     }
 
