@@ -3,6 +3,9 @@
 import os
 import re
 import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -11,7 +14,7 @@ from ferrio.server.supervisors import Multiprocess, changes
 from ferrio.server.supervisors.changes import FileFilter, StatReload
 from ferrio.server.supervisors.reload import ChangeReload, display_path
 from ferrio.server.supervisors.worker import Worker
-from server_support import HELLO, Served, ask_now, write_app
+from server_support import HELLO, PATIENCE, Served, ask_now, write_app
 
 STARTED = r"Started server process \[(\d+)\]"
 READY = "Application startup complete."
@@ -107,6 +110,43 @@ def test_workers_that_cannot_start_end_everything(tmp_path, text):
     with Workers(tmp_path, 2, "--lifespan", "on") as served:
         assert served.end() == 3
     assert any("failed to start, stopping the parent process." in line for line in served.lines)
+
+
+WAITS = (
+    HELLO.replace("import os", "import asyncio, os")
+    + """
+hello = app
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        print("it begins", flush=True)
+        while not os.path.exists("go"):
+            await asyncio.sleep(0.01)
+    await hello(scope, receive, send)
+"""
+)
+
+
+@pytest.mark.parametrize("options", [("--workers", "2"), ("--reload",)], ids=["workers", "reload"])
+def test_who_comes_while_the_last_answers_are_given_is_refused(tmp_path, options):
+    """The parent has the sockets, too: clients would wait for somebody to take them, and be reset in the end."""
+    write_app(tmp_path, WAITS)
+    with Served("hello:app", "--port", "0", *options, cwd=tmp_path) as served, ThreadPoolExecutor() as pool:
+        port = served.port()
+        served.see(READY)
+        asked = pool.submit(ask_now, port)
+        try:
+            served.wait_for("it begins")
+            served.signal(signal.SIGTERM)
+            deadline = time.monotonic() + PATIENCE
+            with pytest.raises(ConnectionRefusedError):
+                while time.monotonic() < deadline:
+                    socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+                    time.sleep(0.01)
+        finally:
+            (tmp_path / "go").touch()
+        assert asked.result().status == 200
+        assert served.end() == 0
 
 
 def test_a_program_that_serves_when_it_is_imported(tmp_path):

@@ -58,9 +58,9 @@ class Multiprocess:
             self.keep_subprocess_alive()
             self._reap()
         self.terminate_all()
-        self.join_all()
-        for each in self.sockets:
+        for each in self.sockets:  # or clients would wait for workers that take nobody any more
             each.close()
+        self.join_all()
         self._say("Stopping parent process [%s]")
         if self._failed:
             sys.exit(STARTUP_FAILURE)

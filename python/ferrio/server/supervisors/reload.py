@@ -70,9 +70,9 @@ class ChangeReload:
 
     def shutdown(self) -> None:
         self.process.terminate()
-        self.process.join()
-        for each in self.sockets:
+        for each in self.sockets:  # or clients would wait for a process that takes nobody any more
             each.close()
+        self.process.join()
         text = "Stopping reloader process [%s]"
         extra = {"color_message": text.replace("%s", style("%s", "cyan", bold=True))}
         logger.info(text, os.getpid(), extra=extra)
