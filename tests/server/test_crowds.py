@@ -97,3 +97,28 @@ def test_a_handshake_that_ends_while_the_server_does_keeps_it_from_nothing(conte
         return took
 
     assert run(main()) < 20  # who asks for nothing may do so for 30 seconds
+
+
+def test_requests_that_are_on_their_way_when_a_server_begins_to_end_are_answered():
+    """Of a worker that is replaced: a connection that looks idle, or was taken just now, has sent one already."""
+
+    async def ask(each):
+        await shutting_down().wait()
+        each.sendall(REQUEST)
+        reader, writer = await asyncio.open_connection(sock=each)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def main():
+        async with serving(hello, lifespan="off") as port:
+            new, kept = connected(port, 2)
+            kept.sendall(REQUEST)
+            # By the time of this answer the other one was accepted.
+            await asyncio.get_running_loop().run_in_executor(None, kept.recv, 1000)
+            asking = [asyncio.create_task(ask(each)) for each in (new, kept)]
+            await asyncio.sleep(0)
+        return await asyncio.gather(*asking)
+
+    for answer in run(main()):
+        assert answer.startswith(b"HTTP/1.1 200 ") and b"\r\nconnection: close\r\n" in answer

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .serving import ServerState
 
 LOOK, AGAIN, SHOWN = 0.05, 10.0, 5
-"""Seconds between two looks, seconds between two reports, how many requests one report names."""
+"""Seconds between two looks, and before the first; seconds between two reports, how many requests one report names."""
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -32,6 +32,11 @@ async def drain(server: Server) -> None:
             connection.shutdown()
         return not state.connections
 
+    # Requests that are on their way are answered: a connection that looks idle is not closed yet.
+    for connection in state.connections:
+        if hasattr(connection, "retire"):
+            connection.retire()
+    await asyncio.sleep(LOOK)
     are_closed()
     await asyncio.sleep(LOOK)
     if state.connections and not server.force_exit:

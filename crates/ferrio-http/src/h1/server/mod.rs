@@ -175,6 +175,19 @@ impl Connection {
         self
     }
 
+    /// The next answer is the last, and says so. Unlike one that is shut down, a connection that is idle waits for its request.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Limits, server::Connection};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.retire();
+    /// assert!(!connection.is_closed());
+    /// ```
+    pub fn retire(&mut self) {
+        self.persists = false;
+    }
+
     /// Has the connection end with the request that is being answered, or at once where there is none: its answer says
     /// `Connection: close` if it has not begun.
     ///
@@ -186,7 +199,7 @@ impl Connection {
     /// assert!(connection.is_closed());
     /// ```
     pub fn shut_down(&mut self) {
-        self.persists = false;
+        self.retire();
         let draining = matches!(self.reading, Reading::Body { .. }) && !self.is_answering();
         if self.is_idle() || draining {
             self.reading = Reading::Closed;

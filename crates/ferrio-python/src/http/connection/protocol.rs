@@ -4,7 +4,7 @@ use ferrio_http::h1::Refusal;
 use ferrio_http::ws;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
-use super::HttpConnection;
+use super::{HttpConnection, Machine};
 use crate::event_loop::run::both;
 use crate::ffi::buffers::Exported;
 use crate::ffi::prelude::*;
@@ -96,6 +96,11 @@ impl HttpConnection {
 
     fn resume_writing_method(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         self.has_room(this)
+    }
+
+    /// The next answer says that it is the last.
+    fn retire(&self, _: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.with_machine(Machine::retire)
     }
 
     /// An idle connection ends now, a busy one with its answer.
@@ -242,6 +247,7 @@ impl Native for HttpConnection {
             method c"connection_lost" c"The connection is gone." => connection_lost_method;
             bare c"pause_writing" c"Too much waits to be sent." => pause_writing_method;
             bare c"resume_writing" c"There is room again." => resume_writing_method;
+            bare c"retire" c"The next answer is the last, and says so." => retire;
             bare c"shutdown" c"End now if idle, else after the answer." => shutdown;
             bare c"_go_on" c"Read what waited." => go_on;
             shown c"transport" => below.transport;
