@@ -193,6 +193,27 @@ def test_what_an_application_may_not_send_before_it_accepts(wrong):
     main()
 
 
+@pytest.mark.parametrize("offered", [[], ["other"], ["chosen", "other"]])
+@pytest.mark.parametrize("chosen", ["chosen", "", None])
+def test_the_application_decides_on_the_subprotocol(offered, chosen):
+    """As with uvicorn. A client that has not offered it says what is wrong."""
+
+    async def app(scope, receive, send):
+        await send({"type": "websocket.accept", "subprotocol": chosen})
+
+    @on_ferrio
+    async def main():
+        async with served(app) as server, client(server.port) as peer:
+            fields = [f"Sec-WebSocket-Protocol: {', '.join(offered)}"][: len(offered)]
+            await peer.send(HEAD[:-2] + "".join(f"{field}\r\n" for field in fields).encode() + b"\r\n")
+            answer = await peer.answer()
+            found = [value for name, value in answer.headers if name.lower() == b"sec-websocket-protocol"]
+            assert answer.status == 101
+            assert found == ([chosen.encode()] if chosen else [])
+
+    main()
+
+
 @pytest.mark.parametrize("is_whole", [True, False])
 @pytest.mark.parametrize("headers", [[(b"content-length", b"9")], [(b"content-length", b"1")], [(b"a", b"b\r\nc: d")]])
 def test_a_refusal_that_cannot_be_sent(headers, is_whole):

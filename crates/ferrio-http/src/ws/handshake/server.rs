@@ -171,6 +171,12 @@ impl Accepted {
         always.into_iter().chain(subprotocol).chain(extensions)
     }
 
+    /// The subprotocol that is agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
     /// What [`Connection::new`](crate::ws::Connection::new) is to be told of deflate.
     #[must_use]
     pub fn deflate(&self) -> Option<Deflate> {

@@ -64,7 +64,10 @@ impl HttpConnection {
             let Some(accepted) = socket.accept(subprotocol, &wishes, serving.now(py)?) else {
                 return Ok(Ok(()));
             };
-            let fields = accepted.headers().chain(fields.iter());
+            // As with uvicorn the application decides, whatever was offered: its mistake shows at the client, and is not hidden.
+            let unasked = subprotocol.filter(|name| !name.is_empty() && accepted.subprotocol().is_none());
+            let unasked = unasked.map(|name| (&b"sec-websocket-protocol"[..], name.as_bytes()));
+            let fields = accepted.headers().chain(unasked).chain(fields.iter());
             self.with_machine(|machine| machine.respond(101, fields, &serving.dated(), &mut out))
         });
         self.out.replace(out);
