@@ -5,6 +5,7 @@ mod bodies;
 mod client;
 mod ending;
 mod hostile;
+mod orders;
 mod probes;
 mod requests;
 mod support;
