@@ -32,12 +32,20 @@ pub(super) struct Shared {
     connections: RefCell<Slab<Weak<dyn Told>>>,
     /// The server closes: each connection ends with the request that it is at.
     pub(super) closing: Cell<bool>,
+    /// It is about to: each answer is the last of its connection.
+    pub(super) retiring: Cell<bool>,
 }
 
 impl Shared {
     pub(super) fn new(settings: Settings) -> Self {
         let defaults = RefCell::new(settings.defaults.clone());
-        Shared { settings, defaults, connections: RefCell::default(), closing: Cell::new(false) }
+        Shared {
+            settings,
+            defaults,
+            connections: RefCell::default(),
+            closing: Cell::new(false),
+            retiring: Cell::new(false),
+        }
     }
 
     /// Counts `connection` until the entry is dropped.

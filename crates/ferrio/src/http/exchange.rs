@@ -149,6 +149,8 @@ impl Exchange {
     pub(super) fn heed_closing(&self) {
         if self.shared.closing.get() {
             self.http.borrow_mut().shut_down();
+        } else if self.shared.retiring.get() {
+            self.http.borrow_mut().retire();
         }
     }
 

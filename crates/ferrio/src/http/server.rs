@@ -104,6 +104,9 @@ where
     start_server(service, host, port).await?.serve().await
 }
 
+/// How long a server that shuts down waits for requests that were sent before their clients could know.
+const ON_THEIR_WAY: Duration = Duration::from_millis(50);
+
 /// A server that listens. Dropping it closes it; requests that it is at are still answered.
 ///
 /// ```
@@ -162,6 +165,14 @@ impl Server {
         self.shared.close();
     }
 
+    /// As `close`, in a moment: requests that are on their way by now are answered, each as the last of its connection.
+    async fn retire(&mut self) {
+        self.streams.close();
+        self.shared.retiring.set(true);
+        crate::sleep(ON_THEIR_WAY).await;
+        self.close();
+    }
+
     /// Closes all connections at once: services that are at work for them are dropped.
     pub fn abort_clients(&self) {
         self.streams.abort_clients();
@@ -172,7 +183,8 @@ impl Server {
         self.streams.wait_closed().await;
     }
 
-    /// Closes, waits as long as `grace`, and cuts off what is left then. Whether nothing was.
+    /// Listens no more, closes in a moment, so that requests which are on their way are answered, waits as long as `grace`, and cuts
+    /// off what is left then. Whether nothing was.
     ///
     /// ```
     /// use std::time::Duration;
@@ -186,9 +198,13 @@ impl Server {
     /// # std::io::Result::Ok(())
     /// ```
     pub async fn shut_down(&mut self, grace: Duration) -> bool {
-        self.close();
-        let in_time = crate::timeout(grace, self.wait_closed()).await.is_ok();
+        let ends = async {
+            self.retire().await;
+            self.wait_closed().await;
+        };
+        let in_time = crate::timeout(grace, ends).await.is_ok();
         if !in_time {
+            self.close();
             self.abort_clients();
             self.wait_closed().await;
         }
@@ -202,8 +218,12 @@ impl Server {
     pub async fn serve(mut self) -> io::Result<()> {
         let mut terminate = signal(SIGTERM)?;
         asked_to_stop(&mut terminate).await?;
+        let ends = async {
+            self.retire().await;
+            self.wait_closed().await;
+        };
+        crate::race!(async { drop(asked_to_stop(&mut terminate).await) }, ends).await;
         self.close();
-        crate::race!(async { drop(asked_to_stop(&mut terminate).await) }, self.wait_closed()).await;
         self.abort_clients();
         self.wait_closed().await;
         Ok(())

@@ -64,6 +64,28 @@ fn an_answer_that_comes_after_closing_says_so() {
 }
 
 #[test]
+fn a_request_that_is_on_its_way_is_answered() {
+    ferrio::run(async {
+        let mut server = http::start_server(async |_| Response::new("there"), "127.0.0.1", 0).await.unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            let mut client = Client::of(&server).await;
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            client.answer().await;
+            clients.push(client);
+        }
+        for client in &mut clients {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        }
+        assert!(server.shut_down(Duration::from_secs(20)).await);
+        for client in &mut clients {
+            let answer = client.rest().await;
+            assert!(answer.contains("\r\nconnection: close\r\n") && answer.ends_with("there"), "{answer}");
+        }
+    });
+}
+
+#[test]
 fn what_does_not_end_in_time_is_cut_off() {
     ferrio::run(async {
         let mut server = http::start_server(stream, "127.0.0.1", 0).await.unwrap();
