@@ -472,6 +472,32 @@ class HttpAnswer:
     def _read_chunk(self) -> Coroutine[Any, Any, tuple[bytes, bool]]:
         """What there is of one of HTTP's chunks, and whether that ends it. Cancelled, nothing is lost."""
 
+    def _read_until(self, separator: bytes, most: int, /) -> Coroutine[Any, Any, bytes]:
+        """What there is up to a separator and with it, or what is left. `LineTooLong`: that is more than `most`."""
+
+    def _read_until_now(self, separator: bytes, most: int, /) -> bytes:
+        """The same without waiting: empty where it is not there."""
+
+    def _read_exactly(self, most: int, /) -> Coroutine[Any, Any, bytes]:
+        """So much; `IncompleteReadError` where there is less."""
+
+    def _read_rest(self) -> Coroutine[Any, Any, bytes]:
+        """All that is left. Cancelled, nothing is lost."""
+
+    def _next_piece(self, most: int, /) -> Coroutine[Any, Any, bytes]:
+        """As _read_any(), and `StopAsyncIteration` at the end; the next two likewise."""
+
+    def _next_line(self, most: int, /) -> Coroutine[Any, Any, bytes]: ...
+    def _next_chunk(self) -> Coroutine[Any, Any, tuple[bytes, bool]]: ...
+    def _fail(self, error: BaseException, /) -> None:
+        """Have whoever reads parts of the body see it."""
+    @property
+    def _error(self) -> BaseException | None:
+        """What whoever reads it was told, or is to be."""
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether somebody waits for more."""
+
     def _read_now(self, most: int = ..., /) -> bytes:
         """As _read_any(), without waiting: empty where nothing is there."""
 

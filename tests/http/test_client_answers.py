@@ -180,7 +180,7 @@ async def test_two_who_read_the_same():
         answer = await peer.ask()
         first = asyncio.ensure_future(run(answer.read))
         await asyncio.sleep(0)
-        with pytest.raises(RuntimeError, match="another task waits"):
+        with pytest.raises(RuntimeError, match="already waiting"):
             await answer.read()
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)

@@ -499,7 +499,7 @@ async def test_a_read_that_is_cancelled_loses_nothing():
         ):
             async with session.get(url(peer)) as response:
                 reading = asyncio.ensure_future(read(response.content))
-                await until(lambda: response._received == 3 and not response._buffered)
+                await until(lambda: response._received == 3 and response._is_awaited)
                 reading.cancel()
                 await asyncio.wait([reading])
                 response.connection.transport.write(b"go on\r\n\r\n")

@@ -39,6 +39,22 @@ class AsyncStreamIterator(Generic[T]):
         return read
 
 
+class PlainIterator(AsyncStreamIterator[T]):
+    """As long as its stream is plain, nothing of it waits but what `following` returns."""
+
+    __slots__ = ("_following", "_stream")
+
+    def __init__(
+        self, stream: StreamReader, read_func: Callable[[], Awaitable[T]], following: Callable[[], Awaitable[T]]
+    ) -> None:
+        super().__init__(read_func)
+        self._stream = stream
+        self._following = following
+
+    def __anext__(self) -> Awaitable[T]:  # type: ignore[override]
+        return self._following() if self._stream._is_plain else super().__anext__()
+
+
 class ChunkTupleAsyncStreamIterator:
     """Reads chunks, each with whether it ends one of HTTP's."""
 
@@ -50,7 +66,10 @@ class ChunkTupleAsyncStreamIterator:
     def __aiter__(self) -> ChunkTupleAsyncStreamIterator:
         return self
 
-    async def __anext__(self) -> tuple[bytes, bool]:
+    def __anext__(self) -> Awaitable[tuple[bytes, bool]]:
+        return self._stream._source._next_chunk() if self._stream._is_plain else self._next()
+
+    async def _next(self) -> tuple[bytes, bool]:
         read = await self._stream.readchunk()
         if read == (b"", False):
             raise StopAsyncIteration

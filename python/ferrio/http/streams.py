@@ -1,25 +1,27 @@
 """An answer's body, piece by piece: `StreamReader`, which is `response.content`.
 
 Owns reading by lines, by sizes and whole, and unpacking on the way; where the bytes come from, and that a server is
-told to wait while nobody reads, is the answer's. Invariants: what is unpacked beforehand never exceeds one piece; a
-read that is cancelled loses nothing.
-
-`DataQueue` and its kin are here for programs that use aiohttp's.
+told to wait while nobody reads, is the answer's. A reader is plain as long as nothing is to be unpacked, limited or
+told of: its reads are native awaitables, without a frame of Python. Invariants: what is unpacked beforehand never
+exceeds one piece; a read that is cancelled loses nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import sys
 import warnings
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
+from .data_queues import DataQueue as DataQueue
+from .data_queues import FlowControlDataQueue as FlowControlDataQueue
 from .encodings import Decoder
 from .errors import LineTooLong
-from .iterators import AsyncStreamIterator, ChunkTupleAsyncStreamIterator, EofStream
+from .iterators import AsyncStreamIterator, ChunkTupleAsyncStreamIterator, PlainIterator
+from .iterators import EofStream as EofStream
 
 LOG = logging.getLogger("aiohttp.internal")
 CHUNK: Final = 2**16
@@ -36,12 +38,14 @@ class StreamReader:
         "_exception",
         "_held",
         "_is_in_chunk",
+        "_is_plain",
         "_limit",
         "_reads_at_end",
         "_source",
+        "_start",
+        "_unpacked_bytes",
         "_wait",
         "_waiting",
-        "total_bytes",
         "total_compressed_bytes",
     )
 
@@ -56,19 +60,21 @@ class StreamReader:
         self._source = source
         self._decoder = decoder
         self._wait = wait
-        self._held = b""
+        self._is_plain = decoder is None and wait is None
+        self._held = b""  # what was unpacked; read is what is before `_start`
+        self._start = 0
         self._waiting = False
         self._ends_chunk = False  # what is held is the last of one of HTTP's chunks
         self._is_in_chunk = False  # some of a chunk was given already; what is unpacked to nothing is none
         self._exception: BaseException | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._reads_at_end = 0
-        self.total_bytes = 0
+        self._unpacked_bytes = 0
         self.total_compressed_bytes: int | None = None if decoder is None else 0
 
     def __repr__(self) -> str:
         info = [type(self).__name__]
-        if size := self._source._buffered + len(self._held):
+        if size := self._source._buffered + len(self._held) - self._start:
             info.append(f"{size} bytes")
         if self.is_eof():
             info.append("eof")
@@ -77,15 +83,15 @@ class StreamReader:
         return f"<{' '.join(info)}>"
 
     def __aiter__(self) -> AsyncStreamIterator[bytes]:
-        return AsyncStreamIterator(self.readline)
+        return PlainIterator(self, self.readline, lambda: self._source._next_line(2 * self._limit))
 
     def iter_chunked(self, n: int) -> AsyncStreamIterator[bytes]:
         """What comes, at most `n` bytes at a time."""
-        return AsyncStreamIterator(lambda: self.read(n))
+        return self._pieces(n, lambda: self.read(n))
 
     def iter_any(self) -> AsyncStreamIterator[bytes]:
         """What comes, as it comes."""
-        return AsyncStreamIterator(self.readany)
+        return self._pieces(sys.maxsize, self.readany)
 
     def iter_chunks(self) -> ChunkTupleAsyncStreamIterator:
         """What comes, with whether it ends one of HTTP's chunks."""
@@ -100,20 +106,23 @@ class StreamReader:
 
     def exception(self) -> BaseException | None:
         """What went wrong."""
-        return self._exception
+        return self._source._error if self._exception is None else self._exception
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         """Reading fails from now on."""
         if exc_cause is not None and exc_cause is not exc:
             exc.__cause__ = exc_cause
         self._exception = exc
+        self._is_plain = False
         self._callbacks.clear()
         self._source._read_by_content()
-        if self._waiting:
+        self._source._fail(exc)
+        if self._waiting or self._source._is_awaited:
             self._source.close()  # which wakes who waits
 
     def on_eof(self, callback: Callable[[], None]) -> None:
         """Call when the body was read."""
+        self._is_plain = False
         self._callbacks.append(callback)
         self._tell()
 
@@ -132,7 +141,12 @@ class StreamReader:
         read: list[bytes] = []
         while not self.is_eof() and (piece := await self._kept(self.readany(), read)):
             read.append(piece)
-        self._held = b"".join([*read, self._held])
+        self._unread(b"".join(read))
+
+    @property
+    def total_bytes(self) -> int:
+        """How much came, unpacked."""
+        return self._source._received if self._decoder is None else self._unpacked_bytes
 
     @property
     def total_raw_bytes(self) -> int:
@@ -148,15 +162,23 @@ class StreamReader:
         )
         self._unread(data)
 
-    async def readline(self, *, max_line_length: int | None = None) -> bytes:
+    def readline(self, *, max_line_length: int | None = None) -> Coroutine[Any, Any, bytes]:
         """A line with its end, or what is left."""
-        return await self.readuntil(max_size=max_line_length)
+        return self.readuntil(max_size=max_line_length)
 
-    async def readuntil(self, separator: bytes = b"\n", *, max_size: int | None = None) -> bytes:
+    def readuntil(self, separator: bytes = b"\n", *, max_size: int | None = None) -> Coroutine[Any, Any, bytes]:
         """What there is up to a separator and with it, or what is left."""
+        most = max_size or 2 * self._limit
+        if self._is_plain and separator:
+            return self._source._read_until(separator, most)  # type: ignore[no-any-return]
+        return self._read_until(separator, most)
+
+    async def _read_until(self, separator: bytes, most: int) -> bytes:
         if not separator:
             raise ValueError("Separator should be at least one-byte string")
-        most = max_size or 2 * self._limit
+        self._check()
+        if not self._waiting and (there := self._find(separator, most)):
+            return there
         read = bytearray()
         while piece := await self._kept(self.readany(), read):
             start = max(0, len(read) - len(separator) + 1)
@@ -170,8 +192,13 @@ class StreamReader:
                 return bytes(read[:end])
         return bytes(read)
 
-    async def read(self, n: int = -1) -> bytes:
+    def read(self, n: int = -1) -> Coroutine[Any, Any, bytes]:
         """What there is, at most `n` bytes, or with -1 all of it."""
+        if self._is_plain and n and not self._source._at_eof:
+            return self._source._read_rest() if n < 0 else self._source._read_any(n)  # type: ignore[no-any-return]
+        return self._read(n)
+
+    async def _read(self, n: int) -> bytes:
         self._check()
         if n == 0:
             return b""
@@ -187,13 +214,19 @@ class StreamReader:
                 LOG.warning("Multiple access to StreamReader in eof state, might be infinite loop.", stack_info=True)
         return piece
 
-    async def readany(self) -> bytes:
+    def readany(self) -> Coroutine[Any, Any, bytes]:
         """What there is."""
+        return self._source._read_any() if self._is_plain else self._read_piece()
+
+    async def _read_piece(self) -> bytes:
         self._check()
         return await self._piece(sys.maxsize)
 
-    async def readchunk(self) -> tuple[bytes, bool]:
+    def readchunk(self) -> Coroutine[Any, Any, tuple[bytes, bool]]:
         """What there is, and whether it ends one of HTTP's chunks."""
+        return self._source._read_chunk() if self._is_plain else self._read_chunk()
+
+    async def _read_chunk(self) -> tuple[bytes, bool]:
         self._check()
         self._unpack_on()
         while not self._held:
@@ -201,7 +234,7 @@ class StreamReader:
             if not raw and not is_end:
                 return self._last(), False
             if self._decoder is None:
-                return self._counted(raw), is_end
+                return self._told(raw), is_end
             self._ends_chunk = is_end
             self._held = self._unpacked(raw)
             self._unpack_on()
@@ -214,8 +247,13 @@ class StreamReader:
         self._ends_chunk = self._ends_chunk and not is_end
         return piece, is_end
 
-    async def readexactly(self, n: int) -> bytes:
+    def readexactly(self, n: int) -> Coroutine[Any, Any, bytes]:
         """So many bytes; `IncompleteReadError` where there are fewer."""
+        if self._is_plain and n > 0:
+            return self._source._read_exactly(n)  # type: ignore[no-any-return]
+        return self._read_exactly(n)
+
+    async def _read_exactly(self, n: int) -> bytes:
         self._check()
         pieces: list[bytes] = []
         while n > 0:
@@ -230,7 +268,7 @@ class StreamReader:
     def read_nowait(self, n: int = -1) -> bytes:
         """What there is, at most `n` bytes, without waiting."""
         self._check()
-        if self._waiting:
+        if self._waiting or self._source._is_awaited:
             raise RuntimeError("Called while some coroutine is waiting for incoming data.")
         most = sys.maxsize if n < 0 else n
         pieces = []
@@ -244,7 +282,22 @@ class StreamReader:
             raise self._exception
 
     def _unread(self, data: bytes) -> None:
-        self._held = data + self._held
+        if self._decoder is None:
+            self._source._unread(data)
+        else:
+            self._held, self._start = data + self._held[self._start :], 0
+
+    def _pieces(self, most: int, read: Callable[[], Awaitable[bytes]]) -> AsyncStreamIterator[bytes]:
+        if most <= 0 or not self._is_plain:
+            return AsyncStreamIterator(read)
+        return PlainIterator(self, read, functools.partial(self._source._next_piece, most))
+
+    def _find(self, separator: bytes, most: int) -> bytes:
+        """What is here already up to a separator, if that is; else it is searched for in what comes, too."""
+        if self._decoder is None:
+            return self._source._read_until_now(separator, most)  # type: ignore[no-any-return]
+        end = self._held.find(separator, self._start) + len(separator) - self._start
+        return self._take(end) if len(separator) <= end <= most else b""
 
     def _now(self, most: int) -> bytes:
         """A piece that is here already."""
@@ -256,7 +309,7 @@ class StreamReader:
             if not piece:
                 return self._last()
             if self._decoder is None:
-                return self._counted(piece)
+                return self._told(piece)
             self._held = self._unpacked(piece)
         return self._take(most)
 
@@ -271,7 +324,7 @@ class StreamReader:
             if not raw:
                 return self._last()
             if self._decoder is None:
-                return self._counted(raw)
+                return self._told(raw)
             self._held = self._unpacked(raw)
 
     async def _kept(self, reading: Awaitable[bytes], read: bytearray | list[bytes]) -> bytes:
@@ -297,9 +350,10 @@ class StreamReader:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            if self._exception is not None:
+            if self._exception is None:
+                self._exception = error
+            elif self._exception is not error:
                 raise self._exception from error
-            self._exception = error
             raise
         finally:
             self._waiting = False
@@ -308,11 +362,13 @@ class StreamReader:
         assert self._decoder is not None and self.total_compressed_bytes is not None
         self.total_compressed_bytes += len(raw)
         try:
-            return self._decoder.decode(raw)
+            unpacked = self._decoder.decode(raw)
         except Exception as error:
             self._exception = error
             self._source.close()
             raise
+        self._unpacked_bytes += len(unpacked)
+        return unpacked
 
     def _unpack_on(self) -> None:
         """Have something held, if anything is left of what was given to the decoder."""
@@ -328,11 +384,14 @@ class StreamReader:
         return b""
 
     def _take(self, most: int) -> bytes:
-        piece, self._held = self._held[:most], self._held[most:]
-        return self._counted(piece)
+        end = min(len(self._held), self._start + most)
+        piece = self._held[self._start : end]
+        self._start = end
+        if end == len(self._held):
+            self._held, self._start = b"", 0
+        return self._told(piece)
 
-    def _counted(self, piece: bytes) -> bytes:
-        self.total_bytes += len(piece)
+    def _told(self, piece: bytes) -> bytes:
         if self._callbacks:
             self._tell()
         return piece
@@ -354,6 +413,7 @@ class EmptyStreamReader(StreamReader):
 
     def __init__(self) -> None:
         super().__init__(_Nothing())
+        self._is_plain = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -363,12 +423,20 @@ class EmptyStreamReader(StreamReader):
 
 
 class _Nothing:
-    _buffered = 0
+    _buffered = _received = 0
     _whole = True
     _at_eof = True
+    _error = None
+    _is_awaited = False
 
     def _read_now(self, most: int) -> bytes:
         return b""
+
+    def _read_until_now(self, separator: bytes, most: int) -> bytes:
+        return b""
+
+    def _unread(self, data: bytes) -> None:
+        """Nobody reads it."""
 
     async def _read_any(self, most: int) -> bytes:
         return b""
@@ -381,91 +449,3 @@ class _Nothing:
 
 
 EMPTY_PAYLOAD: Final[StreamReader] = EmptyStreamReader()
-
-
-class DataQueue(Generic[T]):
-    """A queue that ends."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._eof = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._exception: BaseException | None = None
-        self._buffer: deque[tuple[T, int]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._buffer)
-
-    def is_eof(self) -> bool:
-        """Whether nothing more is put in."""
-        return self._eof
-
-    def at_eof(self) -> bool:
-        """Whether nothing more is put in, and nothing is left."""
-        return self._eof and not self._buffer
-
-    def exception(self) -> BaseException | None:
-        """What went wrong."""
-        return self._exception
-
-    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
-        """Reading fails, once nothing is left."""
-        self._exception = exc
-        if exc_cause is not None and exc_cause is not exc:
-            exc.__cause__ = exc_cause
-        self.feed_eof()
-
-    def feed_data(self, data: T, size: int = 0) -> None:
-        """Put one in."""
-        self._buffer.append((data, size))
-        self._wake()
-
-    def feed_eof(self) -> None:
-        """Nothing more is put in."""
-        self._eof = True
-        self._wake()
-
-    async def read(self) -> T:
-        """Take one out; `EofStream` at the end."""
-        while not self._buffer and not self._eof:
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        if self._buffer:
-            return self._taken(*self._buffer.popleft())
-        raise self._exception or EofStream()
-
-    def __aiter__(self) -> AsyncStreamIterator[T]:
-        return AsyncStreamIterator(self.read)
-
-    def _taken(self, data: T, size: int) -> T:
-        return data
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-
-class FlowControlDataQueue(DataQueue[T]):
-    """A queue whose protocol stops reading while it is full."""
-
-    def __init__(self, protocol: Any, limit: int, *, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self._size = 0
-        self._protocol = protocol
-        self._limit = limit * 2
-
-    def feed_data(self, data: T, size: int = 0) -> None:
-        super().feed_data(data, size)
-        self._size += size
-        if self._size > self._limit:
-            self._protocol.pause_reading()
-
-    def _taken(self, data: T, size: int) -> T:
-        was_full = self._size > self._limit
-        self._size -= size
-        if was_full and self._size <= self._limit:
-            self._protocol.resume_reading()
-        return data

@@ -63,20 +63,34 @@ impl GrowingBytes {
     }
 
     pub(crate) fn push(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
-        let (needed, room) = (self.filled + data.len(), self.room());
-        if needed > room {
-            let doubled = room.saturating_mul(2);
-            let next = if needed <= self.expected { doubled.min(self.expected) } else { doubled };
-            self.resize(py, next.max(needed))?;
-        }
+        self.make_room(py, data.len())?;
         let Some(object) = &self.object else { return Ok(()) };
         // SAFETY: GROWING; there is room for `data` behind what was written.
         unsafe {
             let place = ffi::PyBytes_AS_STRING(object.as_ptr()).cast::<u8>().cast_mut().add(self.filled);
             ptr::copy_nonoverlapping(data.as_ptr(), place, data.len());
         }
-        self.filled = needed;
+        self.filled += data.len();
         Ok(())
+    }
+
+    /// Puts behind it what `fill` writes into at most `most` bytes: it says how many they were.
+    pub(crate) fn push_filled<E>(
+        &mut self,
+        py: Python<'_>,
+        most: usize,
+        fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
+    ) -> PyResult<Result<usize, E>> {
+        self.make_room(py, most)?;
+        let Some(object) = &self.object else { return Ok(fill(&mut [])) };
+        // SAFETY: GROWING; there is room for `most` bytes behind what was written.
+        let place = unsafe {
+            let begin = ffi::PyBytes_AS_STRING(object.as_ptr()).cast::<MaybeUninit<u8>>().cast_mut();
+            std::slice::from_raw_parts_mut(begin.add(self.filled), most)
+        };
+        let filled = fill(place).map(|filled| filled.min(most));
+        self.filled += filled.as_ref().copied().unwrap_or_default();
+        Ok(filled)
     }
 
     /// What was written.
@@ -90,6 +104,16 @@ impl GrowingBytes {
         // SAFETY: GROWING.
         let whole = self.object.take().map(|object| unsafe { object.into_bound(py).cast_into_unchecked() });
         Ok(whole.unwrap_or_else(|| PyBytes::new(py, b"")))
+    }
+
+    fn make_room(&mut self, py: Python<'_>, more: usize) -> PyResult<()> {
+        let (needed, room) = (self.filled + more, self.room());
+        if needed <= room {
+            return Ok(());
+        }
+        let doubled = room.saturating_mul(2);
+        let next = if needed <= self.expected { doubled.min(self.expected) } else { doubled };
+        self.resize(py, next.max(needed))
     }
 
     fn room(&self) -> usize {

@@ -51,9 +51,18 @@ impl Received {
 
     /// Forgets the first `count` bytes.
     pub(crate) fn discard(&mut self, count: usize) {
+        self.pass(count);
+        if self.bytes.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// Forgets them, and keeps the memory.
+    pub(crate) fn pass(&mut self, count: usize) {
         self.start += count.min(self.len());
         if self.start == self.bytes.len() {
-            self.clear();
+            self.start = 0;
+            self.bytes.clear();
         }
     }
 

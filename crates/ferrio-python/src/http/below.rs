@@ -90,6 +90,12 @@ impl Below {
         transport.call_method1(intern!(py, "writelines"), (pieces,)).map(drop)
     }
 
+    /// Reads once more now, where the transport is ours.
+    pub(crate) fn pull(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(transport) = self.get(py) else { return Ok(()) };
+        self.native(&transport).map_or(Ok(()), |native| native.pull(&transport))
+    }
+
     /// Whether writing can end while reading goes on.
     pub(crate) fn can_linger(&self) -> bool {
         self.native.get()

@@ -24,6 +24,35 @@ impl Connection {
         }
     }
 
+    /// How much is still to come of a body whose length is known.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Length, Limits, client::{Connection, Event}};
+    ///
+    /// let mut connection = Connection::new(Limits::default());
+    /// connection.request(b"GET", b"/", [(&b"host"[..], &b"a"[..])], Length::Known(0), &mut Vec::new())?;
+    /// connection.advance(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n");
+    /// assert_eq!(connection.body_left(), Some(3));
+    /// connection.pass_body(3);
+    /// assert!(matches!(connection.advance(b"").1, Event::End(_)));
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    #[must_use]
+    pub fn body_left(&self) -> Option<u64> {
+        match self.reading {
+            Reading::Body(Receiver::Known(left)) => Some(left),
+            _ => None,
+        }
+    }
+
+    /// So many bytes of it came, and were put where they belong without [`advance`](Self::advance); at most
+    /// [`body_left`](Self::body_left).
+    pub fn pass_body(&mut self, count: u64) {
+        if let Reading::Body(Receiver::Known(left)) = &mut self.reading {
+            *left = left.saturating_sub(count);
+        }
+    }
+
     /// The peer sends nothing more, which is how a body ends that has no length.
     ///
     /// ```

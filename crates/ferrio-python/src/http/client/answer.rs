@@ -15,7 +15,7 @@ use crate::event_loop::which::running_loop;
 use crate::ffi::object::new;
 use crate::ffi::prelude::*;
 use crate::http::client::connection::ClientConnection;
-use crate::http::client::exchange::{Exchange, Heading, Stage, busy};
+use crate::http::client::exchange::{Exchange, Heading, Stage};
 use crate::http::client::fields::Fields;
 use crate::http::client::varied::Varied;
 use crate::http::client::waits::{ClientWait, WaitKind, park_in};
@@ -33,7 +33,7 @@ pub(crate) struct ClientAnswer {
     /// How the request differed from its route.
     pub(crate) varied: RefCell<Option<Box<Varied>>>,
     /// All of the body, once it was read.
-    body: Slot,
+    pub(super) body: Slot,
     pub(super) released: Cell<bool>,
 }
 
@@ -136,12 +136,22 @@ impl ClientAnswer {
         }
     }
 
+    /// Reads once more now.
+    pub(super) fn pull(&self, py: Python<'_>, exchange: &Exchange) -> PyResult<()> {
+        self.with_connection(py, exchange, |connection, _| connection.pull(py))
+    }
+
+    /// Reads on, however much waits: what waits is not enough for somebody.
+    pub(super) fn read_more(&self, py: Python<'_>, exchange: &Exchange) -> PyResult<()> {
+        self.with_connection(py, exchange, |connection, _| connection.read_on(py))
+    }
+
     /// Reads on if so little waits that there is room.
-    fn read_on(&self, py: Python<'_>, exchange: &Exchange) -> PyResult<()> {
+    pub(super) fn read_on(&self, py: Python<'_>, exchange: &Exchange) -> PyResult<()> {
         if exchange.over.get() || exchange.buffered() > LOW && !exchange.wants_all.get() {
             return Ok(());
         }
-        self.with_connection(py, exchange, |connection, _| connection.read_on(py))
+        self.read_more(py, exchange)
     }
 
     /// A future that is told of news.
@@ -182,47 +192,14 @@ impl ClientAnswer {
         Ok(None)
     }
 
-    /// What there is of the body; `None` if there is nothing yet.
-    fn look_for_any<'py>(
-        &self,
-        this: &Bound<'py, PyAny>,
-        most: usize,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = this.py();
-        let exchange = self.readable(this)?;
-        // Else that would get a body with a hole.
-        if exchange.wants_all.get() && self.body.is_empty() {
-            return Err(busy());
-        }
-        exchange.refuse_second(py)?;
-        exchange.wants_all.set(false);
-        if exchange.buffered() == 0 && exchange.stage.get() != Stage::Whole {
-            self.read_on(py, &exchange)?;
-            return Ok(None);
-        }
-        let taken = exchange.take(py, most)?;
-        self.read_on(py, &exchange)?;
-        Ok(Some(taken.into_any()))
-    }
-
-    /// What there is of a chunk of HTTP's, and whether that ends the chunk.
-    fn look_for_chunk<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (py, exchange) = (this.py(), self.readable(this)?);
-        if exchange.has_chunk() && !exchange.wants_all.get() {
-            exchange.refuse_second(py)?;
-            let taken = exchange.take_chunk(py)?;
-            self.read_on(py, &exchange)?;
-            return taken.into_bound_py_any(py).map(Some);
-        }
-        let found = self.look_for_any(this, usize::MAX)?;
-        found.map(|found| (found, false).into_bound_py_any(py)).transpose()
-    }
-
     /// An error where nothing can be read any more.
-    fn readable(&self, this: &Bound<'_, PyAny>) -> PyResult<Rc<Exchange>> {
+    pub(super) fn readable(&self, this: &Bound<'_, PyAny>) -> PyResult<Rc<Exchange>> {
         let exchange = self.exchange()?;
         if self.released.get() {
-            return Err(raised::raise(&self.failure(this, "closed", None)?));
+            if exchange.error.is_empty() {
+                exchange.error.set(self.failure(this, "closed", None)?);
+            }
+            return Err(self.error(this, &exchange));
         }
         if exchange.stage.get() == Stage::Failed { Err(self.error(this, &exchange)) } else { Ok(exchange) }
     }
@@ -245,19 +222,6 @@ static ALL: WaitKind = WaitKind {
     leave: |this, _| state_of::<ClientAnswer>(this)?.release(this.py()),
 };
 
-static ANY: WaitKind = WaitKind {
-    name: "HttpAnswer._read_any",
-    look: |this, given| state_of::<ClientAnswer>(this)?.look_for_any(this, given.count),
-    park: |this, _| state_of::<ClientAnswer>(this)?.park(this.py()),
-    leave: |_, _| Ok(()),
-};
-
-static CHUNK: WaitKind = WaitKind {
-    name: "HttpAnswer._read_chunk",
-    look: |this, _| state_of::<ClientAnswer>(this)?.look_for_chunk(this),
-    ..ANY
-};
-
 /// What Python code calls.
 impl ClientAnswer {
     fn wait(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -266,24 +230,6 @@ impl ClientAnswer {
 
     fn read(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         ClientWait::create(this, &ALL, None, 0).map(Bound::unbind)
-    }
-
-    fn read_any(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        ClientWait::create(this, &ANY, None, most(args, "_read_any")?).map(Bound::unbind)
-    }
-
-    fn read_chunk(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        ClientWait::create(this, &CHUNK, None, 0).map(Bound::unbind)
-    }
-
-    fn read_now(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
-        let most = most(args, "_read_now")?;
-        let found = self.look_for_any(this, most)?;
-        Ok(found.unwrap_or_else(|| PyBytes::new(this.py(), b"").into_any()).unbind())
-    }
-
-    fn unread(&self, this: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.exchange()?.put_back(this.py(), data.cast::<PyBytes>()?.as_bytes())
     }
 
     fn release_method(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -322,14 +268,6 @@ impl ClientAnswer {
         exchange.over.set(true);
         self.exchange.replace(Some(exchange));
         Ok(())
-    }
-}
-
-fn most(args: Args<'_, '_>, method: &str) -> PyResult<usize> {
-    let ([], [most]) = args.bind(method, [], ["most"])?;
-    match most {
-        Some(most) => most.extract(),
-        None => Ok(usize::MAX),
     }
 }
 
@@ -406,9 +344,19 @@ impl Native for ClientAnswer {
             bare c"_wait" c"Wait for the head." => wait;
             light bare c"read" c"All of the body." => read;
             light method c"_read_any" c"What there is of the body." => read_any;
-            bare c"_read_chunk" c"What there is of a chunk, and whether that ends it." => read_chunk;
+            light method c"_next_piece" c"What there is of the body, for an iterator." => next_piece;
+            light bare c"_read_chunk" c"What there is of a chunk, and whether that ends it." => read_chunk;
+            light bare c"_next_chunk" c"What there is of a chunk, for an iterator." => next_chunk;
+            light method c"_read_until" c"What there is up to a separator, at most so much." => read_until;
+            method c"_read_until_now" c"The same without waiting, or nothing." => read_until_now;
+            light method c"_next_line" c"A line, at most so long, for an iterator." => next_line;
+            light method c"_read_exactly" c"So much of the body." => read_exactly;
+            light bare c"_read_rest" c"What is left of the body, once that is whole." => read_rest;
             method c"_read_now" c"What there is of the body, without waiting." => read_now;
             one c"_unread" c"Put data in front of what is there." => unread;
+            one c"_fail" c"Have whoever reads the body see that exception." => fail;
+            attribute c"_error" => error_attribute;
+            attribute c"_is_awaited" => awaited;
             bare c"release" c"Give the connection back." => release_method;
             bare c"close" c"Close the connection, unless it was given back." => close_method;
             one c"_header" c"The first header of that name." => header;

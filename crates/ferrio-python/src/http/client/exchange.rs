@@ -10,6 +10,7 @@
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
+use std::io;
 use std::rc::Rc;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -19,6 +20,7 @@ use crate::ffi::prelude::*;
 use crate::http::client::fields::Fields;
 use crate::http::client::unread::Unread;
 use crate::http::client::waits::tell;
+use crate::net::protocols::delivery::Read;
 use crate::tasks::any_future;
 
 /// How far an answer has come.
@@ -30,6 +32,13 @@ pub(crate) enum Stage {
     Whole,
     Failed,
 }
+
+/// A piece is read straight into the object that a program gets, if it wants so much at a time: for less, one read for many pieces
+/// and a copy of each costs less.
+const LEAST_AT_ONCE: usize = 64 * 1024;
+
+/// And no more, since the allocator has memory for what is larger mapped anew each time.
+const AT_ONCE: usize = 124 * 1024;
 
 /// Informational answers beyond these are dropped: a server may send any number.
 const MOST_EARLY: usize = 16;
@@ -58,6 +67,14 @@ pub(crate) struct Exchange {
     pub(crate) received: Cell<usize>,
     /// What follows the head is another protocol's.
     pub(crate) upgraded: Cell<bool>,
+    /// Who reads a part of it wants at most so much at a time.
+    pub(crate) wanted: Cell<usize>,
+    /// So much more may be read without another look at all descriptors, since the last read was as large as it could be.
+    pub(crate) credit: Cell<usize>,
+    /// It was: all that there was room for.
+    pub(crate) is_full: Cell<bool>,
+    /// In so much of what was not read there is no end of what somebody waits for.
+    pub(crate) searched: Cell<usize>,
     /// All of the body is wanted, however much that is.
     pub(crate) wants_all: Cell<bool>,
     /// The exchange is over: its connection belongs to others, or is gone.
@@ -96,6 +113,27 @@ impl Exchange {
     pub(crate) fn add(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
         self.received.set(self.received.get() + data.len());
         self.body.add(py, data)
+    }
+
+    /// Puts to the body what one call of `read` gives, at most `room` bytes.
+    pub(crate) fn fill(
+        &self,
+        py: Python<'_>,
+        room: usize,
+        read: &mut Read<'_>,
+    ) -> PyResult<io::Result<usize>> {
+        let at_once =
+            if self.buffered() > 0 || self.wants_all.get() { 0 } else { self.wanted.get().min(AT_ONCE) };
+        let filled = if at_once < LEAST_AT_ONCE {
+            self.body.fill(py, room, read)?
+        } else {
+            let room = room.min(at_once);
+            let filled = self.body.fill_first(py, room, read)?;
+            self.is_full.set(filled.as_ref().is_ok_and(|count| *count == room));
+            filled
+        };
+        self.received.set(self.received.get() + filled.as_ref().copied().unwrap_or_default());
+        Ok(filled)
     }
 
     /// What came last ends a chunk.
@@ -144,6 +182,11 @@ impl Exchange {
         self.body.take_all(py)
     }
 
+    /// Looks at all that there is of it.
+    pub(crate) fn look<R>(&self, py: Python<'_>, look: impl FnOnce(&[u8]) -> R) -> PyResult<R> {
+        self.body.look(py, look)
+    }
+
     pub(crate) fn buffered(&self) -> usize {
         self.body.size()
     }
@@ -155,11 +198,13 @@ impl Exchange {
 
     /// Takes some of what there is of the body, at most so much.
     pub(crate) fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyBytes>> {
+        self.searched.set(0);
         self.body.take(py, most)
     }
 
     /// Puts `data` in front of what there is.
     pub(crate) fn put_back(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        self.searched.set(0);
         self.body.put_back(py, data)
     }
 
@@ -184,12 +229,14 @@ impl Exchange {
         self.failure.get().map(|kind| (kind, self.detail.bind(py)))
     }
 
+    /// Whether a task waits.
+    pub(crate) fn is_awaited(&self, py: Python<'_>) -> PyResult<bool> {
+        self.waiter.bind(py).map_or(Ok(false), |other| any_future::is_done(&other).map(|done| !done))
+    }
+
     /// One task waits at a time.
     pub(crate) fn refuse_second(&self, py: Python<'_>) -> PyResult<()> {
-        match self.waiter.bind(py) {
-            Some(other) if !any_future::is_done(&other)? => Err(busy()),
-            _ => Ok(()),
-        }
+        if self.is_awaited(py)? { Err(busy()) } else { Ok(()) }
     }
 
     /// There is news.
@@ -200,5 +247,5 @@ impl Exchange {
 
 #[cold]
 pub(crate) fn busy() -> PyErr {
-    PyRuntimeError::new_err("another task waits for this answer already")
+    PyRuntimeError::new_err("read() called while another coroutine is already waiting for incoming data")
 }

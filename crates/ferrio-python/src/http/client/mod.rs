@@ -7,7 +7,8 @@
 //!
 //! * `connection`: one connection: a native protocol on a transport, with `ferrio_http`'s state machine
 //! * `exchange`: what came of one answer so far, shared by its connection and its object; `fields`: its headers
-//! * `answer`: the object that a program has in hand; the base of `ClientResponse`; `told`: its attributes
+//! * `answer`: the object that a program has in hand; the base of `ClientResponse`; `content`: how its body is read in parts;
+//!   `told`: its attributes
 //! * `pool`: which connections there are, who waits for one; `place`: those of one key; `sweeping`: their time limits
 //! * `waits`: the coroutine that all of these wait by
 //! * `session`: the base of `ClientSession`; `fetch`: a request of its, without a frame of Python where nothing special is asked for;
@@ -21,6 +22,7 @@
 pub(crate) mod addresses;
 pub(crate) mod answer;
 pub(crate) mod connection;
+mod content;
 pub(crate) mod decoding;
 pub(crate) mod exchange;
 pub(crate) mod fetch;

@@ -1,17 +1,21 @@
 //! `Unread`: the part of a body that came and was not read.
 //!
 //! ```text
-//! first (a small piece, in an object of its own: most bodies are one)  |  rest: read already, start.., not read yet
+//! first (a small piece, in an object of its own: most bodies are one)  |  rest
 //! ```
 //!
-//! What comes behind, or is larger, is copied into memory that stays while the body is read, and from there into objects as large as
-//! is asked for. Objects made as bytes came, many at once, cost twice the CPU time of 10 MiB: each time the allocator gave their memory
+//! What comes behind, or is larger, lies in memory that stays while the body is read, and is copied into objects as large as is
+//! asked for. Where nothing lies here and a large piece is asked for, that is read into its object (`fill_first`). Objects made as bytes came, many at once, cost twice the CPU time of 10 MiB: each time the allocator gave their memory
 //! back to the kernel, and asked for it again. Read at once, a body is one object that grows (`whole`).
+
+use std::io;
 
 use pyo3::types::PyBytes;
 
-use crate::ffi::buffers::GrowingBytes;
+use crate::ffi::buffers::{GrowingBytes, bytes_filled_by};
 use crate::ffi::prelude::*;
+use crate::ffi::received::Received;
+use crate::net::protocols::delivery::Read;
 
 /// What is larger is no small piece.
 const SMALL: usize = 64 * 1024;
@@ -23,8 +27,8 @@ const BELIEVED: usize = 16 << 20;
 #[derive(Default)]
 pub(crate) struct Unread {
     first: Slot,
-    rest: RefCell<Vec<u8>>,
-    /// Of `first`, if that is there, else of `rest`: so many bytes were read.
+    rest: RefCell<Received>,
+    /// So many bytes of `first` were read.
     start: Cell<usize>,
     whole: RefCell<Option<GrowingBytes>>,
     size: Cell<usize>,
@@ -45,9 +49,24 @@ impl Unread {
         if before == 0 && data.len() <= SMALL {
             self.first.set(PyBytes::new(py, data).into_any());
         } else {
-            self.rest.borrow_mut().extend_from_slice(data);
+            self.rest.borrow_mut().append(data);
         }
         Ok(())
+    }
+
+    /// Puts behind it what one call of `read` gives, at most `room` bytes.
+    pub(crate) fn fill(
+        &self,
+        py: Python<'_>,
+        room: usize,
+        read: &mut Read<'_>,
+    ) -> PyResult<io::Result<usize>> {
+        let filled = match &mut *self.whole.borrow_mut() {
+            Some(whole) => whole.push_filled(py, room, read)?,
+            None => self.rest.borrow_mut().append_filled(room, read),
+        };
+        self.size.set(self.size.get() + filled.as_ref().copied().unwrap_or_default());
+        Ok(filled)
     }
 
     /// From now on all of it becomes one object, of which the length may be known.
@@ -67,14 +86,47 @@ impl Unread {
         Ok(())
     }
 
+    /// The same into an object of its own, where there is nothing before it.
+    pub(crate) fn fill_first(
+        &self,
+        py: Python<'_>,
+        room: usize,
+        read: &mut Read<'_>,
+    ) -> PyResult<io::Result<usize>> {
+        let filled = bytes_filled_by(py, room, read)?;
+        Ok(filled.map(|piece| {
+            let count = piece.as_bytes().len();
+            if count > 0 {
+                self.first.set(piece.into_any());
+            }
+            self.size.set(count);
+            count
+        }))
+    }
+
     /// Puts `data` in front of what there is.
     pub(crate) fn put_back(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
         let there = self.take_all(py)?;
         let mut rest = self.rest.borrow_mut();
-        rest.extend_from_slice(data);
-        rest.extend_from_slice(there.as_bytes());
+        rest.append(data);
+        rest.append(there.as_bytes());
         self.size.set(rest.len());
         Ok(())
+    }
+
+    /// Looks at all of it.
+    pub(crate) fn look<R>(&self, py: Python<'_>, look: impl FnOnce(&[u8]) -> R) -> PyResult<R> {
+        let first = self.first.bind(py).and_then(|first| first.cast_into::<PyBytes>().ok());
+        if let Some(first) =
+            first.filter(|first| first.as_bytes().len() - self.start.get() == self.size.get())
+        {
+            return Ok(look(first.as_bytes().get(self.start.get()..).unwrap_or_default()));
+        }
+        // In one place.
+        if self.rest.borrow().len() < self.size.get() {
+            self.put_back(py, b"")?;
+        }
+        Ok(look(self.rest.borrow().as_slice()))
     }
 
     /// Takes what there is, at most so much.
@@ -100,20 +152,11 @@ impl Unread {
 
     fn take_rest<'py>(&self, py: Python<'py>, most: usize) -> Bound<'py, PyBytes> {
         let mut rest = self.rest.borrow_mut();
-        let unread = rest.get(self.start.get()..).unwrap_or_default();
+        let unread = rest.as_slice();
         let taken = PyBytes::new(py, unread.get(..most).unwrap_or(unread));
         let count = taken.as_bytes().len();
         self.size.set(self.size.get() - count);
-        let end = self.start.get() + count;
-        if end == rest.len() {
-            rest.clear();
-            self.start.set(0);
-        } else if end > SMALL && end > rest.len() / 2 {
-            rest.drain(..end);
-            self.start.set(0);
-        } else {
-            self.start.set(end);
-        }
+        rest.pass(count);
         taken
     }
 
@@ -127,7 +170,7 @@ impl Unread {
         if self.size.get() == 0 {
             return Ok(first);
         }
-        let all = [first.as_bytes(), &self.rest.take()].concat();
+        let all = [first.as_bytes(), self.rest.take().as_slice()].concat();
         self.size.set(0);
         Ok(PyBytes::new(py, &all))
     }

@@ -60,6 +60,11 @@ pub(crate) type AsLayer = for<'a> fn(&'a Bound<'_, PyAny>) -> Option<&'a dyn Lay
 pub(crate) trait LayerProtocol {
     fn connection_made(&self, this: &Bound<'_, PyAny>, below: &Bound<'_, PyAny>) -> PyResult<()>;
 
+    /// Reads what is there to where the layer keeps it, which saves a copy. `None` where `data_received` is to be called.
+    fn receive(&self, _: &Bound<'_, PyAny>, _: &mut Read<'_>) -> Option<PyResult<io::Result<usize>>> {
+        None
+    }
+
     /// The bytes are this call's own.
     fn data_received(&self, this: &Bound<'_, PyAny>, data: &mut [u8]) -> PyResult<()>;
 

@@ -73,10 +73,18 @@ impl<C: TransportClass> PyProtocol<C> {
         self.last_read.set(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
-    /// Hands the layer a slice of the thread's buffer.
+    /// Hands the layer a slice of the thread's buffer, unless it takes the bytes by itself.
     fn receive_for_layer(&self, this: &Bound<'_, PyAny>, channel: &impl Channel) -> Outcome {
         let protocol = self.base.protocol(this.py());
         let Some((protocol, layer)) = self.layer(protocol.as_ref()) else { return Ok(Received::Nothing) };
+        if let Some(read) = layer.receive(protocol, &mut |buffer| channel.read(buffer)) {
+            return match read {
+                Ok(Ok(0)) => Ok(Received::End),
+                Ok(Err(error)) => not_read::<C>(this, &error),
+                Ok(Ok(_)) => Ok(Received::Data),
+                Err(error) => self.handed_on(this, Err(error), "buffer_updated"),
+            };
+        }
         with_ciphertext(|space| {
             let data = match filled(space, |space| channel.read(space)) {
                 Ok([]) => return Ok(Received::End),

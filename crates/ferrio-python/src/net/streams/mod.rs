@@ -20,7 +20,7 @@ pub(crate) mod protocol;
 pub(crate) mod reader;
 pub(crate) mod reading;
 mod request;
-mod separators;
+pub(crate) mod separators;
 pub(crate) mod writer;
 
 use pyo3::types::PyType;

@@ -96,7 +96,7 @@ fn bytes(separator: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
 }
 
 /// The first match of `separator`. Its last byte is searched for, which ends a line or a record and is rare elsewhere.
-fn find(data: &[u8], separator: &[u8]) -> Option<Found> {
+pub(crate) fn find(data: &[u8], separator: &[u8]) -> Option<Found> {
     let (last, before) = separator.split_last()?;
     let mut from = before.len();
     loop {

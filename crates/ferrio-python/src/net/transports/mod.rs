@@ -167,6 +167,11 @@ impl<C: TransportClass> StreamTransport<C> {
         }
     }
 
+    /// Reads once more now, if it reads at all: whoever asks knows that more is there.
+    pub(crate) fn pull(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.transport.on_readable(this)
+    }
+
     pub(crate) fn pause_reading(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.transport.pause_reading(this) { self.log(this, "pauses") } else { Ok(()) }
     }

@@ -230,6 +230,11 @@ impl ClientConnection {
         if self.paused.replace(true) { Ok(()) } else { self.below.tell(py, intern!(py, "pause_reading")) }
     }
 
+    /// Reads once more now.
+    pub(crate) fn pull(&self, py: Python<'_>) -> PyResult<()> {
+        self.below.pull(py)
+    }
+
     /// Reads again.
     pub(crate) fn read_on(&self, py: Python<'_>) -> PyResult<()> {
         if self.paused.replace(false) && !self.closing.get() {

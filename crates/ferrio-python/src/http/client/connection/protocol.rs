@@ -1,5 +1,7 @@
 //! What transports call: the callbacks of a protocol; and the type.
 
+use std::io;
+
 use ferrio_http::h1::Limits;
 use ferrio_http::h1::client::Connection as Machine;
 use pyo3::types::PyBytes;
@@ -10,7 +12,7 @@ use crate::ffi::buffers::Exported;
 use crate::ffi::object::{Constructed, constructed_slots, new};
 use crate::ffi::prelude::*;
 use crate::http::client::answer::ClientAnswer;
-use crate::net::protocols::delivery::{Delivery, LayerProtocol};
+use crate::net::protocols::delivery::{Delivery, LayerProtocol, Read};
 
 impl Constructed for ClientConnection {
     /// `HttpClientConnection(loop, failure, *, max_line, max_head, max_headers, folds)`
@@ -111,6 +113,10 @@ impl ClientConnection {
 impl LayerProtocol for ClientConnection {
     fn connection_made(&self, _: &Bound<'_, PyAny>, below: &Bound<'_, PyAny>) -> PyResult<()> {
         self.below.set(below)
+    }
+
+    fn receive(&self, this: &Bound<'_, PyAny>, read: &mut Read<'_>) -> Option<PyResult<io::Result<usize>>> {
+        self.receive_body(this, read)
     }
 
     fn data_received(&self, this: &Bound<'_, PyAny>, data: &mut [u8]) -> PyResult<()> {

@@ -1,5 +1,7 @@
 //! Bytes come in: heads, bodies, the end.
 
+use std::io;
+
 use ferrio_http::h1::client::{Event, Head};
 use ferrio_http::h1::{Length, Version};
 use pyo3::exceptions::PyRuntimeError;
@@ -10,10 +12,15 @@ use crate::ffi::prelude::*;
 use crate::http::client::exchange::{Heading, Stage};
 use crate::http::client::fields::Fields;
 use crate::http::client::waits::tell;
+use crate::net::protocols::delivery::Read;
+use crate::net::scratch::SCRATCH;
 
 /// Of a body that nobody has asked for, this much is read: a bit less than the transport reads twice. With what it reads once
 /// every read would be followed by two system calls, to pause and to go on.
 const HIGH: usize = 500 * 1024;
+
+/// What is left of a body is read to where it is kept, if it is no less. For less it is not worth to have memory for it.
+const DIRECT: usize = 64 * 1024;
 
 impl ClientConnection {
     /// Reads what came, behind what was left.
@@ -35,6 +42,30 @@ impl ClientConnection {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Reads a large body to where it is kept.
+    pub(super) fn receive_body(
+        &self,
+        this: &Bound<'_, PyAny>,
+        read: &mut Read<'_>,
+    ) -> Option<PyResult<io::Result<usize>>> {
+        if self.stage() != Some(Stage::Body) {
+            return None;
+        }
+        let exchange = self.current()?;
+        let left = self.machine.try_borrow().ok()?.body_left()?;
+        if left < DIRECT as u64 || self.closing.get() || !self.rest.borrow().is_empty() {
+            return None;
+        }
+        let room = usize::try_from(left).map_or(SCRATCH, |left| left.min(SCRATCH));
+        Some(match exchange.fill(this.py(), room, read) {
+            Ok(Ok(count)) if count > 0 => self
+                .with_machine(|machine| machine.pass_body(count as u64))
+                .and_then(|()| self.read(this, b""))
+                .map(|_| Ok(count)),
+            other => other,
+        })
     }
 
     /// Reads all that can be read; says how much was used.
@@ -108,7 +139,8 @@ impl ClientConnection {
         if exchange.stage.get() == Stage::Head {
             return Ok(());
         }
-        if exchange.weight() > HIGH && !exchange.wants_all.get() {
+        // Who waits will say so, if that was more than enough.
+        if exchange.weight() > HIGH && !exchange.wants_all.get() && exchange.waiter.is_empty() {
             self.pause(py)?;
         }
         if exchange.wants_all.get() { Ok(()) } else { exchange.tell(py) }
