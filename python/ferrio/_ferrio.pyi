@@ -936,6 +936,11 @@ class BaseLoop:
     ) -> bool:
         """Accept connections of sock until _stop_serving(); False where its methods are replaced."""
 
+    def _connect_to(
+        self, protocol: asyncio.BaseProtocol, host: str, port: int
+    ) -> Coroutine[Any, Any, asyncio.Transport] | None:
+        """A transport to a numeric address, to be awaited; None where that takes a socket of Python's."""
+
     def _tls(
         self,
         cls: type[Any],

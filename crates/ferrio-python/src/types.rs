@@ -34,6 +34,7 @@ use crate::http::exchange::Exchange;
 use crate::http::receiving::Receive;
 use crate::http::room::Sent;
 use crate::http::serving::Serving;
+use crate::net::connecting::Connecting;
 use crate::net::datagrams::DatagramTransport;
 use crate::net::operations::Operation;
 use crate::net::protocols::delivery;
@@ -128,6 +129,7 @@ impl<'py> TypeMaker<'_, 'py> {
                 .and(BaseLoop::tls_members())
                 .and(BaseLoop::datagram_members())
                 .and(BaseLoop::operation_members())
+                .and(BaseLoop::connecting_members())
         };
         create_with::<BaseLoop>(&self.object, &[], members)?;
         self.publish::<BaseLoop>()?;
@@ -135,6 +137,7 @@ impl<'py> TypeMaker<'_, 'py> {
         self.named::<TimerHandle>(&self.base("TimerHandle")?, &[])?;
         self.nameless::<ListeningSocket>()?;
         self.coroutine::<Operation>()?;
+        self.coroutine::<Connecting>()?;
         self.named::<WorkQueue>(&self.object, &[])?;
         self.nameless::<Job>()
     }

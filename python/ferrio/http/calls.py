@@ -351,7 +351,7 @@ class Call:
         """A connection, the request, and the head of its answer. What middlewares call."""
         if (tracker := request._upload_tracker) is not None:
             tracker._begin()
-        connection = await connection_for(self._session, request, self._timeout, request.url)
+        connection = await connection_for(self._session, request, self._timeout, lambda: request.url)
         try:
             answer = self._new_answer(request)
         except BaseException:

@@ -26,7 +26,7 @@ from .errors import (
 )
 from .requests import ClientRequest
 from .socks import is_socks
-from .timeouts import limit
+from .timeouts import UNLIMITED, limit
 from .tracing import (
     TraceConnectionCreateEndParams,
     TraceConnectionCreateStartParams,
@@ -140,7 +140,7 @@ class BaseConnector:
         key = req.pool_key
         taken = self._pool.take(key)
         if taken is None:
-            async with limit(timeout.connect, timeout.ceil_threshold):
+            async with limit(timeout.connect, timeout.ceil_threshold) if timeout.connect else UNLIMITED:
                 taken = await self._wait(key, traces)
                 if taken is None:
                     return await self._open(key, req, traces, timeout)

@@ -6,6 +6,8 @@ by a route is what calls.py would send.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from yarl import URL
@@ -99,7 +101,7 @@ async def opened(
     deadline = Deadline(session._loop, timeout, when)
     try:
         with deadline:
-            return await connection_for(session, by.request, timeout, by.url_of(target))
+            return await connection_for(session, by.request, timeout, functools.partial(by.url_of, target))
     except OSError as error:
         if isinstance(error, ClientError) or (error.errno is None and isinstance(error, TimeoutError)):
             raise
@@ -109,12 +111,12 @@ async def opened(
 
 
 async def connection_for(
-    session: ClientSession, request: ClientRequest, timeout: ClientTimeout, url: URL
+    session: ClientSession, request: ClientRequest, timeout: ClientTimeout, url: Callable[[], URL]
 ) -> HttpClientConnection:
-    """A connection of the session's connector."""
+    """A connection of the session's connector; `url` makes what an error names."""
     connector = session.connector
     assert connector is not None
     try:
         return await connector.connect(request, request._traces, timeout)
     except TimeoutError as error:
-        raise ConnectionTimeoutError(f"Connection timeout to host {url.with_fragment(None)}") from error
+        raise ConnectionTimeoutError(f"Connection timeout to host {url().with_fragment(None)}") from error

@@ -11,7 +11,7 @@ import functools
 import socket
 import ssl
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .._ferrio import HttpClientConnection
@@ -125,12 +125,10 @@ class TCPConnector(BaseConnector):
     def _close(self) -> list[Awaitable[Any]]:
         return super()._close() + self._addresses.cancel()
 
-    async def _create_connection(
+    def _create_connection(
         self, req: ClientRequest, traces: Tracing | None, timeout: ClientTimeout
-    ) -> HttpClientConnection:
-        if req.proxy is not None:
-            return await self._through_proxy(req, timeout)
-        return await self._direct(req, traces, timeout)
+    ) -> Coroutine[Any, Any, HttpClientConnection]:
+        return self._direct(req, traces, timeout) if req.proxy is None else self._through_proxy(req, timeout)
 
     async def _direct(
         self,
@@ -152,16 +150,16 @@ class TCPConnector(BaseConnector):
         error: type[ClientConnectorError],
         make: Callable[[], ProtocolT],
     ) -> tuple[asyncio.Transport, ProtocolT]:
-        key = request.connection_key
-        host = key.host.rstrip(".") + "." if key.host.endswith("..") else key.host
-        port = key.port or 0
+        host = request.url.raw_host or ""
+        if host.endswith(".."):
+            host = host.rstrip(".") + "."
         try:
-            infos = await self._infos(host, port, traces)
+            infos = await self._infos(host, request.url.port or 0, traces)
         except TimeoutError:
             raise
         except OSError as lookup_error:
-            raise ClientConnectorDNSError(key, lookup_error) from lookup_error
-        tls = await self._tls(request)
+            raise ClientConnectorDNSError(request.connection_key, lookup_error) from lookup_error
+        tls = await self._tls(request) if request.is_ssl() else None
         options: dict[str, Any] = {}
         if tls is not None:
             options = {"ssl": tls, "server_hostname": (request.server_hostname or host).rstrip(".")}
@@ -169,6 +167,8 @@ class TCPConnector(BaseConnector):
             async with limit(timeout.sock_connect, timeout.ceil_threshold):
                 if len(infos) == 1 and self._socket_factory is None and not self._local:
                     address = infos[0][4]
+                    if tls is None and (begun := self._begun(made := make(), address)) is not None:
+                        return await begun, made
                     options |= {"host": address[0], "port": address[1], "family": infos[0][0]}
                 else:
                     options["sock"] = await connected(
@@ -179,6 +179,13 @@ class TCPConnector(BaseConnector):
                         factory=self._socket_factory,
                     )
                 return await self._loop.create_connection(make, **options)
+
+    def _begun(self, protocol: asyncio.BaseProtocol, address: tuple[Any, ...]) -> Awaitable[asyncio.Transport] | None:
+        """The transport to an address, if nothing of the loop's or of the sockets' is a program's own."""
+        begin = getattr(self._loop, "_connect_to", None)
+        if begin is None or getattr(self._loop.create_connection, "__func__", None) is not CREATE:
+            return None
+        return begin(protocol, *address[:2])  # type: ignore[no-any-return]
 
     async def _infos(self, host: str, port: int, traces: Tracing | None) -> list[AddrInfoType]:
         if is_ip_address(host):
@@ -263,7 +270,6 @@ class TCPConnector(BaseConnector):
         with _translated(request, ClientConnectorError):
             try:
                 tls = await self._tls(request)
-                assert tls is not None
                 async with limit(timeout.sock_connect, timeout.ceil_threshold):
                     over = await self._loop.start_tls(
                         transport, made, tls, server_hostname=request.server_hostname or request.host
@@ -277,10 +283,8 @@ class TCPConnector(BaseConnector):
         self._check_fingerprint(request, over, made)
         return made
 
-    async def _tls(self, request: ClientRequest) -> ssl.SSLContext | None:
+    async def _tls(self, request: ClientRequest) -> ssl.SSLContext:
         """The context of a request; made in a thread, since that reads files."""
-        if not request.is_ssl():
-            return None
         setting = request.ssl if request.ssl is not True else self._ssl
         if isinstance(setting, ssl.SSLContext):
             return setting
@@ -324,6 +328,7 @@ class _translated:
         raise (ClientConnectorSSLError if isinstance(error, ssl.SSLError) else self._error)(key, error) from error
 
 
+CREATE = asyncio.BaseEventLoop.create_connection
 CONTEXTS: dict[bool, ssl.SSLContext] = {}
 
 
@@ -337,8 +342,10 @@ def _context(is_verified: bool) -> ssl.SSLContext:
 
 
 def _is_canonical(host: str) -> bool:
-    parts = host.split(".")
-    return len(parts) == 4 and all(part.isascii() and part == str(int(part)) and int(part) <= 255 for part in parts)
+    try:
+        return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, host)) == host
+    except OSError:
+        return False
 
 
 def _local_infos(address: tuple[str, int] | None) -> list[AddrInfoType]:

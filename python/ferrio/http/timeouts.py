@@ -7,6 +7,7 @@ nobody else, and whoever it cancelled sees `TimeoutError`, never `CancelledError
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from math import ceil, inf
 from typing import TYPE_CHECKING, Any, Final
@@ -51,6 +52,9 @@ def moment(loop: asyncio.AbstractEventLoop, delay: float, threshold: float) -> f
     """When `delay` is over; long delays end on whole seconds, so that many of them end in one turn."""
     when = loop.time() + delay
     return ceil(when) if delay > threshold else when
+
+
+UNLIMITED: Final = contextlib.nullcontext()
 
 
 def limit(delay: float | None, threshold: float = 5) -> asyncio.Timeout:

@@ -163,6 +163,18 @@ pub(crate) fn is_plain(socket: &Bound<'_, PyAny>, look: impl FnOnce() -> PyResul
     Ok(plain)
 }
 
+/// Whether `socket.socket` is the standard library's and replaces no method, as far as that was found out.
+pub(crate) fn are_plain(py: Python<'_>) -> PyResult<bool> {
+    let exact = EXACT.load(Ordering::Relaxed);
+    // SAFETY: PROVED.
+    let is_known = !exact.is_null() && unsafe { (*exact).tp_version_tag } == PLAIN.load(Ordering::Relaxed);
+    if !is_known {
+        return Ok(false);
+    }
+    let now = py.import(intern!(py, "socket"))?.getattr(intern!(py, "socket"))?;
+    Ok(now.as_ptr() == exact.cast())
+}
+
 /// Whether the struct of a socket holds what the socket says, open and closed. A socket that cannot be made proves nothing.
 fn prove(py: Python<'_>) -> bool {
     let proved = class(py).and_then(|class| {

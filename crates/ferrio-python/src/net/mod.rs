@@ -8,12 +8,13 @@
 //! * `transports`: sockets and pipes
 //! * `sslproto`: TLS, a protocol of a transport and a transport itself
 //! * `streams`
-//! * `server` `operations` `packets` `datagrams` `selector_events`: what a loop makes of all these
+//! * `server`; `connecting` `operations` `packets` `datagrams` `selector_events`: what a loop makes of all these
 
 pub(crate) mod base_transport;
 pub(crate) mod channels;
 pub(crate) mod chunk;
 pub(crate) mod clients;
+pub(crate) mod connecting;
 pub(crate) mod datagrams;
 pub(crate) mod flow_control;
 pub(crate) mod operations;

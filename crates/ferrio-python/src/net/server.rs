@@ -251,7 +251,7 @@ fn pipe<C: TransportClass>(
 }
 
 /// A started socket transport, which its server counts.
-fn stream<'py>(
+pub(crate) fn stream<'py>(
     event_loop: &Bound<'py, PyAny>,
     descriptor: Descriptor,
     addresses: Addresses,

@@ -23,6 +23,11 @@ impl Addresses {
         Addresses { sockname: None, peername: peer.and_then(ip) }
     }
 
+    /// Those of a connection to `peer`.
+    pub(crate) fn connected(peer: SocketAddr) -> Self {
+        Addresses { sockname: None, peername: Some(peer) }
+    }
+
     pub(crate) fn sockname(&self) -> Option<SocketAddr> {
         self.sockname.as_deref().copied()
     }

@@ -20,4 +20,4 @@ pub use addr::parse;
 pub use happy_eyeballs::{Failures, connect};
 pub use listen::{listen, listen_unix};
 pub use resolve::resolve;
-pub use socket::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
+pub use socket::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream, begin_connect};

@@ -33,13 +33,10 @@ impl TcpStream {
     /// # Errors
     /// What the system reports, `ConnectionRefused` for one; when no loop runs on this thread.
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let socket = Source::of_non_blocking(open(family)?)?;
-        match net::connect(&socket, &address) {
-            Ok(()) => {}
-            // Interrupted: the connection is made all the same, in the background.
-            Err(Errno::INPROGRESS | Errno::INTR) => socket.attempt(Direction::Write, connected).await?,
-            Err(error) => return Err(error.into()),
+        let (socket, is_connected) = begin_connect(address)?;
+        let socket = Source::of_non_blocking(socket)?;
+        if !is_connected {
+            socket.attempt(Direction::Write, connected).await?;
         }
         Self::of_connected(socket.into_inner().into())
     }
@@ -48,6 +45,21 @@ impl TcpStream {
         // macOS refuses it on a connection that was reset meanwhile, which the first read reports better.
         let _already_reset = stream.set_nodelay(true);
         Self::of_non_blocking(stream)
+    }
+}
+
+/// Begins to connect to `address`: a socket that does not block, and whether it is connected. It can be written once that is
+/// decided.
+///
+/// # Errors
+/// What the system reports at once.
+pub fn begin_connect(address: SocketAddr) -> io::Result<(OwnedFd, bool)> {
+    let socket = open(if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 })?;
+    match net::connect(&socket, &address) {
+        Ok(()) => Ok((socket, true)),
+        // Interrupted: the connection is made all the same, in the background.
+        Err(Errno::INPROGRESS | Errno::INTR) => Ok((socket, false)),
+        Err(error) => Err(error.into()),
     }
 }
 

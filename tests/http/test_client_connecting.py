@@ -1,0 +1,174 @@
+"""A connection to one address, which ferrio's loop makes without a socket of Python's, and asyncio's with one."""
+
+import asyncio
+import contextlib
+import os
+import re
+import socket
+from unittest import mock
+
+import ferrio
+import pytest
+from client_support import on_both, saying, scripted
+from ferrio import http
+
+BODY = bytes(3_000_000)  # more than is read of what nobody asks for
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+def descriptors():
+    return len(os.listdir("/dev/fd"))
+
+
+@contextlib.contextmanager
+def deaf_port(family=socket.AF_INET, host="127.0.0.1"):
+    """The port of a server whose queue is full: who connects waits."""
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.socket(family))
+        listening.bind((host, 0))
+        listening.listen(0)
+        place = listening.getsockname()
+        for _ in range(8):
+            waiting = stack.enter_context(socket.socket(family))
+            waiting.setblocking(False)
+            waiting.connect_ex(place)
+        yield place[1]
+
+
+def test_a_program_that_replaced_sockets_has_its_own_used(monkeypatch):
+    """Such as who forbids tests to use the network."""
+
+    async def ask(port, session):
+        async with session.get(f"http://127.0.0.1:{port}/") as answer:
+            return await answer.read()
+
+    async def main():
+        async with scripted(saying(OK, OK, OK)) as peer, http.ClientSession() as session:
+            assert await ask(peer.port, session) == b"hi"
+
+            class Guarded(socket.socket):
+                def __new__(cls, *arguments, **names):
+                    raise RuntimeError("no network")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(socket, "socket", Guarded)
+                async with http.ClientSession() as other:
+                    with pytest.raises(RuntimeError, match="no network"):
+                        await ask(peer.port, other)
+
+            def connect(self, address):
+                raise RuntimeError("not there")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(socket.socket, "connect", connect)
+                async with http.ClientSession() as other:
+                    with pytest.raises(RuntimeError, match="not there"):
+                        await ask(peer.port, other)
+
+    ferrio.run(main())
+
+
+@on_both
+async def test_a_connection_knows_its_addresses_and_its_socket():
+    async with (
+        scripted(saying(LARGE, end=False)) as peer,
+        http.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{peer.port}/") as answer,
+    ):
+        transport = answer.connection.transport
+        assert transport.get_extra_info("peername") == ("127.0.0.1", peer.port)
+        assert transport.get_extra_info("socket").getsockname() == transport.get_extra_info("sockname")
+
+
+@on_both
+async def test_a_port_that_nobody_listens_on_is_named():
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        async with http.ClientSession() as session:
+            with pytest.raises(http.ClientConnectorError) as caught:
+                await session.get(f"http://127.0.0.1:{port}/")
+    text = f"Cannot connect to host 127.0.0.1:{port} ssl:default [Connect call failed ('127.0.0.1', {port})]"
+    assert re.sub(r"ssl:\w+", "ssl:default", str(caught.value)) == text
+    assert isinstance(caught.value.os_error, ConnectionRefusedError)
+
+
+@on_both
+@pytest.mark.parametrize("ended_by", ["limit", "total", "cancel"])
+async def test_who_gives_up_connecting_leaves_nothing_open(ended_by):
+    timeout = http.ClientTimeout(**{"limit": {"sock_connect": 0.2}, "total": {"total": 0.2}}.get(ended_by, {}))
+    with deaf_port() as port:
+        async with http.ClientSession(timeout=timeout) as session:
+            before = descriptors()
+            asking = asyncio.ensure_future(session.get(f"http://127.0.0.1:{port}/"))
+            if ended_by == "cancel":
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                assert descriptors() == before + 1
+                asking.cancel()
+            expected = {"limit": http.ConnectionTimeoutError, "total": TimeoutError, "cancel": asyncio.CancelledError}
+            with pytest.raises(expected[ended_by]):
+                await asking
+            assert descriptors() == before
+            assert session.connector._pool.used == 0
+
+
+@on_both
+async def test_a_session_that_is_closed_meanwhile():
+    with deaf_port() as port:
+        session = http.ClientSession()
+        before = descriptors()
+        asking = asyncio.ensure_future(session.get(f"http://127.0.0.1:{port}/"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await session.close()
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert descriptors() == before
+
+
+def test_a_loop_that_ends_meanwhile_closes_the_socket():
+    with deaf_port() as port:
+        before = descriptors()
+        loop = ferrio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            asking = loop.create_task(_ask(port))
+            loop.run_until_complete(asyncio.sleep(0.01))
+            asking.cancel()
+            loop.run_until_complete(asyncio.wait([asking]))
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+        assert descriptors() == before
+
+
+async def _ask(port):
+    async with http.ClientSession() as session:
+        await session.get(f"http://127.0.0.1:{port}/")
+
+
+@on_both
+async def test_a_program_that_replaced_create_connection_has_its_own_used():
+    loop = asyncio.get_running_loop()
+    async with scripted(saying(OK)) as peer, http.ClientSession() as session:
+        own = mock.patch.object(loop, "create_connection", side_effect=OSError(5, "mine"))
+        with own, pytest.raises(http.ClientConnectorError, match="mine"):
+            await session.get(f"http://127.0.0.1:{peer.port}/")
+
+
+@on_both
+async def test_an_address_of_the_sixth_version():
+    async def connected(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(connected, "::1", 0)
+    except OSError:
+        pytest.skip("there is no ::1")
+    url = f"http://[::1]:{server.sockets[0].getsockname()[1]}/"
+    async with server, http.ClientSession() as session, session.get(url) as answer:
+        assert await answer.read() == b"hi"
