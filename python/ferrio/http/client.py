@@ -99,7 +99,8 @@ class ClientSession(HttpSession):
         self._cookie_jar = CookieJar(loop=loop) if cookie_jar is None else cookie_jar
         if cookies:
             self._cookie_jar.update_cookies(cookies)
-        _warn_of_auth(auth, proxy_auth)
+        if auth is not None or proxy_auth is not None:
+            _warn_of_auth(auth, proxy_auth)
         self._connector = connector
         self._connector_owner = connector_owner
         self._default_auth = auth
@@ -322,13 +323,14 @@ class ClientSession(HttpSession):
             callable(self._raise_for_status),
             self._version != HttpVersion11,
             self._request_class is not ClientRequest,
-            any(getattr(self._response_class, name) is not getattr(ClientResponse, name) for name in MAKING),
+            self._response_class is not ClientResponse
+            and any(getattr(self._response_class, name) is not getattr(ClientResponse, name) for name in MAKING),
             not self._auto_decompress,
             type(jar) not in (CookieJar, DummyCookieJar),
         )
         self._plain = not any(special)
         if isinstance(jar, CookieJar):
-            jar._watchers.add(self)
+            jar._watched_by(self)
 
     def _build_url(self, given: URL | str) -> URL:
         url = URL(given)
@@ -446,6 +448,8 @@ def _timeout(given: Any, read: Any, connect: float | None) -> ClientTimeout:
         if connect is not None:
             raise ValueError("conn_timeout and timeout parameters conflict, please setup timeout.connect")
         return given
+    if read is UNSET and connect is None:
+        return DEFAULT_TIMEOUT
     total, limit = DEFAULT_TIMEOUT.total, DEFAULT_TIMEOUT.connect
     if read is not UNSET:
         warnings.warn("read_timeout is deprecated, use timeout argument instead", DeprecationWarning, stacklevel=3)

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("aiohttp.client")
 UNSET: Final[Any] = object()
 SCHEMES: Final = frozenset({"", "http", "https", "ws", "wss"})
-CONNECTORS: weakref.WeakSet[BaseConnector] = weakref.WeakSet()
+# A `WeakSet` takes three calls of Python for each.
+CONNECTORS: set[weakref.ref[BaseConnector]] = set()
 
 
 class BaseConnector:
@@ -52,6 +53,8 @@ class BaseConnector:
 
     allowed_protocol_schema_set = SCHEMES
     _closed = True
+    # Transports of WebSockets, which the pool does not know any more.
+    _upgraded: weakref.WeakSet[asyncio.Transport] | None = None
     _source_traceback: traceback.StackSummary | None = None
 
     def __init__(
@@ -80,12 +83,10 @@ class BaseConnector:
             limit_per_host=limit_per_host,
             keep_alive=0.0 if force_close else float("inf") if keepalive_timeout is None else keepalive_timeout,
         )
-        # Those of WebSockets, which the pool does not know any more.
-        self._upgraded: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._closed = False
         if self._loop.get_debug():
             self._source_traceback = traceback.extract_stack(sys._getframe(1))
-        CONNECTORS.add(self)
+        CONNECTORS.add(weakref.ref(self, CONNECTORS.discard))
 
     def __del__(self) -> None:
         if self._closed or not (self._pool.idle or self._pool.used):
@@ -159,9 +160,14 @@ class BaseConnector:
             self._closed = True
             if not self._loop.is_closed():
                 self._pool.close(ClientConnectionError("Connector is closed."))
-                for transport in list(self._upgraded):
+                for transport in list(self._upgraded or ()):
                     transport.close()
         return []
+
+    def _keep_upgraded(self, transport: asyncio.Transport) -> None:
+        if self._upgraded is None:
+            self._upgraded = weakref.WeakSet()
+        self._upgraded.add(transport)
 
     def _new(self, request: ClientRequest) -> HttpClientConnection:
         limits: Any = request.limits
@@ -300,8 +306,9 @@ def proxy_request(request: ClientRequest, loop: asyncio.AbstractEventLoop) -> Cl
 
 
 def _abandon() -> None:
-    for connector in list(CONNECTORS):
-        connector._pool.abandon()
+    for reference in list(CONNECTORS):
+        if (connector := reference()) is not None:
+            connector._pool.abandon()
 
 
 os.register_at_fork(after_in_child=_abandon)

@@ -119,7 +119,7 @@ class CookieJar(AbstractCookieJar):
         self._uses: dict[Key, int] = {}  # in which use each was last asked for or set
         self._use = 0
         self._of_domain: dict[str, int] = {}
-        self._watchers: weakref.WeakSet[Any] = weakref.WeakSet()  # sessions, which keep what goes with a URL
+        self._watchers: set[weakref.ref[Any]] = set()  # sessions, which keep what goes with a URL
 
     @property
     def unsafe(self) -> bool:
@@ -140,6 +140,9 @@ class CookieJar(AbstractCookieJar):
     @property
     def host_only_cookies(self) -> frozenset[Key]:
         return frozenset(self._host_only)
+
+    def _watched_by(self, session: Any) -> None:
+        self._watchers.add(weakref.ref(session, self._watchers.discard))
 
     def save(self, file_path: str | os.PathLike[str]) -> None:
         """Write all to a file, which only its owner can read."""
@@ -339,7 +342,7 @@ class CookieJar(AbstractCookieJar):
                 yield (domain, path, name), cookie
 
     def _changed(self) -> None:
-        for session in self._watchers:
+        for session in filter(None, [reference() for reference in self._watchers]):
             session._forget_routes()
 
 

@@ -124,6 +124,8 @@ def merged_ssl(
 ) -> SSLSetting:
     """The setting for TLS, from it and from the three that aiohttp had before."""
     chosen: Any = True if setting is None else setting
+    if (verify_ssl is None or verify_ssl) and ssl_context is None and fingerprint is None:
+        return _setting_of_tls(chosen)
     olds = (
         ("verify_ssl", "ssl=False", verify_ssl is not None and not verify_ssl, lambda: False),
         ("ssl_context", "ssl=context", ssl_context is not None, lambda: ssl_context),
@@ -140,6 +142,10 @@ def merged_ssl(
             if chosen is not True:
                 raise ValueError(EXCLUSIVE)
             chosen = make()
+    return _setting_of_tls(chosen)
+
+
+def _setting_of_tls(chosen: Any) -> SSLSetting:
     if not isinstance(chosen, SSL):
         raise TypeError(f"ssl should be SSLContext, bool, Fingerprint or None, got {chosen!r} instead.")
     return True if chosen is None else chosen

@@ -73,7 +73,8 @@ def encoded(headers: CIMultiDict[str]) -> list[tuple[bytes, bytes]]:
             raise TypeError(f"Cannot serialize non-str key {value!r}")
         name, value = str(name), str(value)
         if name.lower() not in FRAMING:
-            pairs.append((safe_header(name).encode(), safe_header(value).encode("utf-8", "surrogateescape")))
+            safe_header(name + value)
+            pairs.append((name.encode(), value.encode("utf-8", "surrogateescape")))
     return pairs
 
 

@@ -98,7 +98,7 @@ async def connect(
     except BaseException:
         transport.abort()
         raise
-    session.connector._upgraded.add(transport)
+    session.connector._keep_upgraded(transport)
     return socket
 
 
