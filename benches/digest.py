@@ -15,11 +15,13 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from .harness.catalogue import ROWS
 from .harness.report import measured
 from .installed.harness.contenders import SUBJECT
 from .installed.harness.row import Metric
 from .installed.harness.runner import Result
 from .installed.harness.table import lines_of
+from .servers.rows import ROWS as SERVERS
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,11 @@ def main() -> None:
 
 
 def entries(report: dict[str, Any]) -> list[Entry]:
-    """All lines of a report, in the table's order, each with all its loops."""
+    """All lines of a report, in the table's order, each with all its loops, or servers."""
+    is_of_servers = any(line.startswith("servers:") for line in report["head"])
     return [
         Entry(line.name, line.unit, label, *figures, *ratio, *(spread(metric, results, label) if ratio else ()))
-        for row, results in measured(report)
+        for row, results in measured(report, SERVERS if is_of_servers else ROWS)
         for line, metric in zip(lines_of(row, results, SUBJECT), row.metrics, strict=True)
         for label, cell in line.cells.items()
         for figures in [astuple(cell.summary) if cell.summary else (None, None, None)]

@@ -2,9 +2,9 @@
 
 Reads docs/assets/benches.tsv, a digest of a report of `make bench`, and makes docs/assets/*.svg and
 docs/assets/benches.md of it, and the words for README.md's chart between its two marks. The other tables of the
-performance page are made of benches-3.14.tsv, a digest of what `make py314` measures, and of profile.tsv, which
-`make profile` writes. With --check nothing is written: exit status 1 and the names of the files that differ. No
-figure is typed by hand.
+performance page are made of benches-3.14.tsv, a digest of what `make py314` measures, of profile.tsv, which
+`make profile` writes, and of those of servers and of the Rust door (ABOVE). With --check nothing is written:
+exit status 1 and the names of the files that differ. No figure is typed by hand.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ HEADLINE = {
     "http_uvicorn_asgi": "HTTP requests that uvicorn answers, a second",
 }
 COMPARED = (SUBJECT, "uvloop", STOCK)
+# What stands on the loop, beside its peers: digests of `make bench-servers` and of `make bench-rust`.
+ABOVE = ("servers", "rust")
 
 
 def main() -> int:
@@ -61,6 +63,7 @@ def main() -> int:
     stale = 0
     benches, newer = (Report(*digest(ASSETS / name)) for name in ("benches.tsv", "benches-3.14.tsv"))
     others = {ASSETS / "benches-3.14.md": whole(newer), ASSETS / "profile.md": divided(ASSETS / "profile.tsv")}
+    others |= {ASSETS / f"{name}.md": whole(Report(*digest(ASSETS / f"{name}.tsv"))) for name in ABOVE}
     for path, text in (made(benches) | others).items():
         if not path.exists() or path.read_text() != text:
             stale += 1
@@ -135,7 +138,7 @@ def table(lines: dict[str, dict[str, Entry]]) -> str:
 
 
 def ratio(entry: Entry) -> str:
-    return f"{entry.ratio:.2f} {entry.verdict}" if entry.ratio is not None else NOTHING
+    return f"{entry.ratio:.2f} {entry.verdict}".rstrip() if entry.ratio is not None else NOTHING
 
 
 def divided(path: Path) -> str:

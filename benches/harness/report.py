@@ -5,7 +5,7 @@ A report may be older than the suite: a row or a figure that it does not know of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +21,9 @@ def lines(report: dict[str, Any], subject: str = SUBJECT) -> list[Line]:
     return [line for row, results in measured(report) for line in lines_of(row, results, subject)]
 
 
-def measured(report: dict[str, Any]) -> Iterator[tuple[Row, dict[str, Result]]]:
+def measured(report: dict[str, Any], rows: Iterable[Row] = ROWS) -> Iterator[tuple[Row, dict[str, Result]]]:
     """Each row with those of its metrics that the report has, and what was measured."""
-    for row in ROWS:
+    for row in rows:
         results = {label: _result(raw) for label, raw in report["rows"].get(row.name, {}).items()}
         if results:
             yield replace(row, metrics=tuple(each for each in row.metrics if _has(results, each))), results

@@ -10,18 +10,23 @@ import argparse
 import importlib.util
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import astuple, fields
+from importlib.metadata import version
 from pathlib import Path
 
-from .. import certificate
+from .. import certificate, digest
 from .contenders import CONTENDERS
 from .measure import ROWS
 
 PATIENCE = 120.0
+SUBJECT = "ferrio"
 
 Figures = dict[tuple[str, str], list[dict[str, float]]]
 
@@ -75,6 +80,34 @@ def table(found: Figures, rows: list[str], clients: list[str]) -> str:
     return "\n".join(lines)
 
 
+def head(options: argparse.Namespace, clients: list[str]) -> list[str]:
+    packages = {name: (*CONTENDERS[name].needs, "ferrio")[0] for name in clients}
+    versions = (f"{name} {version(package)}" for name, package in packages.items())
+    return [
+        f"python:     CPython {platform.python_version()}",
+        f"clients:    {', '.join(versions)}",
+        f"conditions: {options.rounds} rounds of {options.seconds:g} s, a fresh process each, clients interleaved,"
+        " client and server on one CPU each",
+    ]
+
+
+def entries(found: Figures, rows: list[str], clients: list[str]) -> Iterator[digest.Entry]:
+    """CPU time and rate of every row. A ratio is the median of those of single rounds."""
+    for row in rows:
+        for kind, unit, line in (("rate", "req/s", row), ("cpu", "us/req", f"{row}.cpu")):
+            own = [one[kind] for one in found.get((SUBJECT, row), [])]
+            for name in clients:
+                figures = [one[kind] for one in found.get((name, row), [])]
+                if not figures:
+                    yield digest.Entry(line, unit, name)
+                    continue
+                spread = (statistics.median(figures), min(figures), max(figures))
+                pairs = zip(own, figures, strict=False) if name != SUBJECT else ()
+                ratios = [mine / theirs if kind == "rate" else theirs / mine for mine, theirs in pairs]
+                middle = (statistics.median(ratios), "", min(ratios), max(ratios)) if ratios else ()
+                yield digest.Entry(line, unit, name, *spread, *middle)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benches.http_clients", description=__doc__)
     parser.add_argument("--rows", default=",".join(ROWS), help="of " + ", ".join(ROWS))
@@ -82,6 +115,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--json", type=Path, help="where every figure goes, too")
+    parser.add_argument("--table", type=Path, help="where a digest goes, of which the documentation's table is made")
     options = parser.parse_args()
     rows = options.rows.split(",")
     clients = [name for name in options.clients.split(",") if installed(name)]
@@ -110,6 +144,9 @@ def main() -> None:
     print(table(found, rows, clients))
     if options.json:
         options.json.write_text(json.dumps({f"{name} {row}": each for (name, row), each in found.items()}))
+    if options.table:
+        names = [each.name for each in fields(digest.Entry)]
+        digest.write(options.table, head(options, clients), [names, *map(astuple, entries(found, rows, clients))])
 
 
 if __name__ == "__main__":

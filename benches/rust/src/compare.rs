@@ -80,7 +80,7 @@ fn print(rows: &[&Row], runtimes: &[&Runtime], results: &Results, options: &Comp
                 .filter(|(runtime, _)| ![SUBJECT, APART].contains(&runtime.name));
             let best = peers.filter_map(|(runtime, median)| Some((runtime.name, (*median)?)));
             let best = best.min_by(|one, other| one.1.total_cmp(&other.1)).map(|(name, _)| name);
-            let ratio = |peer| ratio(results, row, figure, peer);
+            let ratio = |peer| median(&ratios(results, row, figure, peer));
             line.push(best.unwrap_or("-").to_owned());
             line.push(best.and_then(ratio).map_or("-".to_owned(), |ratio| format!("{ratio:.2}")));
             let rival = ratio(RIVAL);
@@ -104,10 +104,47 @@ fn print(rows: &[&Row], runtimes: &[&Runtime], results: &Results, options: &Comp
         println!("geometric mean against {RIVAL}: {mean:.2} over {} lines", against_rival.len());
     }
     if let Some(path) = &options.tsv {
-        let text: String = table.iter().map(|line| line.join("\t") + "\n").collect();
+        let text = digest(rows, runtimes, results, options);
         fs::write(path, text).map_err(|error| format!("{path}: {error}"))?;
     }
     Ok(())
+}
+
+/// The form that `benches/digest.py` describes, which charts and tables are made of.
+fn digest(rows: &[&Row], runtimes: &[&Runtime], results: &Results, options: &Compare) -> String {
+    let mut lines: Vec<String> =
+        runtimes.iter().map(|runtime| format!("# {:13} {}", runtime.name, runtime.what)).collect();
+    lines.push(format!(
+        "# {:13} {} rounds, a fresh process each, runtimes interleaved",
+        "conditions", options.rounds
+    ));
+    lines.push("line\tunit\tloop\tmedian\tlowest\thighest\tratio\tverdict\tworst\tbest".to_owned());
+    for (row, figure) in rows.iter().flat_map(|row| row.figures.iter().map(move |figure| (row, figure))) {
+        for runtime in runtimes {
+            let values = figures(results, row, runtime.name, figure);
+            let mut cells = spread(&values).to_vec();
+            if runtime.name == SUBJECT {
+                cells.extend([const { String::new() }; 4]);
+            } else {
+                let [middle, least, most] = spread(&ratios(results, row, figure, runtime.name));
+                cells.extend([middle, String::new(), least, most]);
+            }
+            let names =
+                [format!("{}{}", row.name, figure.suffix), figure.unit.to_owned(), runtime.name.to_owned()];
+            lines.push([&names[..], &cells[..]].concat().join("\t"));
+        }
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The median, the lowest and the highest; nothing of nothing.
+fn spread(values: &[f64]) -> [String; 3] {
+    let [lowest, highest] = [f64::min, f64::max].map(|choose| values.iter().copied().reduce(choose));
+    [median(values), lowest, highest].map(|value| {
+        let text = value.map_or(String::new(), |value| format!("{value:.6}"));
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    })
 }
 
 fn figures(results: &Results, row: &Row, runtime: &'static str, figure: &Figure) -> Vec<f64> {
@@ -115,10 +152,9 @@ fn figures(results: &Results, row: &Row, runtime: &'static str, figure: &Figure)
 }
 
 /// How many times what the subject takes the peer takes. Rounds that one of them has not are left out.
-fn ratio(results: &Results, row: &Row, figure: &Figure, peer: &'static str) -> Option<f64> {
+fn ratios(results: &Results, row: &Row, figure: &Figure, peer: &'static str) -> Vec<f64> {
     let (mine, theirs) = (figures(results, row, SUBJECT, figure), figures(results, row, peer, figure));
-    let ratios: Vec<f64> = mine.iter().zip(&theirs).map(|(mine, theirs)| theirs / mine).collect();
-    median(&ratios)
+    mine.iter().zip(&theirs).map(|(mine, theirs)| theirs / mine).collect()
 }
 
 fn median(values: &[f64]) -> Option<f64> {

@@ -15,7 +15,7 @@ import sys
 import traceback
 import warnings
 import weakref
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Final
 
 from .._ferrio import HttpClientConnection, HttpPool
@@ -149,9 +149,9 @@ class BaseConnector:
             await self._tell_of_reuse(taken, traces)
         return taken
 
-    async def _create_connection(
+    def _create_connection(
         self, req: ClientRequest, traces: Tracing | None, timeout: ClientTimeout
-    ) -> HttpClientConnection:
+    ) -> Coroutine[Any, Any, HttpClientConnection]:
         raise NotImplementedError()
 
     def _close(self) -> list[Awaitable[Any]]:
