@@ -5,8 +5,9 @@
 //! ```
 //!
 //! What comes behind, or is larger, lies in memory that stays while the body is read, and is copied into objects as large as is
-//! asked for. Where nothing lies here and a large piece is asked for, that is read into its object (`fill_first`). Objects made as bytes came, many at once, cost twice the CPU time of 10 MiB: each time the allocator gave their memory
-//! back to the kernel, and asked for it again. Read at once, a body is one object that grows (`whole`).
+//! asked for. Where nothing lies here and a large piece is asked for, that is read into its object (`fill_first`). Objects made as
+//! bytes came, many at once, cost twice the CPU time of 10 MiB: each time the allocator gave their memory back to the kernel, and
+//! asked for it again. Read at once, a body is one object that grows (`whole`).
 
 use std::io;
 
