@@ -255,6 +255,32 @@ async def test_all_that_is_left_is_waited_for_and_given_up():
 
 
 @on_both
+async def test_waits_that_were_given_up_do_not_put_pieces_out_of_order():
+    """Nothing had come when all of it was wanted; then large pieces were, by who was gone when they came."""
+
+    async def script(reader, writer, number):
+        await head_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE)
+        await head_of(reader)
+        writer.write(BODY)
+        await writer.drain()
+
+    async with (
+        scripted(script) as peer,
+        http.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{peer.port}/") as answer,
+    ):
+        for wait in (answer.content.read(), answer.content.read(100_000)):
+            reading = asyncio.ensure_future(_awaited(wait))
+            await until(lambda: answer._is_awaited)
+            reading.cancel()
+            await asyncio.wait([reading])
+        answer.connection.transport.write(b"go on\r\n\r\n")
+        await until(lambda: answer._received >= 300_000)
+        assert b"".join(await by_read(answer.content, 100_000)) == BODY
+
+
+@on_both
 async def test_other_tasks_go_on_while_a_body_comes_fast():
     """Pieces that are there come without a wait, but only so many: other tasks have their turns."""
     async with (

@@ -123,7 +123,7 @@ impl Exchange {
         read: &mut Read<'_>,
     ) -> PyResult<io::Result<usize>> {
         let at_once =
-            if self.buffered() > 0 || self.wants_all.get() { 0 } else { self.wanted.get().min(AT_ONCE) };
+            if self.buffered() > 0 || self.body.grows() { 0 } else { self.wanted.get().min(AT_ONCE) };
         let filled = if at_once < LEAST_AT_ONCE {
             self.body.fill(py, room, read)?
         } else {

@@ -42,6 +42,11 @@ impl Unread {
         self.size.get()
     }
 
+    /// Whether what comes is put to one object, since all of it is or was wanted.
+    pub(crate) fn grows(&self) -> bool {
+        self.whole.borrow().is_some()
+    }
+
     pub(crate) fn add(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
         let before = self.size.replace(self.size.get() + data.len());
         if let Some(whole) = &mut *self.whole.borrow_mut() {
@@ -72,7 +77,7 @@ impl Unread {
 
     /// From now on all of it becomes one object, of which the length may be known.
     pub(crate) fn collect(&self, py: Python<'_>, length: Option<u64>) -> PyResult<()> {
-        if self.whole.borrow().is_some() {
+        if self.grows() {
             return Ok(());
         }
         let there = self.take_all(py)?;
@@ -87,7 +92,7 @@ impl Unread {
         Ok(())
     }
 
-    /// The same into an object of its own, where there is nothing before it.
+    /// The same into an object of its own, where there is nothing before it and nothing `grows`.
     pub(crate) fn fill_first(
         &self,
         py: Python<'_>,
@@ -132,7 +137,7 @@ impl Unread {
 
     /// Takes what there is, at most so much.
     pub(crate) fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyBytes>> {
-        if self.whole.borrow().is_some() {
+        if self.grows() {
             let all = self.take_all(py)?;
             self.put_back(py, all.as_bytes())?;
         }
