@@ -8,7 +8,7 @@ import gzip
 import random
 
 import pytest
-from client_support import head_of, on_both, scripted, until
+from client_support import head_of, on_both, saying, scripted, until
 from ferrio import http
 from ferrio.http.errors import LineTooLong
 
@@ -278,6 +278,24 @@ async def test_waits_that_were_given_up_do_not_put_pieces_out_of_order():
         answer.connection.transport.write(b"go on\r\n\r\n")
         await until(lambda: answer._received >= 300_000)
         assert b"".join(await by_read(answer.content, 100_000)) == BODY
+
+
+@on_both
+@pytest.mark.parametrize("way", ["read", "readany", "readline", "readchunk", "readexactly"])
+@pytest.mark.parametrize("ended_by", ["close", "drop"])
+async def test_a_wait_that_ends_without_being_cancelled_leaves_the_stream_to_others(way, ended_by):
+    async with (
+        scripted(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", end=False)) as peer,
+        http.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{peer.port}/") as answer,
+    ):
+        for _ in range(2):
+            wait = getattr(answer.content, way)(*([10] if way == "readexactly" else []))
+            assert not wait.send(None).done() and answer._is_awaited
+            if ended_by == "close":
+                wait.close()
+            del wait
+            assert not answer._is_awaited
 
 
 @on_both

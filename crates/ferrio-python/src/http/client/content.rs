@@ -11,12 +11,14 @@ use std::rc::Rc;
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::types::{PyBytes, PyType};
 
+use crate::event_loop::run::both;
 use crate::ffi::prelude::*;
 use crate::http::client::answer::ClientAnswer;
 use crate::http::client::exchange::{Exchange, Stage, busy};
 use crate::http::client::waits::{ClientWait, WaitKind};
 use crate::net::scratch::SCRATCH;
 use crate::net::streams::separators::find;
+use crate::tasks::any_future;
 
 impl ClientAnswer {
     /// The exchange, for who reads a part of the body.
@@ -171,7 +173,8 @@ static ANY: WaitKind = WaitKind {
     name: "HttpAnswer._read_any",
     look: |this, given| state_of::<ClientAnswer>(this)?.look_for_any(this, given.count).map(any),
     park: |this, _| state_of::<ClientAnswer>(this)?.park(this.py()),
-    leave: |_, _| Ok(()),
+    // Who is cancelled has cancelled the future. Who is closed or dropped has not, and would be taken for one who waits.
+    leave: |_, given| given.future.map_or(Ok(()), |future| any_future::complete(future, None)),
 };
 
 static NEXT_PIECE: WaitKind = WaitKind {
@@ -224,7 +227,9 @@ static EXACTLY: WaitKind = WaitKind {
 static REST: WaitKind = WaitKind {
     name: "HttpAnswer._read_rest",
     look: |this, given| state_of::<ClientAnswer>(this)?.look_for_rest(this, given.future.is_none()).map(any),
-    leave: |this, _| state_of::<ClientAnswer>(this)?.leave_rest(),
+    leave: |this, given| {
+        both(this.py(), (ANY.leave)(this, given), state_of::<ClientAnswer>(this)?.leave_rest())
+    },
     ..ANY
 };
 
