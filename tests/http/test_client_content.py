@@ -299,6 +299,32 @@ async def test_a_wait_that_ends_without_being_cancelled_leaves_the_stream_to_oth
 
 
 @on_both
+async def test_sizes_and_separators_of_any_kind():
+    """As aiohttp takes them; each for both ways to read, the plain one and the one in Python."""
+    async with scripted(sending("known", b"one\ntwo\n")) as peer:
+        for limits in ({}, {"sock_read": 30.0}):
+            async with http.ClientSession(timeout=http.ClientTimeout(**limits)) as session:
+
+                async def ask(read, session=session):
+                    async with session.get(f"http://127.0.0.1:{peer.port}/") as answer:
+                        return await read(answer.content)
+
+                for separator in (b"\n", bytearray(b"\n"), memoryview(b"\n")):
+                    for most in (None, 4, 2**70):
+                        assert await ask(lambda content: content.readuntil(separator, max_size=most)) == b"one\n"  # noqa: B023
+                    with pytest.raises(LineTooLong):
+                        await ask(lambda content: content.readuntil(separator, max_size=-1))  # noqa: B023
+                for separator in ("\n", 10):
+                    with pytest.raises(TypeError):
+                        await ask(lambda content: content.readuntil(separator))  # noqa: B023
+                assert await ask(lambda content: content.read(2**70)) == b"one\ntwo\n"
+                assert await ask(lambda content: content.read(None)) == b""
+                assert await ask(lambda content: gathered(content.iter_chunked(2**70))) == [b"one\ntwo\n"]
+                with pytest.raises(asyncio.IncompleteReadError):
+                    await ask(lambda content: content.readexactly(2**70))
+
+
+@on_both
 async def test_other_tasks_go_on_while_a_body_comes_fast():
     """Pieces that are there come without a wait, but only so many: other tasks have their turns."""
     async with (

@@ -169,13 +169,14 @@ class StreamReader:
     def readuntil(self, separator: bytes = b"\n", *, max_size: int | None = None) -> Coroutine[Any, Any, bytes]:
         """What there is up to a separator and with it, or what is left."""
         most = max_size or 2 * self._limit
-        if self._is_plain and separator:
+        if self._is_plain and separator and type(separator) is bytes:
             return self._source._read_until(separator, most)  # type: ignore[no-any-return]
         return self._read_until(separator, most)
 
     async def _read_until(self, separator: bytes, most: int) -> bytes:
         if not separator:
             raise ValueError("Separator should be at least one-byte string")
+        separator = bytes(memoryview(separator))  # what is no bytes at all is refused
         self._check()
         if not self._waiting and (there := self._find(separator, most)):
             return there
@@ -200,7 +201,7 @@ class StreamReader:
 
     async def _read(self, n: int) -> bytes:
         self._check()
-        if n == 0:
+        if not n:
             return b""
         if n < 0:
             read: list[bytes] = []

@@ -8,7 +8,7 @@
 
 use std::rc::Rc;
 
-use pyo3::exceptions::PyStopAsyncIteration;
+use pyo3::exceptions::{PyOverflowError, PyStopAsyncIteration};
 use pyo3::types::{PyBytes, PyType};
 
 use crate::event_loop::run::both;
@@ -255,14 +255,14 @@ impl ClientAnswer {
     pub(super) fn read_until(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [separator, most] = args.all("_read_until", ["separator", "most"])?;
         let separator = separator.cast::<PyBytes>()?;
-        ClientWait::create(this, &UNTIL, Some(separator.as_any()), most.extract()?).map(Bound::unbind)
+        ClientWait::create(this, &UNTIL, Some(separator.as_any()), size(most)?).map(Bound::unbind)
     }
 
     /// `_read_until_now(separator, most)`
     pub(super) fn read_until_now(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Py<PyAny>> {
         let [separator, most] = args.all("_read_until_now", ["separator", "most"])?;
         let separator = separator.cast::<PyBytes>()?;
-        let found = self.look_for_end_of(this, separator.as_bytes(), most.extract()?, true)?;
+        let found = self.look_for_end_of(this, separator.as_bytes(), size(most)?, true)?;
         Ok(found.unwrap_or_else(|| PyBytes::new(this.py(), b"")).into_any().unbind())
     }
 
@@ -303,8 +303,15 @@ impl ClientAnswer {
 
 fn most(args: Args<'_, '_>, method: &str) -> PyResult<usize> {
     let ([], [most]) = args.bind(method, [], ["most"])?;
-    match most {
-        Some(most) => most.extract(),
-        None => Ok(usize::MAX),
+    most.map_or(Ok(usize::MAX), size)
+}
+
+/// A size that a program gives: no integer is too large for one, or too small.
+fn size(given: Borrowed<'_, '_, PyAny>) -> PyResult<usize> {
+    match given.extract::<usize>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(given.py()) => {
+            Ok(if given.lt(0)? { 0 } else { usize::MAX })
+        }
+        extracted => extracted,
     }
 }
