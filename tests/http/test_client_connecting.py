@@ -5,6 +5,8 @@ import contextlib
 import os
 import re
 import socket
+import subprocess
+import sys
 from unittest import mock
 
 import ferrio
@@ -67,6 +69,58 @@ def test_a_program_that_replaced_sockets_has_its_own_used(monkeypatch):
                         await ask(peer.port, other)
 
     ferrio.run(main())
+
+
+def test_a_class_that_was_patched_often_is_looked_at_all_the_same():
+    """CPython 3.13 numbers a thousand states of a class, and no more: a test suite that patches it gets there."""
+    program = """
+import asyncio, socket, sys
+import ferrio
+from ferrio import http
+
+def connect(self, address):
+    raise RuntimeError("not there")
+
+real = socket.socket.connect
+for _ in range(1500):
+    socket.socket.connect = connect
+    socket.socket.connect  # which has it numbered
+    socket.socket.connect = real
+    socket.socket.connect
+
+async def main():
+    async def serve(reader, writer):
+        await reader.readuntil(b"\\r\\n\\r\\n")
+        writer.write(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = "http://127.0.0.1:%d/" % server.sockets[0].getsockname()[1]
+    async with http.request("GET", url) as answer:
+        assert answer.status == 204
+    # By a socket of Python's, of which native code learns.
+    (await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1]))[1].close()
+    socket.socket.connect = connect
+    try:
+        async with http.request("GET", url):
+            print("connected")
+    except RuntimeError as error:
+        print(error)
+
+ferrio.run(main())
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert ran.stdout == "not there\n", ran
+
+
+@on_both
+async def test_who_connects_to_no_address_in_particular_is_told_which_it_was():
+    async with (
+        scripted(saying(LARGE, end=False)) as peer,
+        http.ClientSession() as session,
+        session.get(f"http://0.0.0.0:{peer.port}/") as answer,
+    ):
+        assert answer.connection.transport.get_extra_info("peername") == ("127.0.0.1", peer.port)
 
 
 @on_both

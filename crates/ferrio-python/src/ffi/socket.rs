@@ -165,10 +165,10 @@ pub(crate) fn is_plain(socket: &Bound<'_, PyAny>, look: impl FnOnce() -> PyResul
 
 /// Whether `socket.socket` is the standard library's and replaces no method, as far as that was found out.
 pub(crate) fn are_plain(py: Python<'_>) -> PyResult<bool> {
-    let exact = EXACT.load(Ordering::Relaxed);
+    let (exact, plain) = (EXACT.load(Ordering::Relaxed), PLAIN.load(Ordering::Relaxed));
+    // A class that was changed often has no version, whether it was changed again or not.
     // SAFETY: PROVED.
-    let is_known = !exact.is_null() && unsafe { (*exact).tp_version_tag } == PLAIN.load(Ordering::Relaxed);
-    if !is_known {
+    if exact.is_null() || plain == 0 || unsafe { (*exact).tp_version_tag } != plain {
         return Ok(false);
     }
     let now = py.import(intern!(py, "socket"))?.getattr(intern!(py, "socket"))?;

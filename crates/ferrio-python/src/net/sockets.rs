@@ -23,9 +23,10 @@ impl Addresses {
         Addresses { sockname: None, peername: peer.and_then(ip) }
     }
 
-    /// Those of a connection to `peer`.
+    /// Those of a connection to `peer`. Who connects to no address in particular gets to this machine, by another one.
     pub(crate) fn connected(peer: SocketAddr) -> Self {
-        Addresses { sockname: None, peername: Some(peer) }
+        let is_known = !peer.ip().to_canonical().is_unspecified();
+        Addresses { sockname: None, peername: is_known.then_some(peer) }
     }
 
     pub(crate) fn sockname(&self) -> Option<SocketAddr> {
