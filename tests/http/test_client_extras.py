@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import gc
 import gzip
 import os
 import random
@@ -387,3 +388,37 @@ def test_descriptors_are_closed():
 
     run(main())
     assert len(os.listdir("/dev/fd")) == before
+
+
+def test_sessions_that_are_collected_while_their_jar_tells_them():
+    """A collection may come between any two instructions: here behind so many of them."""
+
+    async def main():
+        for most in range(0, 120, 2):
+            jar, seen = ferrio.http.CookieJar(), 0
+            jar.update_cookies({"a": "b"})
+            for _ in range(3):
+                async with ferrio.http.ClientSession(cookie_jar=jar) as session:
+                    session._skip_auto_headers = frozenset((session,))  # a cycle
+            del session
+
+            def trace(frame, event, argument, most=most):
+                nonlocal seen
+                frame.f_trace_opcodes = frame.f_code.co_name == "_changed"
+                seen += frame.f_trace_opcodes
+                if seen == most:
+                    gc.collect()
+                return trace
+
+            traced = sys.gettrace()
+            gc.disable()
+            sys.settrace(trace)
+            try:
+                jar.clear()
+            finally:
+                sys.settrace(traced)
+                gc.enable()
+            gc.collect()
+            assert not jar._watchers
+
+    run(main())

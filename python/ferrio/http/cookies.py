@@ -342,8 +342,10 @@ class CookieJar(AbstractCookieJar):
                 yield (domain, path, name), cookie
 
     def _changed(self) -> None:
-        for session in filter(None, [reference() for reference in self._watchers]):
-            session._forget_routes()
+        # A copy: a session may end at any time, by a collection.
+        for reference in list(self._watchers):
+            if (session := reference()) is not None:
+                session._forget_routes()
 
 
 class UnlimitedCookieJar(CookieJar):
