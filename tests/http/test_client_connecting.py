@@ -113,6 +113,49 @@ ferrio.run(main())
     assert ran.stdout == "not there\n", ran
 
 
+@pytest.mark.parametrize("run", ["ferrio.run", "asyncio.run"])
+def test_audit_hooks_are_told_and_may_refuse(run):
+    program = f"""
+import asyncio, socket, sys
+import ferrio
+from ferrio import http
+
+told, allowed = [], True
+
+def hook(event, arguments):
+    if event == "socket.connect":
+        assert arguments[0].family != socket.AF_UNIX
+        told.append(arguments[1])
+        if not allowed:
+            raise RuntimeError("refused")
+
+async def serve(reader, writer):
+    if await reader.read(1000):
+        writer.write(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
+    writer.close()
+
+async def main():
+    global allowed
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    place = server.sockets[0].getsockname()
+    sys.addaudithook(hook)  # for good: there is no taking it away
+    for _ in range(2):  # the second is made natively
+        async with http.request("GET", "http://127.0.0.1:%d/" % place[1]) as answer:
+            assert answer.status == 204
+    assert told == [place] * 2, told
+    allowed = False
+    try:
+        async with http.request("GET", "http://127.0.0.1:%d/" % place[1]):
+            print("connected")
+    except RuntimeError as error:
+        print(error)
+
+{run}(main())
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ran.stdout, ran.stderr) == ("refused\n", ""), ran
+
+
 @on_both
 async def test_who_connects_to_no_address_in_particular_is_told_which_it_was():
     async with (

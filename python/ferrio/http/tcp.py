@@ -6,10 +6,12 @@ thread, since that reads files; through a proxy nothing but CONNECT is sent befo
 
 from __future__ import annotations
 
+import _socket
 import asyncio
 import functools
 import socket
 import ssl
+import sys
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -185,7 +187,14 @@ class TCPConnector(BaseConnector):
         begin = getattr(self._loop, "_connect_to", None)
         if begin is None or getattr(self._loop.create_connection, "__func__", None) is not CREATE:
             return None
-        return begin(protocol, *address[:2])  # type: ignore[no-any-return]
+        begun: Coroutine[Any, Any, asyncio.Transport] | None = begin(protocol, *address[:2])
+        if begun is not None:
+            try:
+                sys.audit("socket.connect", UNMADE, address)
+            except BaseException:
+                begun.close()
+                raise
+        return begun
 
     async def _infos(self, host: str, port: int, traces: Tracing | None) -> list[AddrInfoType]:
         if is_ip_address(host):
@@ -329,6 +338,8 @@ class _translated:
 
 
 CREATE = asyncio.BaseEventLoop.create_connection
+# For audit hooks, where no socket of Python's is made: it has no descriptor. `socket.socket` may be a program's own.
+UNMADE = _socket.socket.__new__(_socket.socket)
 CONTEXTS: dict[bool, ssl.SSLContext] = {}
 
 
