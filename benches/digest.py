@@ -52,7 +52,7 @@ def main() -> None:
 
 def entries(report: dict[str, Any]) -> list[Entry]:
     """All lines of a report, in the table's order, each with all its loops, or servers."""
-    is_of_servers = any(line.startswith("servers:") for line in report["head"])
+    is_of_servers = any(line.startswith("servers:") for line in report.get("head", ()))
     return [
         Entry(line.name, line.unit, label, *figures, *ratio, *(spread(metric, results, label) if ratio else ()))
         for row, results in measured(report, SERVERS if is_of_servers else ROWS)

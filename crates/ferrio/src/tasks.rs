@@ -12,6 +12,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -184,6 +185,10 @@ impl<T> Future for JoinHandle<T> {
 /// The output is never pinned.
 impl<T> Unpin for JoinHandle<T> {}
 
+// A panic of a task's ends it, and is its error: a handle is whole whoever unwinds.
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
+
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if let Held::Task(task) = std::mem::replace(&mut self.held, Held::Nothing) {
@@ -296,4 +301,16 @@ pub(crate) fn name_of(id: TaskId) -> String {
 
 fn number_of(id: TaskId) -> String {
     format!("Task-{}", id.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn handles_may_be_held_while_somebody_unwinds() {
+        fn assert<T: UnwindSafe + RefUnwindSafe>() {}
+        assert::<JoinHandle<Rc<Cell<u8>>>>();
+    }
 }
