@@ -3,7 +3,7 @@
 Reads docs/assets/benches.tsv, a digest of a report of `make bench`, and makes docs/assets/*.svg and
 docs/assets/benches.md of it, and the words for README.md's chart between its two marks. The other tables of the
 performance page are made of benches-3.14.tsv, a digest of what `make py314` measures, of profile.tsv, which
-`make profile` writes, and of those of servers and of the Rust door (ABOVE). With --check nothing is written:
+`make profile` writes, and of those of servers, clients and the Rust door (ABOVE). With --check nothing is written:
 exit status 1 and the names of the files that differ. No figure is typed by hand.
 """
 
@@ -52,8 +52,8 @@ HEADLINE = {
     "http_uvicorn_asgi": "HTTP requests that uvicorn answers, a second",
 }
 COMPARED = (SUBJECT, "uvloop", STOCK)
-# What stands on the loop, beside its peers: digests of `make bench-servers` and of `make bench-rust`.
-ABOVE = ("servers", "rust")
+# What stands on the loop, beside its peers: digests of `make bench-servers`, `make bench-clients`, `make bench-rust`.
+ABOVE = ("servers", "clients", "rust")
 
 
 def main() -> int:
