@@ -98,27 +98,34 @@ pub async fn lock_in_turn(count: usize) {
     assert_eq!(*acquire(&lock).await, count / TASKS * TASKS);
 }
 
-/// The same, and how often others had the lock while the task that waited longest for it did. A lock that is handed on in the
-/// order of asking lets each of the others have it once.
-pub async fn lock_longest_wait(count: usize) -> Measured {
-    let (lock, turns) = (Shared::new(Lock::new(())), Shared::new(Turns::default()));
-    let tasks: Vec<_> = (0..TASKS)
-        .map(|_| {
-            let (lock, turns) = (lock.clone(), turns.clone());
-            spawn(async move {
-                let mut before = 0;
-                for _ in 0..count / TASKS {
-                    let _held = acquire(&lock).await;
-                    before = turns.take(before);
-                    yield_now().await;
-                }
+/// How often others had what `$shared` hands out while the task that waited longest for it did. A macro, since no bound says "a
+/// future that is `Send` where tasks have to be".
+macro_rules! longest_wait {
+    ($count:expr, $shared:expr, $acquire:ident) => {{
+        let (count, shared, turns) = ($count, Shared::new($shared), Shared::new(Turns::default()));
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let (shared, turns) = (shared.clone(), turns.clone());
+                spawn(async move {
+                    let mut before = 0;
+                    for _ in 0..count / TASKS {
+                        let _held = $acquire(&shared).await;
+                        before = turns.take(before);
+                        yield_now().await;
+                    }
+                })
             })
-        })
-        .collect();
-    for task in tasks {
-        join(task).await;
-    }
-    turns.longest_wait()
+            .collect();
+        for task in tasks {
+            join(task).await;
+        }
+        turns.longest_wait()
+    }};
+}
+
+/// Of a lock that a hundred tasks want. One that is handed on in the order of asking lets each of the others have it once.
+pub async fn lock_longest_wait(count: usize) -> Measured {
+    longest_wait!(count, Lock::new(()), acquire)
 }
 
 /// How often something was taken, and the most that was between two turns of one task, or before its first.
@@ -160,24 +167,7 @@ pub async fn ten_places(count: usize) {
     }
 }
 
-/// The same, and how often others had a place while the task that waited longest for one did.
+/// Of ten places for a hundred tasks.
 pub async fn place_longest_wait(count: usize) -> Measured {
-    let (semaphore, turns) = (Shared::new(Semaphore::new(10)), Shared::new(Turns::default()));
-    let tasks: Vec<_> = (0..TASKS)
-        .map(|_| {
-            let (semaphore, turns) = (semaphore.clone(), turns.clone());
-            spawn(async move {
-                let mut before = 0;
-                for _ in 0..count / TASKS {
-                    let _place = permit(&semaphore).await;
-                    before = turns.take(before);
-                    yield_now().await;
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        join(task).await;
-    }
-    turns.longest_wait()
+    longest_wait!(count, Semaphore::new(10), permit)
 }

@@ -67,13 +67,13 @@ pub(crate) struct Exchange {
     pub(crate) received: Cell<usize>,
     /// What follows the head is another protocol's.
     pub(crate) upgraded: Cell<bool>,
-    /// Who reads a part of it wants at most so much at a time.
+    /// The most bytes that the reader of a part wants at a time.
     pub(crate) wanted: Cell<usize>,
-    /// So much more may be read without another look at all descriptors, since the last read was as large as it could be.
+    /// How many bytes may be read before the loop looks at all descriptors again, as long as each read fills its room.
     pub(crate) credit: Cell<usize>,
-    /// It was: all that there was room for.
+    /// The last read filled its room.
     pub(crate) is_full: Cell<bool>,
-    /// In so much of what was not read there is no end of what somebody waits for.
+    /// How many of the unread bytes were searched for a separator, and have none.
     pub(crate) searched: Cell<usize>,
     /// All of the body is wanted, however much that is.
     pub(crate) wants_all: Cell<bool>,
