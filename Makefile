@@ -139,13 +139,13 @@ autobahn: venv ## Autobahn's cases for WebSocket, all of them, on ferrio's serve
 
 ecosystem: venv ## what people run on asyncio, on ferrio: aiohttp, uvicorn, websockets, anyio, tornado, grpc, ...
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" ecosystem
-	$(BIN)/python -m pytest -rs tests/ecosystem
+	$(BIN)/python -m pytest -rfEs tests/ecosystem
 	FERRIO_POLLER=poll $(BIN)/python -m pytest tests/ecosystem
 
 examples: venv ## every program of examples/, on both loops, and every command of README.md and docs/, with what they need
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" demo
 	@scripts/venv.sh "$(PYTHON)" "$(VENV)" examples
-	$(BIN)/python -m pytest -rs tests/examples tests/docs
+	$(BIN)/python -m pytest -rfEs tests/examples tests/docs
 
 soak: venv ## 500 loops that open, fail and close everything, 10,000 TLS handshakes that fail, with warnings too; 10^6 tasks and the like
 	$(BIN)/python tests/soak/soak.py --loop ferrio --cycles 500

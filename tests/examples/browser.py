@@ -30,7 +30,7 @@ FLAGS = (
     *("--disable-extensions", "--disable-renderer-backgrounding", "--disable-background-timer-throttling"),
     *("--window-size=1000,700", "--remote-debugging-port=0"),
 )
-PATIENCE = 15  # seconds, for a start and for a condition
+PATIENCE = 60  # seconds, for a start and for a condition: a browser is slow where others keep the cores busy
 KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Enter": 13, "Tab": 9}
 
 
@@ -170,9 +170,13 @@ async def browsing() -> AsyncIterator[Browser]:
 async def where(process: asyncio.subprocess.Process) -> str:
     """The address of its DevTools, which it prints when it is ready."""
     said = b""
-    async with asyncio.timeout(PATIENCE):
-        while line := await process.stderr.readline():
-            said += line
-            if line.startswith(b"DevTools listening on "):
-                return line.split()[-1].decode()
-    pytest.fail(f"the browser ended: {said.decode(errors='replace')}")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while line := await process.stderr.readline():
+                said += line
+                if line.startswith(b"DevTools listening on "):
+                    return line.split()[-1].decode()
+        problem = "the browser ended"
+    except TimeoutError:
+        problem = f"the browser did not start in {PATIENCE} s"
+    pytest.fail(f"{problem}: {said.decode(errors='replace')}")
