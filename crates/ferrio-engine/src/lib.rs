@@ -18,9 +18,9 @@ pub mod transport;
 
 pub use crate::event_loop::clock::{Clock, Time};
 pub use crate::event_loop::core::Core;
-pub use crate::event_loop::live::{LiveTasks, TaskId};
-pub use crate::event_loop::task::Task;
+pub use crate::event_loop::live::{LiveTasks, TaskId, polled, replace_polled};
 pub use crate::event_loop::task::cell::Runnable;
+pub use crate::event_loop::task::{Join, Task};
 pub use crate::event_loop::timers::Timed;
 pub use crate::event_loop::{Door, Handle, Lent, Loop, Pace, Plan, Remote, Rest, lend};
 pub use crate::futures::source::Source;

@@ -3,11 +3,18 @@
 
 mod common;
 
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, RawWaker, RawWakerVTable, Waker};
 use std::thread;
 use std::time::Duration;
 
 use common::Door;
+use ferrio_engine::task::Sleep;
 use ferrio_engine::{Time, sleep};
 
 #[test]
@@ -36,6 +43,97 @@ fn sleeping_futures_and_timers_of_the_door_take_turns_on_one_thread() {
     assert_eq!(*seen.lock().unwrap(), expected.map(|(what, hours)| (what, hours, here)));
     assert!(tasks.iter().all(ferrio_engine::Task::is_finished));
     assert_eq!(door.now(), Time::ZERO.after(Duration::from_secs(4 * 3600)));
+}
+
+/// A waker that runs code of the program's whenever it is cloned, woken or dropped.
+struct Odd(Rc<dyn Fn(&'static str)>);
+
+impl Odd {
+    const CALLS: RawWakerVTable = RawWakerVTable::new(
+        // SAFETY: (of all four) the data are an `Rc<Odd>`'s, which the waker holds, on one thread.
+        |data| unsafe {
+            let odd = ManuallyDrop::new(Rc::from_raw(data.cast::<Odd>()));
+            (odd.0)("clone");
+            RawWaker::new(Rc::into_raw(Rc::clone(&odd)).cast(), &Self::CALLS)
+        },
+        // SAFETY: as above.
+        |data| unsafe { (Rc::from_raw(data.cast::<Odd>()).0)("wake") },
+        // SAFETY: as above.
+        |data| unsafe { (ManuallyDrop::new(Rc::from_raw(data.cast::<Odd>())).0)("wake") },
+        // SAFETY: as above.
+        |data| unsafe { (Rc::from_raw(data.cast::<Odd>()).0)("drop") },
+    );
+
+    fn waker(call: impl Fn(&'static str) + 'static) -> Waker {
+        let odd = Rc::into_raw(Rc::new(Odd(Rc::new(call))));
+        // SAFETY: as above.
+        unsafe { Waker::new(odd.cast(), &Self::CALLS) }
+    }
+}
+
+/// A sleep that was begun, with that waker.
+fn asleep(door: &Door, seconds: u64, waker: &Waker) -> Pin<Box<Sleep>> {
+    let mut sleep = Box::pin(door.engine.core().sleep(Duration::from_secs(seconds)));
+    assert!(sleep.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+    sleep
+}
+
+fn is_over(sleep: &mut Pin<Box<Sleep>>, waker: &Waker) -> bool {
+    sleep.as_mut().poll(&mut Context::from_waker(waker)).is_ready()
+}
+
+#[test]
+fn wakers_may_drop_and_fire_sleeps_wherever_they_are_called() {
+    for when in ["clone", "wake", "drop"] {
+        let door = Rc::new(Door::with_virtual_clock());
+        let others: Rc<RefCell<Vec<Pin<Box<Sleep>>>>> = Rc::default();
+        let odd = Odd::waker({
+            let (others, door) = (others.clone(), Rc::downgrade(&door));
+            move |now| {
+                let one = if now == when { others.borrow_mut().pop() } else { None };
+                drop(one);
+                // What is due fires here and now, as it does where a loop runs within this one.
+                if now == "clone"
+                    && let Some(door) = door.upgrade()
+                {
+                    door.turn(Duration::ZERO);
+                }
+            }
+        });
+        let mut first = asleep(&door, 1, Waker::noop());
+        for seconds in [1, 2, 3, 1, 2, 3, 1] {
+            let other = asleep(&door, seconds, &odd);
+            others.borrow_mut().push(other);
+        }
+        // Fires while its new waker is cloned.
+        door.call_later(Duration::from_secs(1), |_| {});
+        let is_first_over = is_over(&mut first, &odd);
+        door.run_until_idle();
+        assert!(is_over(&mut first, Waker::noop()), "{is_first_over}");
+        others.borrow_mut().clear();
+        drop(first);
+    }
+}
+
+#[test]
+fn a_sleep_is_over_when_its_loop_closes_and_frees_its_waker() {
+    let drops = Rc::new(Cell::new(0));
+    let odd = Odd::waker({
+        let drops = drops.clone();
+        move |now| drops.set(drops.get() + u32::from(now == "drop"))
+    });
+    let door = Door::new();
+    let mut kept = asleep(&door, 60, &odd);
+    let mut cancelled: Vec<_> = (0..10).map(|number| asleep(&door, 50 + number, &odd)).collect();
+    drop(cancelled.swap_remove(3));
+    assert_eq!(drops.get(), 1);
+    assert!(!is_over(&mut kept, &odd));
+    door.engine.close();
+    assert_eq!(drops.get(), 11);
+    assert!(is_over(&mut kept, &odd));
+    drop((kept, cancelled, door));
+    drop(odd);
+    assert_eq!((drops.get(), Rc::strong_count(&drops)), (12, 1));
 }
 
 #[cfg(not(miri))]

@@ -14,8 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Door, times};
-use ferrio_engine::Task;
 use ferrio_engine::task::yield_now;
+use ferrio_engine::{Join, Task, polled};
 
 /// Leaves its waker, and ends when it is told to.
 #[derive(Clone, Default)]
@@ -61,7 +61,7 @@ fn on_thread<T: Send>(call: impl FnOnce() -> T + Send) -> T {
 }
 
 /// What a task has given, if it has ended.
-fn poll_once<T>(task: &mut Task<T>) -> Poll<Option<T>> {
+fn poll_once<F: Future + Unpin>(task: &mut F) -> Poll<F::Output> {
     Pin::new(task).poll(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -380,22 +380,56 @@ fn threads_that_wake_and_drop_meet_a_task_that_ends() {
 }
 
 #[test]
-fn a_place_that_no_task_takes_is_given_back() {
+fn an_ended_task_is_not_found_though_another_one_has_its_place() {
+    let (door, other) = (Door::new(), Door::new());
+    let core = door.engine.core();
+    let first = core.spawn_numbered(async { 1 });
+    let stays = core.spawn_numbered(pending::<()>());
+    assert_eq!((first.id().number, stays.id().number), (1, 2));
+    assert_eq!(core.tasks.ids(), [first.id(), stays.id()]);
+    assert!(core.tasks.wake(first.id()));
+    door.run_until(|| first.is_finished());
+    let next = core.spawn_numbered(async { 3 });
+    assert_eq!((core.tasks.wake(first.id()), core.tasks.wake(next.id())), (false, true));
+    assert!(!other.engine.core().tasks.wake(next.id()), "it is of another loop");
+    assert_eq!(core.tasks.ids(), [stays.id(), next.id()]);
+    assert_eq!((first.output(), first.is_taken(), next.output()), (Some(&1), false, None));
+}
+
+#[test]
+fn the_polled_task_is_known_while_it_is_polled_and_dropped() {
+    struct Says(Rc<RefCell<Vec<Option<u64>>>>);
+    impl Drop for Says {
+        fn drop(&mut self) {
+            self.0.borrow_mut().push(polled().map(|id| id.number));
+        }
+    }
     let door = Door::new();
     let core = door.engine.core();
-    drop(core.reserve_task());
-    let place = core.reserve_task();
-    let id = place.id();
-    assert_eq!(core.tasks.ids(), [id]);
-    assert!(!core.tasks.wake(id), "it has not begun");
-    let task = place.spawn(async {});
-    assert!(core.tasks.wake(id));
-    door.run_until(|| task.is_finished());
-    assert!(core.tasks.ids().is_empty());
+    let said = Rc::default();
+    let [ends, panics, cancelled] = std::array::from_fn(|_| Says(Rc::clone(&said)));
+    let first = core.spawn_numbered(async move { drop(ends) });
+    let mut second = core.spawn_numbered(async move {
+        let _stays = panics;
+        std::panic::resume_unwind(Box::new("expected"));
+    });
+    let task = core.spawn(async move {
+        let _stays = cancelled;
+        pending::<()>().await;
+    });
+    assert!(catch_unwind(AssertUnwindSafe(|| door.run_until_idle())).is_err());
+    door.run_until_idle();
+    drop(task);
+    door.run_until_idle();
+    assert!(first.is_finished());
+    assert_eq!(polled(), None);
+    assert_eq!(*said.borrow(), [Some(1), Some(2), Some(0)]);
+    assert_eq!(poll_once(&mut second), Poll::Ready(None));
 }
 
 #[test]
 fn handles_may_be_held_while_somebody_unwinds() {
     fn assert<T: UnwindSafe + RefUnwindSafe>() {}
     assert::<Task<Rc<Cell<u8>>>>();
+    assert::<Join<Rc<Cell<u8>>>>();
 }

@@ -36,7 +36,7 @@ fn cancel_all(state: &Rc<LoopState>) {
     let spares = state.spared.is_cleaning_up();
     for id in state.core().tasks.ids() {
         if !(spares && state.spared.has(id)) {
-            TaskInfo::new(id, state).cancel();
+            TaskInfo::new(id).cancel();
         }
     }
 }

@@ -9,13 +9,11 @@ use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ferrio_engine::{Clock, Core, Door, Loop, Pace, TaskId, Time};
+use ferrio_engine::{Clock, Core, Door, Loop, Pace, TaskId, Time, replace_polled};
 
 use crate::spared::Spared;
-use crate::steps::replace_current;
 use crate::surroundings::Surroundings;
 use crate::tasks::{JoinHandle, create_task_on};
 use crate::threads::Remote;
@@ -44,8 +42,6 @@ pub(crate) struct LoopState {
     pub(crate) outside: Cell<usize>,
     pub(crate) is_virtual: bool,
     pub(crate) heartbeat: Option<Arc<Heartbeat>>,
-    /// Of all loops of the process, none has the same.
-    pub(crate) number: u64,
 }
 
 impl LoopState {
@@ -59,7 +55,6 @@ impl LoopState {
         is_virtual: bool,
         heartbeat: Option<Arc<Heartbeat>>,
     ) -> io::Result<Rc<Self>> {
-        static LOOPS: AtomicU64 = AtomicU64::new(1);
         Ok(Rc::new(LoopState {
             engine: Loop::new(clock)?,
             ios: IoTable::default(),
@@ -72,7 +67,6 @@ impl LoopState {
             outside: Cell::new(0),
             is_virtual,
             heartbeat,
-            number: LOOPS.fetch_add(1, Ordering::Relaxed),
         }))
     }
 
@@ -109,7 +103,7 @@ impl LoopState {
     /// As `enter`, for a loop that never waits: whichever runs on this thread comes back.
     pub(crate) fn enter_within(self: &Rc<Self>) -> Entered {
         let before = RUNNING.try_with(|running| running.replace(Some(self.clone()))).ok().flatten();
-        Entered { before, task: replace_current(None) }
+        Entered { before, task: replace_polled(None) }
     }
 
     /// As `enter`, for a loop that is about to close; `None` where another one runs, which may be whoever closes this one, and where
@@ -121,6 +115,11 @@ impl LoopState {
 
     pub(crate) fn core(&self) -> &Rc<Core> {
         self.engine.core()
+    }
+
+    /// What the ids of this loop's tasks have.
+    pub(crate) fn number(&self) -> u32 {
+        self.core().tasks.loop_number()
     }
 
     pub(crate) fn time(&self) -> Time {
@@ -152,7 +151,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         // What comes out is dropped outside.
         let _mine = RUNNING.try_with(|running| running.replace(self.before.take()));
-        replace_current(self.task);
+        replace_polled(self.task);
     }
 }
 
@@ -248,7 +247,7 @@ impl EventLoop {
 
 impl std::fmt::Debug for EventLoop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventLoop").field("number", &self.0.number).finish_non_exhaustive()
+        f.debug_struct("EventLoop").field("number", &self.0.number()).finish_non_exhaustive()
     }
 }
 

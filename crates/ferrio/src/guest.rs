@@ -184,6 +184,6 @@ impl Drop for Guest {
 
 impl std::fmt::Debug for Guest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guest").field("loop", &self.state.number).finish_non_exhaustive()
+        f.debug_struct("Guest").field("loop", &self.state.number()).finish_non_exhaustive()
     }
 }

@@ -38,7 +38,7 @@ pub struct RateLimiter {
     /// When the last ones were let through, at most `rate` of them.
     granted: RefCell<VecDeque<Time>>,
     /// Whose clock that was: a virtual loop's number, or zero for the system's.
-    clock: Cell<u64>,
+    clock: Cell<u32>,
 }
 
 impl RateLimiter {
@@ -104,7 +104,7 @@ impl RateLimiter {
     #[track_caller]
     fn grant(&self) -> Result<(), Duration> {
         let (now, clock) = LoopState::with("RateLimiter", |state| {
-            (state.time(), if state.is_virtual { state.number } else { 0 })
+            (state.time(), if state.is_virtual { state.number() } else { 0 })
         });
         let mut granted = self.granted.borrow_mut();
         if self.clock.replace(clock) != clock {

@@ -134,7 +134,7 @@ impl Runner {
             mark();
         }
         let span = TaskSpan::main::<F>();
-        let ended = self.state.engine.run_until_complete(&self.state, |id| Run::new(id, span, main));
+        let ended = self.state.engine.run_until_complete(&self.state, Run::new(span, main));
         self.rests();
         // The poller of a loop that was made cannot fail, but by the kernel's fault.
         match ended.unwrap_or_else(|error| panic!("the poller failed: {error}")) {
@@ -182,6 +182,6 @@ impl Drop for Runner {
 
 impl std::fmt::Debug for Runner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Runner").field("loop", &self.state.number).finish_non_exhaustive()
+        f.debug_struct("Runner").field("loop", &self.state.number()).finish_non_exhaustive()
     }
 }

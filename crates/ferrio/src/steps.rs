@@ -9,18 +9,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use ferrio_engine::TaskId;
+use ferrio_engine::{TaskId, polled};
 use pin_project_lite::pin_project;
 
 use crate::JoinError;
 use crate::events::LoopState;
 use crate::surroundings::{Around, surround};
-use crate::tasks::name_of;
+use crate::tasks::{name_of, name_of_current};
 use crate::traced::TaskSpan;
 
 thread_local! {
-    /// The task that is polled.
-    static CURRENT: Cell<Option<TaskId>> = const { Cell::new(None) };
     /// Whether a task of this thread was ever cancelled or named, or is watched: else no table is looked at.
     static MARKED: Cell<bool> = const { Cell::new(false) };
 }
@@ -32,38 +30,35 @@ pin_project! {
         #[pin]
         future: F,
         // After the future.
-        id: Id,
+        end: End,
     }
 
     impl<F> PinnedDrop for Run<F> {
-        fn drop(this: Pin<&mut Self>) {
-            if MARKED.get() {
-                unmark(this.project().id.0);
+        fn drop(_this: Pin<&mut Self>) {
+            if MARKED.get() && let Some(id) = current() {
+                unmark(id);
             }
         }
     }
 }
 
-/// A task's number, which goes last.
-struct Id(TaskId);
+/// What of a task's goes last.
+struct End;
 
-impl Drop for Id {
+impl Drop for End {
     fn drop(&mut self) {
         if MARKED.get()
-            && let Some(state) = loop_of_dropped()
+            && let (Some(id), Some(state)) = (current(), loop_of_dropped())
         {
-            state.surroundings.drop_ends(self.0);
+            state.surroundings.drop_ends(id);
         }
     }
 }
 
 impl<F> Run<F> {
-    pub(crate) fn new(id: TaskId, span: TaskSpan, future: F) -> Self {
-        Run { span, future, id: Id(id) }
-    }
-
-    pub(crate) fn id(&self) -> TaskId {
-        self.id.0
+    #[inline]
+    pub(crate) fn new(span: TaskSpan, future: F) -> Self {
+        Run { span, future, end: End }
     }
 }
 
@@ -72,9 +67,9 @@ impl<F: Future> Future for Run<F> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Not by `id`, for which all of the future would be looked at, which may have a reference to itself.
-        let id = self.as_mut().project().id.0;
-        if MARKED.get() {
+        if MARKED.get()
+            && let Some(id) = current()
+        {
             match look_closer(id) {
                 Closer::Nothing => {}
                 Closer::Cancelled => return Poll::Ready(Err(JoinError::cancelled(name_of(id)))),
@@ -88,34 +83,25 @@ impl<F: Future> Future for Run<F> {
             }
         }
         let this = self.project();
-        let _span = this.span.enter(id, name_of);
-        let before = CURRENT.replace(Some(id));
+        let _span = this.span.enter(name_of_current);
         // What panicked is dropped with its task, and seen by nobody again.
-        let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(context)));
-        CURRENT.set(before);
-        match polled {
+        match catch_unwind(AssertUnwindSafe(|| this.future.poll(context))) {
             Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(JoinError::panicked(name_of(id), panic))),
+            Err(panic) => Poll::Ready(Err(JoinError::panicked(name_of_current(), panic))),
         }
     }
 }
 
-/// A task is created, which has something of whoever creates it.
+/// The task that is polled, or dropped.
 #[inline]
-pub(crate) fn begin(state: &LoopState, id: TaskId) {
-    if MARKED.get() {
-        begin_marked(state, id);
-    }
-}
-
-/// The task that is polled.
 pub(crate) fn current() -> Option<TaskId> {
-    CURRENT.get()
+    polled().filter(|id| id.number > 0)
 }
 
-/// Another loop's tasks are polled from here on, or that loop's own again.
-pub(crate) fn replace_current(task: Option<TaskId>) -> Option<TaskId> {
-    CURRENT.replace(task)
+/// Whether tasks may have marks.
+#[inline]
+pub(crate) fn is_marked() -> bool {
+    MARKED.get()
 }
 
 /// From now on every step of a task looks closer.
@@ -152,12 +138,11 @@ fn within(id: TaskId) {
     }
 }
 
+/// A task was created where tasks may have marks: it has something of whoever creates it.
 #[cold]
-fn begin_marked(state: &LoopState, id: TaskId) {
+pub(crate) fn begin(state: &LoopState, id: TaskId) {
     // Who is polled may be of another loop, which has tasks with the same numbers.
-    if let Some(parent) = CURRENT.get()
-        && LoopState::current().is_some_and(|running| running.number == state.number)
-    {
+    if let Some(parent) = current().filter(|parent| parent.loop_number == id.loop_number) {
         state.spared.inherit(parent, id);
     }
     state.surroundings.begin(id);

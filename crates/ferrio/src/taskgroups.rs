@@ -18,14 +18,13 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use ferrio_engine::TaskId;
 use pin_project_lite::pin_project;
 use slab::Slab;
 
 use crate::events::LoopState;
 use crate::failures::Failures;
 use crate::steps::Run;
-use crate::tasks::{JoinHandle, TaskInfo, name_of, start};
+use crate::tasks::{JoinHandle, TaskInfo, name_of_current, start};
 use crate::traced::TaskSpan;
 use crate::{ErrorGroup, JoinError};
 
@@ -140,7 +139,7 @@ impl<E: 'static> TaskGroup<E> {
         let place = Place { group: self.group.clone(), key };
         let span = TaskSpan::task::<F>();
         let task = LoopState::with("TaskGroup::create_task", |state| {
-            start(state, span, future, |run| Child { id: run.id(), run, place })
+            start(state, span, future, |run| Child { run, place })
         });
         self.group.children.borrow_mut().insert(task.info());
         if self.group.stage.get() == Stage::Ending {
@@ -202,8 +201,6 @@ impl<E> Drop for Ends<'_, E> {
 pin_project! {
     /// A child's future: its failure is the group's.
     struct Child<F, E> {
-        // Beside the future, which nobody may look into while it is pinned.
-        id: TaskId,
         // Dropped first: who is told that the child is gone must find it gone.
         #[pin]
         run: Run<F>,
@@ -224,7 +221,7 @@ impl<F: Future<Output = Result<T, E>>, T, E> Future for Child<F, E> {
             Err(Err(cancelled)) => return Poll::Ready(Err(cancelled)),
         }
         group.parent.wake();
-        Poll::Ready(Err(JoinError::failed(name_of(*this.id))))
+        Poll::Ready(Err(JoinError::failed(name_of_current())))
     }
 }
 

@@ -11,17 +11,16 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use ferrio_engine::{Task, TaskId};
+use ferrio_engine::{Join, TaskId};
 
 use crate::JoinError;
 use crate::events::LoopState;
-use crate::steps::{Run, begin, current, mark};
+use crate::steps::{Run, begin, current, is_marked, mark};
 use crate::traced::TaskSpan;
 
 /// A task: await it for its output. Dropping the handle leaves the task alone.
@@ -34,19 +33,8 @@ use crate::traced::TaskSpan;
 /// ```
 #[must_use = "a task that nobody awaits may be cut off by the end of the program; say `detach()` if that is meant"]
 pub struct JoinHandle<T> {
-    held: Held<T>,
-    id: TaskId,
-    loop_number: u64,
-    /// It belongs to its loop's thread.
-    _confined: PhantomData<Rc<()>>,
-}
-
-/// What a handle has.
-enum Held<T> {
-    Task(Task<Result<T, JoinError>>),
-    /// The task has ended, and nobody has taken its output yet.
-    Output(Result<T, JoinError>),
-    Nothing,
+    /// One word, since a program may have a million of these. It belongs to its loop's thread.
+    task: Join<Result<T, JoinError>>,
 }
 
 /// Starts `future` as a task of the running loop. It runs at the loop's next turn, whether or not anybody awaits it.
@@ -63,14 +51,16 @@ enum Held<T> {
 /// });
 /// ```
 #[track_caller]
+#[inline]
 pub fn create_task<T: 'static, F: Future<Output = T> + 'static>(future: F) -> JoinHandle<T> {
     create_task_on(&LoopState::require("create_task"), future)
 }
 
+/// As `create_task`, on a loop that need not be the running one.
 #[inline]
 #[track_caller]
 pub(crate) fn create_task_on<T: 'static, F: Future<Output = T> + 'static>(
-    state: &Rc<LoopState>,
+    state: &LoopState,
     future: F,
 ) -> JoinHandle<T> {
     start(state, TaskSpan::task::<F>(), future, |run| run)
@@ -79,7 +69,7 @@ pub(crate) fn create_task_on<T: 'static, F: Future<Output = T> + 'static>(
 /// Starts a task of what `wrap` makes of a future that is run as a task is.
 #[inline]
 pub(crate) fn start<T: 'static, F, W>(
-    state: &Rc<LoopState>,
+    state: &LoopState,
     span: TaskSpan,
     future: F,
     wrap: impl FnOnce(Run<F>) -> W,
@@ -87,11 +77,11 @@ pub(crate) fn start<T: 'static, F, W>(
 where
     W: Future<Output = Result<T, JoinError>> + 'static,
 {
-    let place = state.core().reserve_task();
-    let id = place.id();
-    begin(state, id);
-    let held = Held::Task(place.spawn(wrap(Run::new(id, span, future))));
-    JoinHandle { held, id, loop_number: state.number, _confined: PhantomData }
+    let task = state.core().spawn_numbered(wrap(Run::new(span, future)));
+    if is_marked() {
+        begin(state, task.id());
+    }
+    JoinHandle { task }
 }
 
 impl<T> JoinHandle<T> {
@@ -104,14 +94,13 @@ impl<T> JoinHandle<T> {
     /// Whether the task has ended, in whichever way.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        match &self.held {
-            Held::Task(task) => task.is_finished(),
-            Held::Output(_) | Held::Nothing => true,
-        }
+        self.task.is_finished()
     }
 
     /// Leaves the task to itself: it runs on until it has ended, or the loop closes.
-    pub fn detach(self) {}
+    pub fn detach(self) {
+        drop(self);
+    }
 
     /// The task's name: the one it was given, or `Task-` and its number.
     #[must_use]
@@ -125,41 +114,31 @@ impl<T> JoinHandle<T> {
         self
     }
 
-    /// Waits until the task has ended, and leaves its output here for whoever awaits the handle.
+    /// Waits until the task has ended, and leaves its output to whoever awaits the handle.
     pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let Held::Task(_) = &self.held {
-            self.held = Held::Output(ready!(self.poll_output(context)));
-        }
-        Poll::Ready(())
-    }
-
-    /// Waits for the output, which is the caller's then.
-    #[inline]
-    fn poll_output(&mut self, context: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        if let Held::Task(task) = &mut self.held {
-            if let Poll::Ready(output) = Pin::new(task).poll(context) {
-                self.held = Held::Nothing;
-                return Poll::Ready(output.unwrap_or_else(|| Err(JoinError::cancelled(self.name()))));
-            }
+        let polled = self.task.poll_ended(context);
+        if polled.is_pending() {
             self.must_be_of_this_loop();
-            return Poll::Pending;
         }
-        match std::mem::replace(&mut self.held, Held::Nothing) {
-            Held::Output(output) => Poll::Ready(output),
-            // Bad use.
-            _ => panic!("{} was awaited again after it had given its output", self.name()),
+        polled
+    }
+
+    /// Shows the output of a task that has ended, unless it was taken. Whether `show` says so.
+    pub(crate) fn shows_output(&self, show: impl FnOnce(&Result<T, JoinError>) -> bool) -> bool {
+        match self.task.output() {
+            Some(output) => show(output),
+            None => !self.task.is_taken() && show(&Err(self.cancelled())),
         }
     }
 
-    /// What was left here.
-    pub(crate) fn output(&self) -> Option<&Result<T, JoinError>> {
-        if let Held::Output(output) = &self.held { Some(output) } else { None }
+    fn cancelled(&self) -> JoinError {
+        JoinError::cancelled(self.name())
     }
 
     fn must_be_of_this_loop(&self) {
         LoopState::with("a JoinHandle", |running| {
             assert!(
-                running.number == self.loop_number,
+                running.number() == self.task.id().loop_number,
                 "{} belongs to another event loop: await its JoinHandle where the task was created",
                 self.name()
             );
@@ -169,7 +148,7 @@ impl<T> JoinHandle<T> {
     /// What is known of the task by its number.
     #[must_use]
     pub fn info(&self) -> TaskInfo {
-        TaskInfo { id: self.id, loop_number: self.loop_number }
+        TaskInfo { id: self.task.id() }
     }
 }
 
@@ -178,24 +157,21 @@ impl<T> Future for JoinHandle<T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_output(context)
+        let Poll::Ready(output) = Pin::new(&mut self.task).poll(context) else {
+            self.must_be_of_this_loop();
+            return Poll::Pending;
+        };
+        Poll::Ready(output.unwrap_or_else(|| {
+            // Bad use.
+            assert!(!self.task.is_taken(), "{} was awaited again after it had given its output", self.name());
+            Err(self.cancelled())
+        }))
     }
 }
-
-/// The output is never pinned.
-impl<T> Unpin for JoinHandle<T> {}
 
 // A panic of a task's ends it, and is its error: a handle is whole whoever unwinds.
 impl<T> UnwindSafe for JoinHandle<T> {}
 impl<T> RefUnwindSafe for JoinHandle<T> {}
-
-impl<T> Drop for JoinHandle<T> {
-    fn drop(&mut self) {
-        if let Held::Task(task) = std::mem::replace(&mut self.held, Held::Nothing) {
-            task.detach();
-        }
-    }
-}
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,12 +186,11 @@ impl<T> fmt::Debug for JoinHandle<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TaskInfo {
     id: TaskId,
-    loop_number: u64,
 }
 
 impl TaskInfo {
-    pub(crate) fn new(id: TaskId, state: &LoopState) -> Self {
-        TaskInfo { id, loop_number: state.number }
+    pub(crate) fn new(id: TaskId) -> Self {
+        TaskInfo { id }
     }
 
     /// The task's number: the first of a loop has 1.
@@ -256,11 +231,11 @@ impl TaskInfo {
     }
 
     fn on_its_loop<R>(&self, call: impl FnOnce(&Rc<LoopState>) -> R) -> Option<R> {
-        LoopState::current().filter(|state| state.number == self.loop_number).map(|state| call(&state))
+        LoopState::current().filter(|state| state.number() == self.id.loop_number).map(|state| call(&state))
     }
 }
 
-/// The task that runs. `None` outside of one.
+/// The task that runs, or whose future is dropped. `None` outside of one.
 ///
 /// ```
 /// ferrio::run(async {
@@ -270,8 +245,7 @@ impl TaskInfo {
 /// ```
 #[must_use]
 pub fn current_task() -> Option<TaskInfo> {
-    let id = current()?;
-    LoopState::current().map(|state| TaskInfo::new(id, &state))
+    current().map(TaskInfo::new)
 }
 
 /// The tasks of the running loop that have not ended, in the order in which they were started.
@@ -290,13 +264,18 @@ pub fn current_task() -> Option<TaskInfo> {
 #[track_caller]
 pub fn all_tasks() -> Vec<TaskInfo> {
     let state = LoopState::require("all_tasks");
-    state.core().tasks.ids().into_iter().map(|id| TaskInfo::new(id, &state)).collect()
+    state.core().tasks.ids().into_iter().map(TaskInfo::new).collect()
 }
 
 /// The name of a task of the running loop.
 pub(crate) fn name_of(id: TaskId) -> String {
     let given = LoopState::current().and_then(|state| state.names.borrow().get(&id.number).cloned());
     given.map_or_else(|| number_of(id), |name| name.to_string())
+}
+
+/// The name of the task that is polled.
+pub(crate) fn name_of_current() -> String {
+    current().map_or_else(String::new, name_of)
 }
 
 fn number_of(id: TaskId) -> String {
@@ -307,6 +286,12 @@ fn number_of(id: TaskId) -> String {
 mod tests {
     use super::*;
     use std::cell::Cell;
+
+    #[test]
+    fn a_handle_is_a_word_and_a_task_adds_nothing_to_its_future() {
+        assert_eq!(size_of::<JoinHandle<[u8; 100]>>(), size_of::<usize>());
+        assert_eq!(size_of::<Run<[u64; 12]>>(), 96 + size_of::<TaskSpan>());
+    }
 
     #[test]
     fn handles_may_be_held_while_somebody_unwinds() {

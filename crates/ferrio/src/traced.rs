@@ -6,9 +6,10 @@
 
 use std::panic::Location;
 
-use ferrio_engine::TaskId;
 use tracing::Span;
 use tracing::span::Entered;
+
+use crate::steps::current;
 
 /// The span of a task.
 pub(crate) enum TaskSpan {
@@ -30,15 +31,15 @@ impl TaskSpan {
     }
 
     /// For a poll. `name` is asked at the first one.
-    pub(crate) fn enter(&mut self, id: TaskId, name: impl FnOnce(TaskId) -> String) -> Entered<'_> {
+    pub(crate) fn enter(&mut self, name: impl FnOnce() -> String) -> Entered<'_> {
         if let TaskSpan::New { kind, from, size } = *self {
             *self = TaskSpan::Open(tracing::trace_span!(
                 target: "tokio::task",
                 parent: None,
                 "runtime.spawn",
                 %kind,
-                task.name = %name(id),
-                task.id = id.number,
+                task.name = %name(),
+                task.id = current().map(|id| id.number),
                 size.bytes = size,
                 loc.file = from.file(),
                 loc.line = from.line(),

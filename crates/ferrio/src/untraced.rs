@@ -5,8 +5,6 @@
     reason = "equal names and kinds as in `traced`"
 )]
 
-use ferrio_engine::TaskId;
-
 pub(crate) struct TaskSpan;
 
 /// The end of a span that never was.
@@ -24,7 +22,7 @@ impl TaskSpan {
     }
 
     #[inline]
-    pub(crate) fn enter(&mut self, _id: TaskId, _name: impl FnOnce(TaskId) -> String) -> Entered {
+    pub(crate) fn enter(&mut self, _name: impl FnOnce() -> String) -> Entered {
         Entered
     }
 }

@@ -83,7 +83,7 @@ pub async fn wait_until<T>(
         })
         .collect();
     while let Some(task) = poll_fn(|context| ended.poll_next(context)).await {
-        if task.and_then(|task| task.output()).is_some_and(&mut is_enough) {
+        if task.is_some_and(|task| task.shows_output(&mut is_enough)) {
             break;
         }
     }

@@ -4,13 +4,16 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::future::{Future, pending};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use ferrio::{Runner, TaskGroup, create_future, create_task, finally, run, shield, yield_now};
+use ferrio::{
+    JoinHandle, Runner, TaskGroup, create_future, create_task, current_task, finally, run, shield, yield_now,
+};
 
 /// Panics when dropped, after it has counted that.
 struct Panics(Arc<AtomicU32>);
@@ -36,6 +39,44 @@ impl<T: Unpin> Future for Ends<T> {
 async fn holds<T>(held: T) {
     pending::<()>().await;
     drop(held);
+}
+
+/// Leaves the name of the task that drops it.
+struct Names(Rc<RefCell<Vec<String>>>);
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push(current_task().map_or_else(|| "nobody".into(), |task| task.name()));
+    }
+}
+
+#[test]
+fn destructors_run_in_the_task_whose_future_they_are_part_of() {
+    let named = Rc::default();
+    let one = || Names(Rc::clone(&named));
+    run(async {
+        let cancelled = create_task(holds(one()));
+        let not_begun = create_task(holds(one()));
+        let stays = one();
+        let panics = create_task(async {
+            let _stays = stays;
+            yield_now().await;
+            std::panic::resume_unwind(Box::new("expected"))
+        });
+        let ends = create_task(Ends(one()));
+        not_begun.cancel();
+        yield_now().await;
+        cancelled.cancel();
+        assert!(panics.await.unwrap_err().is_panic());
+        ends.await.unwrap();
+        assert_eq!([&cancelled, &not_begun].map(JoinHandle::is_finished), [true; 2]);
+        assert_eq!(current_task().unwrap().number(), 1);
+        let _left = create_task(holds(one()));
+    });
+    let runner = Runner::new().unwrap();
+    runner.run(Ends(one()));
+    assert_eq!(current_task(), None);
+    assert_eq!(*named.borrow(), ["Task-3", "Task-5", "Task-4", "Task-2", "Task-6", "Task-1"]);
 }
 
 #[test]

@@ -7,16 +7,16 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io;
 use std::ptr;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use crate::event_loop::clock::{Clock, Time};
 use crate::event_loop::live::LiveTasks;
 use crate::event_loop::pool::Pool;
+use crate::event_loop::sleeper::Due;
 use crate::event_loop::task::cell::Runnable;
-use crate::event_loop::timers::{Timed, Timers};
+use crate::event_loop::timers::Timers;
 use crate::reactor::Reactor;
 
 /// Threads for blocking calls, at most.
@@ -64,7 +64,7 @@ pub struct Core {
     /// Who waits for which descriptor.
     pub reactor: Reactor,
     /// Futures that wait for a time.
-    pub(crate) sleepers: Timers<Rc<Sleeper>>,
+    pub(crate) sleepers: Timers<Due>,
     /// The tasks that have not ended: closing the loop wakes them all so that their futures are dropped.
     pub tasks: LiveTasks,
     /// Queues a task on the ready ring.
@@ -86,7 +86,7 @@ impl Core {
             clock,
             reactor,
             sleepers: Timers::new(),
-            tasks: LiveTasks::default(),
+            tasks: LiveTasks::new(),
             queue,
             address,
             closed: Cell::new(false),
@@ -166,64 +166,5 @@ impl Drop for Entered {
         HERE.set(self.there);
         // What comes out is dropped outside.
         let _mine = CURRENT.try_with(|current| current.replace(self.previous.take()));
-    }
-}
-
-/// A future that waits for a time, as the heap has it. One allocation a sleep: with its waker and its core it fills the smallest
-/// block but one.
-pub(crate) struct Sleeper {
-    /// `None` for the future: it is time. `None` for the heap: the future was dropped. Neither is there to see the other's.
-    waker: Cell<Option<Waker>>,
-    /// Whose heap has this, which must not keep what has the heap.
-    core: Weak<Core>,
-}
-
-impl Sleeper {
-    /// Is woken at `deadline`, or later, from now on.
-    pub(crate) fn start(core: &Rc<Core>, deadline: Time, waker: Waker) -> Rc<Self> {
-        let sleeper = Rc::new(Sleeper { waker: Cell::new(Some(waker)), core: Rc::downgrade(core) });
-        core.sleepers.push(deadline, sleeper.clone());
-        sleeper
-    }
-
-    /// Whether it is time. If not, `waker` is woken when it is: the task may have been polled with another one before.
-    pub(crate) fn has_fired(&self, waker: &Waker) -> bool {
-        let Some(mut mine) = self.waker.take() else { return true };
-        if !mine.will_wake(waker) {
-            mine.clone_from(waker);
-        }
-        drop(self.waker.replace(Some(mine)));
-        false
-    }
-
-    /// The future is dropped.
-    pub(crate) fn cancel(&self) {
-        let waker = self.waker.take();
-        if waker.is_some()
-            && let Some(core) = self.core.upgrade()
-        {
-            core.sleepers.note_cancelled();
-        }
-    }
-
-    fn fire(&self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
-impl fmt::Debug for Sleeper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sleeper").finish_non_exhaustive()
-    }
-}
-
-impl Timed for Rc<Sleeper> {
-    fn is_cancelled(&self) -> bool {
-        let waker = self.waker.take();
-        let is_cancelled = waker.is_none();
-        self.waker.set(waker);
-        is_cancelled
     }
 }

@@ -14,7 +14,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::event_loop::live::TaskId;
+use crate::event_loop::live::{TaskId, polled, replace_polled};
 use crate::event_loop::turn::Door;
 use crate::event_loop::{Handle, Loop};
 
@@ -68,32 +68,38 @@ impl Drop for Guard<'_> {
 }
 
 impl<H: Handle> Loop<H> {
-    /// Runs turns of `door` until the future that `make` makes has ended. The future is a numbered task of this loop. `None`: the
-    /// loop was closed meanwhile.
+    /// Runs turns of `door` until `future` has ended, which is a numbered task of this loop. `None`: the loop was closed meanwhile.
     ///
     /// # Errors
     /// What the door's methods fail with: then the future is dropped where it was.
     pub fn run_until_complete<D: Door<H>, F: Future>(
         &self,
         door: D,
-        make: impl FnOnce(TaskId) -> F,
+        future: F,
     ) -> Result<Option<F::Output>, D::Error> {
         let _entered = self.core().enter();
-        let (begun, output) = (Cell::new(None), Cell::new(None));
-        let mut future = pin!(async {
-            if let Some(future) = begun.take() {
-                output.set(Some(future.await));
-            }
-        });
+        let output = Cell::new(None);
+        // Wherever it is dropped it is the task.
+        let _afterwards = Polls(Cell::new(polled()));
+        let mut future = pin!(async { output.set(Some(future.await)) });
+        let dropped = Polls(Cell::new(polled()));
         lend(&mut |context| future.as_mut().poll(context), |lent| {
-            let place = self.core().reserve_task();
-            begun.set(Some(make(place.id())));
-            let task = place.spawn(std::future::poll_fn(move |context| lent.poll(context)));
+            let task = self.core().spawn_numbered(std::future::poll_fn(move |context| lent.poll(context)));
+            dropped.0.set(Some(task.id()));
             while !task.is_finished() {
                 self.turn(door)?;
             }
             Ok(())
         })?;
         Ok(output.take())
+    }
+}
+
+/// Which task is the polled one when this is dropped.
+struct Polls(Cell<Option<TaskId>>);
+
+impl Drop for Polls {
+    fn drop(&mut self) {
+        replace_polled(self.0.get());
     }
 }

@@ -23,6 +23,7 @@ mod lent;
 pub mod live;
 pub mod pool;
 pub mod ready;
+pub(crate) mod sleeper;
 pub(crate) mod task;
 pub mod timers;
 mod turn;
@@ -301,6 +302,7 @@ impl<H: Handle> Loop<H> {
         }
         self.busy.set(0);
         self.expectant.set(0);
+        self.ready.shrink();
         self.bell.sleep();
         if !self.inbox.is_empty() {
             self.bell.awake();

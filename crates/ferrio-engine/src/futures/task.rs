@@ -2,19 +2,17 @@
 //!
 //! A spawned future is polled on the loop's own thread, as one word of its ready ring, between whatever else is queued.
 
-use std::fmt;
 use std::future::Future;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::event_loop::clock::Time;
-use crate::event_loop::core::{Core, Sleeper};
-use crate::event_loop::live::TaskId;
-use crate::event_loop::task::Task;
+use crate::event_loop::core::Core;
+pub use crate::event_loop::sleeper::Asleep;
+use crate::event_loop::task::{Join, Task};
 
 /// Starts `future` on the loop of this thread.
 ///
@@ -49,59 +47,18 @@ impl Core {
     /// Starts `future` on the loop of this core: it is polled for the first time at the loop's next turn.
     #[inline]
     pub fn spawn<T: 'static>(self: &Rc<Self>, future: impl Future<Output = T> + 'static) -> Task<T> {
-        Task::start(self, self.tasks.reserve(0), future)
+        Task::new(Join::start(self, 0, future))
     }
 
-    /// A number and a place on the list for a task of the door's, before its future is made.
-    #[must_use]
+    /// As `spawn`, of a task of the door's: it has a number, and is listed.
     #[inline]
-    pub fn reserve_task(self: &Rc<Self>) -> Reserved<'_> {
-        Reserved { core: self, id: self.tasks.reserve(self.tasks.next_number()) }
+    pub fn spawn_numbered<T: 'static>(self: &Rc<Self>, future: impl Future<Output = T> + 'static) -> Join<T> {
+        Join::start(self, self.tasks.next_number(), future)
     }
 
     /// Completes `delay` from now on the clock of this core.
     pub fn sleep(self: &Rc<Self>, delay: Duration) -> Sleep {
         Sleep(Stage::New { core: self.clone(), deadline: self.clock.now().after(delay) })
-    }
-
-    /// Has the task of `context` woken at `deadline` on the clock of this core, unless what is given is dropped before. That
-    /// completes by then.
-    pub fn fall_asleep(self: &Rc<Self>, deadline: Time, context: &Context<'_>) -> Asleep {
-        Asleep(Sleeper::start(self, deadline, context.waker().clone()))
-    }
-}
-
-/// A place for a task that can be woken by its number and is listed. Given back when it is dropped.
-pub struct Reserved<'a> {
-    core: &'a Rc<Core>,
-    id: TaskId,
-}
-
-impl Reserved<'_> {
-    /// Which task it is for.
-    #[must_use]
-    pub fn id(&self) -> TaskId {
-        self.id
-    }
-
-    /// As `Core::spawn`. The future is moved as few times as can be: of `spawn_many`, whose futures have 256 bytes, that was a
-    /// quarter.
-    #[inline]
-    pub fn spawn<T: 'static>(self, future: impl Future<Output = T> + 'static) -> Task<T> {
-        let place = ManuallyDrop::new(self);
-        Task::start(place.core, place.id, future)
-    }
-}
-
-impl Drop for Reserved<'_> {
-    fn drop(&mut self) {
-        self.core.tasks.end(self.id.key());
-    }
-}
-
-impl fmt::Debug for Reserved<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Reserved").field(&self.id).finish()
     }
 }
 
@@ -127,23 +84,5 @@ impl Future for Sleep {
             }
             Stage::Asleep(asleep) => Pin::new(asleep).poll(context),
         }
-    }
-}
-
-/// A sleep that was begun: a word. See [`Core::fall_asleep`].
-#[derive(Debug)]
-pub struct Asleep(Rc<Sleeper>);
-
-impl Future for Asleep {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.0.has_fired(context.waker()) { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl Drop for Asleep {
-    fn drop(&mut self) {
-        self.0.cancel();
     }
 }

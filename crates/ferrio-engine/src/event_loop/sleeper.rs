@@ -1,0 +1,146 @@
+//! `Sleeper`: a future that waits for a time, as the future and the heap have it.
+//!
+//! Both have the same memory, and neither counts: the waker says whether the other one is still there.
+//!
+//! ```text
+//!                  fired, or the heap is cleared
+//! a waker: both ──────────────────────────────────▶ none: the future has it alone, and frees it
+//!       └───────── the future is dropped ─────────▶ none: the heap has it alone, and frees it
+//! ```
+//!
+//! * ALONE: whoever takes the waker away does not look at the memory again; whoever finds none there has it alone. No code of a
+//!   program's runs while the waker is out and the other one is still to find it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use crate::event_loop::clock::Time;
+use crate::event_loop::core::Core;
+use crate::event_loop::timers::Timed;
+
+/// With its waker and its core it fills the smallest block of an allocator.
+struct Sleeper {
+    waker: Cell<Option<Waker>>,
+    /// Whose heap has this, which must not keep what has the heap.
+    core: Weak<Core>,
+}
+
+impl Sleeper {
+    fn has_waker(&self) -> bool {
+        let waker = self.waker.take();
+        let has_waker = waker.is_some();
+        self.waker.set(waker);
+        has_waker
+    }
+}
+
+/// The future's end: it completes when it is time.
+pub struct Asleep(NonNull<Sleeper>);
+
+/// The heap's end.
+pub(crate) struct Due(NonNull<Sleeper>);
+
+impl Core {
+    /// Has the task of `context` woken at `deadline` on the clock of this core, unless what is given is dropped before. That
+    /// completes by then.
+    pub fn fall_asleep(self: &Rc<Self>, deadline: Time, context: &Context<'_>) -> Asleep {
+        let waker = Cell::new(Some(context.waker().clone()));
+        let sleeper = NonNull::from(Box::leak(Box::new(Sleeper { waker, core: Rc::downgrade(self) })));
+        self.sleepers.push(deadline, Due(sleeper));
+        Asleep(sleeper)
+    }
+}
+
+impl Future for Asleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.has_fired(context.waker()) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Asleep {
+    /// Whether it is time. If not, `waker` is woken when it is: the task may have been polled with another one before.
+    fn has_fired(&self, waker: &Waker) -> bool {
+        // SAFETY: this end is there, so the memory is.
+        let place = unsafe { &self.0.as_ref().waker };
+        let Some(known) = place.take() else { return true };
+        let is_known = known.will_wake(waker);
+        place.set(Some(known));
+        if !is_known {
+            // It may fire while the program's own code clones the waker, and drops the old one.
+            let waker = waker.clone();
+            let Some(known) = place.take() else { return true };
+            place.set(Some(waker));
+            drop(known);
+        }
+        false
+    }
+}
+
+impl Drop for Asleep {
+    fn drop(&mut self) {
+        // SAFETY: as above. The core is had before the heap is left with the memory.
+        let (core, waker) = unsafe { (self.0.as_ref().core.upgrade(), self.0.as_ref().waker.take()) };
+        if waker.is_none() {
+            // SAFETY: ALONE.
+            return unsafe { free(self.0) };
+        }
+        // Without a core the heap is about to drop its end.
+        if let Some(core) = core {
+            core.sleepers.note_cancelled();
+        }
+        drop(waker);
+    }
+}
+
+impl Due {
+    /// Wakes the future.
+    pub(crate) fn fire(self) {
+        let sleeper = ManuallyDrop::new(self).0;
+        // SAFETY: this end was there up to here, so the memory is.
+        match unsafe { sleeper.as_ref() }.waker.take() {
+            Some(waker) => waker.wake(),
+            // SAFETY: ALONE.
+            None => unsafe { free(sleeper) },
+        }
+    }
+}
+
+impl Timed for Due {
+    fn is_cancelled(&self) -> bool {
+        // SAFETY: this end is there, so the memory is.
+        !unsafe { self.0.as_ref() }.has_waker()
+    }
+}
+
+impl Drop for Due {
+    /// The heap is cleared, or tidied.
+    fn drop(&mut self) {
+        // SAFETY: as above, up to the take.
+        match unsafe { self.0.as_ref() }.waker.take() {
+            Some(waker) => drop(waker),
+            // SAFETY: ALONE.
+            None => unsafe { free(self.0) },
+        }
+    }
+}
+
+/// # Safety
+/// ALONE, once.
+unsafe fn free(sleeper: NonNull<Sleeper>) {
+    // SAFETY: the caller's; a box was leaked for it.
+    drop(unsafe { Box::from_raw(sleeper.as_ptr()) });
+}
+
+impl fmt::Debug for Asleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asleep").finish_non_exhaustive()
+    }
+}
