@@ -122,3 +122,35 @@ def test_requests_that_are_on_their_way_when_a_server_begins_to_end_are_answered
 
     for answer in run(main()):
         assert answer.startswith(b"HTTP/1.1 200 ") and b"\r\nconnection: close\r\n" in answer
+
+
+def test_an_answer_that_had_begun_when_a_server_begins_to_end_is_not_the_last():
+    """Its client has read a head that did not say so, and asks on."""
+    ends = asyncio.Event()
+
+    async def slow(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        await ends.wait()
+        await send({"type": "http.response.body", "body": b"ended"})
+
+    async def end():
+        await shutting_down().wait()
+        await asyncio.sleep(0.2)  # by now idle connections are closed
+        ends.set()
+
+    async def main():
+        async with serving(slow, lifespan="off") as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUEST)
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(REQUEST)
+            ending = asyncio.create_task(end())
+        await ending
+        answers = await reader.read()
+        writer.close()
+        return head, answers
+
+    head, answers = run(main())
+    assert b"\r\nconnection: close\r\n" not in head
+    assert answers.count(b"ended\r\n0\r\n\r\n") == 2 and answers.count(b"\r\nconnection: close\r\n") == 1

@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime};
 use ferrio_http::h1::{Defaults, Limits};
 use slab::Slab;
 
+/// How long a connection that is to end waits for the request that its client may have sent before it could know.
+pub(super) const ON_THEIR_WAY: Duration = Duration::from_millis(50);
+
 /// What a server's connections go by.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -18,9 +21,9 @@ pub(super) struct Settings {
     pub(super) defaults: Defaults,
 }
 
-/// Who is told when the server closes.
+/// Who is told when the server closes, and before.
 pub(super) trait Told {
-    /// The server closes.
+    /// The server closes, or is about to.
     fn tell(&self);
 }
 
@@ -69,9 +72,19 @@ impl Shared {
         self.connections.borrow().len() > self.settings.max_connections
     }
 
+    /// Has each answer be the last of its connection.
+    pub(super) fn retire(&self) {
+        self.retiring.set(true);
+        self.tell();
+    }
+
     /// Has each connection end once it can.
     pub(super) fn close(&self) {
         self.closing.set(true);
+        self.tell();
+    }
+
+    fn tell(&self) {
         let connections: Vec<_> =
             self.connections.borrow().iter().filter_map(|(_, one)| one.upgrade()).collect();
         for connection in connections {

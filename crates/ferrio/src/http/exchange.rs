@@ -17,7 +17,7 @@ use ferrio_http::h1::server::{Connection, Event};
 use http::{Method, Request, Uri};
 
 use crate::http::alarm::{self, Alarm};
-use crate::http::clients::{Shared, Told};
+use crate::http::clients::{ON_THEIR_WAY, Shared, Told};
 use crate::http::requests;
 use crate::streams::Link;
 
@@ -290,8 +290,11 @@ impl Exchange {
             clock.begun = true;
             clock.since = None;
         }
-        let limit =
-            if clock.begun { self.shared.settings.head_timeout } else { self.shared.settings.keep_alive };
+        let limit = match clock.begun {
+            true => self.shared.settings.head_timeout,
+            false if self.http.borrow().has_promised() => ON_THEIR_WAY,
+            false => self.shared.settings.keep_alive,
+        };
         let due = clock.since.get_or_insert(now).after(limit);
         if due <= now {
             return Some(Refusal::LATE);
@@ -303,6 +306,7 @@ impl Exchange {
 
 impl Told for Exchange {
     fn tell(&self) {
+        self.heed_closing();
         let driver = self.driver.borrow().clone();
         if let Some(driver) = driver {
             driver.wake();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::Request;
 
 use crate::http::body::Body;
-use crate::http::clients::Shared;
+use crate::http::clients::{ON_THEIR_WAY, Shared};
 use crate::http::options::ServerBuilder;
 use crate::http::response::IntoResponse;
 use crate::signals::{SIGTERM, Signals, signal};
@@ -104,9 +104,6 @@ where
     start_server(service, host, port).await?.serve().await
 }
 
-/// How long a server that shuts down waits for requests that were sent before their clients could know.
-const ON_THEIR_WAY: Duration = Duration::from_millis(50);
-
 /// A server that listens. Dropping it closes it; requests that it is at are still answered.
 ///
 /// ```
@@ -168,7 +165,7 @@ impl Server {
     /// As `close`, in a moment: requests that are on their way by now are answered, each as the last of its connection.
     async fn retire(&mut self) {
         self.streams.close();
-        self.shared.retiring.set(true);
+        self.shared.retire();
         crate::sleep(ON_THEIR_WAY).await;
         self.close();
     }

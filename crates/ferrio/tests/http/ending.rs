@@ -85,6 +85,43 @@ fn a_request_that_is_on_its_way_is_answered() {
     });
 }
 
+/// Its client read a head that did not say so, and asks on.
+#[test]
+fn an_answer_that_had_begun_is_not_the_last() {
+    for waits in [false, true] {
+        ferrio::run(async {
+            let ends = Rc::new(Cell::new(false));
+            let may_end = ends.clone();
+            let service = async move |_| {
+                let may_end = may_end.clone();
+                Response::new(Body::stream(async move |mut sender| {
+                    sender.send("begun").await?;
+                    until(|| may_end.get()).await;
+                    sender.send("ended").await
+                }))
+            };
+            let mut server = http::start_server(service, "127.0.0.1", 0).await.unwrap();
+            let mut client = Client::of(&server).await;
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert!(!client.head().await.contains("connection: close"));
+            if waits {
+                let closing =
+                    ferrio::create_task(async move { server.shut_down(Duration::from_secs(20)).await });
+                ferrio::sleep(milliseconds(100)).await;
+                closing.detach();
+            } else {
+                server.close();
+            }
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            ferrio::sleep(milliseconds(1)).await;
+            ends.set(true);
+            let rest = client.rest().await;
+            assert_eq!(rest.matches("ended\r\n0\r\n\r\n").count(), 2, "{rest}");
+            assert_eq!(rest.matches("\r\nconnection: close\r\n").count(), 1, "{rest}");
+        });
+    }
+}
+
 #[test]
 fn what_does_not_end_in_time_is_cut_off() {
     ferrio::run(async {

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod client;
+mod crowd;
 mod ending;
 mod hostile;
 mod orders;

@@ -15,17 +15,21 @@ const TOGETHER: u64 = 30;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Draws numbers.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 20) % end
     }
 
-    fn of<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn of<T: Copy>(&mut self, from: &[T]) -> T {
         let place = usize::try_from(self.below(from.len() as u64)).unwrap();
         from[place]
     }
@@ -64,7 +68,7 @@ struct Plan {
 }
 
 fn plan(seed: u64) -> Plan {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::new(seed);
     let count = dice.below(5);
     let sizes = (0..count).map(|_| dice.of(&[0, 10, 1000, 70_000, 1_500_000])).collect();
     let ends = dice.of(&[

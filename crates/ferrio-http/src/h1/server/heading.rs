@@ -52,7 +52,7 @@ impl Connection {
             Some(Length::Chunked) if !bodiless => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
             _ => {}
         }
-        self.persists &= !framing.close && self.outlives(length, bodiless);
+        self.persists &= !framing.close && !self.retiring && self.outlives(length, bodiless);
         out.extend_from_slice(match (switches, self.persists) {
             (true, _) if status == 101 && !framing.upgrade => b"connection: upgrade\r\n\r\n",
             (false, false) => b"connection: close\r\n\r\n",

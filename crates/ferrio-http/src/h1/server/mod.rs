@@ -93,6 +93,7 @@ pub enum Event<'s, 'i> {
 /// # Ok::<(), ferrio_http::h1::Misuse>(())
 /// ```
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct Connection {
     limits: Limits,
     /// Whether CONNECT is the application's to answer.
@@ -105,6 +106,10 @@ pub struct Connection {
     answering: Answering,
     /// Whether another request may follow this one. Only ever taken back.
     persists: bool,
+    /// The next answer that begins is the last.
+    retiring: bool,
+    /// See [`Connection::has_promised`].
+    promised: bool,
     /// Of the request that is to be answered.
     request: Request,
 }
@@ -154,6 +159,8 @@ impl Connection {
             reading: Reading::Head,
             answering: Answering::Idle,
             persists: true,
+            retiring: false,
+            promised: false,
             request: Request::default(),
         }
     }
@@ -175,7 +182,8 @@ impl Connection {
         self
     }
 
-    /// The next answer is the last, and says so. Unlike one that is shut down, a connection that is idle waits for its request.
+    /// The next answer that begins is the last, and says so. Unlike one that is shut down, a connection that is idle waits for its
+    /// request.
     ///
     /// ```
     /// use ferrio_http::h1::{Limits, server::Connection};
@@ -185,11 +193,12 @@ impl Connection {
     /// assert!(!connection.is_closed());
     /// ```
     pub fn retire(&mut self) {
-        self.persists = false;
+        self.retiring = true;
+        self.promised |= self.persists && self.has_begun();
     }
 
     /// Has the connection end with the request that is being answered, or at once where there is none: its answer says
-    /// `Connection: close` if it has not begun.
+    /// `Connection: close`. If that has begun without, the connection ends with the next request: see `has_promised`.
     ///
     /// ```
     /// use ferrio_http::h1::{Limits, server::Connection};
@@ -201,9 +210,28 @@ impl Connection {
     pub fn shut_down(&mut self) {
         self.retire();
         let draining = matches!(self.reading, Reading::Body { .. }) && !self.is_answering();
-        if self.is_idle() || draining {
+        if draining || (self.is_idle() && !self.promised) {
             self.reading = Reading::Closed;
         }
+    }
+
+    /// Whether the connection has to end, and its client could not know when it was told the last answer's head: a request may be on
+    /// its way. Who serves it waits a moment for that.
+    ///
+    /// ```
+    /// use ferrio_http::h1::{Defaults, Limits, server::Connection};
+    ///
+    /// let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
+    /// connection.advance(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    /// connection.respond(200, [], &Defaults::new(), &mut out)?;
+    /// connection.shut_down();
+    /// connection.body(b"", false, &mut out)?;
+    /// assert!(connection.has_promised() && !connection.is_closed());
+    /// # Ok::<(), ferrio_http::h1::Misuse>(())
+    /// ```
+    #[must_use]
+    pub fn has_promised(&self) -> bool {
+        self.promised && self.persists
     }
 
     /// Whether nothing of a request came: such a connection may be closed at any time.

@@ -4,7 +4,7 @@ use ferrio_http::h1::server::Connection as Machine;
 use ferrio_http::h1::{Defaults, Frame, Misuse, Refusal};
 use pyo3::types::{PyBytes, PyString};
 
-use super::{HttpConnection, LARGE};
+use super::{HttpConnection, LARGE, ON_ITS_WAY};
 use crate::event_loop::run::both;
 use crate::ffi::prelude::*;
 use crate::http::answer::{Fields, Stage, misused};
@@ -104,6 +104,9 @@ impl HttpConnection {
         self.with_serving(py, |serving, object| serving.answered(object, self))?;
         if self.with_machine(|machine| machine.is_closed())? {
             return self.part(py, exchange);
+        }
+        if self.with_machine(|machine| machine.has_promised())? {
+            self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + ON_ITS_WAY);
         }
         if self.reads.get() {
             return Ok(());

@@ -45,6 +45,9 @@ const CLOSE_TIMEOUT: f64 = 10.0;
 /// How many seconds a client that was refused may go on sending.
 const LINGER: f64 = 2.0;
 
+/// How many seconds a connection that is to end waits for the request that its client may have sent before it could know.
+const ON_ITS_WAY: f64 = 0.05;
+
 /// See the module.
 #[repr(C)]
 pub(crate) struct HttpConnection {

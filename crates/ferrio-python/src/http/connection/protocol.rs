@@ -114,7 +114,7 @@ impl HttpConnection {
         }
         let closed = self.with_machine(|machine| {
             machine.shut_down();
-            machine.is_closed() || !machine.is_answering()
+            machine.is_closed() || !(machine.is_answering() || machine.has_promised())
         })?;
         if closed { self.close(py) } else { Ok(()) }
     }
