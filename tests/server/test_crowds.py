@@ -154,3 +154,13 @@ def test_an_answer_that_had_begun_when_a_server_begins_to_end_is_not_the_last():
     head, answers = run(main())
     assert b"\r\nconnection: close\r\n" not in head
     assert answers.count(b"ended\r\n0\r\n\r\n") == 2 and answers.count(b"\r\nconnection: close\r\n") == 1
+
+
+def test_a_server_that_is_given_no_time_cuts_off_no_idle_connection(caplog):
+    async def main():
+        async with serving(hello, lifespan="off", timeout_graceful_shutdown=0) as port:
+            _, writer = await status(*connected(port, 1))
+        writer.close()
+
+    run(main())
+    assert "exceeded" not in caplog.text

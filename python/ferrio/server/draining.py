@@ -36,7 +36,8 @@ async def drain(server: Server) -> None:
     for connection in state.connections:
         if hasattr(connection, "retire"):
             connection.retire()
-    await asyncio.sleep(LOOK)
+    if moment := LOOK if (limit := server.config.timeout_graceful_shutdown) is None else min(LOOK, limit / 2):
+        await asyncio.sleep(moment)
     are_closed()
     await asyncio.sleep(LOOK)
     if state.connections and not server.force_exit:

@@ -162,11 +162,15 @@ impl Server {
         self.shared.close();
     }
 
-    /// As `close`, in a moment: requests that are on their way by now are answered, each as the last of its connection.
-    async fn retire(&mut self) {
+    /// As `close`, in a moment: requests that are on their way by now are answered, each as the last of its connection. A good part
+    /// of `grace` is left for connections to end in.
+    async fn retire(&mut self, grace: Duration) {
         self.streams.close();
         self.shared.retire();
-        crate::sleep(ON_THEIR_WAY).await;
+        let moment = ON_THEIR_WAY.min(grace / 2);
+        if !moment.is_zero() {
+            crate::sleep(moment).await;
+        }
         self.close();
     }
 
@@ -196,7 +200,7 @@ impl Server {
     /// ```
     pub async fn shut_down(&mut self, grace: Duration) -> bool {
         let ends = async {
-            self.retire().await;
+            self.retire(grace).await;
             self.wait_closed().await;
         };
         let in_time = crate::timeout(grace, ends).await.is_ok();
@@ -216,7 +220,7 @@ impl Server {
         let mut terminate = signal(SIGTERM)?;
         asked_to_stop(&mut terminate).await?;
         let ends = async {
-            self.retire().await;
+            self.retire(Duration::MAX).await;
             self.wait_closed().await;
         };
         crate::race!(async { drop(asked_to_stop(&mut terminate).await) }, ends).await;

@@ -123,6 +123,14 @@ fn an_answer_that_had_begun_is_not_the_last() {
 }
 
 #[test]
+fn where_nobody_is_there_no_time_is_enough() {
+    ferrio::run(async {
+        let mut server = http::start_server(stream, "127.0.0.1", 0).await.unwrap();
+        assert!(server.shut_down(Duration::ZERO).await);
+    });
+}
+
+#[test]
 fn what_does_not_end_in_time_is_cut_off() {
     ferrio::run(async {
         let mut server = http::start_server(stream, "127.0.0.1", 0).await.unwrap();
