@@ -13,6 +13,7 @@ import ferrio
 import pytest
 from client_support import on_both, saying, scripted
 from ferrio import http
+from ferrio.http.resolver import AbstractResolver
 
 BODY = bytes(3_000_000)  # more than is read of what nobody asks for
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -114,7 +115,8 @@ ferrio.run(main())
 
 
 @pytest.mark.parametrize("run", ["ferrio.run", "asyncio.run"])
-def test_audit_hooks_are_told_and_may_refuse(run):
+@pytest.mark.parametrize("refused", ["socket.__new__", "socket.connect"])
+def test_audit_hooks_are_told_and_may_refuse(run, refused):
     program = f"""
 import asyncio, socket, sys
 import ferrio
@@ -124,10 +126,10 @@ told, allowed = [], True
 
 def hook(event, arguments):
     if event == "socket.connect":
-        assert arguments[0].family != socket.AF_UNIX
+        assert arguments[0].family == socket.AF_INET and arguments[0].type == socket.SOCK_STREAM
         told.append(arguments[1])
-        if not allowed:
-            raise RuntimeError("refused")
+    if event == {refused!r} and not allowed:
+        raise RuntimeError("refused")
 
 async def serve(reader, writer):
     if await reader.read(1000):
@@ -253,6 +255,35 @@ async def test_a_program_that_replaced_create_connection_has_its_own_used():
         own = mock.patch.object(loop, "create_connection", side_effect=OSError(5, "mine"))
         with own, pytest.raises(http.ClientConnectorError, match="mine"):
             await session.get(f"http://127.0.0.1:{peer.port}/")
+
+
+@on_both
+async def test_a_program_that_replaced_sock_connect_has_its_own_used():
+    loop = asyncio.get_running_loop()
+    async with scripted(saying(OK)) as peer, http.ClientSession() as session:
+        own = mock.patch.object(loop, "sock_connect", side_effect=OSError(5, "mine"))
+        with own, pytest.raises(http.ClientConnectorError, match="mine"):
+            await session.get(f"http://127.0.0.1:{peer.port}/")
+
+
+class Resolver(AbstractResolver):
+    """As programs write them: the port is a text."""
+
+    async def resolve(self, host, port=0, family=socket.AF_INET):
+        return [{"hostname": host, "host": "127.0.0.1", "port": str(port), "family": family, "proto": 0, "flags": 0}]
+
+    async def close(self):
+        pass
+
+
+@on_both
+async def test_a_port_that_is_a_text():
+    async with (
+        scripted(saying(OK)) as peer,
+        http.ClientSession(connector=http.TCPConnector(resolver=Resolver())) as session,
+        session.get(f"http://name.test:{peer.port}/") as answer,
+    ):
+        assert await answer.read() == b"hi"
 
 
 @on_both

@@ -185,12 +185,13 @@ class TCPConnector(BaseConnector):
     def _begun(self, protocol: asyncio.BaseProtocol, address: tuple[Any, ...]) -> Awaitable[asyncio.Transport] | None:
         """The transport to an address, if nothing of the loop's or of the sockets' is a program's own."""
         begin = getattr(self._loop, "_connect_to", None)
-        if begin is None or getattr(self._loop.create_connection, "__func__", None) is not CREATE:
+        own = (self._loop.create_connection, self._loop.sock_connect)
+        if begin is None or tuple(getattr(each, "__func__", None) for each in own) != STANDARD:
             return None
         begun: Coroutine[Any, Any, asyncio.Transport] | None = begin(protocol, *address[:2])
         if begun is not None:
             try:
-                sys.audit("socket.connect", UNMADE, address)
+                _tell_hooks(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, address)
             except BaseException:
                 begun.close()
                 raise
@@ -337,10 +338,22 @@ class _translated:
         raise (ClientConnectorSSLError if isinstance(error, ssl.SSLError) else self._error)(key, error) from error
 
 
-CREATE = asyncio.BaseEventLoop.create_connection
-# For audit hooks, where no socket of Python's is made: it has no descriptor. `socket.socket` may be a program's own.
-UNMADE = _socket.socket.__new__(_socket.socket)
+STANDARD = (asyncio.BaseEventLoop.create_connection, asyncio.SelectorEventLoop.sock_connect)
+# Closed ones, by families, for audit hooks where none is made. `socket.socket` may be a program's own.
+UNMADE: dict[int, _socket.socket] = {}
 CONTEXTS: dict[bool, ssl.SSLContext] = {}
+
+
+def _tell_hooks(family: int, address: tuple[Any, ...]) -> None:
+    """What they would see of a socket that is made and connected."""
+    kind = (family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if (made := UNMADE.get(family)) is None:
+        made = _socket.socket(*kind)  # which tells them
+        made.close()
+        UNMADE[family] = made
+    else:
+        sys.audit("socket.__new__", made, *kind)
+    sys.audit("socket.connect", made, address)
 
 
 def _context(is_verified: bool) -> ssl.SSLContext:

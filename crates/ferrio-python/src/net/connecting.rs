@@ -164,7 +164,9 @@ impl BaseLoop {
     fn connect_to(&self, this: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<Option<Py<PyAny>>> {
         let [protocol, host, port] = args.all("_connect_to", ["protocol", "host", "port"])?;
         let (py, host) = (this.py(), host.cast::<PyString>()?);
-        let Some(address) = parse(host.to_str()?, port.extract()?) else { return Ok(None) };
+        // A port may be a text, which the system takes for a number or refuses.
+        let Ok(port) = port.extract() else { return Ok(None) };
+        let Some(address) = parse(host.to_str()?, port) else { return Ok(None) };
         if self.is_debug() || !are_plain(py)? {
             return Ok(None);
         }
