@@ -6,6 +6,8 @@ Bodies are larger than what is read at a time, and than what is read of a body t
 import asyncio
 import gzip
 import random
+import subprocess
+import sys
 
 import pytest
 from client_support import head_of, on_both, saying, scripted, until
@@ -296,6 +298,62 @@ async def test_a_wait_that_ends_without_being_cancelled_leaves_the_stream_to_oth
                 wait.close()
             del wait
             assert not answer._is_awaited
+
+
+@on_both
+@pytest.mark.parametrize("way", ["read", "readexactly", "readuntil", "wait_eof"])
+@pytest.mark.parametrize("limits", [{}, {"sock_read": 30.0}])
+@pytest.mark.parametrize("ended_by", ["close", "drop"])
+async def test_a_wait_that_ends_without_being_cancelled_keeps_what_it_has_read(way, limits, ended_by):
+    async with (
+        scripted(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", end=False)) as peer,
+        http.ClientSession(timeout=http.ClientTimeout(**limits)) as session,
+        session.get(f"http://127.0.0.1:{peer.port}/") as answer,
+    ):
+        await until(lambda: answer._received == 3)
+        wait = getattr(answer.content, way)(*([10] if way == "readexactly" else []))
+        wait.send(None)
+        if ended_by == "close":
+            wait.close()
+        del wait
+        assert answer.content.read_nowait() == b"abc"
+
+
+def test_answers_that_nobody_reads_any_more_end_with_their_loop():
+    """They are collected with whoever waited for them: nobody is told of anything, and nothing is printed."""
+    program = """
+import asyncio, gc, logging
+import ferrio
+from ferrio import http
+
+async def serve(reader, writer):
+    await reader.readuntil(b"\\r\\n\\r\\n")
+    writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 10\\r\\n\\r\\nabc")
+    await asyncio.Event().wait()
+
+async def main(way, given):
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    session = http.ClientSession()
+    answer = await session.get("http://127.0.0.1:%d/" % server.sockets[0].getsockname()[1])
+
+    async def read():
+        return await getattr(answer.content, way)(*given)
+
+    reading = asyncio.ensure_future(read())
+    while not answer._is_awaited:
+        await asyncio.sleep(0)
+    return session, answer, reading
+
+logging.disable(logging.CRITICAL)
+for way, given in (("read", ()), ("readline", ()), ("readexactly", (10,))):
+    loop = ferrio.new_event_loop()
+    left = loop.run_until_complete(main(way, given))
+    loop.close()
+    del left
+    gc.collect()
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), ran
 
 
 @on_both

@@ -329,10 +329,10 @@ class StreamReader:
             self._held = self._unpacked(raw)
 
     async def _kept(self, reading: Awaitable[bytes], read: bytearray | list[bytes]) -> bytes:
-        """Await; if that is cancelled, what was read so far can be read again."""
+        """Await; if that is cancelled, or who reads closed or dropped, what was read so far can be read again."""
         try:
             return await reading
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             if read:
                 self._unread(bytes(read) if isinstance(read, bytearray) else b"".join(read))
             raise

@@ -165,6 +165,15 @@ impl ClientAnswer {
         park_in(&exchange.waiter, &event_loop)
     }
 
+    /// Whoever waited for `future` does so no more, and others may. Nobody is woken: the loop may be closed.
+    pub(crate) fn unpark(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let exchange = self.exchange()?;
+        if exchange.waiter.bind(future.py()).is_some_and(|waiter| waiter.is(future)) {
+            drop(exchange.waiter.take());
+        }
+        Ok(())
+    }
+
     /// Whether the head is there; an error if it will never be.
     pub(crate) fn has_begun(&self, this: &Bound<'_, PyAny>) -> PyResult<bool> {
         let exchange = self.exchange()?;
@@ -292,7 +301,8 @@ impl Drop for ClientAnswer {
 fn give_up_from_anywhere(object: &Bound<'_, PyAny>, exchange: Rc<Exchange>) -> PyResult<()> {
     let py = object.py();
     let Some(connection) = try_state::<ClientConnection>(object) else { return Ok(()) };
-    let event_loop = connection.event_loop(py)?;
+    // Where the collector has emptied it, its transport closes by itself.
+    let Ok(event_loop) = connection.event_loop(py) else { return Ok(()) };
     let runs = call_method0(&event_loop, intern!(py, "is_running"))?.is_truthy()?;
     if !runs || running_loop(py).is_ok_and(|here| here.is(&event_loop)) {
         return connection.give_up(object, &exchange);

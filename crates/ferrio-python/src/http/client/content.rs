@@ -18,7 +18,6 @@ use crate::http::client::exchange::{Exchange, Stage, busy};
 use crate::http::client::waits::{ClientWait, WaitKind};
 use crate::net::scratch::SCRATCH;
 use crate::net::streams::separators::find;
-use crate::tasks::any_future;
 
 impl ClientAnswer {
     /// The exchange, for who reads a part of the body.
@@ -174,7 +173,10 @@ static ANY: WaitKind = WaitKind {
     look: |this, given| state_of::<ClientAnswer>(this)?.look_for_any(this, given.count).map(any),
     park: |this, _| state_of::<ClientAnswer>(this)?.park(this.py()),
     // Who is cancelled has cancelled the future. Who is closed or dropped has not, and would be taken for one who waits.
-    leave: |_, given| given.future.map_or(Ok(()), |future| any_future::complete(future, None)),
+    leave: |this, given| match given.future {
+        Some(future) => state_of::<ClientAnswer>(this)?.unpark(future),
+        None => Ok(()),
+    },
 };
 
 static NEXT_PIECE: WaitKind = WaitKind {
