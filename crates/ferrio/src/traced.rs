@@ -6,10 +6,9 @@
 
 use std::panic::Location;
 
+use ferrio_engine::polled;
 use tracing::Span;
 use tracing::span::Entered;
-
-use crate::steps::current;
 
 /// The span of a task.
 pub(crate) enum TaskSpan {
@@ -39,7 +38,7 @@ impl TaskSpan {
                 "runtime.spawn",
                 %kind,
                 task.name = %name(),
-                task.id = current().map(|id| id.number),
+                task.id = polled().map(|id| id.number),
                 size.bytes = size,
                 loc.file = from.file(),
                 loc.line = from.line(),

@@ -14,9 +14,8 @@ use std::time::Duration;
 use crate::event_loop::clock::{Clock, Time};
 use crate::event_loop::live::LiveTasks;
 use crate::event_loop::pool::Pool;
-use crate::event_loop::sleeper::Due;
+use crate::event_loop::sleeper::Sleepers;
 use crate::event_loop::task::cell::Runnable;
-use crate::event_loop::timers::Timers;
 use crate::reactor::Reactor;
 
 /// Threads for blocking calls, at most.
@@ -64,7 +63,7 @@ pub struct Core {
     /// Who waits for which descriptor.
     pub reactor: Reactor,
     /// Futures that wait for a time.
-    pub(crate) sleepers: Timers<Due>,
+    pub(crate) sleepers: Rc<Sleepers>,
     /// The tasks that have not ended: closing the loop wakes them all so that their futures are dropped.
     pub tasks: LiveTasks,
     /// Queues a task on the ready ring.
@@ -85,7 +84,7 @@ impl Core {
         Core {
             clock,
             reactor,
-            sleepers: Timers::new(),
+            sleepers: Rc::default(),
             tasks: LiveTasks::new(),
             queue,
             address,

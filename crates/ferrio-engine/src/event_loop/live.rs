@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::event_loop::task::cell::Listed;
+use crate::event_loop::task::wakers::Listed;
 
 // Which task of this thread is polled, or drops its future.
 thread_local!(static POLLED: Cell<Option<TaskId>> = const { Cell::new(None) });

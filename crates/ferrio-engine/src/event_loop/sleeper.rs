@@ -21,14 +21,16 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::event_loop::clock::Time;
-use crate::event_loop::core::Core;
-use crate::event_loop::timers::Timed;
+use crate::event_loop::timers::{Timed, Timers};
 
-/// With its waker and its core it fills the smallest block of an allocator.
+/// Those of a loop.
+pub(crate) type Sleepers = Timers<Due>;
+
+/// With its waker and its heap it fills the smallest block of an allocator.
 struct Sleeper {
     waker: Cell<Option<Waker>>,
-    /// Whose heap has this, which must not keep what has the heap.
-    core: Weak<Core>,
+    /// Which has this.
+    heap: Weak<Sleepers>,
 }
 
 impl Sleeper {
@@ -46,17 +48,6 @@ pub struct Asleep(NonNull<Sleeper>);
 /// The heap's end.
 pub(crate) struct Due(NonNull<Sleeper>);
 
-impl Core {
-    /// Has the task of `context` woken at `deadline` on the clock of this core, unless what is given is dropped before. That
-    /// completes by then.
-    pub fn fall_asleep(self: &Rc<Self>, deadline: Time, context: &Context<'_>) -> Asleep {
-        let waker = Cell::new(Some(context.waker().clone()));
-        let sleeper = NonNull::from(Box::leak(Box::new(Sleeper { waker, core: Rc::downgrade(self) })));
-        self.sleepers.push(deadline, Due(sleeper));
-        Asleep(sleeper)
-    }
-}
-
 impl Future for Asleep {
     type Output = ();
 
@@ -66,6 +57,14 @@ impl Future for Asleep {
 }
 
 impl Asleep {
+    /// Has the task of `context` woken at `deadline`, unless what is given is dropped before.
+    pub(crate) fn new(heap: &Rc<Sleepers>, deadline: Time, context: &Context<'_>) -> Self {
+        let waker = Cell::new(Some(context.waker().clone()));
+        let sleeper = NonNull::from(Box::leak(Box::new(Sleeper { waker, heap: Rc::downgrade(heap) })));
+        heap.push(deadline, Due(sleeper));
+        Asleep(sleeper)
+    }
+
     /// Whether it is time. If not, `waker` is woken when it is: the task may have been polled with another one before.
     fn has_fired(&self, waker: &Waker) -> bool {
         // SAFETY: this end is there, so the memory is.
@@ -86,15 +85,15 @@ impl Asleep {
 
 impl Drop for Asleep {
     fn drop(&mut self) {
-        // SAFETY: as above. The core is had before the heap is left with the memory.
-        let (core, waker) = unsafe { (self.0.as_ref().core.upgrade(), self.0.as_ref().waker.take()) };
+        // SAFETY: as above. `heap` is taken before the heap is left with the memory.
+        let (heap, waker) = unsafe { (self.0.as_ref().heap.upgrade(), self.0.as_ref().waker.take()) };
         if waker.is_none() {
             // SAFETY: ALONE.
             return unsafe { free(self.0) };
         }
-        // Without a core the heap is about to drop its end.
-        if let Some(core) = core {
-            core.sleepers.note_cancelled();
+        // A heap that is being dropped is about to drop its end.
+        if let Some(heap) = heap {
+            heap.note_cancelled();
         }
         drop(waker);
     }

@@ -56,6 +56,12 @@ impl Core {
         Join::start(self, self.tasks.next_number(), future)
     }
 
+    /// Has the task of `context` woken at `deadline` on the clock of this core, unless what is given is dropped before. That
+    /// completes by then.
+    pub fn fall_asleep(&self, deadline: Time, context: &Context<'_>) -> Asleep {
+        Asleep::new(&self.sleepers, deadline, context)
+    }
+
     /// Completes `delay` from now on the clock of this core.
     pub fn sleep(self: &Rc<Self>, delay: Duration) -> Sleep {
         Sleep(Stage::New { core: self.clone(), deadline: self.clock.now().after(delay) })

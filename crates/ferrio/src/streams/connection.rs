@@ -93,6 +93,7 @@ impl<C: Channel> Wire for Connection<C> {
         self.transport.is_closing()
     }
 
+    #[cfg(feature = "http")]
     fn gather(&self) {
         self.transport.gather();
     }

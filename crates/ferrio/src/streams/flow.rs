@@ -54,6 +54,7 @@ pub(crate) trait Wire {
     fn detach(&self) -> io::Result<std::os::fd::OwnedFd>;
 
     /// From now on what is written leaves with what others write in the same turn, where transports hold data.
+    #[cfg(feature = "http")]
     fn gather(&self) {}
 
     /// What both sides have agreed on to speak, if they have.

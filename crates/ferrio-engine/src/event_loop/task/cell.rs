@@ -37,7 +37,7 @@ use crate::event_loop::core::{Address, Core};
 use crate::event_loop::live::{TaskId, replace_polled};
 use crate::event_loop::task::memory;
 use crate::event_loop::task::references::References;
-use crate::event_loop::task::wakers;
+use crate::event_loop::task::wakers::{self, Listed};
 
 // Of `state`. The ring has the task's word.
 pub(super) const QUEUED: u16 = 1;
@@ -283,23 +283,6 @@ impl Drop for Runnable {
 impl fmt::Debug for Runnable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runnable").finish_non_exhaustive()
-    }
-}
-
-/// A task as its loop's list has it, from its begin up to its end.
-#[derive(Debug)]
-pub(crate) struct Listed(NonNull<Header>);
-
-impl Listed {
-    pub(crate) fn id(&self) -> TaskId {
-        // SAFETY: LIVE: `end` takes the task off the list.
-        unsafe { self.0.as_ref().id }
-    }
-
-    /// Has the task polled. Calls nobody's code but the door's own, to queue a word.
-    pub(crate) fn wake(&self) {
-        // SAFETY: LIVE: `end` takes the task off the list.
-        unsafe { wake(self.0) }
     }
 }
 

@@ -1,11 +1,11 @@
-//! `Join` and `Task`: a future that a loop polls, as whoever started it has it. A task itself is in `cell`, where its memory comes from in
-//! `memory`; how wakers count, and how wake-ups reach the loop, in `wakers` and `references`. All code of tasks that the
+//! `Join` and `Task`: a future that a loop polls, as whoever started it has it. A task itself is in `cell`, where its memory comes
+//! from in `memory`; how wakers count, and how wake-ups reach the loop, in `wakers` and `references`. All code of tasks that the
 //! compiler cannot check is in this folder.
 
 pub(crate) mod cell;
 mod memory;
 mod references;
-mod wakers;
+pub(crate) mod wakers;
 
 use std::fmt;
 use std::future::Future;

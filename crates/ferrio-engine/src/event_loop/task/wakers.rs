@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::event_loop::core::Address;
+use crate::event_loop::live::TaskId;
 use crate::event_loop::task::cell::{self, ENDED, Header, QUEUED, RUNNING, Runnable, SHARED, WOKEN};
 
 static CALLS: RawWakerVTable = RawWakerVTable::new(
@@ -27,6 +28,23 @@ static CALLS: RawWakerVTable = RawWakerVTable::new(
 pub(super) unsafe fn waker(cell: NonNull<Header>) -> Waker {
     // SAFETY: the functions keep the contract of wakers.
     unsafe { Waker::new(cell.as_ptr().cast(), &CALLS) }
+}
+
+/// A task as its loop's list has it, from its begin up to its end.
+#[derive(Debug)]
+pub(crate) struct Listed(pub(super) NonNull<Header>);
+
+impl Listed {
+    pub(crate) fn id(&self) -> TaskId {
+        // SAFETY: LIVE in cell.rs: `end` takes the task off the list.
+        unsafe { self.0.as_ref().id }
+    }
+
+    /// Has the task polled. Calls nobody's code but the door's own, to queue a word.
+    pub(crate) fn wake(&self) {
+        // SAFETY: LIVE in cell.rs: `end` takes the task off the list.
+        unsafe { wake_by_ref(self.0) }
+    }
 }
 
 /// Queues the task, or posts it.
