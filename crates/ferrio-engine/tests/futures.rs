@@ -49,25 +49,29 @@ fn sleeping_futures_and_timers_of_the_door_take_turns_on_one_thread() {
 struct Odd(Rc<dyn Fn(&'static str)>);
 
 impl Odd {
-    const CALLS: RawWakerVTable = RawWakerVTable::new(
-        // SAFETY: (of all four) the data are an `Rc<Odd>`'s, which the waker holds, on one thread.
-        |data| unsafe {
-            let odd = ManuallyDrop::new(Rc::from_raw(data.cast::<Odd>()));
-            (odd.0)("clone");
-            RawWaker::new(Rc::into_raw(Rc::clone(&odd)).cast(), &Self::CALLS)
-        },
-        // SAFETY: as above.
-        |data| unsafe { (Rc::from_raw(data.cast::<Odd>()).0)("wake") },
-        // SAFETY: as above.
-        |data| unsafe { (ManuallyDrop::new(Rc::from_raw(data.cast::<Odd>())).0)("wake") },
-        // SAFETY: as above.
-        |data| unsafe { (Rc::from_raw(data.cast::<Odd>()).0)("drop") },
-    );
+    // One of them, by whose address wakers know one another.
+    const CALLS: &RawWakerVTable = {
+        static CALLS: RawWakerVTable = RawWakerVTable::new(
+            // SAFETY: (of all four) the data are an `Rc<Odd>`'s, which the waker holds, on one thread.
+            |data| unsafe {
+                let odd = ManuallyDrop::new(Rc::from_raw(data.cast::<Odd>()));
+                (odd.0)("clone");
+                RawWaker::new(Rc::into_raw(Rc::clone(&odd)).cast(), Odd::CALLS)
+            },
+            // SAFETY: as above.
+            |data| unsafe { (Rc::from_raw(data.cast::<Odd>()).0)("wake") },
+            // SAFETY: as above.
+            |data| unsafe { (ManuallyDrop::new(Rc::from_raw(data.cast::<Odd>())).0)("wake") },
+            // SAFETY: as above.
+            |data| unsafe { (Rc::from_raw(data.cast::<Odd>()).0)("drop") },
+        );
+        &CALLS
+    };
 
     fn waker(call: impl Fn(&'static str) + 'static) -> Waker {
         let odd = Rc::into_raw(Rc::new(Odd(Rc::new(call))));
         // SAFETY: as above.
-        unsafe { Waker::new(odd.cast(), &Self::CALLS) }
+        unsafe { Waker::new(odd.cast(), Odd::CALLS) }
     }
 }
 

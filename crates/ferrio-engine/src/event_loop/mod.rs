@@ -302,7 +302,6 @@ impl<H: Handle> Loop<H> {
         }
         self.busy.set(0);
         self.expectant.set(0);
-        self.ready.shrink();
         self.bell.sleep();
         if !self.inbox.is_empty() {
             self.bell.awake();

@@ -6,8 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-/// An empty ring keeps the memory of so many words at most: a crowd of a million leaves 8 bytes for each otherwise.
-const KEPT: usize = if cfg!(miri) { 64 } else { 1 << 16 };
+/// After a batch of more words the ring gives back what memory it has no words for: a million leave 8 bytes each otherwise.
+pub const CROWD: usize = if cfg!(miri) { 64 } else { 1 << 16 };
 
 /// A queue of words. A batch is what was queued when it began: take `len()` first, then pop that many.
 #[derive(Debug)]
@@ -64,13 +64,10 @@ impl<H> Ready<H> {
         self.ring.borrow().iter().for_each(visit);
     }
 
-    /// Gives back the memory of a crowd that is gone. For a loop with nothing to run.
-    #[inline]
+    /// Gives back the memory of a crowd that is gone.
+    #[cold]
     pub fn shrink(&self) {
-        let mut ring = self.ring.borrow_mut();
-        if ring.capacity() > KEPT && ring.is_empty() {
-            ring.shrink_to(KEPT);
-        }
+        self.ring.borrow_mut().shrink_to(CROWD);
     }
 
     /// Drops all words, also those which the drops themselves queue.
@@ -103,12 +100,12 @@ mod tests {
     #[test]
     fn a_crowd_leaves_no_memory_behind() {
         let ready = Ready::new();
-        (0..4 * KEPT).for_each(|n| ready.push(n));
+        (0..4 * CROWD).for_each(|n| ready.push(n));
         ready.shrink();
-        assert!(ready.ring.borrow().capacity() >= 4 * KEPT);
+        assert!(ready.ring.borrow().capacity() >= 4 * CROWD);
         ready.clear();
         ready.shrink();
-        assert_eq!(ready.ring.borrow().capacity(), KEPT);
+        assert_eq!(ready.ring.borrow().capacity(), CROWD);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 use std::time::{Duration, Instant};
 
 use crate::event_loop::clock::{Clock, Time};
+use crate::event_loop::ready::CROWD;
 use crate::event_loop::{Handle, Loop, Plan};
 
 /// How long the kernel is given to deliver what was sent before time jumps, where somebody waits for a descriptor. Loopback
@@ -170,12 +171,16 @@ impl<H: Handle> Loop<H> {
     }
 
     fn run_words<D: Door<H>>(&self, door: D) -> Result<(), D::Error> {
-        for _ in 0..self.ready().len() {
+        let count = self.ready().len();
+        for _ in 0..count {
             let Some(word) = self.ready().pop() else { break };
             door.run(self, word)?;
             if self.callback().is_overdue() {
                 door.run_left(self.callback().take_words())?;
             }
+        }
+        if count > CROWD {
+            self.ready().shrink();
         }
         Ok(())
     }
