@@ -2,14 +2,22 @@
 //!
 //! So the panic ends here. By then the panic hook has told of it, on stderr unless the program has changed that.
 
+use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Calls `call`, and lets no panic out.
+#[inline]
 pub(crate) fn contain(call: impl FnOnce()) {
-    let ended = catch_unwind(AssertUnwindSafe(call));
-    // What it was made with may panic as well when it is dropped. One that goes on like that is left where it is.
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(ended))) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+        discard(panic);
+    }
+}
+
+/// What a panic was made with may panic as well when it is dropped. One that goes on like that is left where it is.
+#[cold]
+fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         mem::forget(panic);
     }
 }

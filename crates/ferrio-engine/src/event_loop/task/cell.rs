@@ -20,6 +20,8 @@
 //!   be one post, which has a reference of its own, so that who was woken both here and elsewhere may be polled twice. A post that
 //!   is dropped, on any thread, drops no future.
 //! * ADDRESS: the pointer is valid as long as the memory: the core has the address, and SHARED a reference of its own.
+//!
+//! Over 500 lines because each of these rules is kept by all of it together.
 
 use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
@@ -342,22 +344,41 @@ pub(super) unsafe fn release(cell: NonNull<Header>) {
 ///
 /// # Safety
 /// On the loop's thread, once.
+#[inline]
 pub(super) unsafe fn release_handle(cell: NonNull<Header>) {
     // SAFETY: LIVE, or LEFT by the handle.
     unsafe {
         let header = cell.as_ref();
         let state = header.state.get();
         let awaiter = header.awaiter.take();
+        if state & ENDED == 0 {
+            // The loop has it; there is no output yet.
+            header.state.set(state & !HANDLE);
+        } else {
+            release_ended(cell);
+        }
+        drop(awaiter);
+    }
+}
+
+/// As `release_handle`, of a task that has ended.
+///
+/// # Safety
+/// LEFT by the handle.
+unsafe fn release_ended(cell: NonNull<Header>) {
+    // SAFETY: the caller's.
+    unsafe {
+        let header = cell.as_ref();
+        let state = header.state.get();
         if state & OUTPUT != 0 {
             (header.table.drop_output)(cell);
         }
         header.state.set(state & !(HANDLE | OUTPUT));
         if state & SHARED != 0 {
             release(cell);
-        } else if state & ENDED != 0 {
+        } else {
             free(cell);
         }
-        drop(awaiter);
     }
 }
 
