@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::event_loop::live::{TaskId, polled, replace_polled};
+use crate::event_loop::task::Task;
 use crate::event_loop::turn::Door;
 use crate::event_loop::{Handle, Loop};
 
@@ -84,8 +85,9 @@ impl<H: Handle> Loop<H> {
         let mut future = pin!(async { output.set(Some(future.await)) });
         let dropped = Polls(Cell::new(polled()));
         lend(&mut |context| future.as_mut().poll(context), |lent| {
-            let task = self.core().spawn_numbered(std::future::poll_fn(move |context| lent.poll(context)));
-            dropped.0.set(Some(task.id()));
+            let join = self.core().spawn_numbered(std::future::poll_fn(move |context| lent.poll(context)));
+            dropped.0.set(Some(join.id()));
+            let task = Task::new(join);
             while !task.is_finished() {
                 self.turn(door)?;
             }
