@@ -32,7 +32,7 @@ pytest.register_assert_rewrite("helpers", "tls_support", "cli_commands")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test that hangs does so for ever, and the longest takes some ten seconds: with others on all cores that is a minute.
-# Some tests build with cargo, whose builds wait for each other: four minutes were too few beside three parts of the suite.
+# Some build with cargo, whose builds wait for each other: four minutes were too few beside three parts of the suite.
 HANG = float(os.environ.get("FERRIO_TEST_HANG", "600"))
 failed = pytest.StashKey[bool]()
 terminal = -1  # the standard error of the run itself, which pytest does not capture
