@@ -3,17 +3,18 @@
 
 mod common;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::Future;
-use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, RawWaker, RawWakerVTable, Waker};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
 use common::Door;
+use common::odd::Odd;
 use ferrio_engine::task::Sleep;
 use ferrio_engine::{Time, sleep};
 
@@ -43,36 +44,6 @@ fn sleeping_futures_and_timers_of_the_door_take_turns_on_one_thread() {
     assert_eq!(*seen.lock().unwrap(), expected.map(|(what, hours)| (what, hours, here)));
     assert!(tasks.iter().all(ferrio_engine::Task::is_finished));
     assert_eq!(door.now(), Time::ZERO.after(Duration::from_secs(4 * 3600)));
-}
-
-/// A waker that runs code of the program's whenever it is cloned, woken or dropped.
-struct Odd(Rc<dyn Fn(&'static str)>);
-
-impl Odd {
-    // One of them, by whose address wakers know one another.
-    const CALLS: &RawWakerVTable = {
-        static CALLS: RawWakerVTable = RawWakerVTable::new(
-            // SAFETY: (of all four) the data are an `Rc<Odd>`'s, which the waker holds, on one thread.
-            |data| unsafe {
-                let odd = ManuallyDrop::new(Rc::from_raw(data.cast::<Odd>()));
-                (odd.0)("clone");
-                RawWaker::new(Rc::into_raw(Rc::clone(&odd)).cast(), Odd::CALLS)
-            },
-            // SAFETY: as above.
-            |data| unsafe { (Rc::from_raw(data.cast::<Odd>()).0)("wake") },
-            // SAFETY: as above.
-            |data| unsafe { (ManuallyDrop::new(Rc::from_raw(data.cast::<Odd>())).0)("wake") },
-            // SAFETY: as above.
-            |data| unsafe { (Rc::from_raw(data.cast::<Odd>()).0)("drop") },
-        );
-        &CALLS
-    };
-
-    fn waker(call: impl Fn(&'static str) + 'static) -> Waker {
-        let odd = Rc::into_raw(Rc::new(Odd(Rc::new(call))));
-        // SAFETY: as above.
-        unsafe { Waker::new(odd.cast(), Odd::CALLS) }
-    }
 }
 
 /// A sleep that was begun, with that waker.
@@ -120,24 +91,26 @@ fn wakers_may_drop_and_fire_sleeps_wherever_they_are_called() {
 }
 
 #[test]
-fn a_sleep_is_over_when_its_loop_closes_and_frees_its_waker() {
-    let drops = Rc::new(Cell::new(0));
+fn a_sleep_is_over_when_its_loop_closes_and_tells_who_waits() {
+    let called: Rc<RefCell<HashMap<_, usize>>> = Rc::default();
     let odd = Odd::waker({
-        let drops = drops.clone();
-        move |now| drops.set(drops.get() + u32::from(now == "drop"))
+        let called = called.clone();
+        move |now| *called.borrow_mut().entry(now).or_default() += 1
     });
+    let count = |what| called.borrow().get(what).copied().unwrap_or(0);
     let door = Door::new();
     let mut kept = asleep(&door, 60, &odd);
     let mut cancelled: Vec<_> = (0..10).map(|number| asleep(&door, 50 + number, &odd)).collect();
     drop(cancelled.swap_remove(3));
-    assert_eq!(drops.get(), 1);
+    assert_eq!((count("wake"), count("drop")), (0, 1));
     assert!(!is_over(&mut kept, &odd));
     door.engine.close();
-    assert_eq!(drops.get(), 11);
+    assert_eq!((count("wake"), count("drop")), (10, 1));
     assert!(is_over(&mut kept, &odd));
     drop((kept, cancelled, door));
     drop(odd);
-    assert_eq!((drops.get(), Rc::strong_count(&drops)), (12, 1));
+    assert_eq!((count("clone"), count("wake"), count("drop")), (11, 10, 2));
+    assert_eq!(Rc::strong_count(&called), 1);
 }
 
 #[cfg(not(miri))]

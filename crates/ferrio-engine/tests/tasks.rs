@@ -13,9 +13,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use common::odd::Odd;
 use common::{Door, times};
 use ferrio_engine::task::yield_now;
-use ferrio_engine::{Clock, Handle, Join, Loop, Runnable, Task, Time, Timed, polled};
+use ferrio_engine::{Join, Task, polled};
 
 /// Leaves its waker, and ends when it is told to.
 #[derive(Clone, Default)]
@@ -434,59 +435,32 @@ fn handles_may_be_held_while_somebody_unwinds() {
     assert::<Join<Rc<Cell<u8>>>>();
 }
 
-/// A word of the plainest door.
-struct Word(Runnable);
-
-impl From<Runnable> for Word {
-    fn from(task: Runnable) -> Self {
-        Word(task)
-    }
-}
-
-impl Timed for Word {
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-}
-
-impl Handle for Word {
-    fn again(&self) -> Option<Self> {
-        None
-    }
-}
-
-/// Fails in the turn with that number.
-struct Fails(Cell<u32>);
-
-impl ferrio_engine::Door<Word> for &Fails {
-    type Error = &'static str;
-
-    fn now(self, engine: &Loop<Word>) -> Result<Time, &'static str> {
-        self.0.set(self.0.get().wrapping_sub(1));
-        if self.0.get() == 0 { Err("expected") } else { Ok(engine.core().clock.now()) }
-    }
-
-    fn wait(self, engine: &Loop<Word>, _: Option<Duration>) -> Result<(), &'static str> {
-        engine.wait(Some(Duration::ZERO)).map_err(|_| "the poller")
-    }
-
-    fn run(self, _: &Loop<Word>, Word(task): Word) -> Result<(), &'static str> {
-        task.run();
-        Ok(())
-    }
-
-    fn run_left(self, _: Vec<Word>) -> Result<(), &'static str> {
-        Ok(())
-    }
-}
-
 #[test]
-fn a_door_that_fails_leaves_nothing_of_the_main_task() {
-    let engine = Loop::<Word>::new(Clock::manual()).unwrap();
-    let door = Fails(Cell::new(3));
-    assert_eq!(engine.run_until_complete(&door, pending::<()>()), Err("expected"));
-    assert_eq!(polled(), None);
-    let _entered = engine.core().enter();
-    engine.turn(&door).unwrap();
-    assert_eq!(engine.core().tasks.ids(), []);
+fn a_task_may_end_while_the_waker_of_who_awaits_it_is_cloned_or_dropped() {
+    for when in ["clone", "drop"] {
+        let door = Rc::new(Door::new());
+        let (future, mut task) = exposed(&door);
+        let ends = Rc::new(Cell::new(false));
+        let woken = Rc::new(Cell::new(false));
+        let odd = |ends: &Rc<Cell<bool>>| {
+            let (door, future, ends, woken) = (door.clone(), future.clone(), ends.clone(), woken.clone());
+            Odd::waker(move |now| {
+                woken.set(woken.get() || now == "wake");
+                if now == when && ends.take() {
+                    future.0.ends.set(true);
+                    let entered = door.engine.core().enter();
+                    future.waker().wake();
+                    drop(entered);
+                    door.run_until_idle();
+                }
+            })
+        };
+        let (first, second) = (odd(&ends), odd(&ends));
+        let mut poll = |waker| Pin::new(&mut task).poll(&mut Context::from_waker(waker));
+        assert_eq!(poll(&first), Poll::Pending);
+        ends.set(true);
+        let polled = poll(&second);
+        assert!(!ends.get(), "the task has ended meanwhile");
+        assert!(woken.get() || polled == Poll::Ready(Some("ended")), "nobody is told");
+    }
 }

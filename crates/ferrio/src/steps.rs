@@ -35,8 +35,8 @@ pin_project! {
 
     impl<F> PinnedDrop for Run<F> {
         fn drop(_this: Pin<&mut Self>) {
-            if MARKED.get() && let Some(id) = current() {
-                unmark(id);
+            if MARKED.get() {
+                drop_begins();
             }
         }
     }
@@ -47,10 +47,8 @@ struct End;
 
 impl Drop for End {
     fn drop(&mut self) {
-        if MARKED.get()
-            && let (Some(id), Some(state)) = (current(), loop_of_dropped())
-        {
-            state.surroundings.drop_ends(id);
+        if MARKED.get() {
+            unmark();
         }
     }
 }
@@ -148,13 +146,21 @@ pub(crate) fn begin(state: &LoopState, id: TaskId) {
     state.surroundings.begin(id);
 }
 
-/// The task is about to go: nobody asks for its marks any more.
+/// The task's future is about to be dropped.
 #[cold]
-fn unmark(id: TaskId) {
-    if let Some(state) = loop_of_dropped() {
+fn drop_begins() {
+    if let (Some(id), Some(state)) = (current(), loop_of_dropped()) {
+        state.surroundings.drop_begins(id);
+    }
+}
+
+/// The task's future is gone: nobody asks for its marks any more. Destructors have asked, and may have set some.
+#[cold]
+fn unmark() {
+    if let (Some(id), Some(state)) = (current(), loop_of_dropped()) {
+        state.surroundings.drop_ends(id);
         state.cancelled.borrow_mut().remove(&id.number);
         state.spared.forget(id);
-        state.surroundings.drop_begins(id);
         let name = state.names.borrow_mut().remove(&id.number);
         drop(name);
         if let Some(heartbeat) = &state.heartbeat {

@@ -142,7 +142,7 @@ impl Core {
     #[inline]
     pub(crate) fn wake_sleepers(&self, now: Time) {
         while let Some(sleeper) = self.sleepers.pop_due(now) {
-            sleeper.fire();
+            drop(sleeper);
         }
     }
 }

@@ -14,7 +14,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
@@ -99,19 +98,6 @@ impl Drop for Asleep {
     }
 }
 
-impl Due {
-    /// Wakes the future.
-    pub(crate) fn fire(self) {
-        let sleeper = ManuallyDrop::new(self).0;
-        // SAFETY: this end was there up to here, so the memory is.
-        match unsafe { sleeper.as_ref() }.waker.take() {
-            Some(waker) => waker.wake(),
-            // SAFETY: ALONE.
-            None => unsafe { free(sleeper) },
-        }
-    }
-}
-
 impl Timed for Due {
     fn is_cancelled(&self) -> bool {
         // SAFETY: this end is there, so the memory is.
@@ -120,11 +106,11 @@ impl Timed for Due {
 }
 
 impl Drop for Due {
-    /// The heap is cleared, or tidied.
+    /// It is time, or the heap is cleared, with which the wait is over, too: wakes the future. Or the heap is tidied.
     fn drop(&mut self) {
         // SAFETY: as above, up to the take.
         match unsafe { self.0.as_ref() }.waker.take() {
-            Some(waker) => drop(waker),
+            Some(waker) => waker.wake(),
             // SAFETY: ALONE.
             None => unsafe { free(self.0) },
         }

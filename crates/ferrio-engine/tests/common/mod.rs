@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod odd;
+
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;

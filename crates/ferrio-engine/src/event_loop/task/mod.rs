@@ -76,6 +76,10 @@ impl<T> Join<T> {
             _ => {
                 let waker = Some(context.waker().clone());
                 drop(before);
+                // The task may have ended while the program's own code cloned the one and dropped the other.
+                if self.is_finished() {
+                    return Poll::Ready(());
+                }
                 waker
             }
         };
