@@ -174,3 +174,137 @@ fn unmark() {
 fn loop_of_dropped() -> Option<Rc<LoopState>> {
     LoopState::current().filter(|state| state.core().is_current())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::{TaskInfo, current_task};
+    use crate::{JoinHandle, Runner, TaskGroup, all_tasks, create_task, finally, sleep, yield_now};
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    /// A program that names and cancels at random, whoever it is, also in destructors.
+    #[derive(Default)]
+    struct World {
+        state: Cell<u64>,
+        started: Cell<usize>,
+        names: RefCell<HashMap<TaskInfo, String>>,
+        known: RefCell<Vec<TaskInfo>>,
+        handles: RefCell<Vec<JoinHandle<()>>>,
+        /// Something was wrong in a task, whose panics are caught.
+        is_wrong: Cell<bool>,
+    }
+
+    impl World {
+        fn below(&self, limit: u64) -> u64 {
+            let state = self.state.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            self.state.set(state);
+            (state >> 33) % limit
+        }
+
+        fn must_be(&self, is_right: bool) {
+            self.is_wrong.set(self.is_wrong.get() || !is_right);
+        }
+
+        fn anybody(&self) -> Option<TaskInfo> {
+            let known = self.known.borrow();
+            (!known.is_empty()).then(|| known[usize::try_from(self.below(known.len() as u64)).unwrap()])
+        }
+
+        /// Does something at once.
+        fn act(self: &Rc<Self>) {
+            let Some(other) = self.anybody() else { return };
+            match self.below(8) {
+                0..=1 => drop((other.number() > 1).then(|| other.cancel())),
+                2..=3 => {
+                    let (name, lives) =
+                        (format!("number {}", self.below(1000)), all_tasks().contains(&other));
+                    other.set_name(&name);
+                    if lives {
+                        self.names.borrow_mut().insert(other, name);
+                    }
+                }
+                4 => drop(self.handles.borrow_mut().pop()),
+                5 if self.started.get() < 200 => {
+                    let task = create_task(self.clone().life());
+                    self.handles.borrow_mut().push(task);
+                }
+                _ => {}
+            }
+        }
+
+        async fn life(self: Rc<Self>) {
+            self.started.set(self.started.get() + 1);
+            let info = current_task().unwrap();
+            self.known.borrow_mut().push(info);
+            let _stays = Body(self.clone(), info);
+            for _ in 0..self.below(8) {
+                self.must_be(current_task() == Some(info));
+                self.act();
+                match self.below(8) {
+                    0 => std::panic::resume_unwind(Box::new("expected")),
+                    1 => sleep(Duration::from_secs(self.below(3))).await,
+                    2 => Box::pin(finally(yield_now(), async { yield_now().await })).await,
+                    3 => {
+                        let ends = self.clone();
+                        let _failed = TaskGroup::run(async move |group| {
+                            for _ in 0..2 {
+                                let child = Box::pin(ends.clone().life());
+                                let child = async move {
+                                    child.await;
+                                    Ok::<_, ()>(())
+                                };
+                                group.create_task(child).detach();
+                            }
+                            if ends.below(2) == 0 { Ok(()) } else { Err(()) }
+                        })
+                        .await;
+                    }
+                    4 => {
+                        let task = self.handles.borrow_mut().pop();
+                        if let Some(task) = task {
+                            let _ended = task.await;
+                        }
+                    }
+                    _ => yield_now().await,
+                }
+            }
+        }
+    }
+
+    /// What is dropped with the task.
+    struct Body(Rc<World>, TaskInfo);
+
+    impl Drop for Body {
+        fn drop(&mut self) {
+            self.0.must_be(current_task() == Some(self.1));
+            let given = self.0.names.borrow().get(&self.1).cloned();
+            self.0.must_be(given.is_none_or(|name| name == self.1.name()));
+            self.0.act();
+        }
+    }
+
+    #[test]
+    fn a_task_leaves_no_marks_however_it_ends() {
+        for seed in 0..if cfg!(miri) { 2 } else { 300 } {
+            let world = Rc::new(World { state: Cell::new(seed), ..World::default() });
+            let runner = Runner::builder().virtual_clock(true).build().unwrap();
+            let state = runner.run(async {
+                (0..5).for_each(|_| create_task(world.clone().life()).detach());
+                sleep(Duration::from_secs(5)).await;
+                LoopState::require("the test")
+            });
+            drop(runner);
+            world.handles.take();
+            assert!(
+                !world.is_wrong.get(),
+                "seed {seed}: a task has another name, or another task is the current one"
+            );
+            assert!(state.names.borrow().is_empty(), "seed {seed}: {:?}", state.names.borrow());
+            assert!(state.cancelled.borrow().is_empty(), "seed {seed}");
+            assert!(state.spared.is_empty(), "seed {seed}");
+            assert_eq!(Rc::strong_count(&world), 1, "seed {seed}");
+        }
+    }
+}

@@ -205,9 +205,12 @@ impl TaskInfo {
         self.on_its_loop(|_| name_of(self.id)).unwrap_or_else(|| number_of(self.id))
     }
 
-    /// Gives the task a name.
+    /// Gives the task a name, unless it has ended.
     pub fn set_name(&self, name: &str) {
         self.on_its_loop(|state| {
+            if !state.core().tasks.has(self.id) {
+                return;
+            }
             mark();
             if let Some(heartbeat) = &state.heartbeat {
                 heartbeat.name(self.id.number, name);

@@ -87,9 +87,19 @@ impl LiveTasks {
 
     /// Has a task polled again. Whether it has not ended.
     pub fn wake(&self, id: TaskId) -> bool {
+        self.find(id, Listed::wake).is_some()
+    }
+
+    /// Whether a task has not ended.
+    #[must_use]
+    pub fn has(&self, id: TaskId) -> bool {
+        self.find(id, |_| ()).is_some()
+    }
+
+    fn find<R>(&self, id: TaskId, call: impl FnOnce(&Listed) -> R) -> Option<R> {
         let list = self.list.borrow();
-        let listed = list.places.get(id.key()).and_then(Option::as_ref);
-        listed.filter(|listed| listed.id() == id).map(Listed::wake).is_some()
+        let listed = list.places.get(id.key())?.as_ref()?;
+        (listed.id() == id).then(|| call(listed))
     }
 
     pub(crate) fn wake_all(&self) {
