@@ -84,7 +84,8 @@ impl LoopState {
         Self::current().unwrap_or_else(|| no_loop(what))
     }
 
-    /// Calls `with` on the running loop, without taking hold of it.
+    /// Calls `with` on the running loop, without taking hold of it. `with` calls none of a program's code, which may enter another
+    /// loop: not even a clock, which may be a host's.
     #[track_caller]
     pub(crate) fn with<R>(what: &str, with: impl FnOnce(&Rc<LoopState>) -> R) -> R {
         let called = RUNNING.try_with(|running| running.borrow().as_ref().map(with));

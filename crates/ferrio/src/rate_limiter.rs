@@ -103,9 +103,8 @@ impl RateLimiter {
     /// Lets one go, or says how long it has to wait.
     #[track_caller]
     fn grant(&self) -> Result<(), Duration> {
-        let (now, clock) = LoopState::with("RateLimiter", |state| {
-            (state.time(), if state.is_virtual { state.number() } else { 0 })
-        });
+        let state = LoopState::require("RateLimiter");
+        let (now, clock) = (state.time(), if state.is_virtual { state.number() } else { 0 });
         let mut granted = self.granted.borrow_mut();
         if self.clock.replace(clock) != clock {
             // Times on another clock say nothing.

@@ -43,10 +43,8 @@ impl Future for Sleep {
         match &mut self.0 {
             Stage::Asleep(asleep) => Pin::new(asleep).poll(context),
             Stage::New(delay) => {
-                let asleep = LoopState::with("sleep", |state| {
-                    state.core().fall_asleep(state.time().after(*delay), context)
-                });
-                self.0 = Stage::Asleep(asleep);
+                let state = LoopState::require("sleep");
+                self.0 = Stage::Asleep(state.core().fall_asleep(state.time().after(*delay), context));
                 Poll::Pending
             }
         }

@@ -138,9 +138,8 @@ impl<E: 'static> TaskGroup<E> {
         let key = self.group.children.borrow().vacant_key();
         let place = Place { group: self.group.clone(), key };
         let span = TaskSpan::task::<F>();
-        let task = LoopState::with("TaskGroup::create_task", |state| {
-            start(state, span, future, |run| Child { run, place })
-        });
+        let state = LoopState::require("TaskGroup::create_task");
+        let task = start(&state, span, future, |run| Child { run, place });
         self.group.children.borrow_mut().insert(task.info());
         if self.group.stage.get() == Stage::Ending {
             task.cancel();

@@ -120,7 +120,7 @@ impl Alarm {
             Alarm::Set(_) | Alarm::Rung => None,
         };
         if let Some(delay) = delay {
-            *self = Alarm::Set(LoopState::with(who, |state| state.core().sleep(delay)));
+            *self = Alarm::Set(LoopState::require(who).core().sleep(delay));
         }
         match self {
             Alarm::Set(sleep) => Pin::new(sleep).poll(context),
@@ -132,7 +132,7 @@ impl Alarm {
 /// The loop's time, for `who`, which cannot do without.
 #[track_caller]
 fn now(who: &str) -> Duration {
-    LoopState::with(who, |state| state.time().since(Time::ZERO))
+    LoopState::require(who).time().since(Time::ZERO)
 }
 
 /// Beats, one each `period`; the first at once.

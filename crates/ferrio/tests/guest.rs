@@ -219,3 +219,30 @@ fn a_loop_that_is_dropped_with_a_task_leaves_the_tasks_surroundings_alone() {
     settle(&guest);
     assert_eq!(seen.get(), "Ada");
 }
+
+#[test]
+fn the_clock_of_a_host_may_run_another_guest() {
+    let Some((other, _)) = guest() else { return };
+    let turns = Rc::new(Cell::new(0));
+    let counter = turns.clone();
+    let guest = Guest::new(move || {
+        other.turn(false).unwrap();
+        counter.set(counter.get() + 1);
+        f64::from(counter.get())
+    })
+    .unwrap();
+    let limiter = ferrio::RateLimiter::new(5, Duration::from_secs(1));
+    let task = guest.enter(|| {
+        ferrio::create_task(async move {
+            ferrio::sleep(Duration::ZERO).await;
+            let _elapsed = ferrio::timeout(Duration::from_nanos(1), std::future::pending::<()>()).await;
+            ferrio::interval(Duration::from_secs(1)).tick().await;
+            limiter.acquire().await;
+            ferrio::get_running_loop().time()
+        })
+    });
+    for _ in 0..100 {
+        guest.turn(false).unwrap();
+    }
+    assert!(task.is_finished() && turns.get() > 100);
+}

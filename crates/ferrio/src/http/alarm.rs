@@ -27,5 +27,5 @@ impl Alarm {
 
 /// What time it is on the running loop.
 pub(super) fn now() -> Time {
-    LoopState::with("a connection", |state| state.time())
+    LoopState::require("a connection").time()
 }
