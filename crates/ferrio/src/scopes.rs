@@ -442,14 +442,16 @@ impl<T> Future for ScopedJoinHandle<T> {
     type Output = Result<T, Cancelled>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.is_finished() {
+            // The child may end while the program's own code clones the waker.
+            self.join.awaiter.is_polled_by(context.waker());
+        }
         let mut progress = self.join.progress.borrow_mut();
         match std::mem::replace(&mut *progress, Progress::Gone) {
             Progress::Ended(value) => Poll::Ready(Ok(value)),
             Progress::Gone => Poll::Ready(Err(Cancelled)),
             Progress::Runs => {
                 *progress = Progress::Runs;
-                drop(progress);
-                self.join.awaiter.is_polled_by(context.waker());
                 Poll::Pending
             }
         }

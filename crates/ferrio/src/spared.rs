@@ -42,6 +42,7 @@ impl Spared {
     pub(crate) fn has(&self, task: TaskId) -> bool {
         self.cleanups.borrow().contains(&task.number) || self.of_cleanups.borrow().contains(&task.number)
     }
+
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.cleanups.borrow().is_empty() && self.of_cleanups.borrow().is_empty()

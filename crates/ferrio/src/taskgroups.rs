@@ -255,10 +255,13 @@ impl Parent {
     }
 
     pub(crate) fn wake(&self) {
-        let waker = self.0.borrow().clone();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        // Taken out meanwhile: a waker may be the program's own code.
+        let Some(waker) = self.0.take() else { return };
+        waker.wake_by_ref();
+        let mut place = self.0.borrow_mut();
+        let known = if place.is_none() { place.replace(waker) } else { Some(waker) };
+        drop(place);
+        drop(known);
     }
 }
 

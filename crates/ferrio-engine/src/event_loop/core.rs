@@ -142,6 +142,7 @@ impl Core {
     #[inline]
     pub(crate) fn wake_sleepers(&self, now: Time) {
         while let Some(sleeper) = self.sleepers.pop_due(now) {
+            // Which wakes the future.
             drop(sleeper);
         }
     }
