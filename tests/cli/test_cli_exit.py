@@ -461,6 +461,7 @@ LEFT_OUT = (
     "source_traceback: ",
     "ResourceWarning: Enable tracemalloc",
     "ferrio: no event loop of ferrio's ran",
+    "Executing <",  # development mode's word of a slow step, which is slow where others keep the cores busy
 )
 
 
