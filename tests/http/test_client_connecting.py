@@ -248,20 +248,12 @@ async def _ask(port):
         await session.get(f"http://127.0.0.1:{port}/")
 
 
+@pytest.mark.parametrize("method", ["create_connection", "sock_connect"])
 @on_both
-async def test_a_program_that_replaced_create_connection_has_its_own_used():
+async def test_a_program_that_replaced_how_its_loop_connects_has_its_own_used(method):
     loop = asyncio.get_running_loop()
     async with scripted(saying(OK)) as peer, http.ClientSession() as session:
-        own = mock.patch.object(loop, "create_connection", side_effect=OSError(5, "mine"))
-        with own, pytest.raises(http.ClientConnectorError, match="mine"):
-            await session.get(f"http://127.0.0.1:{peer.port}/")
-
-
-@on_both
-async def test_a_program_that_replaced_sock_connect_has_its_own_used():
-    loop = asyncio.get_running_loop()
-    async with scripted(saying(OK)) as peer, http.ClientSession() as session:
-        own = mock.patch.object(loop, "sock_connect", side_effect=OSError(5, "mine"))
+        own = mock.patch.object(loop, method, side_effect=OSError(5, "mine"))
         with own, pytest.raises(http.ClientConnectorError, match="mine"):
             await session.get(f"http://127.0.0.1:{peer.port}/")
 

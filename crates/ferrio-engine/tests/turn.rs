@@ -3,34 +3,39 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use ferrio_engine::{Clock, Door, Handle, Loop, Pace, Runnable, Time, Timed};
+use ferrio_engine::{Clock, Door, Handle, Loop, Pace, Runnable, Time, Timed, polled};
+
+use Word::Name;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A word is its name. `fails` fails, and `leaves` leaves `left` for later.
+/// A word is its name, or a task. `fails` fails, and `leaves` leaves `left` for later.
 #[derive(Debug)]
-struct Name(&'static str);
+enum Word {
+    Name(&'static str),
+    Task(Runnable),
+}
 
-impl From<Runnable> for Name {
-    fn from(_: Runnable) -> Self {
-        Name("task")
+impl From<Runnable> for Word {
+    fn from(task: Runnable) -> Self {
+        Word::Task(task)
     }
 }
 
-impl Timed for Name {
+impl Timed for Word {
     fn is_cancelled(&self) -> bool {
         false
     }
 }
 
-impl Handle for Name {
+impl Handle for Word {
     fn again(&self) -> Option<Self> {
         None
     }
 }
 
 struct Script {
-    engine: Loop<Name>,
+    engine: Loop<Word>,
     pace: Pace,
     stopping: Cell<bool>,
     /// Whether the clock passes for the system's, and how often it was read.
@@ -75,15 +80,15 @@ impl Script {
     }
 }
 
-impl Door<Name> for &Script {
+impl Door<Word> for &Script {
     type Error = &'static str;
 
-    fn now(self, _: &Loop<Name>) -> Result<Time, &'static str> {
+    fn now(self, _: &Loop<Word>) -> Result<Time, &'static str> {
         self.readings.set(self.readings.get() + 1);
         Ok(self.time())
     }
 
-    fn wait(self, engine: &Loop<Name>, timeout: Option<Duration>) -> Result<(), &'static str> {
+    fn wait(self, engine: &Loop<Word>, timeout: Option<Duration>) -> Result<(), &'static str> {
         self.waited.set(timeout);
         self.said.borrow_mut().push(match timeout {
             Some(Duration::ZERO) => "poll",
@@ -94,12 +99,20 @@ impl Door<Name> for &Script {
         engine.wait(Some(timeout.unwrap_or_default().min(Duration::from_millis(1)))).map_err(|_| "poller")
     }
 
-    fn run(self, engine: &Loop<Name>, Name(name): Name) -> Result<(), &'static str> {
+    fn run(self, engine: &Loop<Word>, word: Word) -> Result<(), &'static str> {
+        let name = match word {
+            Word::Name(name) => name,
+            Word::Task(task) => {
+                task.run();
+                return Ok(());
+            }
+        };
         self.said.borrow_mut().push(name);
         match name {
             "fails" => return Err("failed"),
             "leaves" => engine.callback().leave(Name("left")),
             "queues" => engine.call_soon(Name("queued")),
+            "fails soon" => engine.call_soon(Name("fails")),
             "slow" => engine.core().clock.advance_to(self.time().after(Duration::from_micros(50))),
             "writes" => drop(engine.note_write()),
             _ => {}
@@ -107,15 +120,15 @@ impl Door<Name> for &Script {
         Ok(())
     }
 
-    fn run_left(self, words: Vec<Name>) -> Result<(), &'static str> {
+    fn run_left(self, words: Vec<Word>) -> Result<(), &'static str> {
         words.into_iter().try_for_each(|word| self.run(&self.engine, word))
     }
 
-    fn pace(self, _: &Loop<Name>) -> Pace {
+    fn pace(self, _: &Loop<Word>) -> Pace {
         self.pace
     }
 
-    fn has_system_clock(self, _: &Loop<Name>) -> bool {
+    fn has_system_clock(self, _: &Loop<Word>) -> bool {
         self.steady.get()
     }
 
@@ -236,4 +249,17 @@ fn dense_timers_are_waited_for_together_and_others_alone() {
         assert_eq!(script.waited.get(), Some(Duration::from_micros(waits)), "{count} timers, {pace:?}");
         assert_eq!(script.time(), Time::ZERO.after(Duration::from_micros(passes)));
     }
+}
+
+#[test]
+fn a_door_that_fails_leaves_nothing_of_the_main_task() {
+    let script = Script::new(Pace::Real);
+    // The task runs once before, and waits.
+    script.queue(&["fails soon"]);
+    let result = script.engine.run_until_complete(&script, std::future::pending::<()>());
+    assert_eq!((result, script.said.take()), (Err("failed"), vec!["poll", "fails soon", "poll", "fails"]));
+    assert_eq!(polled(), None);
+    let _entered = script.engine.core().enter();
+    script.turn().1.unwrap();
+    assert_eq!(script.engine.core().tasks.ids(), []);
 }

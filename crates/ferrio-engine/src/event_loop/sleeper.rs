@@ -32,15 +32,6 @@ struct Sleeper {
     heap: Weak<Sleepers>,
 }
 
-impl Sleeper {
-    fn has_waker(&self) -> bool {
-        let waker = self.waker.take();
-        let has_waker = waker.is_some();
-        self.waker.set(waker);
-        has_waker
-    }
-}
-
 /// The future's end: it completes when it is time.
 pub struct Asleep(NonNull<Sleeper>);
 
@@ -101,7 +92,11 @@ impl Drop for Asleep {
 impl Timed for Due {
     fn is_cancelled(&self) -> bool {
         // SAFETY: this end is there, so the memory is.
-        !unsafe { self.0.as_ref() }.has_waker()
+        let place = unsafe { &self.0.as_ref().waker };
+        let waker = place.take();
+        let is_cancelled = waker.is_none();
+        place.set(waker);
+        is_cancelled
     }
 }
 
