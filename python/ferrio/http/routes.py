@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yarl import URL
 
-from .._ferrio import HttpSession
 from . import hdrs
-from .cookies import CookieJar, DummyCookieJar
+from .cookies import CookieJar
 from .errors import ClientError, ClientOSError, ConnectionTimeoutError
 from .requests import ClientRequest
 from .sending import FRAMING, encoded
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from .timeouts import ClientTimeout
 
 NOT_OWN: Final = FRAMING | {"host"}
-MADE_BY: Final = tuple(vars(ClientRequest).values())
-BARE: Final[dict[tuple[Any, ...], Route]] = {}
-"""Routes of sessions that add nothing, for any session: who makes one for each request has its route made once."""
-MOST: Final = 256
 
 
 class Route(tuple[Any, ...]):
@@ -39,13 +34,6 @@ class Route(tuple[Any, ...]):
 
     url: URL
     request: ClientRequest
-
-    def of(self, session: ClientSession | None) -> Route:
-        """The same for another session."""
-        same, request = Route(self), ClientRequest.__new__(ClientRequest)
-        vars(request).update(vars(self.request), headers=self.request.headers.copy(), loop=session and session._loop)
-        same.url, same.request = self.url, request
-        return same
 
     def url_of(self, target: bytes | None) -> URL:
         """The URL of a request by it, to that target where it is another one."""
@@ -65,33 +53,6 @@ class Route(tuple[Any, ...]):
 
 def route(session: ClientSession, method: str, url: Any, content_type: str) -> Route | None:
     """Where a URL leads; None where a request needs more than the native base does."""
-    if type(url) is not str or not is_bare(session):
-        return made(session, method, url, content_type)
-    key = (method, url, content_type, *ClientRequest.DEFAULT_HEADERS.items())
-    if (known := BARE.get(key)) is not None:
-        return known.of(session)
-    first = made(session, method, url, content_type)
-    if first is not None:
-        if len(BARE) >= MOST:
-            BARE.clear()
-        BARE[key] = first.of(None)
-    return first
-
-
-def is_bare(session: ClientSession) -> bool:
-    """Whether it adds nothing to a request, and neither does a program's own code."""
-    jar = session._cookie_jar
-    return (
-        type(session).__base__ is HttpSession
-        and not (session._default_headers or session._skip_auto_headers or session._default_auth)
-        and session._base_url is None
-        and (type(jar) is DummyCookieJar or (type(jar) is CookieJar and not jar._cookies))
-        and tuple(vars(ClientRequest).values()) == MADE_BY
-    )
-
-
-def made(session: ClientSession, method: str, url: Any, content_type: str) -> Route | None:
-    """As `route`, by the code that makes any request."""
     jar, fields, auth = session.cookie_jar, session._default_headers, session.auth
     try:
         full = session._build_url(url)
@@ -127,10 +88,10 @@ def made(session: ClientSession, method: str, url: Any, content_type: str) -> Ro
         sent = tuple(encoded(request.headers))
     except (TypeError, ValueError):
         return None
-    whole = Route((request.pool_key, request.url.raw_path_qs.encode(), sent, own, is_common))
-    whole.url, whole.request = request.original_url, request
+    made = Route((request.pool_key, request.url.raw_path_qs.encode(), sent, own, is_common))
+    made.url, made.request = request.original_url, request
     request._session = None  # which has this route
-    return whole
+    return made
 
 
 async def opened(
