@@ -282,6 +282,25 @@ async def test_large_bodies_go_out_as_they_are():
 
 
 @on_both
+async def test_a_body_that_is_sent_when_the_connection_is_lost_leaves_no_descriptor_watched():
+    """asyncio's own `writelines` does, and the next socket with that number could not be read from."""
+
+    async def silent(reader, writer, number):
+        await reader.read()
+
+    async with scripted(silent) as peer:
+        connection = await peer.acquire()
+        number = connection.transport.get_extra_info("socket").fileno()
+        answer = _ferrio.HttpAnswer()
+        connection.send(answer, b"POST", b"/", [(b"host", b"a")], None, -1)
+        connection.transport.abort()
+        connection.write(bytes(100_000))
+        await until(lambda: connection.transport is None)
+        # asyncio forgets a descriptor that it watched, and says whether it did.
+        assert not asyncio.get_running_loop().remove_writer(number)
+
+
+@on_both
 async def test_requests_that_http_does_not_have():
     async with scripted(saying(OK, end=False)) as peer:
         connection = await peer.acquire()

@@ -84,6 +84,11 @@ impl Below {
                 [Chunk::from(before.to_vec()), Chunk::from(data.clone()), Chunk::from(after.to_vec())];
             return native.put_all(&transport, pieces.into_iter().filter(|piece| !piece.as_ref().is_empty()));
         }
+        // Where the connection is lost, its `writelines` has the closed descriptor watched (python/cpython#136234), and whoever opens
+        // another with that number fails.
+        if call_method0(&transport, intern!(py, "is_closing"))?.is_truthy()? {
+            return Ok(());
+        }
         let mut pieces = vec![PyBytes::new(py, before), data.clone(), PyBytes::new(py, after)];
         // asyncio's own transport keeps an empty piece for ever: it polls without end, and never closes.
         pieces.retain(|piece| !piece.as_bytes().is_empty());
