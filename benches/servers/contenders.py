@@ -102,8 +102,9 @@ def _ferrio(service: Service, place: Place) -> list[str]:
     interface = "wsgi" if service.interface == "wsgi" else "asgi3"
     deflate = str(service.websocket == "deflate").lower()
     options = ["--no-access-log", "--log-level", "warning", "--interface", interface, "--timeout-keep-alive", KEPT]
-    ws = ["--ws-per-message-deflate", deflate]
-    return [place.python, "-m", "ferrio", "serve", service.app, *_port(place), *options, *ws, *_ssl(service, place)]
+    options += ["--ws-per-message-deflate", deflate]
+    options += ["--wsgi-on-loop"] if service.interface == "wsgi" else []  # as weft and peregrine do
+    return [place.python, "-m", "ferrio", "serve", service.app, *_port(place), *options, *_ssl(service, place)]
 
 
 def _uvicorn(service: Service, place: Place) -> list[str]:

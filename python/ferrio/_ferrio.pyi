@@ -52,10 +52,10 @@ __all__ = [
     "TimerHandle",
     "WorkQueue",
     "WritePipeTransport",
+    "WsgiApp",
     "__build__",
     "__version__",
     "_count_signals",
-    "_environ",
     "_look_up",
     "_record_holders",
     "_signals_counted",
@@ -97,7 +97,6 @@ def literal_address(host: Any, port: Any, family: Any, type: Any, proto: Any, fl
 def is_public_suffix(domain: str) -> bool:
     """Whether a domain, in lower case and ASCII, is nobody's: `com`, `co.uk`, `github.io`."""
 
-def _environ(scope: dict[str, Any], always: dict[str, Any], keys: dict[bytes, str]) -> dict[str, Any]: ...
 def _tasks() -> list[Task[Any]]: ...  # that are alive, of any loop
 def _task_layout() -> dict[str, int] | None: ...  # where tools find what, if tasks are on that list
 def _waiting_for(future: asyncio.Future[Any]) -> list[asyncio.Task[Any]]: ...
@@ -308,6 +307,19 @@ class HttpServing:
     def connect(self) -> HttpConnection: ...
     def tasks(self) -> list[asyncio.Task[None]]: ...
     def tick(self) -> None: ...
+
+@disjoint_base
+class WsgiApp:
+    """A WSGI application, and what its requests share."""
+
+    app: Callable[..., Any]
+    on_loop: bool
+
+    def __init__(self, app: Callable[..., Any], always: dict[str, Any], on_loop: bool, /) -> None: ...
+    def environ(self, scope: dict[str, Any], /) -> dict[str, Any]: ...
+    def request(
+        self, environ: dict[str, Any], loop: asyncio.AbstractEventLoop, send: Callable[..., Any]
+    ) -> Coroutine[Any, Any, None]: ...
 
 @final
 class HttpConnection(asyncio.Protocol):

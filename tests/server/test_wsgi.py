@@ -2,22 +2,11 @@
 
 import asyncio
 import logging
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from wsgiref.validate import validator
 
 import pytest
-from ferrio.server.wsgi import QUEUE, WSGIMiddleware, environ_of
-from ferrio.server.wsgi_input import Input
-from server_support import ask, ask_now, run, serving
-
-PLAIN = [("Content-Type", "text/plain")]
-SCOPE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
-
-
-def hello(environ, start_response):
-    start_response("200 OK", PLAIN)
-    return [b"hello"]
+from ferrio.server.wsgi import QUEUE, WSGIMiddleware
+from server_support import run, serving
+from wsgi_support import PLAIN, WRAPPED, get, hello, saying, ways
 
 
 def streams(environ, start_response):
@@ -62,26 +51,121 @@ def empty(environ, start_response):
     return []
 
 
-def valid(app):
-    """Through the validator, which takes anything for a call and would pass for a factory."""
-    checked = validator(app)
-    return lambda environ, start_response: checked(environ, start_response)
+@ways
+@pytest.mark.parametrize("wrapped", [{}, WRAPPED], ids=["plain", "wrapped"])
+def test_a_body_of_one_block_has_its_length(way, wrapped):
+    for start, expected in (
+        (("200 OK", PLAIN), (200, b"hello", "5")),
+        (("200 OK", [*PLAIN, ("CONTENT-Length", "5")]), (200, b"hello", "5")),
+        (("404", []), (404, b"hello", "5")),
+    ):
+        answer = get(saying(*start), validated=False, way={**way, **wrapped})
+        assert (answer.status, answer.body, answer.headers["content-length"]) == expected
+    head = get(hello, "/", "HEAD", validated=False, way={**way, **wrapped})
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "5")
 
 
-def get(app, *arguments, validated=True, **options):
+def test_a_plain_request_needs_no_scope(monkeypatch):
+    """That is what makes it quick. With something around the application, or a body, there is a scope."""
+
+    async def scoped(self, scope, receive, send):
+        raise AssertionError("not plain")
+
+    monkeypatch.setattr(WSGIMiddleware, "__call__", scoped)
+    assert get(hello).body == b"hello"
+    assert get(hello, headers={"Content-Length": "0"}).body == b"hello"
+    assert get(hello, way=WRAPPED).status == 500
+    assert get(hello, way={"root_path": "/app"}).status == 500
+    assert get(hello, headers={"X-Forwarded-For": "1.2.3.4"}).status == 500
+    assert get(hello, "/", "POST", body=b"x").status == 500
+
+
+@ways
+def test_both_ways_make_the_same_environment(way):
+    targets = ["/", "/a%20b/%C3%A9%ff?x=%20&y", "/?", "/a//b;c", "*"]
+    fields = [
+        {},
+        {"Cookie": "a=b; c", "X-A": "\xe9", "Content-Type": "text/x", "Content-Length": "0"},
+        {"X_Y": "1", "X-Y": "2", "Host": "other:80", "Accept": ""},
+    ]
+    for target in targets:
+        for headers in fields:
+            seen = []
+
+            def app(environ, start_response, seen=seen):
+                seen.append({key: str(value) for key, value in environ.items() if key not in CHANGING})
+                seen[-1]["body"] = environ["wsgi.input"].read()
+                return hello(environ, start_response)
+
+            method = "OPTIONS" if target == "*" else "GET"
+            for wrapped in ({}, WRAPPED):
+                assert get(app, target, method, headers=headers, validated=False, way={**way, **wrapped}).status == 200
+            assert seen[0] == seen[1]
+            assert seen[0]["wsgi.multithread"] == str(not way)
+
+
+CHANGING = {"HTTP_HOST", "SERVER_PORT", "REMOTE_PORT", "wsgi.input", "wsgi.errors"}
+
+
+@ways
+def test_requests_that_come_together_are_answered_in_order(way):
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+        number = environ["PATH_INFO"][1:].encode()
+        return [number] if int(number) % 3 else iter([number, b"!"])
+
     async def main():
-        async with serving(valid(app) if validated else app, interface="wsgi", lifespan="off") as port:
-            return await ask(port, *arguments, **options)
+        async with serving(app, interface="wsgi", lifespan="off", **way) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for number in range(100):
+                last = b"Connection: close\r\n" if number == 99 else b""
+                writer.write(b"GET /%d HTTP/1.1\r\nHost: a\r\n%s\r\n" % (number, last))
+            answers = (await reader.read()).split(b"HTTP/1.1 200 OK")[1:]
+            writer.close()
+            return [answer.split(b"\r\n\r\n", 1)[1] for answer in answers]
 
-    return run(main())
+    bodies = run(main())
+    chunked = [b"%x\r\n%d\r\n1\r\n!\r\n0\r\n\r\n" % (len(str(number)), number) for number in range(100)]
+    assert bodies == [b"%d" % number if number % 3 else chunked[number] for number in range(100)]
 
 
-def test_a_body_of_one_block_has_its_length():
-    answer = get(hello, validated=False)
-    assert (answer.status, answer.body, answer.headers["content-length"]) == (200, b"hello", "5")
+@ways
+def test_a_list_of_the_applications_own_is_closed(way):
+    closed = []
+
+    class Blocks(list):
+        def close(self):
+            closed.append(list(self))
+
+    for blocks in ([b"one"], [b"one", b"two"], []):
+        app = saying("200 OK", PLAIN, blocks=Blocks(blocks))
+        assert get(app, validated=False, way=way).body == b"".join(blocks)
+        assert closed.pop() == blocks and not closed
 
 
-def test_each_is_valid():
+@ways
+def test_what_start_response_is_given(way, caplog):
+    for given, reason in (
+        ({"status": 200, "headers": []}, "a status is a text that begins with three digits, not 200"),
+        ({"status": "OK", "headers": []}, "a status is a text that begins with three digits, not 'OK'"),
+        ({"status": "\u0661\u0662\u0663", "headers": []}, "a status is a text that begins with three digits"),
+        ({"status": "200 OK", "headers": [(b"a", "b")]}, "names and values of headers are str, not bytes: b'a'"),
+        ({"status": "200 OK", "headers": [("a", None)]}, "names and values of headers are str, not NoneType: None"),
+        ({"status": "200 OK", "headers": [("a", "\u20ac")]}, "can't encode character '\\u20ac'"),
+        ({"status": "200 OK", "headers": [("a", "b\r\nc: d")]}, "header"),
+        ({"status": "200 OK", "headers": [("a",)]}, "tuple"),
+        ({"status": "200 OK"}, "missing"),
+        ({"status": "200 OK", "headers": [("Content-Length", "2")]}, "Content-Length"),
+    ):
+        caplog.clear()
+        assert get(saying(**given), validated=False, way=way).status == 500, given
+        assert reason in caplog.text
+    app = saying("200 OK", [("X-E", "\xe9")])
+    assert get(app, validated=False, way=way).headers["x-e"] == "\xe9"
+
+
+@ways
+def test_each_is_valid(way):
     lines = b"one\ntwo\n" + b"x" * 300_000 + b"\nlast"
     expected = {
         hello: b"hello",
@@ -90,25 +174,26 @@ def test_each_is_valid():
         changes_its_mind: b"sorry",
     }
     for app, body in expected.items():
-        answer = get(app)
+        answer = get(app, way=way)
         assert (answer.status, answer.body) == (500 if app is changes_its_mind else 200, body)
     # The client reads nothing before it has sent all: an answer on the way has to fit into what the kernel keeps.
     for app, body in ((echoes, lines), (echoes_in_pieces, lines[:20_000])):
-        assert get(app, "/", "POST", body=body).body == body
-        assert get(app, "/", "POST", body=iter([body, body])).body == body * 2
-        assert get(app, "/", "POST").body == b""
-    assert get(echoes_lines, "/", "POST", body=lines).body == lines.replace(b"\n", b"\n|")
-    assert get(empty).status == 204
+        assert get(app, "/", "POST", body=body, way=way).body == body
+        assert get(app, "/", "POST", body=iter([body, body]), way=way).body == body * 2
+        assert get(app, "/", "POST", way=way).body == b""
+    assert get(echoes_lines, "/", "POST", body=lines, way=way).body == lines.replace(b"\n", b"\n|")
+    assert get(empty, way=way).status == 204
 
 
-def test_reading_lines_and_parts():
+@ways
+def test_reading_lines_and_parts(way):
     def app(environ, start_response):
         body = environ["wsgi.input"]
         found = [body.readline(), body.readline(2), body.read(3), body.readlines(), body.read(-1), body.readline()]
         start_response("200 OK", PLAIN)
         return [repr(found).encode()]
 
-    answer = get(app, "/", "POST", body=b"one\ntwo\nthree\nfour")
+    answer = get(app, "/", "POST", body=b"one\ntwo\nthree\nfour", way=way)
     assert eval(answer.body) == [b"one\n", b"tw", b"o\nt", [b"hree\n", b"four"], b"", b""]
 
 
@@ -133,16 +218,17 @@ def test_headers_that_come_again_and_mounted_applications():
     headers = [(b"cookie", b"a=1"), (b"cookie", b"b=2"), (b"x-y", b"1"), (b"x-y", b"2")]
     scope = {"type": "http", "method": "GET", "path": "/app/x", "root_path": "/app", "query_string": b"",
              "http_version": "1.0", "headers": headers, "server": ("/run/app.sock", None)}  # fmt: skip
-    environ = environ_of(scope)
+    environ = WSGIMiddleware(hello).environ(scope)
     assert (environ["HTTP_COOKIE"], environ["HTTP_X_Y"]) == ("a=1; b=2", "1,2")
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["SERVER_PORT"]) == ("/app", "/x", "80")
 
 
-def test_what_raises_is_logged_and_a_500(caplog):
+@ways
+def test_what_raises_is_logged_and_a_500(caplog, way):
     def app(environ, start_response):
         raise RuntimeError("no")
 
-    assert get(app, validated=False).status == 500
+    assert get(app, validated=False, way=way).status == 500
     assert [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR] == [
         "Exception in ASGI application\n"
     ]
@@ -151,7 +237,8 @@ def test_what_raises_is_logged_and_a_500(caplog):
     )
 
 
-def test_what_never_starts_or_starts_twice_is_a_500(caplog):
+@ways
+def test_what_never_starts_or_starts_twice_is_a_500(caplog, way):
     def never(environ, start_response):
         return [b"x"]
 
@@ -162,165 +249,5 @@ def test_what_never_starts_or_starts_twice_is_a_500(caplog):
 
     for app, reason in ((never, "did not call start_response()"), (twice, "twice without exc_info")):
         caplog.clear()
-        assert get(app, validated=False).status == 500
+        assert get(app, validated=False, way=way).status == 500
         assert reason in caplog.text
-
-
-def test_a_client_that_goes_away_ends_the_iterable():
-    closed = threading.Event()
-
-    def app(environ, start_response):
-        start_response("200 OK", PLAIN)
-
-        def blocks():
-            try:
-                while True:
-                    yield b"x" * 65536
-            finally:
-                closed.set()
-
-        return blocks()
-
-    async def main():
-        sent = 0
-
-        async def send(message):
-            nonlocal sent
-            sent += 1
-            if sent > 2 * QUEUE:
-                raise OSError("gone")
-
-        with pytest.raises(OSError, match="gone"):
-            await WSGIMiddleware(app)(SCOPE, None, send)
-
-    run(main())
-    assert closed.wait(10)
-
-
-@pytest.mark.parametrize("begun", [False, True], ids=["before its first block", "between two"])
-def test_a_request_that_is_cancelled_ends_the_iterable_and_sends_no_more(begun):
-    closed, cancelled, sent = threading.Event(), threading.Event(), []
-
-    def app(environ, start_response):
-        start_response("200 OK", PLAIN)
-
-        def blocks():
-            try:
-                yield b"1" if begun else b""
-                assert cancelled.wait(60)
-                for _ in range(100):
-                    yield b"x"
-            finally:
-                closed.set()
-
-        return blocks()
-
-    async def main():
-        streams = asyncio.Event()
-
-        async def send(message):
-            sent.append(message)
-            if len(sent) == 2:
-                streams.set()
-
-        request = asyncio.create_task(WSGIMiddleware(app)(SCOPE, None, send))
-        await (streams.wait() if begun else asyncio.sleep(0))
-        await asyncio.sleep(0)
-        request.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await request
-        cancelled.set()
-        assert await asyncio.to_thread(closed.wait, 60)
-        await asyncio.sleep(0)
-
-    run(main())
-    assert len(sent) == (2 if begun else 0)
-
-
-def test_context_variables_reach_the_thread():
-    import contextvars
-
-    name = contextvars.ContextVar("name", default="none")
-
-    def app(environ, start_response):
-        start_response("200 OK", PLAIN)
-        return [name.get().encode()]
-
-    async def main():
-        sent = []
-
-        async def send(message):
-            sent.append(message)
-
-        name.set("set")
-        await WSGIMiddleware(app)(SCOPE, None, send)
-        return sent[1]["body"]
-
-    assert run(main()) == b"set"
-
-
-def test_a_long_body_is_copied_once():
-    copied = 0
-
-    class Part(bytes):
-        def __getitem__(self, key):
-            nonlocal copied
-            found = super().__getitem__(key)
-            copied += len(found)
-            return found
-
-        def __radd__(self, before):
-            nonlocal copied
-            copied += len(before) + len(self)
-            return before + bytes(self)
-
-    async def main(read):
-        left = [
-            {"type": "http.request", "body": Part(b"x" * 1000), "more_body": more} for more in (False, *[True] * 99)
-        ]
-
-        async def receive():
-            return left.pop()
-
-        return await asyncio.to_thread(read, Input(receive, asyncio.get_running_loop()))
-
-    for read in (lambda body: body.read(100_000), lambda body: body.read(), lambda body: body.readline()):
-        copied = 0
-        assert run(main(read)) == b"x" * 100_000
-        assert copied <= 100_000
-
-
-@pytest.mark.parametrize("slow", ["sends", "reads"])
-def test_slow_clients_keep_nobody_else_waiting(slow):
-    """There are more of them than the loop has threads."""
-    begun = threading.Semaphore(0)
-
-    def app(environ, start_response):
-        start_response("200 OK", PLAIN)
-        if environ["PATH_INFO"] == "/quick":
-            return [b"quick"]
-        begun.release()
-        if slow == "sends":
-            return [environ["wsgi.input"].read()]
-        return iter(lambda: b"x" * 65536, b"")
-
-    request = b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx"
-    if slow == "reads":
-        request = b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"
-
-    async def main():
-        async with serving(app, interface="wsgi", lifespan="off") as port:
-            peers = []
-            for _ in range(40):
-                _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
-                peers.append(writer)
-                writer.write(request)
-            executor = ThreadPoolExecutor(1)  # the loop's own threads are what this is about
-            for _ in peers:
-                assert await asyncio.get_running_loop().run_in_executor(executor, begun.acquire, True, 60)
-            answer = await asyncio.get_running_loop().run_in_executor(executor, ask_now, port, "/quick")
-            for writer in peers:
-                writer.transport.abort()
-            return answer.body
-
-    assert run(main()) == b"quick"

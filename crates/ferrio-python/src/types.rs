@@ -34,6 +34,8 @@ use crate::http::exchange::Exchange;
 use crate::http::receiving::Receive;
 use crate::http::room::Sent;
 use crate::http::serving::Serving;
+use crate::http::wsgi::app::WsgiApp;
+use crate::http::wsgi::call::WsgiCall;
 use crate::net::connecting::Connecting;
 use crate::net::datagrams::DatagramTransport;
 use crate::net::operations::Operation;
@@ -201,6 +203,8 @@ impl<'py> TypeMaker<'_, 'py> {
         self.coroutine::<Exchange>()?;
         self.coroutine::<Receive>()?;
         self.coroutine::<Sent>()?;
+        self.coroutine::<WsgiCall>()?;
+        self.named::<WsgiApp>(&self.object, &[])?;
         self.named::<HttpConnection>(&self.base("Protocol")?, &[])?;
         self.named::<Serving>(&self.object, &[])
     }

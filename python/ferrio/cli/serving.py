@@ -184,6 +184,11 @@ OPTIONS = (
         group=_APP,
     ),
     Option(
+        "--wsgi-on-loop",
+        "Call a WSGI application on the loop's own thread, one request at a time: for one that never waits.",
+        group=_APP,
+    ),
+    Option(
         "--lifespan",
         "Whether APP is told of start and end; auto by default: if it wants to be.",
         value="auto|on|off",

@@ -114,6 +114,7 @@ class Config:
         static: list[tuple[str, str]] | None = None,
         compress: list[str] | str | None = None,
         compress_min_size: int = 500,
+        wsgi_on_loop: bool = False,
         pid_file: Path | None = None,
     ) -> None:
         given = locals()
@@ -251,7 +252,7 @@ class Config:
         if self.interface == "wsgi":
             from .wsgi import WSGIMiddleware
 
-            self.loaded_app, self.ws = WSGIMiddleware(self.loaded_app), "none"
+            self.loaded_app, self.ws = WSGIMiddleware(self.loaded_app, self.wsgi_on_loop), "none"
         elif self.interface == "asgi2":
             self.loaded_app = ASGI2Middleware(self.loaded_app)
         if logger.getEffectiveLevel() <= logs.TRACE:

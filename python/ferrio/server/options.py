@@ -84,4 +84,5 @@ class Options(TypedDict, total=False):
     static: list[tuple[str, str]] | None
     compress: list[str] | str | None
     compress_min_size: int
+    wsgi_on_loop: bool
     pid_file: Path | None

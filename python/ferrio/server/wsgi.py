@@ -1,29 +1,29 @@
 """WSGI applications (PEP 3333) for a server of ASGI: each request runs on a thread of the loop's own pool.
 
-    loop:    __call__ ──run_in_executor──▶ thread: app(environ, start_response) ──▶ one block ──▶ loop: send, send
+    loop:    WsgiCall ──run_in_executor──▶ thread: app(environ, start_response) ──▶ one block ──▶ loop: the answer
                                              └─ more of them, each: put ──▶ at most QUEUE wait ──▶ loop: a task sends
 
-An answer of one block goes out at once, with its length, and costs one hop each way. Bodies are streamed both ways:
-`wsgi.input` waits for what the client sends, and a thread whose client is slow waits for room; meanwhile another thread
-has its place in the pool, so that slow clients keep nobody else waiting. When the client is gone, the next block ends
-the application's iterable.
+The call is native (`http/wsgi` of the crate), and so is an answer of one block, which goes out at once, with its
+length, and costs one hop each way. What streams is here: `wsgi.input` waits for what the client sends, and a thread
+whose client is slow waits for room; meanwhile another thread has its place in the pool, so that slow clients keep
+nobody else waiting. When the client is gone, the next block ends the application's iterable.
+
+`on_loop`: the application is called on the loop's own thread, one request at a time; bodies are received first.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from io import BytesIO
-from typing import Any
+from itertools import chain
+from typing import Any, Protocol
 
-from .._ferrio import _environ
+from .._ferrio import WsgiApp
 from ..threads import lent
 from .asgi import Message, Receive, Scope, Send
-from .wsgi_input import Input
+from .wsgi_input import Input, received
 
 QUEUE = 16
 """Messages of one answer that may wait for the client."""
@@ -31,123 +31,61 @@ QUEUE = 16
 Environ = dict[str, Any]
 WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
+_ALWAYS: Environ = {
+    "wsgi.version": (1, 0),
+    "wsgi.input_terminated": True,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+}
+_END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
-class WSGIMiddleware:
-    """A WSGI application as one of ASGI 3."""
 
-    def __init__(self, app: WSGIApp) -> None:
-        self.app = app
+class WSGIMiddleware(WsgiApp):
+    """A WSGI application as one of ASGI 3. The server calls it for requests with a body; the others need no scope."""
+
+    def __init__(self, app: WSGIApp, on_loop: bool = False) -> None:
+        super().__init__(app, _ALWAYS | {"wsgi.multithread": not on_loop}, on_loop)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"a WSGI application has no {scope['type']}")
-        await Exchange(self.app, send).run(environ_of(scope), receive)
+        loop = asyncio.get_running_loop()
+        environ = self.environ(scope if isinstance(scope, dict) else dict(scope))
+        if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+            if self.on_loop:
+                with await received(receive) as environ["wsgi.input"]:
+                    return await self.request(environ, loop, send)
+            environ["wsgi.input"] = body = Input(receive, loop)
+            await body.prefetch()
+        await self.request(environ, loop, send)
+
+
+class Call(Protocol):
+    """What is native of a request: what the application said, and how far it has come."""
+
+    loop: asyncio.AbstractEventLoop
+    on_loop: bool
+    respond: Send
+    begun: bool
+    block: bytes | None
+    blocks: Iterable[bytes]
+    cancelled: bool
+    stream: Any
+
+    def head(self) -> Message:
+        """The message that begins the answer, which stays as it is from now on."""
 
 
 class Gone(ConnectionError):
     """The client has closed the connection."""
 
 
-class Exchange:
-    """One request and its answer. Methods without `async` are the thread's."""
-
-    def __init__(self, app: WSGIApp, send: Send) -> None:
-        self._app, self._send = app, send
-        self._head: Message | None = None
-        self._whole: bytes | None = None  # the only block there is
-        self._stream: Stream | None = None
-        self._cancelled = False
-        self._loop: asyncio.AbstractEventLoop
-
-    async def run(self, environ: Environ, receive: Receive) -> None:
-        """Until the application has ended, and what it answered was sent."""
-        loop = self._loop = asyncio.get_running_loop()
-        if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
-            environ["wsgi.input"] = body = Input(receive, loop)
-            await body.prefetch()
-        else:
-            environ["wsgi.input"] = BytesIO()
-        context = contextvars.copy_context()
-        thread = loop.run_in_executor(None, lambda: context.run(self._work, environ))
-        try:
-            await thread
-        except asyncio.CancelledError:
-            self._cancelled = True
-            if self._stream is not None:
-                self._stream.give_up()
-            raise
-        finally:
-            if self._stream is not None and not self._cancelled:
-                await self._stream.end()
-        if self._whole is not None and self._head is not None:
-            await self._send(self._head)
-            await self._send({"type": "http.response.body", "body": self._whole})
-
-    def _work(self, environ: Environ) -> None:
-        blocks = self._app(environ, self._start_response)
-        try:
-            if isinstance(blocks, (list, tuple)) and len(blocks) == 1 and self._stream is None:
-                self._take_whole(blocks[0])
-                return
-            for block in blocks:
-                if block:
-                    self._write(block)
-            self._begun().put({"type": "http.response.body", "body": b"", "more_body": False})
-        except Gone:
-            return
-        finally:
-            if (close := getattr(blocks, "close", None)) is not None:
-                close()
-
-    def _start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
-    ) -> Callable[[bytes], None]:
-        try:
-            if exc_info and self._stream is not None:
-                raise exc_info[1].with_traceback(exc_info[2])
-            assert exc_info or self._head is None, "start_response() was called twice without exc_info"
-        finally:
-            exc_info = None  # which refers to this frame
-        self._head = {
-            "type": "http.response.start",
-            "status": int(status[:3]),
-            "headers": [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers],
-        }
-        return self._write
-
-    def _write(self, block: bytes) -> None:
-        self._begun().put({"type": "http.response.body", "body": block, "more_body": True})
-
-    def _take_whole(self, block: bytes) -> None:
-        assert self._head is not None, "the application did not call start_response()"
-        headers, status = self._head["headers"], self._head["status"]
-        if status >= 200 and status not in (204, 304) and b"content-length" not in dict(headers):
-            headers.append((b"content-length", b"%d" % len(block)))
-        self._whole = block
-
-    def _begun(self) -> Stream:
-        """The stream of the answer, with its head: the first block or the end says that it stands."""
-        if self._stream is None:
-            assert self._head is not None, "the application did not call start_response()"
-            self._stream = Stream(self._loop, self._send)
-            self._loop.call_soon_threadsafe(self._start)
-            self._stream.put(self._head)
-        return self._stream
-
-    def _start(self) -> None:
-        """On the loop: what was begun is sent, unless the request was cancelled meanwhile."""
-        assert self._stream is not None
-        if self._cancelled:
-            self._stream.give_up()
-        else:
-            self._stream.start()
-
-
 class Stream:
     """An answer on its way from the thread that makes it, which calls `put`, to the client. All else is the loop's."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
-        self._loop, self._send = loop, send
+    def __init__(self, call: Call) -> None:
+        self._call, self._loop, self._send = call, call.loop, call.respond
         self._out: deque[Message] = deque()
         self._room = threading.Semaphore(QUEUE)
         self._news = asyncio.Event()
@@ -155,8 +93,11 @@ class Stream:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Send what is put."""
-        self._task = self._loop.create_task(self._send_all())
+        """Send what is put, unless the request was cancelled meanwhile."""
+        if self._call.cancelled:
+            self.give_up()
+        else:
+            self._task = self._loop.create_task(self._send_all())
 
     def put(self, message: Message) -> None:
         """Wait for room, and have it sent."""
@@ -200,19 +141,84 @@ class Stream:
             raise
 
 
-def environ_of(scope: Scope) -> Environ:
-    """The request as WSGI has it: texts whose characters are bytes. Its body is not there yet."""
-    environ = _environ(scope if isinstance(scope, dict) else dict(scope), _ALWAYS, _KEYS)
-    environ["wsgi.errors"] = sys.stderr
-    return environ
+# What follows is called natively. On the thread that calls the application:
 
 
-_ALWAYS: Environ = {
-    "wsgi.version": (1, 0),
-    "wsgi.input_terminated": True,
-    "wsgi.multithread": True,
-    "wsgi.multiprocess": True,
-    "wsgi.run_once": False,
-}
-_KEYS: dict[bytes, str] = {}
-"""What the environment calls headers that came before."""
+def write(call: Call, block: bytes) -> None:
+    """Have a block sent; on the loop's own thread it is kept until the application has returned."""
+    if not call.on_loop:
+        _stream_of(call).put(_body(block))
+    elif call.stream is None:
+        call.stream = [block]
+    else:
+        call.stream.append(block)
+
+
+def put_all(call: Call, blocks: Iterable[bytes]) -> None:
+    """Have all blocks sent."""
+    try:
+        for block in blocks:
+            if block:
+                write(call, block)
+        _stream_of(call).put(_END)
+    except Gone:
+        return
+    finally:
+        _close(blocks)
+
+
+def _stream_of(call: Call) -> Stream:
+    """The stream of the answer, with its head: the first block or the end says that it stands."""
+    if call.stream is None:
+        head = call.head()
+        call.stream = stream = Stream(call)
+        call.loop.call_soon_threadsafe(stream.start)
+        stream.put(head)
+    return call.stream  # type: ignore[no-any-return]  # on the loop's own thread it is a list
+
+
+# On the loop's:
+
+
+async def sent(call: Call) -> None:
+    """Send an answer of one block."""
+    await call.respond(call.head())
+    await call.respond({"type": "http.response.body", "body": call.block})
+
+
+async def ended(call: Call, error: BaseException | None = None) -> None:
+    """Send what the thread has put, unless the request was cancelled. `error`: how the thread ended."""
+    try:
+        if call.cancelled:
+            call.stream.give_up()
+        elif call.stream is not None:
+            await call.stream.end()
+        if error is not None:
+            raise error
+    finally:
+        error = None  # which refers to this frame
+
+
+async def iterated(call: Call) -> None:
+    """Send the blocks that the application has written, and those of its iterable."""
+    blocks = call.blocks
+    try:
+        for block in chain(call.stream or (), blocks):
+            if block:
+                if not call.begun:
+                    await call.respond(call.head())
+                await call.respond(_body(block))
+        if not call.begun:
+            await call.respond(call.head())
+        await call.respond(_END)
+    finally:
+        _close(blocks)
+
+
+def _body(block: bytes) -> Message:
+    return {"type": "http.response.body", "body": block, "more_body": True}
+
+
+def _close(blocks: Any) -> None:
+    if (close := getattr(blocks, "close", None)) is not None:
+        close()

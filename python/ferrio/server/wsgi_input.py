@@ -1,13 +1,32 @@
-"""`Input`: the body of a request as a file, read by a thread while the loop receives it. Must not know WSGI."""
+"""`Input`: the body of a request as a file, read by a thread while the loop receives it; `received`: one that is there.
+
+Must not know WSGI.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import sys
+from tempfile import SpooledTemporaryFile
 
 from ..threads import lent
 from .asgi import Message, Receive
+
+LARGE = 1024 * 1024
+"""A larger body is received into a file of the system's."""
+
+
+async def received(receive: Receive) -> SpooledTemporaryFile[bytes]:
+    """The whole body."""
+    body = SpooledTemporaryFile(LARGE)  # noqa: SIM115  # who asks for it closes it
+    more = True
+    while more:
+        message = _checked(await receive())
+        body.write(message.get("body", b""))
+        more = message.get("more_body", False)
+    body.seek(0)
+    return body
 
 
 class Input(io.RawIOBase):
@@ -69,10 +88,15 @@ class Input(io.RawIOBase):
         return await self._receive()
 
     def _take(self, message: Message) -> None:
-        if message["type"] == "http.disconnect":
-            self._more, self._part, self._at = False, b"", 0
-            raise ConnectionResetError("the client went away before its request was complete")
-        self._part, self._at, self._more = message.get("body", b""), 0, message.get("more_body", False)
+        self._part, self._at, self._more = b"", 0, False
+        _checked(message)
+        self._part, self._more = message.get("body", b""), message.get("more_body", False)
+
+
+def _checked(message: Message) -> Message:
+    if message["type"] == "http.disconnect":
+        raise ConnectionResetError("the client went away before its request was complete")
+    return message
 
 
 def _count(size: int | None) -> int:

@@ -385,6 +385,16 @@ pub(crate) fn call_method2<'py>(
     vectorcall_method(object.py(), name, &stack)
 }
 
+/// Calls `callable(first, second)`.
+pub(crate) fn call2<'py>(
+    callable: &Bound<'py, PyAny>,
+    first: &Bound<'py, PyAny>,
+    second: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut stack = [ptr::null_mut(), first.as_ptr(), second.as_ptr()];
+    vectorcall(callable.py(), callable.as_ptr(), &mut stack, 2)
+}
+
 /// Calls `callable(first, second, third)`.
 pub(crate) fn call3<'py>(
     callable: &Bound<'py, PyAny>,

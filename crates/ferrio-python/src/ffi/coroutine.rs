@@ -305,7 +305,7 @@ fn warn_never_awaited(name: &str) {
 }
 
 /// The types of native coroutines, one for each kind.
-static TYPES: [AtomicPtr<ffi::PyTypeObject>; 13] = [const { AtomicPtr::new(ptr::null_mut()) }; 13];
+static TYPES: [AtomicPtr<ffi::PyTypeObject>; 14] = [const { AtomicPtr::new(ptr::null_mut()) }; 14];
 
 /// Enters the type of a kind. The type was made before.
 pub(crate) fn enlist<S: Steps>() {

@@ -14,7 +14,10 @@ use crate::tasks::any_future;
 /// See the module.
 pub(crate) struct Exchange {
     pub(crate) connection: Slot,
+    /// As ASGI describes the request, or its environment where `is_wsgi`.
     pub(crate) scope: Slot,
+    /// The application is WSGI's, and nothing stands in front of it.
+    pub(super) is_wsgi: bool,
     /// The application's coroutine.
     pub(super) inner: Slot,
     pub(crate) body: Body,
@@ -31,6 +34,14 @@ pub(crate) struct Exchange {
     brimming: Cell<bool>,
 }
 
+/// What a request is.
+pub(crate) enum Kind {
+    Asgi,
+    Socket(Box<Socket>),
+    /// With an environment instead of a scope.
+    Wsgi,
+}
+
 impl Coroutine<Exchange> {}
 
 held!(Exchange: connection, scope, inner, body, answer, line, socket, news);
@@ -44,16 +55,17 @@ impl Exchange {
         scope: Bound<'py, PyAny>,
         answer: Answer,
         line: Option<Ref>,
-        socket: Option<Box<Socket>>,
+        kind: Kind,
     ) -> PyResult<Bound<'py, PyAny>> {
         let steps = Exchange {
             connection: Slot::new(connection.clone().into()),
             scope: Slot::new(scope.into()),
+            is_wsgi: matches!(kind, Kind::Wsgi),
             inner: Slot::default(),
             body: Body::default(),
             answer,
             line: line.map_or_else(Slot::default, Slot::new),
-            socket,
+            socket: if let Kind::Socket(socket) = kind { Some(socket) } else { None },
             news: RefCell::default(),
             lost: Cell::new(false),
             brimming: Cell::new(false),

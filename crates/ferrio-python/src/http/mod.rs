@@ -11,7 +11,7 @@
 //! * `exchange`: one request and its answer; `running`: how its application is called, and what if that fails
 //! * `receiving`: the `receive` of a request; `sending`: its `send`; `talking`: both of a WebSocket
 //! * `body`, `answer`, `socket`: what each of these has said so far; `room`: waiting until there is room to send
-//! * `scope`: a request as ASGI describes it, `environ` as WSGI does; `below`: the transport, called natively where that is ours
+//! * `scope`: a request as ASGI describes it; `wsgi`: applications of WSGI; `below`: the transport, called natively where that is ours
 //!
 //! HTTP itself is in `ferrio_http`, which knows neither Python nor sockets.
 
@@ -20,7 +20,6 @@ pub(crate) mod below;
 pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod connection;
-pub(crate) mod environ;
 pub(crate) mod exchange;
 pub(crate) mod receiving;
 pub(crate) mod room;
@@ -30,3 +29,4 @@ pub(crate) mod sending;
 pub(crate) mod serving;
 pub(crate) mod socket;
 pub(crate) mod talking;
+pub(crate) mod wsgi;

@@ -17,6 +17,8 @@ use crate::http::connection::of_exchange;
 use crate::http::exchange::Exchange;
 use crate::http::receiving::receive;
 use crate::http::socket::{Socket, Standing};
+use crate::http::wsgi::app::WsgiApp;
+use crate::http::wsgi::call::WsgiCall;
 use crate::http::{sending, talking};
 
 impl Exchange {
@@ -24,6 +26,13 @@ impl Exchange {
     fn call<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
         let scope = self.scope.bind(py).unwrap_or_else(|| py.None().into_bound(py));
+        let app = of_exchange(self, py, |connection, _| connection.app(py))?;
+        if self.is_wsgi
+            && let Some(wsgi) = try_state::<WsgiApp>(&app)
+        {
+            let event_loop = of_exchange(self, py, |connection, _| connection.event_loop(py))?;
+            return WsgiCall::create(wsgi, &scope, &event_loop, this, true);
+        }
         let (receive, send) = (
             BoundFunction::create(this, "receive", receive)?,
             BoundFunction::create(
@@ -32,7 +41,6 @@ impl Exchange {
                 if self.socket.is_some() { talking::send } else { sending::send },
             )?,
         );
-        let app = of_exchange(self, py, |connection, _| connection.app(py))?;
         let called = call3(&app, &scope, &receive, &send)?;
         if is_native_coroutine(&called) || is_ours(&called) {
             return Ok(called);

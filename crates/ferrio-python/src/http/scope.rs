@@ -116,7 +116,7 @@ fn headers<'py>(py: Python<'py>, head: &Head<'_>, names: &HeaderNames) -> PyResu
     PyList::new(py, pairs?)
 }
 
-fn method<'py>(py: Python<'py>, method: &[u8]) -> Bound<'py, PyString> {
+pub(crate) fn method<'py>(py: Python<'py>, method: &[u8]) -> Bound<'py, PyString> {
     match method {
         b"GET" => intern!(py, "GET").clone(),
         b"POST" => intern!(py, "POST").clone(),
@@ -169,9 +169,8 @@ pub(crate) fn came_through_proxy(head: &Head<'_>) -> bool {
 }
 
 /// What an access log says of a request: client, method, path with query, and version.
-pub(crate) fn line(scope: &Bound<'_, PyDict>, head: &Head<'_>) -> PyResult<Ref> {
-    let py = scope.py();
-    let client = match scope.get_item(intern!(py, "client"))? {
+pub(crate) fn line(py: Python<'_>, client: Option<Bound<'_, PyAny>>, head: &Head<'_>) -> PyResult<Ref> {
+    let client = match client {
         Some(client) if !client.is_none() => {
             let (host, port): (String, i64) = client.extract()?;
             format!("{host}:{port}")

@@ -58,6 +58,21 @@ fn begin_file<'py>(exchange: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResul
     begun.into_bound_py_any(py)
 }
 
+/// Sends an answer that is whole.
+pub(crate) fn send_whole<'py>(
+    exchange: &Exchange,
+    py: Python<'py>,
+    status: u16,
+    headers: Option<Bound<'py, PyAny>>,
+    body: Option<Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    if exchange.is_lost() {
+        return Err(disconnect());
+    }
+    exchange.answer.begin(status, headers);
+    send_body(exchange, py, body, false)
+}
+
 fn take(
     exchange: &Exchange,
     message: &Bound<'_, PyAny>,

@@ -20,6 +20,7 @@ use crate::http::connection::HttpConnection;
 use crate::http::exchange::Exchange;
 use crate::http::scope::HeaderNames;
 use crate::http::socket::Wishes;
+use crate::http::wsgi::app::WsgiApp;
 use crate::tasks::any_future;
 use crate::tasks::task::Task;
 
@@ -49,6 +50,8 @@ pub(crate) struct Serving {
     most_connections: Cell<Option<usize>>,
     /// Each request begins in a context of its own, with nothing in it.
     fresh_contexts: Cell<bool>,
+    /// The application is WSGI's, nothing stands in front of it, and it is mounted nowhere.
+    is_wsgi: Cell<bool>,
     /// What may change the scope of a request that came through a proxy.
     trusted: Slot,
     /// Who is told of handshakes.
@@ -90,6 +93,11 @@ impl Serving {
         extensions
             .set_item("tls", HTTP.helper(py, intern!(py, "tls_extension"))?.call1((tls, certificate))?)?;
         Ok(extensions.into_any())
+    }
+
+    /// The application, where that is WSGI's and needs no scope.
+    pub(super) fn wsgi<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.is_wsgi.get().then(|| self.app.bind(py)).flatten()
     }
 
     /// Gives a scope its own copy of the lifespan's state.
@@ -390,6 +398,7 @@ impl Constructed for Serving {
                 self.set(&name.extract::<String>()?, &value)?;
             }
         }
+        self.is_wsgi.set(self.root_path.borrow().is_empty() && WsgiApp::is_plain(&app)?);
         Ok(())
     }
 }

@@ -70,6 +70,8 @@ pub(crate) struct HttpConnection {
     exchange: Slot,
     client: Slot,
     server: Slot,
+    /// What the environments of its requests have, where the application is WSGI's.
+    environ: Slot,
     /// The context that the connection was made in: each request's task has a copy.
     context: Ref,
     /// What scopes say of extensions, where TLS is one.
@@ -118,6 +120,7 @@ impl HttpConnection {
             exchange: Slot::default(),
             client: Slot::default(),
             server: Slot::default(),
+            environ: Slot::default(),
             context: copy_context(serving.py())?,
             extensions: Slot::default(),
             deadline: Cell::new(f64::INFINITY),

@@ -237,7 +237,7 @@ impl Native for HttpConnection {
     const NAME: &'static CStr = c"ferrio._ferrio.HttpConnection";
     const DOC: &'static CStr = c"A connection of an HTTP server. Made by HttpServing.connect().";
 
-    holds!(serving, below, room, exchange, client, server, context, extensions);
+    holds!(serving, below, room, exchange, client, server, environ, context, extensions);
 
     fn members() -> Members {
         members! { HttpConnection;

@@ -1,7 +1,7 @@
 //! Bytes come in: requests are read, exchanges begin, bodies are handed on.
 
-use ferrio_http::h1::Refusal;
 use ferrio_http::h1::server::{Event, Head as RequestHead};
+use ferrio_http::h1::{Length, Refusal};
 use ferrio_http::ws;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::types::{PyDict, PyString};
@@ -12,17 +12,18 @@ use crate::event_loop::state::BaseLoop;
 use crate::ffi::call::copy_of;
 use crate::ffi::prelude::*;
 use crate::http::answer::Answer;
-use crate::http::exchange::Exchange;
+use crate::http::exchange::{Exchange, Kind};
 use crate::http::scope::{Ends, came_through_proxy, line, scope};
 use crate::http::serving::Serving;
 use crate::http::socket::{self, Socket};
+use crate::http::wsgi::app::WsgiApp;
 use crate::tasks::task::{Options, Task};
 
 /// Of requests that came together so many are begun in one turn, so that one client's do not keep all others waiting.
 const MOST_AT_ONCE: usize = 64;
 
-/// A request: its scope, what the access log says of it, its WebSocket.
-type Described<'py> = (Bound<'py, PyDict>, Option<Ref>, Option<Box<Socket>>);
+/// A request: its scope or environment, what the access log says of it, what it is.
+type Described<'py> = (Bound<'py, PyDict>, Option<Ref>, Kind);
 
 /// What an event of the machine asks for, once nothing is borrowed any more.
 enum Next<'py> {
@@ -194,13 +195,13 @@ impl HttpConnection {
         let next = match event {
             Event::Request(head) => {
                 let bodiless = head.method == b"HEAD";
-                let (scope, line, socket) =
+                let (scope, line, kind) =
                     match self.with_serving(py, |serving, _| self.described(py, serving, &head))? {
                         Ok(described) => described,
                         Err(unfit) => return Ok((used, Next::Unfit(unfit))),
                     };
                 drop(machine);
-                let exchange = Exchange::create(this, scope.into_any(), Answer::to(bodiless), line, socket)?;
+                let exchange = Exchange::create(this, scope.into_any(), Answer::to(bodiless), line, kind)?;
                 // Here, since even one that never runs says that it ended.
                 self.with_serving(py, |serving, _| {
                     serving.begin();
@@ -228,7 +229,7 @@ impl HttpConnection {
         Ok((used, next))
     }
 
-    /// The scope of a request, and its WebSocket, if it asks for one that the server has.
+    /// The scope of a request, and its WebSocket, if it asks for one that the server has; or its environment.
     fn described<'py>(
         &self,
         py: Python<'py>,
@@ -241,8 +242,11 @@ impl HttpConnection {
                 let protocol = PyString::new(py, &String::from_utf8_lossy(protocol));
                 serving.report(py, intern!(py, "unsupported upgrade"), protocol.as_any())?;
             }
+            if let Some((environ, line)) = self.environ(py, serving, head)? {
+                return Ok(Ok((environ, line, Kind::Wsgi)));
+            }
             let (scope, line) = self.scope(py, serving, head)?;
-            return Ok(Ok((scope, line, None)));
+            return Ok(Ok((scope, line, Kind::Asgi)));
         }
         let headers: Vec<_> = head.headers.iter().collect();
         match Socket::offered(head.method, &headers) {
@@ -254,9 +258,33 @@ impl HttpConnection {
                 let connect = PyDict::new(py);
                 connect.set_item(intern!(py, "type"), intern!(py, "websocket.connect"))?;
                 socket.push(connect.into_any());
-                Ok(Ok((scope, line, Some(Box::new(socket)))))
+                Ok(Ok((scope, line, Kind::Socket(Box::new(socket)))))
             }
         }
+    }
+
+    /// The environment of a request that has no body, where the application is WSGI's and nothing else has to see the scope.
+    fn environ<'py>(
+        &self,
+        py: Python<'py>,
+        serving: &Serving,
+        head: &RequestHead<'_>,
+    ) -> PyResult<Option<(Bound<'py, PyDict>, Option<Ref>)>> {
+        let app = serving.wsgi(py);
+        let Some(wsgi) = app.as_ref().and_then(try_state::<WsgiApp>) else { return Ok(None) };
+        if head.length != Length::Known(0) || (serving.trusts() && came_through_proxy(head)) {
+            return Ok(None);
+        }
+        if self.environ.is_empty() {
+            let none = || py.None().into_bound(py);
+            let client = self.client.bind(py).unwrap_or_else(none);
+            let server = self.server.bind(py).unwrap_or_else(none);
+            let scheme = serving.prototype(py)?.get_item(intern!(py, "scheme"))?.unwrap_or_else(none);
+            self.environ.set(wsgi.shared(&scheme, &Ends { client: &client, server: &server })?.into_any());
+        }
+        let Some(shared) = self.environ.bind(py) else { return Ok(None) };
+        let line = serving.logs().then(|| line(py, self.client.bind(py), head)).transpose()?;
+        Ok(Some((wsgi.environ_of(shared.cast()?, head)?, line)))
     }
 
     fn scope<'py>(
@@ -280,7 +308,7 @@ impl HttpConnection {
             serving.trust(&scope)?;
         }
         let wants_line = serving.logs() || (head.upgrade.is_some() && serving.tells_of_talks());
-        let line = wants_line.then(|| line(&scope, head)).transpose()?;
+        let line = wants_line.then(|| line(py, scope.get_item(intern!(py, "client"))?, head)).transpose()?;
         Ok((scope, line))
     }
 

@@ -1,19 +1,68 @@
-//! A request as WSGI has it (PEP 3333), made of its scope: texts whose characters are bytes. `ferrio.server.wsgi` calls it.
+//! A request as WSGI has it (PEP 3333), made of its head or of its scope: texts whose characters are bytes.
 //!
 //! Names of headers that came before are known: at most `MOST_KEYS`, so that a client cannot fill the memory with them.
 
+use ferrio_http::h1::Version;
+use ferrio_http::h1::server::Head as RequestHead;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
+use crate::ffi::names::Names;
 use crate::ffi::prelude::*;
 use crate::http::answer::required;
-use crate::http::scope::unescaped;
+use crate::http::scope::{Ends, method, unescaped};
 
 const MOST_KEYS: usize = 512;
 
-/// A copy of `always` with what the request adds. `keys` is what header names are called there; an empty one is left out.
-#[pyfunction]
-#[pyo3(name = "_environ")]
-pub(crate) fn environ<'py>(
+static IO: Names = Names::of("io");
+static SYS: Names = Names::of("sys");
+
+/// What all requests of a connection have: a copy of `always`, with where they came to, and where from.
+pub(super) fn of_connection<'py>(
+    always: &Bound<'py, PyDict>,
+    scheme: &Bound<'py, PyAny>,
+    ends: &Ends<'_, 'py>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let py = always.py();
+    let environ = always.copy()?;
+    environ.set_item(intern!(py, "REQUEST_METHOD"), intern!(py, "GET"))?;
+    environ.set_item(intern!(py, "SCRIPT_NAME"), intern!(py, ""))?;
+    environ.set_item(intern!(py, "PATH_INFO"), intern!(py, "/"))?;
+    environ.set_item(intern!(py, "QUERY_STRING"), intern!(py, ""))?;
+    environ.set_item(intern!(py, "SERVER_PROTOCOL"), intern!(py, "HTTP/1.1"))?;
+    environ.set_item(intern!(py, "wsgi.url_scheme"), scheme)?;
+    let filled = |end: &Bound<'py, PyAny>| (!end.is_none()).then(|| end.clone());
+    add_ends(&environ, filled(ends.server), filled(ends.client))?;
+    Ok(environ)
+}
+
+/// The environment of a request without a body that has this head. `shared`: what its connection's have.
+pub(super) fn of_head<'py>(
+    shared: &Bound<'py, PyDict>,
+    keys: &Bound<'py, PyDict>,
+    head: &RequestHead<'_>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let py = shared.py();
+    let environ = shared.copy()?;
+    environ.set_item(intern!(py, "REQUEST_METHOD"), method(py, head.method))?;
+    let path = head.path();
+    let text = if path.contains(&b'%') { latin1(py, &unescaped(path)) } else { latin1(py, path) };
+    environ.set_item(intern!(py, "PATH_INFO"), text)?;
+    if !head.query().is_empty() {
+        environ.set_item(intern!(py, "QUERY_STRING"), latin1(py, head.query()))?;
+    }
+    if head.version == Version::Http10 {
+        environ.set_item(intern!(py, "SERVER_PROTOCOL"), intern!(py, "HTTP/1.0"))?;
+    }
+    add_streams(&environ)?;
+    for (name, value) in head.headers.iter() {
+        let name = PyBytes::new(py, &name.to_ascii_lowercase());
+        add_header(&environ, keys, name.as_any(), value)?;
+    }
+    Ok(environ)
+}
+
+/// The environment of a request that has this scope: a copy of `always` with what the request adds. Its body is not there yet.
+pub(super) fn of_scope<'py>(
     scope: &Bound<'py, PyDict>,
     always: &Bound<'py, PyDict>,
     keys: &Bound<'py, PyDict>,
@@ -43,19 +92,31 @@ pub(crate) fn environ<'py>(
         intern!(py, "wsgi.url_scheme"),
         scheme.unwrap_or_else(|| intern!(py, "http").as_any().clone()),
     )?;
-    add_ends(scope, &environ)?;
+    add_ends(&environ, filled(scope, intern!(py, "server"))?, filled(scope, intern!(py, "client"))?)?;
+    add_streams(&environ)?;
     let headers = text(intern!(py, "headers"))?;
+    let add = |pair: &Bound<'py, PyAny>| {
+        let (name, value) = match pair.cast::<PyTuple>() {
+            Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
+            Err(_) => (pair.get_item(0)?, pair.get_item(1)?),
+        };
+        add_header(&environ, keys, &name, value.cast::<PyBytes>()?.as_bytes())
+    };
     match headers.cast::<PyList>() {
-        Ok(list) => list.iter().try_for_each(|pair| add_header(&environ, keys, &pair))?,
-        Err(_) => headers.try_iter()?.try_for_each(|pair| add_header(&environ, keys, &pair?))?,
+        Ok(list) => list.iter().try_for_each(|pair| add(&pair))?,
+        Err(_) => headers.try_iter()?.try_for_each(|pair| add(&pair?))?,
     }
     Ok(environ)
 }
 
 /// Where the request came to, and where from.
-fn add_ends(scope: &Bound<'_, PyDict>, environ: &Bound<'_, PyDict>) -> PyResult<()> {
-    let py = scope.py();
-    let (host, port) = match filled(scope, intern!(py, "server"))? {
+fn add_ends<'py>(
+    environ: &Bound<'py, PyDict>,
+    server: Option<Bound<'py, PyAny>>,
+    client: Option<Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    let py = environ.py();
+    let (host, port) = match server {
         Some(server) => {
             let (host, port) = (server.get_item(0)?.str()?, server.get_item(1)?);
             (host, if port.is_none() { intern!(py, "80").clone() } else { port.str()? })
@@ -64,27 +125,30 @@ fn add_ends(scope: &Bound<'_, PyDict>, environ: &Bound<'_, PyDict>) -> PyResult<
     };
     environ.set_item(intern!(py, "SERVER_NAME"), host)?;
     environ.set_item(intern!(py, "SERVER_PORT"), port)?;
-    if let Some(client) = filled(scope, intern!(py, "client"))? {
+    if let Some(client) = client {
         environ.set_item(intern!(py, "REMOTE_ADDR"), client.get_item(0)?.str()?)?;
         environ.set_item(intern!(py, "REMOTE_PORT"), client.get_item(1)?.str()?)?;
     }
     Ok(())
 }
 
+/// A body with nothing in it, and where errors go just now.
+fn add_streams(environ: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = environ.py();
+    environ.set_item(intern!(py, "wsgi.input"), IO.find(py, intern!(py, "BytesIO"))?.call0()?)?;
+    environ.set_item(intern!(py, "wsgi.errors"), SYS.find(py, intern!(py, "stderr"))?)
+}
+
 fn add_header<'py>(
     environ: &Bound<'py, PyDict>,
     keys: &Bound<'py, PyDict>,
-    pair: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+    value: &[u8],
 ) -> PyResult<()> {
-    let py = pair.py();
-    let (name, value) = match pair.cast::<PyTuple>() {
-        Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
-        Err(_) => (pair.get_item(0)?, pair.get_item(1)?),
-    };
-    let value = value.cast::<PyBytes>()?.as_bytes();
-    let key = match keys.get_item(&name)? {
+    let py = environ.py();
+    let key = match keys.get_item(name)? {
         Some(key) => key,
-        None => key(keys, &name)?,
+        None => key(keys, name)?,
     };
     if key.cast::<PyString>()?.is_empty()? {
         return Ok(());
