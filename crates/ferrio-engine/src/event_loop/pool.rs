@@ -58,7 +58,11 @@ impl Pool {
                 state.jobs.pop_back();
                 Err(error)
             }
-            _ => Ok(()),
+            called => {
+                drop(state);
+                self.shared.ring(called);
+                Ok(())
+            }
         }
     }
 
@@ -151,20 +155,28 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a thread come for the first of the jobs, unless one is on its way or all are busy.
-    fn call_one(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+    /// Has a thread come for the first of the jobs, unless one is on its way or all are busy; whether to ring for it.
+    fn call_one(self: &Arc<Self>, state: &mut State) -> io::Result<bool> {
         if state.called || state.jobs.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
-        if state.idle > 0 {
-            self.work.notify_one();
-        } else if state.threads < self.limit {
+        let waits = state.idle > 0;
+        if !waits {
+            if state.threads == self.limit {
+                return Ok(false);
+            }
             self.start(state)?;
-        } else {
-            return Ok(());
         }
         state.called = true;
-        Ok(())
+        Ok(waits)
+    }
+
+    /// Wakes the thread that `call_one` has called. After the lock was given back, or that thread would wait for it at once: one
+    /// sleep in three of `to_thread`. If no thread could be started, those that there are do the work.
+    fn ring(&self, called: io::Result<bool>) {
+        if called.unwrap_or(false) {
+            self.work.notify_one();
+        }
     }
 
     fn start(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
@@ -192,8 +204,9 @@ impl Shared {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {
-                // If none can be started, those that there are do it.
-                let _started = self.call_one(&mut state);
+                let called = self.call_one(&mut state);
+                drop(state);
+                self.ring(called);
                 return Some(job);
             }
             if state.closed {
