@@ -88,18 +88,18 @@ impl Side {
 
     /// Waits, in the same place as before. Gives the waker that was known, to be dropped outside of the lock.
     #[must_use]
-    fn wait(&mut self, number: &mut Option<u64>, waker: &Waker) -> Option<Waker> {
+    fn wait(&mut self, number: &mut Option<u64>, waker: Waker) -> Option<Waker> {
         let Some(number) = *number else {
             self.last += 1;
             *number = Some(self.last);
-            self.waiting.push_back((self.last, waker.clone()));
+            self.waiting.push_back((self.last, waker));
             return None;
         };
         let place = self.waiting.partition_point(|(waiting, _)| *waiting < number);
         if let Some((_, known)) = self.waiting.get_mut(place).filter(|(waiting, _)| *waiting == number) {
-            return Some(std::mem::replace(known, waker.clone()));
+            return Some(std::mem::replace(known, waker));
         }
-        self.waiting.insert(place, (number, waker.clone()));
+        self.waiting.insert(place, (number, waker));
         None
     }
 
@@ -115,6 +115,27 @@ impl<T> Shared<T> {
     /// No code of a program's runs while the lock is held, so a poisoned one is as good.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock; and a waker, if `waits` holds: cloned and dropped while it is free, since that may run the program's own code.
+    fn lock_to_wait(
+        &self,
+        waits: impl Fn(&State<T>) -> bool,
+        context: &Context<'_>,
+    ) -> (MutexGuard<'_, State<T>>, Option<Waker>) {
+        loop {
+            let state = self.lock();
+            if !waits(&state) {
+                return (state, None);
+            }
+            drop(state);
+            let waker = context.waker().clone();
+            let state = self.lock();
+            if waits(&state) {
+                return (state, Some(waker));
+            }
+            drop(state);
+        }
     }
 
     fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
@@ -278,9 +299,10 @@ impl<T> Future for Sending<'_, T> {
         let this = &mut *self;
         // Declared before the guard, and so dropped after it: a waker may be the last that holds a task.
         let known;
-        let mut state = this.shared.lock();
-        if !state.is_closed && state.values.len() >= this.shared.capacity {
-            known = state.senders.wait(&mut this.number, context.waker());
+        let waits = |state: &State<T>| !state.is_closed && state.values.len() >= this.shared.capacity;
+        let (mut state, waker) = this.shared.lock_to_wait(waits, context);
+        if let Some(waker) = waker {
+            known = state.senders.wait(&mut this.number, waker);
             drop(state);
             drop(known);
             return Poll::Pending;
@@ -325,14 +347,15 @@ impl<T> Future for Receiving<'_, T> {
         let this = &mut *self;
         // As in `Sending`.
         let known;
-        let mut state = this.shared.lock();
-        let value = state.values.pop_front();
-        if value.is_none() && !state.is_closed {
-            known = state.receivers.wait(&mut this.number, context.waker());
+        let waits = |state: &State<T>| state.values.is_empty() && !state.is_closed;
+        let (mut state, waker) = this.shared.lock_to_wait(waits, context);
+        if let Some(waker) = waker {
+            known = state.receivers.wait(&mut this.number, waker);
             drop(state);
             drop(known);
             return Poll::Pending;
         }
+        let value = state.values.pop_front();
         known = this.number.take().and_then(|number| state.receivers.leave(number));
         let next = if value.is_some() { state.senders.next() } else { None };
         drop(state);

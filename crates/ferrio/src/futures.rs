@@ -77,11 +77,12 @@ impl<T> Future for Promised<T> {
     type Output = Result<T, Cancelled>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let waker = context.waker().clone();
         let mut state = lock(&self.0);
         if state.is_kept {
             return Poll::Ready(state.result.take().ok_or(Cancelled));
         }
-        let old = state.waker.replace(context.waker().clone());
+        let old = state.waker.replace(waker);
         drop(state);
         drop(old);
         Poll::Pending

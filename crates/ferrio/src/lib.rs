@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod awaiting;
 mod channels;
 mod closing;
 #[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]

@@ -20,8 +20,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::awaiting::Awaiting;
 use crate::failures::Failures;
-use crate::taskgroups::Parent;
 use crate::woken::WokenSet;
 use crate::{Cancelled, ErrorGroup};
 
@@ -220,7 +220,7 @@ struct Nursery<'env, E> {
     newcomers: RefCell<Vec<Pin<Box<AnyChild<'env>>>>>,
     failures: Failures<E>,
     stage: Cell<Stage>,
-    parent: Parent,
+    parent: Awaiting,
 }
 
 impl<E> Default for Nursery<'_, E> {
@@ -229,7 +229,7 @@ impl<E> Default for Nursery<'_, E> {
             newcomers: RefCell::default(),
             failures: Failures::default(),
             stage: Cell::new(Stage::Open),
-            parent: Parent::default(),
+            parent: Awaiting::default(),
         }
     }
 }
@@ -251,7 +251,7 @@ impl<'env, E> Nursery<'env, E> {
         let child = Child { future, judge, nursery: self.clone(), join: join.clone() };
         if stage == Stage::Open {
             self.newcomers.borrow_mut().push(Box::pin(child));
-            self.parent.wake();
+            self.parent.tell();
         }
         ScopedJoinHandle { join }
     }
@@ -265,7 +265,7 @@ impl<'env, E> Nursery<'env, E> {
             // Dropped first: while the others are dropped nobody can come any more.
             let _ends = Ends(self);
             poll_fn(|context| {
-                self.parent.is_polled_by(context.waker());
+                self.parent.put(context.waker());
                 if let Some(running) = body.as_mut().as_pin_mut() {
                     match catch_unwind(AssertUnwindSafe(|| running.poll(context))) {
                         Ok(Poll::Pending) => {}
@@ -343,7 +343,7 @@ impl<F: Future, T, E> Future for Child<'_, F, T, E> {
         if this.join.is_cancelled.get() {
             return Poll::Ready(());
         }
-        this.join.child.is_polled_by(context.waker());
+        this.join.child.put(context.waker());
         let future = this.future;
         match catch_unwind(AssertUnwindSafe(|| future.poll(context).map(this.judge))) {
             Ok(Poll::Pending) => return Poll::Pending,
@@ -359,8 +359,8 @@ impl<F: Future, T, E> Future for Child<'_, F, T, E> {
 struct Join<T> {
     progress: RefCell<Progress<T>>,
     is_cancelled: Cell<bool>,
-    child: Parent,
-    awaiter: Parent,
+    child: Awaiting,
+    awaiter: Awaiting,
 }
 
 enum Progress<T> {
@@ -375,8 +375,8 @@ impl<T> Default for Join<T> {
         Join {
             progress: RefCell::new(Progress::Runs),
             is_cancelled: Cell::new(false),
-            child: Parent::default(),
-            awaiter: Parent::default(),
+            child: Awaiting::default(),
+            awaiter: Awaiting::default(),
         }
     }
 }
@@ -388,7 +388,7 @@ impl<T> Join<T> {
         if let Progress::Runs = *progress {
             *progress = how;
             drop(progress);
-            self.awaiter.wake();
+            self.awaiter.tell();
         }
     }
 }
@@ -417,7 +417,7 @@ impl<T> ScopedJoinHandle<T> {
         let runs = !self.is_finished();
         if runs {
             self.join.is_cancelled.set(true);
-            self.join.child.wake();
+            self.join.child.tell();
         }
         runs
     }
@@ -444,7 +444,7 @@ impl<T> Future for ScopedJoinHandle<T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.is_finished() {
             // The child may end while the program's own code clones the waker.
-            self.join.awaiter.is_polled_by(context.waker());
+            self.join.awaiter.put(context.waker());
         }
         let mut progress = self.join.progress.borrow_mut();
         match std::mem::replace(&mut *progress, Progress::Gone) {

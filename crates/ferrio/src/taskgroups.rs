@@ -16,11 +16,12 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use slab::Slab;
 
+use crate::awaiting::Awaiting;
 use crate::events::LoopState;
 use crate::failures::Failures;
 use crate::steps::Run;
@@ -47,7 +48,7 @@ struct Group<E> {
     children: RefCell<Slab<TaskInfo>>,
     failures: Failures<E>,
     stage: Cell<Stage>,
-    parent: Parent,
+    parent: Awaiting,
 }
 
 impl<E: 'static> TaskGroup<E> {
@@ -90,7 +91,7 @@ impl<E: 'static> TaskGroup<E> {
             children: RefCell::default(),
             failures: Failures::default(),
             stage: Cell::new(Stage::Open),
-            parent: Parent::default(),
+            parent: Awaiting::default(),
         });
         let ends = Ends(&group);
         let ended = group.run_body(body(TaskGroup { group: group.clone() })).await;
@@ -153,7 +154,7 @@ impl<E> Group<E> {
     async fn run_body<T>(&self, body: impl Future<Output = Result<T, E>>) -> Option<Result<T, E>> {
         let mut body = pin!(body);
         poll_fn(|context| {
-            self.parent.is_polled_by(context.waker());
+            self.parent.put(context.waker());
             if self.failures.any() {
                 return Poll::Ready(None);
             }
@@ -170,7 +171,7 @@ impl<E> Group<E> {
 
     /// Waits for the children to be gone. Where one fails meanwhile, the others are cancelled.
     fn poll_children(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.parent.is_polled_by(context.waker());
+        self.parent.put(context.waker());
         if self.failures.any() {
             self.end();
         }
@@ -219,7 +220,7 @@ impl<F: Future<Output = Result<T, E>>, T, E> Future for Child<F, E> {
             Err(Ok(panic)) => group.failures.add_panic(panic),
             Err(Err(cancelled)) => return Poll::Ready(Err(cancelled)),
         }
-        group.parent.wake();
+        group.parent.tell();
         Poll::Ready(Err(JoinError::failed(name_of_current())))
     }
 }
@@ -237,31 +238,8 @@ impl<E> Drop for Place<E> {
         let was_last = children.is_empty();
         drop(children);
         if was_last {
-            self.group.parent.wake();
+            self.group.parent.tell();
         }
-    }
-}
-
-/// The task that awaits all of it.
-#[derive(Default)]
-pub(crate) struct Parent(RefCell<Option<Waker>>);
-
-impl Parent {
-    pub(crate) fn is_polled_by(&self, waker: &Waker) {
-        if !self.0.borrow().as_ref().is_some_and(|known| known.will_wake(waker)) {
-            let old = self.0.replace(Some(waker.clone()));
-            drop(old);
-        }
-    }
-
-    pub(crate) fn wake(&self) {
-        // Taken out meanwhile: a waker may be the program's own code.
-        let Some(waker) = self.0.take() else { return };
-        waker.wake_by_ref();
-        let mut place = self.0.borrow_mut();
-        let known = if place.is_none() { place.replace(waker) } else { Some(waker) };
-        drop(place);
-        drop(known);
     }
 }
 

@@ -78,11 +78,15 @@ impl Pool {
         let sender = Sender(slot.clone());
         self.submit(move || sender.send(call()))?;
         Ok(std::future::poll_fn(move |context| {
+            // Cloned before the lock is taken, dropped after it was given back: each may run the program's own code.
+            let waker = context.waker().clone();
             let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
             if slot.ended {
                 return Poll::Ready(slot.result.take());
             }
-            slot.waker = Some(context.waker().clone());
+            let old = slot.waker.replace(waker);
+            drop(slot);
+            drop(old);
             Poll::Pending
         }))
     }

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ferrio_engine::Time;
@@ -16,6 +16,7 @@ use ferrio_http::h1::Refusal;
 use ferrio_http::h1::server::{Connection, Event};
 use http::{Method, Request, Uri};
 
+use crate::awaiting::Awaiting;
 use crate::http::alarm::{self, Alarm};
 use crate::http::clients::{ON_THEIR_WAY, Shared, Told};
 use crate::http::requests;
@@ -44,9 +45,9 @@ pub(super) struct Exchange {
     pub(super) lingers: Cell<bool>,
     /// What the request asks for, for the log.
     asked: RefCell<(Method, Uri)>,
-    driver: RefCell<Option<Waker>>,
+    driver: Awaiting,
     /// Another task, which waits for the body.
-    reader: RefCell<Option<Waker>>,
+    reader: Awaiting,
     clock: RefCell<Patience>,
 }
 
@@ -79,8 +80,8 @@ impl Exchange {
             body_read: Cell::new(true),
             lingers: Cell::new(false),
             asked: RefCell::default(),
-            driver: RefCell::default(),
-            reader: RefCell::default(),
+            driver: Awaiting::default(),
+            reader: Awaiting::default(),
             // As if a head had begun: the first one has no time between requests.
             clock: RefCell::new(Patience { begun: true, ..Patience::default() }),
         }
@@ -138,10 +139,7 @@ impl Exchange {
     pub(super) fn attend(&self, context: &Context<'_>) {
         self.link.flow.watch(context);
         self.drive(context);
-        let reader = self.reader.borrow_mut().take();
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        self.reader.wake();
         self.heed_closing();
     }
 
@@ -156,10 +154,7 @@ impl Exchange {
 
     /// The connection's task runs, and is told when the server closes.
     pub(super) fn drive(&self, context: &Context<'_>) {
-        let mut driver = self.driver.borrow_mut();
-        if !driver.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-            *driver = Some(context.waker().clone());
-        }
+        self.driver.put(context.waker());
     }
 
     /// Has a client that waits for it send its body.
@@ -173,9 +168,8 @@ impl Exchange {
     /// More of a body is to come.
     pub(super) fn await_body(&self, context: &Context<'_>) {
         self.link.flow.want(&*self.link.wire);
-        let is_driver = self.driver.borrow().as_ref().is_some_and(|driver| driver.will_wake(context.waker()));
-        if !is_driver {
-            *self.reader.borrow_mut() = Some(context.waker().clone());
+        if !self.driver.is(context.waker()) {
+            self.reader.put(context.waker());
         }
     }
 
@@ -307,9 +301,6 @@ impl Exchange {
 impl Told for Exchange {
     fn tell(&self) {
         self.heed_closing();
-        let driver = self.driver.borrow().clone();
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        self.driver.tell();
     }
 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use ferrio_engine::transport::{Channel, Descriptor, Limits, read_append};
 
+use crate::awaiting::Awaiting;
 use crate::streams::LIMIT;
 
 /// How much is read at once: as much as came the last time, and more where that filled the room.
@@ -68,7 +69,7 @@ pub(crate) trait Wire {
 pub(crate) struct Flow {
     incoming: RefCell<Incoming>,
     /// Who waits for more of it.
-    reader: RefCell<Option<Waker>>,
+    reader: Awaiting,
     /// The peer sends no more.
     ended: Cell<bool>,
     /// More has come since somebody asked whether that is too much.
@@ -108,7 +109,7 @@ impl Flow {
     pub(crate) fn new() -> Self {
         Flow {
             incoming: RefCell::default(),
-            reader: RefCell::default(),
+            reader: Awaiting::default(),
             ended: Cell::new(false),
             grown: Cell::new(false),
             held: Cell::new(false),
@@ -284,20 +285,14 @@ impl Flow {
             // What is asked for is more than is kept by itself.
             wire.pause_reading(false);
         }
-        let old = self.reader.borrow_mut().replace(context.waker().clone());
-        drop(old);
+        self.reader.put(context.waker());
         Poll::Pending
     }
 
     /// Tells whoever polls of what comes, and of the end. A peer that waits because there is too much goes on waiting.
     #[cfg(feature = "http")]
     pub(crate) fn watch(&self, context: &Context<'_>) {
-        let mut reader = self.reader.borrow_mut();
-        if !reader.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-            let old = reader.replace(context.waker().clone());
-            drop(reader);
-            drop(old);
-        }
+        self.reader.put(context.waker());
     }
 
     /// What is there is too little: the peer goes on if it waits.
@@ -313,9 +308,9 @@ impl Flow {
         if holds() {
             return Poll::Ready(());
         }
-        let mut writers = self.writers.borrow_mut();
-        if !writers.iter().any(|waker| waker.will_wake(context.waker())) {
-            writers.push(context.waker().clone());
+        if !self.writers.borrow().iter().any(|waker| waker.will_wake(context.waker())) {
+            let waker = context.waker().clone();
+            self.writers.borrow_mut().push(waker);
         }
         Poll::Pending
     }
@@ -348,10 +343,7 @@ impl Flow {
     }
 
     fn tell_reader(&self) {
-        let waker = self.reader.borrow_mut().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.reader.wake();
     }
 
     fn tell_writers(&self) {

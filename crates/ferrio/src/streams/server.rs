@@ -332,8 +332,9 @@ impl Clients {
         if self.links.borrow().is_empty() {
             return Poll::Ready(());
         }
+        let waker = waker.clone();
         let mut waiting = self.waiting.take();
-        waiting.push(waker.clone());
+        waiting.push(waker);
         self.waiting.set(waiting);
         Poll::Pending
     }

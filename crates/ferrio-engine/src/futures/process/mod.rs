@@ -205,11 +205,17 @@ struct Waiter<'a> {
 
 impl Waiter<'_> {
     fn remember(&mut self, waker: &Waker) {
+        // Cloned before the borrow, dropped after it: each may run the program's own code.
+        let waker = waker.clone();
         let mut waiters = self.shared.waiters.borrow_mut();
-        match self.key.and_then(|key| waiters.get_mut(key)) {
-            Some(known) => known.clone_from(waker),
-            None => self.key = Some(waiters.insert(waker.clone())),
-        }
+        let old = if let Some(known) = self.key.and_then(|key| waiters.get_mut(key)) {
+            Some(std::mem::replace(known, waker))
+        } else {
+            self.key = Some(waiters.insert(waker));
+            None
+        };
+        drop(waiters);
+        drop(old);
     }
 }
 
