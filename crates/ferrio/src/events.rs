@@ -221,22 +221,24 @@ impl EventLoop {
     /// Calls `call` at the loop's next turn, after what is queued already.
     #[track_caller]
     pub fn call_soon(&self, call: impl FnOnce() + 'static) {
-        create_task_on(&self.0, async move { call() }).detach();
+        self.create_task(async move { call() }).detach();
     }
 
     /// Calls `call` after `delay`, unless the handle is cancelled before.
     #[track_caller]
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> JoinHandle<()> {
-        create_task_on(&self.0, async move {
+        self.create_task(async move {
             crate::sleep(delay).await;
             call();
         })
     }
 
-    /// Starts `future` as a task of this loop.
+    /// Starts `future` as a task of this loop. Where that is closed, the future is dropped here and now.
     #[track_caller]
     pub fn create_task<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
-        create_task_on(&self.0, future)
+        let task = create_task_on(&self.0, future);
+        self.0.engine.drop_late();
+        task
     }
 
     /// What other threads may touch of this loop.

@@ -192,3 +192,26 @@ fn tasks_that_start_their_like_for_ever_do_not_keep_a_loop_from_closing() {
     run(async move { create_task(async move { drop(first) }).detach() });
     assert_eq!(alive.count(), 0);
 }
+
+#[test]
+fn a_closed_loop_keeps_nothing_that_it_is_given() {
+    let (alive, log) = (Alive::default(), Log::default());
+    let runner = ferrio::Runner::new().unwrap();
+    let event_loop = runner.run(async { ferrio::get_running_loop() });
+    drop(runner);
+    // Each holds the loop, which would hold each.
+    let held = || (event_loop.clone(), alive.one());
+    let all = (held(), log.at_end("dropped"));
+    let task = event_loop.create_task(async move {
+        let _all = all;
+        pending::<()>().await;
+    });
+    assert!(task.is_finished());
+    log.is(&["dropped"]);
+    let call = held();
+    event_loop.call_soon(move || drop(call));
+    let call = held();
+    assert!(event_loop.call_later(seconds(1), move || drop(call)).is_finished());
+    assert_eq!(alive.count(), 0);
+    assert!(run(task).is_err());
+}

@@ -113,6 +113,8 @@ pub struct Loop<H> {
     coasting: Coasting,
     /// How many turns were planned so far.
     turns: Cell<u64>,
+    /// Tasks are dropped just now.
+    dropping: Cell<bool>,
 }
 
 impl<H: Handle> Loop<H> {
@@ -144,6 +146,7 @@ impl<H: Handle> Loop<H> {
             quiet: Cell::new(0),
             coasting: Coasting::default(),
             turns: Cell::new(0),
+            dropping: Cell::new(false),
         })
     }
 
@@ -410,6 +413,15 @@ impl<H: Handle> Loop<H> {
         self.core.sleepers.clear();
     }
 
+    /// Drops what a closed loop was given: nothing would run it, and it may hold the loop.
+    pub fn drop_late(&self) {
+        // One that is given in the course of closing goes with the others.
+        if self.core.closed.get() && !self.dropping.get() {
+            let _entered = self.core.enter();
+            self.drop_tasks();
+        }
+    }
+
     /// Calls `visit` for every word the loop holds. `visit` must not touch the loop.
     pub fn for_each(&self, mut visit: impl FnMut(&H)) {
         self.ready.for_each(&mut visit);
@@ -429,6 +441,7 @@ impl<H> Loop<H> {
     /// Drops what is queued, and the future of every task, here and now. What is posted from now on is dropped by who posts it.
     fn drop_tasks(&self) {
         self.inbox.close();
+        self.dropping.set(true);
         let start = Instant::now();
         loop {
             self.core.tasks.wake_all();
@@ -436,9 +449,10 @@ impl<H> Loop<H> {
             let is_still = self.ready.is_empty();
             self.ready.clear();
             if self.core.tasks.is_empty() || is_still || start.elapsed() > LAST_DROPS {
-                return;
+                break;
             }
         }
+        self.dropping.set(false);
     }
 }
 
