@@ -15,6 +15,7 @@
 mod atomics;
 pub mod callback;
 pub mod clock;
+mod closing;
 mod coasting;
 mod contained;
 pub mod core;
@@ -34,7 +35,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::event_loop::callback::Callback;
 use crate::event_loop::clock::{Clock, Time};
@@ -68,9 +69,6 @@ const POLL_INTERVAL: Duration = Duration::from_micros(100);
 /// The same limit in turns, for a clock that stands still while callbacks run: a virtual one, or a door's own. Not what
 /// decides on a real clock, where so many turns take longer than `POLL_INTERVAL`.
 const POLL_TURNS: u32 = 4096;
-
-/// How long `close` goes on where the tasks that it drops start others.
-const LAST_DROPS: Duration = Duration::from_millis(250);
 
 /// What a door queues: one machine word, which can also carry an engine task.
 pub trait Handle: From<Runnable> + Timed + Send + 'static {
@@ -400,28 +398,6 @@ impl<H: Handle> Loop<H> {
         }
     }
 
-    /// Drops all that is queued, scheduled, watched or spawned. The pools finish what they have begun.
-    pub fn close(&self) {
-        self.core.closed.set(true);
-        let _entered = self.core.enter();
-        // The poller is not told: nobody waits any more, and after a fork the kernel's list is also the parent's.
-        let watchers = self.watchers.take();
-        drop(watchers);
-        drop(self.callback.take_words());
-        self.timers.clear();
-        self.drop_tasks();
-        self.core.sleepers.clear();
-    }
-
-    /// Drops what a closed loop was given: nothing would run it, and it may hold the loop.
-    pub fn drop_late(&self) {
-        // One that is given in the course of closing goes with the others.
-        if self.core.closed.get() && !self.dropping.get() {
-            let _entered = self.core.enter();
-            self.drop_tasks();
-        }
-    }
-
     /// Calls `visit` for every word the loop holds. `visit` must not touch the loop.
     pub fn for_each(&self, mut visit: impl FnMut(&H)) {
         self.ready.for_each(&mut visit);
@@ -434,34 +410,6 @@ impl<H: Handle> Loop<H> {
     fn take_watcher(&self, fd: RawFd, direction: Direction) -> Option<H> {
         let index = usize::try_from(fd).ok()?;
         self.watchers.borrow_mut().get_mut(index)?[side(direction)].take()
-    }
-}
-
-impl<H> Loop<H> {
-    /// Drops what is queued, and the future of every task, here and now. What is posted from now on is dropped by who posts it.
-    fn drop_tasks(&self) {
-        self.inbox.close();
-        self.dropping.set(true);
-        let start = Instant::now();
-        loop {
-            self.core.tasks.wake_all();
-            drop(self.inbox.take());
-            let is_still = self.ready.is_empty();
-            self.ready.clear();
-            if self.core.tasks.is_empty() || is_still || start.elapsed() > LAST_DROPS {
-                break;
-            }
-        }
-        self.dropping.set(false);
-    }
-}
-
-impl<H> Drop for Loop<H> {
-    /// Tasks hold the core and the core's `queue` holds the ring: cut the knot even when nobody called `close`.
-    fn drop(&mut self) {
-        self.core.closed.set(true);
-        let _entered = self.core.enter();
-        self.drop_tasks();
     }
 }
 

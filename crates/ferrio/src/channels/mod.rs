@@ -4,12 +4,16 @@
 //! compile. Who waits is woken first in, first out, one for each value or place, and takes it when it is polled. One that finds
 //! nothing, since somebody else was quicker, waits on at the front. One that was woken and is dropped wakes the next.
 
+mod side;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+use side::Side;
 
 /// A channel that holds up to `capacity` values, from any threads to any threads. Both ends can be cloned: each value goes to one
 /// receiver. With `usize::MAX` senders never wait.
@@ -47,8 +51,8 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         state: Mutex::new(State {
             values: VecDeque::new(),
             is_closed: false,
-            senders: Side { ends: 1, ..Side::default() },
-            receivers: Side { ends: 1, ..Side::default() },
+            senders: Side::of_one(),
+            receivers: Side::of_one(),
         }),
     });
     (Sender(shared.clone()), Receiver(shared))
@@ -65,50 +69,6 @@ struct State<T> {
     is_closed: bool,
     senders: Side,
     receivers: Side,
-}
-
-/// One side of a channel.
-#[derive(Default)]
-struct Side {
-    ends: usize,
-    waiting: VecDeque<(u64, Waker)>,
-    /// The number of the last one that waited.
-    last: u64,
-}
-
-impl Side {
-    /// Whom to wake for one value or place, outside of the lock.
-    fn next(&mut self) -> Option<Waker> {
-        self.waiting.pop_front().map(|(_, waker)| waker)
-    }
-
-    fn all(&mut self) -> Vec<Waker> {
-        self.waiting.drain(..).map(|(_, waker)| waker).collect()
-    }
-
-    /// Waits, in the same place as before. Gives the waker that was known, to be dropped outside of the lock.
-    #[must_use]
-    fn wait(&mut self, number: &mut Option<u64>, waker: Waker) -> Option<Waker> {
-        let Some(number) = *number else {
-            self.last += 1;
-            *number = Some(self.last);
-            self.waiting.push_back((self.last, waker));
-            return None;
-        };
-        let place = self.waiting.partition_point(|(waiting, _)| *waiting < number);
-        if let Some((_, known)) = self.waiting.get_mut(place).filter(|(waiting, _)| *waiting == number) {
-            return Some(std::mem::replace(known, waker));
-        }
-        self.waiting.insert(place, (number, waker));
-        None
-    }
-
-    /// Waits no more. Gives the waker, to be dropped outside of the lock; `None` when it had been woken.
-    #[must_use]
-    fn leave(&mut self, number: u64) -> Option<Waker> {
-        let place = self.waiting.binary_search_by_key(&number, |(waiting, _)| *waiting).ok()?;
-        self.waiting.remove(place).map(|(_, waker)| waker)
-    }
 }
 
 impl<T> Shared<T> {
