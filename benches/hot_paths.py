@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import ferrio as asyncio
 from ferrio import _ferrio
+from ferrio.server.wsgi import WSGIMiddleware
 from ferrio.testing import VirtualLoop
 
 TIMES = 1000
@@ -321,11 +322,25 @@ class Asking(asyncio.Protocol):
             self.done.set_result(None)
 
 
+def wsgi_hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "13")])
+    return [b"Hello, World!"]
+
+
 async def asgi_request(times: int) -> None:
     """Both ends: a request with one header and its answer, without a date, which is another each second."""
+    await serve(hello, times)
+
+
+async def wsgi_request(times: int) -> None:
+    """The same of a WSGI application, on the loop's own thread."""
+    await serve(WSGIMiddleware(wsgi_hello, on_loop=True), times)
+
+
+async def serve(app: Callable[..., Any], times: int) -> None:
     loop, (left, right) = asyncio.get_running_loop(), socket.socketpair()
     done = loop.create_future()
-    serving = _ferrio.HttpServing(hello, loop, {"headers": [(b"server", b"ferrio")]})
+    serving = _ferrio.HttpServing(app, loop, {"headers": [(b"server", b"ferrio")]})
     server, _ = await loop.create_connection(serving.connect, sock=right)
     client, _ = await loop.create_connection(lambda: Asking(times, done), sock=left)
     await done
@@ -391,6 +406,7 @@ PATHS: tuple[Callable[[int], Awaitable[None]], ...] = (
     accept,
     echo_streams,
     asgi_request,
+    wsgi_request,
     http_get,
 )
 
