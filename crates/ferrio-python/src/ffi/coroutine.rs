@@ -170,8 +170,9 @@ impl<S: Steps> Coroutine<S> {
         step.map_err(|error| never_stop(this.py(), error))
     }
 
+    /// It has ended; also one that never began, since what it would do was done.
     #[inline]
-    fn end(&self, py: Python<'_>) {
+    pub(crate) fn end(&self, py: Python<'_>) {
         self.life.set(Life::Ended);
         self.steps.end(py);
     }

@@ -83,6 +83,11 @@ impl Exchange {
         self.line.bind(py)
     }
 
+    /// Whether its application is WSGI's, and nothing stands in front of it.
+    pub(crate) fn is_wsgi(&self) -> bool {
+        self.is_wsgi
+    }
+
     /// Whether the client is still to send of the body.
     pub(crate) fn is_awaited(&self) -> bool {
         self.socket.is_none() && !self.body.has_ended()

@@ -48,6 +48,23 @@ impl Exchange {
         call_method0(&called, intern!(py, "__await__"))
     }
 
+    /// Calls a WSGI application on the loop's own thread, in `context`, and answers, if its answer is one block: then no task is
+    /// needed. Whether that was so; otherwise a task goes on from there.
+    pub(crate) fn run_at_once(&self, this: &Bound<'_, PyAny>, context: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = this.py();
+        let inner = self.call(this)?;
+        let Some(call) = try_state::<Coroutine<WsgiCall>>(&inner) else { return Ok(false) };
+        if !call.steps.run_at_once(&inner, context) {
+            self.inner.set(inner);
+            return Ok(false);
+        }
+        call.end(py);
+        if let Some(coroutine) = try_state::<Coroutine<Exchange>>(this) {
+            coroutine.end(py);
+        }
+        Ok(true)
+    }
+
     /// What the application's step came to.
     fn settle<'py>(&self, this: &Bound<'py, PyAny>, step: PyResult<Step<'py>>) -> PyResult<Step<'py>> {
         let py = this.py();
@@ -144,7 +161,8 @@ impl Steps for Exchange {
     }
 
     fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
-        let step = self.call(this).and_then(|inner| {
+        let inner = self.inner.bind(this.py()).map_or_else(|| self.call(this), Ok);
+        let step = inner.and_then(|inner| {
             self.inner.set(inner.clone());
             send_none(&inner)
         });

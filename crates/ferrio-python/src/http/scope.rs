@@ -16,7 +16,7 @@ const MOST_NAMES: usize = 512;
 /// Longer ones are not looked for.
 const LONGEST_NAME: usize = 32;
 
-/// See the module.
+/// See the module. What stands for a header's name.
 #[derive(Default)]
 pub(crate) struct HeaderNames(RefCell<HashMap<[u8; LONGEST_NAME], Ref, Seed>>);
 
@@ -58,10 +58,16 @@ impl Hasher for Mix {
 }
 
 impl HeaderNames {
-    fn get<'py>(&self, py: Python<'py>, name: &[u8]) -> Bound<'py, PyAny> {
+    /// What `make` has made of the name in lower case.
+    pub(crate) fn get<'py>(
+        &self,
+        py: Python<'py>,
+        name: &[u8],
+        make: impl Fn(Python<'py>, &[u8]) -> Bound<'py, PyAny>,
+    ) -> Bound<'py, PyAny> {
         let mut key = [0; LONGEST_NAME];
         let Some(place) = key.get_mut(..name.len()) else {
-            return PyBytes::new(py, &name.to_ascii_lowercase()).into_any();
+            return make(py, &name.to_ascii_lowercase());
         };
         place.copy_from_slice(name);
         place.make_ascii_lowercase();
@@ -69,11 +75,11 @@ impl HeaderNames {
         if let Some(known) = names.get(&key) {
             return known.bind(py).to_owned();
         }
-        let made = PyBytes::new(py, &key[..name.len()]).into_any();
+        let new = make(py, &key[..name.len()]);
         if names.len() < MOST_NAMES {
-            names.insert(key, made.clone().into());
+            names.insert(key, new.clone().into());
         }
-        made
+        new
     }
 }
 
@@ -109,7 +115,8 @@ pub(crate) fn scope<'py>(
 
 fn headers<'py>(py: Python<'py>, head: &Head<'_>, names: &HeaderNames) -> PyResult<Bound<'py, PyList>> {
     let pairs = head.headers.iter().map(|(name, value)| {
-        let (name, value) = (names.get(py, name), PyBytes::new(py, value).into_any());
+        let name = names.get(py, name, |py, name| PyBytes::new(py, name).into_any());
+        let value = PyBytes::new(py, value).into_any();
         PyTuple::new(py, [name, value])
     });
     let pairs: PyResult<Vec<_>> = pairs.collect();

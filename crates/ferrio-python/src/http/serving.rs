@@ -52,6 +52,7 @@ pub(crate) struct Serving {
     fresh_contexts: Cell<bool>,
     /// The application is WSGI's, nothing stands in front of it, and it is mounted nowhere.
     is_wsgi: Cell<bool>,
+    on_loop: Cell<bool>,
     /// What may change the scope of a request that came through a proxy.
     trusted: Slot,
     /// Who is told of handshakes.
@@ -98,6 +99,11 @@ impl Serving {
     /// The application, where that is WSGI's and needs no scope.
     pub(super) fn wsgi<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.is_wsgi.get().then(|| self.app.bind(py)).flatten()
+    }
+
+    /// Whether that is called on the loop's own thread.
+    pub(super) fn calls_on_loop(&self) -> bool {
+        self.on_loop.get()
     }
 
     /// Gives a scope its own copy of the lifespan's state.
@@ -399,6 +405,7 @@ impl Constructed for Serving {
             }
         }
         self.is_wsgi.set(self.root_path.borrow().is_empty() && WsgiApp::is_plain(&app)?);
+        self.on_loop.set(try_state::<WsgiApp>(&app).is_some_and(WsgiApp::is_on_loop));
         Ok(())
     }
 }

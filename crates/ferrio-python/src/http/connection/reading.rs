@@ -325,6 +325,13 @@ impl HttpConnection {
                 Some(fresh) => Ref::from(fresh),
                 None => copy_of(&self.context.bind(py))?,
             };
+            if let Some(state) = Exchange::of(exchange)
+                && serving.calls_on_loop()
+                && state.is_wsgi()
+                && state.run_at_once(exchange, &context.bind(py))?
+            {
+                return Ok(());
+            }
             let event_loop = self.event_loop(py)?;
             let task = match try_state::<BaseLoop>(&event_loop) {
                 Some(state) if state.makes_tasks(&event_loop) => Task::create(

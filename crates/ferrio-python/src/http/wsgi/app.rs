@@ -7,7 +7,7 @@ use super::call::WsgiCall;
 use super::environ::{of_connection, of_head, of_scope};
 use crate::ffi::names::WSGI;
 use crate::ffi::prelude::*;
-use crate::http::scope::Ends;
+use crate::http::scope::{Ends, HeaderNames};
 
 /// See the module.
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(crate) struct WsgiApp {
     /// What every environment has.
     always: Slot,
     /// What environments call the headers that came before.
-    keys: Slot,
+    keys: HeaderNames,
     /// The application is called on the loop's own thread.
     pub(super) on_loop: Cell<bool>,
 }
@@ -27,6 +27,10 @@ impl WsgiApp {
         let py = app.py();
         Ok(try_state::<WsgiApp>(app).is_some()
             && app.get_type().as_any().is(&WSGI.find(py, intern!(py, "WSGIMiddleware"))?))
+    }
+
+    pub(crate) fn is_on_loop(&self) -> bool {
+        self.on_loop.get()
     }
 
     /// What the environments of a connection's requests have.
@@ -44,14 +48,14 @@ impl WsgiApp {
         shared: &Bound<'py, PyDict>,
         head: &RequestHead<'_>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        of_head(shared, &self.dict(shared.py(), &self.keys)?, head)
+        of_head(shared, &self.keys, head)
     }
 
     /// `environ(scope)`
     fn environ(&self, _: &Bound<'_, PyAny>, scope: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = scope.py();
         let scope = scope.cast::<PyDict>()?;
-        let environ = of_scope(scope, &self.dict(py, &self.always)?, &self.dict(py, &self.keys)?)?;
+        let environ = of_scope(scope, &self.dict(py, &self.always)?, &self.keys)?;
         Ok(environ.into_any().unbind())
     }
 
@@ -68,7 +72,7 @@ impl WsgiApp {
 }
 
 impl Constructed for WsgiApp {
-    fn init(&self, this: &Bound<'_, PyAny>, given: Given<'_, '_>) -> PyResult<()> {
+    fn init(&self, _: &Bound<'_, PyAny>, given: Given<'_, '_>) -> PyResult<()> {
         let [Some(app), Some(always), Some(on_loop)] =
             given.bind("WsgiApp", ["app", "always", "on_loop"], 3)?
         else {
@@ -76,7 +80,6 @@ impl Constructed for WsgiApp {
         };
         self.app.set(app.clone());
         self.always.set(always.cast::<PyDict>()?.copy()?.into_any());
-        self.keys.set(PyDict::new(this.py()).into_any());
         self.on_loop.set(on_loop.is_truthy()?);
         Ok(())
     }
@@ -87,7 +90,7 @@ impl Native for WsgiApp {
     const DOC: &'static CStr = c"A WSGI application, and what its requests share.";
     const NEW: New = Some(object::new::<WsgiApp>);
 
-    holds!(app, always, keys);
+    holds!(app, always);
 
     fn members() -> Members {
         let own = members! { WsgiApp;

@@ -41,6 +41,8 @@ pub(crate) struct WsgiCall {
     pub(super) inner: Slot,
     /// The application has returned, and what is awaited sends.
     pub(super) returned: Cell<bool>,
+    /// How the application was called before the coroutine began.
+    pub(super) ahead: Cell<Option<PyResult<()>>>,
     /// The request was cancelled: nothing more is sent.
     pub(super) cancelled: Cell<bool>,
 }
@@ -73,6 +75,7 @@ impl WsgiCall {
             blocks: Slot::default(),
             inner: Slot::default(),
             returned: Cell::new(false),
+            ahead: Cell::new(None),
             cancelled: Cell::new(false),
         };
         alloc_tracked(py, Coroutine::new(call))

@@ -1,6 +1,4 @@
 //! A request as WSGI has it (PEP 3333), made of its head or of its scope: texts whose characters are bytes.
-//!
-//! Names of headers that came before are known: at most `MOST_KEYS`, so that a client cannot fill the memory with them.
 
 use ferrio_http::h1::Version;
 use ferrio_http::h1::server::Head as RequestHead;
@@ -9,9 +7,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use crate::ffi::names::Names;
 use crate::ffi::prelude::*;
 use crate::http::answer::required;
-use crate::http::scope::{Ends, method, unescaped};
-
-const MOST_KEYS: usize = 512;
+use crate::http::scope::{Ends, HeaderNames, method, unescaped};
 
 static IO: Names = Names::of("io");
 static SYS: Names = Names::of("sys");
@@ -38,15 +34,21 @@ pub(super) fn of_connection<'py>(
 /// The environment of a request without a body that has this head. `shared`: what its connection's have.
 pub(super) fn of_head<'py>(
     shared: &Bound<'py, PyDict>,
-    keys: &Bound<'py, PyDict>,
+    keys: &HeaderNames,
     head: &RequestHead<'_>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let py = shared.py();
     let environ = shared.copy()?;
-    environ.set_item(intern!(py, "REQUEST_METHOD"), method(py, head.method))?;
+    // What a connection's have is a plain GET of "/".
+    if head.method != b"GET" {
+        environ.set_item(intern!(py, "REQUEST_METHOD"), method(py, head.method))?;
+    }
     let path = head.path();
-    let text = if path.contains(&b'%') { latin1(py, &unescaped(path)) } else { latin1(py, path) };
-    environ.set_item(intern!(py, "PATH_INFO"), text)?;
+    if path.contains(&b'%') {
+        environ.set_item(intern!(py, "PATH_INFO"), latin1(py, &unescaped(path)))?;
+    } else if path != b"/" {
+        environ.set_item(intern!(py, "PATH_INFO"), latin1(py, path))?;
+    }
     if !head.query().is_empty() {
         environ.set_item(intern!(py, "QUERY_STRING"), latin1(py, head.query()))?;
     }
@@ -54,10 +56,7 @@ pub(super) fn of_head<'py>(
         environ.set_item(intern!(py, "SERVER_PROTOCOL"), intern!(py, "HTTP/1.0"))?;
     }
     add_streams(&environ)?;
-    for (name, value) in head.headers.iter() {
-        let name = PyBytes::new(py, &name.to_ascii_lowercase());
-        add_header(&environ, keys, name.as_any(), value)?;
-    }
+    head.headers.iter().try_for_each(|(name, value)| add_header(&environ, keys, name, value))?;
     Ok(environ)
 }
 
@@ -65,7 +64,7 @@ pub(super) fn of_head<'py>(
 pub(super) fn of_scope<'py>(
     scope: &Bound<'py, PyDict>,
     always: &Bound<'py, PyDict>,
-    keys: &Bound<'py, PyDict>,
+    keys: &HeaderNames,
 ) -> PyResult<Bound<'py, PyDict>> {
     let py = scope.py();
     let environ = always.copy()?;
@@ -100,7 +99,7 @@ pub(super) fn of_scope<'py>(
             Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
             Err(_) => (pair.get_item(0)?, pair.get_item(1)?),
         };
-        add_header(&environ, keys, &name, value.cast::<PyBytes>()?.as_bytes())
+        add_header(&environ, keys, name.cast::<PyBytes>()?.as_bytes(), value.cast::<PyBytes>()?.as_bytes())
     };
     match headers.cast::<PyList>() {
         Ok(list) => list.iter().try_for_each(|pair| add(&pair))?,
@@ -139,18 +138,10 @@ fn add_streams(environ: &Bound<'_, PyDict>) -> PyResult<()> {
     environ.set_item(intern!(py, "wsgi.errors"), SYS.find(py, intern!(py, "stderr"))?)
 }
 
-fn add_header<'py>(
-    environ: &Bound<'py, PyDict>,
-    keys: &Bound<'py, PyDict>,
-    name: &Bound<'py, PyAny>,
-    value: &[u8],
-) -> PyResult<()> {
+fn add_header(environ: &Bound<'_, PyDict>, keys: &HeaderNames, name: &[u8], value: &[u8]) -> PyResult<()> {
     let py = environ.py();
-    let key = match keys.get_item(name)? {
-        Some(key) => key,
-        None => key(keys, name)?,
-    };
-    if key.cast::<PyString>()?.is_empty()? {
+    let key = keys.get(py, name, key);
+    if key.is_none() {
         return Ok(());
     }
     let text = latin1(py, value);
@@ -164,22 +155,16 @@ fn add_header<'py>(
 }
 
 /// What the environment calls a header; nothing for one with `_`, which would pass for one that a proxy sets.
-fn key<'py>(keys: &Bound<'py, PyDict>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let py = keys.py();
-    let bytes = name.cast::<PyBytes>()?.as_bytes();
-    if bytes.contains(&b'_') {
-        return Ok(intern!(py, "").as_any().clone());
+fn key<'py>(py: Python<'py>, name: &[u8]) -> Bound<'py, PyAny> {
+    if name.contains(&b'_') {
+        return py.None().into_bound(py);
     }
     let mut key = String::from("HTTP_");
     key.extend(
-        bytes.iter().map(|byte| char::from(if *byte == b'-' { b'_' } else { byte.to_ascii_uppercase() })),
+        name.iter().map(|byte| char::from(if *byte == b'-' { b'_' } else { byte.to_ascii_uppercase() })),
     );
     let own = matches!(&*key, "HTTP_CONTENT_TYPE" | "HTTP_CONTENT_LENGTH");
-    let key = PyString::new(py, key.strip_prefix("HTTP_").filter(|_| own).unwrap_or(&key));
-    if keys.len() < MOST_KEYS {
-        keys.set_item(name, &key)?;
-    }
-    Ok(key.into_any())
+    PyString::new(py, key.strip_prefix("HTTP_").filter(|_| own).unwrap_or(&key)).into_any()
 }
 
 /// The path without its escapes, byte for byte; the decoded one has lost bytes that are no UTF-8.

@@ -9,7 +9,7 @@
 use super::call::{WsgiCall, members};
 use crate::event_loop::exceptions::is_cancelled;
 use crate::ffi::bound_function::BoundFunction;
-use crate::ffi::call::{call3, copy_context, send_none, throw_into};
+use crate::ffi::call::{call3, copy_context, in_context, send_none, throw_into};
 use crate::ffi::names::WSGI;
 use crate::ffi::prelude::*;
 use crate::http::exchange::Exchange;
@@ -38,6 +38,19 @@ impl Coroutine<WsgiCall> {
 }
 
 impl WsgiCall {
+    /// Calls the application in `context`; whether all is done. If not, the coroutine goes on from there.
+    pub(crate) fn run_at_once(&self, this: &Bound<'_, PyAny>, context: &Bound<'_, PyAny>) -> bool {
+        let answered = in_context(context, || {
+            self.work(this)?;
+            if self.block.is_empty() { Ok(false) } else { self.answer(this.py()) }
+        });
+        if let Ok(true) = answered {
+            return true;
+        }
+        self.ahead.set(Some(answered.map(drop)));
+        false
+    }
+
     /// Has a thread work, in a copy of the context.
     fn hand_over<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = this.py();
@@ -106,7 +119,8 @@ impl Steps for WsgiCall {
     fn begin<'py>(&self, this: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
         if self.on_loop {
             self.returned.set(true);
-            return self.work(this).and_then(|()| self.worked(this));
+            let worked = self.ahead.take().unwrap_or_else(|| self.work(this));
+            return worked.and_then(|()| self.worked(this));
         }
         let future = self.hand_over(this)?;
         self.inner.set(call_method0(&future, intern!(this.py(), "__await__"))?);
