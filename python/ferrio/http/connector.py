@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("aiohttp.client")
 UNSET: Final[Any] = object()
 SCHEMES: Final = frozenset({"", "http", "https", "ws", "wss"})
-# A `WeakSet` takes three calls of Python for each.
-CONNECTORS: set[weakref.ref[BaseConnector]] = set()
+# By what each is, not by what a program says it equals. A `WeakSet` takes three calls of Python for each.
+CONNECTORS: dict[int, weakref.ref[BaseConnector]] = {}
 
 
 class BaseConnector:
@@ -86,7 +86,7 @@ class BaseConnector:
         self._closed = False
         if self._loop.get_debug():
             self._source_traceback = traceback.extract_stack(sys._getframe(1))
-        CONNECTORS.add(weakref.ref(self, CONNECTORS.discard))
+        CONNECTORS[id(self)] = weakref.ref(self, functools.partial(CONNECTORS.pop, id(self)))
 
     def __del__(self) -> None:
         if self._closed or not (self._pool.idle or self._pool.used):
@@ -306,7 +306,7 @@ def proxy_request(request: ClientRequest, loop: asyncio.AbstractEventLoop) -> Cl
 
 
 def _abandon() -> None:
-    for reference in list(CONNECTORS):
+    for reference in list(CONNECTORS.values()):
         if (connector := reference()) is not None:
             connector._pool.abandon()
 

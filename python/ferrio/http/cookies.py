@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import logging
 import os
 import time
@@ -119,7 +120,7 @@ class CookieJar(AbstractCookieJar):
         self._uses: dict[Key, int] = {}  # in which use each was last asked for or set
         self._use = 0
         self._of_domain: dict[str, int] = {}
-        self._watchers: set[weakref.ref[Any]] = set()  # sessions, which keep what goes with a URL
+        self._watchers: dict[int, weakref.ref[Any]] = {}  # sessions, which keep what goes with a URL
 
     @property
     def unsafe(self) -> bool:
@@ -142,7 +143,7 @@ class CookieJar(AbstractCookieJar):
         return frozenset(self._host_only)
 
     def _watched_by(self, session: Any) -> None:
-        self._watchers.add(weakref.ref(session, self._watchers.discard))
+        self._watchers[id(session)] = weakref.ref(session, functools.partial(self._watchers.pop, id(session)))
 
     def save(self, file_path: str | os.PathLike[str]) -> None:
         """Write all to a file, which only its owner can read."""
@@ -343,7 +344,7 @@ class CookieJar(AbstractCookieJar):
 
     def _changed(self) -> None:
         # A copy: a session may end at any time, by a collection.
-        for reference in list(self._watchers):
+        for reference in list(self._watchers.values()):
             if (session := reference()) is not None:
                 session._forget_routes()
 
