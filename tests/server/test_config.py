@@ -162,6 +162,14 @@ def test_reload_and_workers(caplog):
     ]
 
 
+def test_an_option_that_is_not_for_the_application_is_said(caplog):
+    for interface, said in (("asgi3", 1), ("asgi2", 1), ("wsgi", 0)):
+        caplog.clear()
+        made = Config(asgi3, log_config=None, interface=interface, wsgi_on_loop=True)
+        made.load()
+        assert sum('"wsgi-on-loop" flag is ignored' in message for message in caplog.messages) == said
+
+
 RELOADS = [
     {},
     {"reload_dirs": ["app"]},

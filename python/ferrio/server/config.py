@@ -253,7 +253,9 @@ class Config:
             from .wsgi import WSGIMiddleware
 
             self.loaded_app, self.ws = WSGIMiddleware(self.loaded_app, self.wsgi_on_loop), "none"
-        elif self.interface == "asgi2":
+        elif self.wsgi_on_loop:
+            logger.warning('"wsgi-on-loop" flag is ignored: the interface of the application is %s.', self.interface)
+        if self.interface == "asgi2":
             self.loaded_app = ASGI2Middleware(self.loaded_app)
         if logger.getEffectiveLevel() <= logs.TRACE:
             from .tracing import MessageLoggerMiddleware
