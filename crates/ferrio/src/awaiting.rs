@@ -28,6 +28,12 @@ impl Awaiting {
         }
     }
 
+    /// Nobody waits any more.
+    #[cfg(feature = "http")]
+    pub(crate) fn forget(&self) {
+        drop(self.0.take());
+    }
+
     /// Wakes who waits, and forgets it.
     pub(crate) fn wake(&self) {
         if let Some(waker) = self.0.take() {
@@ -37,8 +43,13 @@ impl Awaiting {
 
     /// Wakes who waits, and goes on waiting.
     pub(crate) fn tell(&self) {
+        self.with(Waker::wake_by_ref);
+    }
+
+    /// Calls `use_it` with the waker, if there is one.
+    pub(crate) fn with(&self, use_it: impl FnOnce(&Waker)) {
         let Some(waker) = self.0.take() else { return };
-        waker.wake_by_ref();
+        use_it(&waker);
         match self.0.take() {
             None => self.0.set(Some(waker)),
             newer => self.0.set(newer),

@@ -140,15 +140,19 @@ impl Queue {
     /// Moves the links behind those of `turn`. Who is woken from now on wakes `task`.
     fn move_to(&self, turn: &mut VecDeque<Arc<Link>>, task: &Waker) {
         let mut woken = self.lock();
+        if !woken.task.as_ref().is_some_and(|known| known.will_wake(task)) {
+            // Cloned and dropped while the lock is free: each may run the program's own code.
+            drop(woken);
+            let task = task.clone();
+            let old = self.lock().task.replace(task);
+            drop(old);
+            woken = self.lock();
+        }
         if turn.is_empty() {
             std::mem::swap(turn, &mut woken.links);
         } else {
             turn.append(&mut woken.links);
         }
-        let is_known = woken.task.as_ref().is_some_and(|known| known.will_wake(task));
-        let old = if is_known { None } else { woken.task.replace(task.clone()) };
-        drop(woken);
-        drop(old);
     }
 }
 

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ferrio_engine::Time;
@@ -16,6 +16,7 @@ use ferrio_http::cookies::Jar;
 use ferrio_http::h1::client::Connection;
 use ferrio_http::pool::{Checkout, Pool, Ticket};
 
+use crate::awaiting::Awaiting;
 use crate::events::LoopState;
 use crate::futures::{Promise, create_future};
 use crate::http::client::settings::Settings;
@@ -36,7 +37,7 @@ pub(super) struct Shared {
     /// Whether somebody looks after what is idle.
     attended: Cell<bool>,
     /// Whom to wake where something comes of what is idle, which mostly is its end.
-    attendant: RefCell<Option<Waker>>,
+    attendant: Awaiting,
 }
 
 struct Waiter {
@@ -71,7 +72,7 @@ impl Live {
 impl Shared {
     pub(super) fn new(settings: Settings, jar: Option<RefCell<Jar>>) -> Self {
         let pool = RefCell::new(Pool::new(settings.limits));
-        Shared { settings, jar, pool, attended: Cell::new(false), attendant: RefCell::default() }
+        Shared { settings, jar, pool, attended: Cell::new(false), attendant: Awaiting::default() }
     }
 
     /// A connection that is idle, or leave to open one, when it is this request's turn.
@@ -141,16 +142,12 @@ impl Shared {
 
     /// Has whoever looks after what is idle be told of what comes. A request that goes this way next is told in its place.
     fn watch(&self, live: &Live) {
-        let attendant = self.attendant.borrow().clone();
-        if let Some(waker) = attendant {
-            live.link.flow.watch(&Context::from_waker(&waker));
-        }
+        self.attendant.with(|waker| live.link.flow.watch(&Context::from_waker(waker)));
     }
 
     /// Lets go of what was closed while it was idle, and looks out for others.
     fn look_out(&self, context: &Context<'_>) {
-        let old = self.attendant.replace(Some(context.waker().clone()));
-        drop(old);
+        self.attendant.put(context.waker());
         let idle: Vec<_> =
             self.pool.borrow().idle_connections().map(|(id, live)| (id, live.clone())).collect();
         for (id, live) in idle {
@@ -201,7 +198,7 @@ impl Drop for Attention {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
             shared.attended.set(false);
-            drop(shared.attendant.take());
+            shared.attendant.forget();
         }
     }
 }
