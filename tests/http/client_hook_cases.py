@@ -267,3 +267,24 @@ async def options_that_change_in_line(http, session, at):
             async with await each as response:
                 await response.read()
     return [sent(asked) for asked in at.asked]
+
+
+@case
+async def objects_without_a_hash(http, session, at):
+    """A class that says what it equals has none, unless it says that, too. None of these is asked."""
+
+    class Connector(http.TCPConnector):
+        def __eq__(self, other):
+            raise AssertionError("compared")
+
+    class Session(http.ClientSession):
+        __eq__ = Connector.__eq__
+
+    jar = http.CookieJar(unsafe=True)
+    results = []
+    async with Session(connector=Connector(), cookie_jar=jar) as one, Session(cookie_jar=jar) as other:
+        for each in (one, other, one):
+            async with each.get(at.url("/status/200")) as response:
+                results.append(response.status)
+            jar.update_cookies({"a": "b"})
+    return results
