@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from array import array
 
 import pytest
 from ferrio.server.wsgi import QUEUE, WSGIMiddleware
@@ -63,6 +64,19 @@ def test_a_body_of_one_block_has_its_length(way, wrapped):
         assert (answer.status, answer.body, answer.headers["content-length"]) == expected
     head = get(hello, "/", "HEAD", validated=False, way={**way, **wrapped})
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "5")
+
+
+@ways
+@pytest.mark.parametrize("wrapped", [{}, WRAPPED], ids=["plain", "wrapped"])
+def test_the_length_of_unusual_blocks(way, wrapped):
+    numbers = array("i", [1, 2])
+    for block, expected in ((memoryview(numbers), numbers.tobytes()), (bytearray(b"ab"), b"ab"), (b"", b"")):
+        answer = get(saying("200 OK", PLAIN, blocks=[block]), validated=False, way={**way, **wrapped})
+        assert (answer.status, answer.body) == (200, expected)
+        assert answer.headers["content-length"] == str(len(expected))
+    # How long the answer to GET would be the application has not said.
+    head = get(saying("200 OK", PLAIN, blocks=[b""]), "/", "HEAD", validated=False, way={**way, **wrapped})
+    assert (head.status, head.headers.get("content-length")) == (200, None)
 
 
 def test_a_plain_request_needs_no_scope(monkeypatch):
@@ -153,15 +167,17 @@ def test_what_start_response_is_given(way, caplog):
         ({"status": "200 OK", "headers": [("a", None)]}, "names and values of headers are str, not NoneType: None"),
         ({"status": "200 OK", "headers": [("a", "\u20ac")]}, "can't encode character '\\u20ac'"),
         ({"status": "200 OK", "headers": [("a", "b\r\nc: d")]}, "header"),
-        ({"status": "200 OK", "headers": [("a",)]}, "tuple"),
+        ({"status": "200 OK", "headers": [("a",)]}, "a header is a tuple of name and value, not ('a',)"),
+        ({"status": "200 OK", "headers": [("a", "b", "c")]}, "a header is a tuple of name and value"),
+        ({"status": "200 OK", "headers": [None]}, "not iterable"),
         ({"status": "200 OK"}, "missing"),
         ({"status": "200 OK", "headers": [("Content-Length", "2")]}, "Content-Length"),
     ):
         caplog.clear()
         assert get(saying(**given), validated=False, way=way).status == 500, given
         assert reason in caplog.text
-    app = saying("200 OK", [("X-E", "\xe9")])
-    assert get(app, validated=False, way=way).headers["x-e"] == "\xe9"
+    for pair in (("X-E", "\xe9"), ["X-E", "\xe9"]):  # as other servers, this one takes lists for tuples
+        assert get(saying("200 OK", [pair]), validated=False, way=way).headers["x-e"] == "\xe9"
 
 
 @ways
@@ -235,6 +251,18 @@ def test_what_raises_is_logged_and_a_500(caplog, way):
     assert str(caplog.records[-1].exc_info[1]) == "no" or any(
         each.exc_info and str(each.exc_info[1]) == "no" for each in caplog.records
     )
+
+
+@ways
+def test_a_head_that_is_refused_leaves_the_one_before(way):
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+        with pytest.raises(TypeError):
+            start_response("500 Sorry", [("a", None)], (ValueError, ValueError(), None))
+        return [b"x"]
+
+    answer = get(app, validated=False, way=way)
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/plain")
 
 
 @ways

@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use super::app::WsgiApp;
 use crate::event_loop::run::both;
 use crate::ffi::bound_function::BoundFunction;
+use crate::ffi::buffers::Exported;
 use crate::ffi::call::call2;
 use crate::ffi::names::WSGI;
 use crate::ffi::prelude::*;
@@ -131,11 +132,12 @@ impl WsgiCall {
         if !again && !self.headers.is_empty() {
             return Err(PyAssertionError::new_err("start_response() was called twice without exc_info"));
         }
-        self.status.set(number_of(status)?);
+        let number = number_of(status)?;
         let fields = PyList::empty(py);
         for pair in headers.try_iter()? {
             fields.append(field(&pair?)?)?;
         }
+        self.status.set(number);
         self.headers.set(fields.into_any());
         Ok(())
     }
@@ -145,7 +147,7 @@ impl WsgiCall {
         self.begun.set(true);
         let headers = headers.cast_into::<PyList>()?;
         if let Some(block) = self.block.bind(py) {
-            add_length(&headers, self.status.get(), block.len()?)?;
+            add_length(&headers, self.status.get(), &block)?;
         }
         let message = PyDict::new(py);
         message.set_item(intern!(py, "type"), intern!(py, "http.response.start"))?;
@@ -207,7 +209,7 @@ fn number_of(status: &Bound<'_, PyAny>) -> PyResult<u16> {
 /// A header as ASGI has it.
 fn field<'py>(pair: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     let py = pair.py();
-    let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair.extract()?;
+    let (name, value) = parts(pair)?;
     let name = match text_of(&name)? {
         Some(text) if text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
             PyBytes::new(py, text.to_ascii_lowercase().as_bytes())
@@ -220,6 +222,24 @@ fn field<'py>(pair: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         None => encoded(&value)?,
     };
     PyTuple::new(py, [name, value])
+}
+
+/// Name and value of a header: of a tuple by right, but servers take anything that has two of them.
+fn parts<'py>(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    if let Ok(tuple) = pair.cast_exact::<PyTuple>()
+        && tuple.len() == 2
+    {
+        return Ok((tuple.get_item(0)?, tuple.get_item(1)?));
+    }
+    let mut parts = pair.try_iter()?;
+    match (parts.next().transpose()?, parts.next().transpose()?, parts.next().transpose()?) {
+        (Some(name), Some(value), None) => Ok((name, value)),
+        _ => {
+            let text =
+                format!("start_response(): a header is a tuple of name and value, not {}", pair.repr()?);
+            Err(PyTypeError::new_err(text))
+        }
+    }
 }
 
 /// A part of a header, if it is ASCII.
@@ -239,11 +259,14 @@ fn encoded<'py>(text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     Ok(call_method1(text, intern!(py, "encode"), intern!(py, "latin1"))?.cast_into()?)
 }
 
-/// Adds the length of a body that is all here, unless the head has it, or there can be none.
-fn add_length(headers: &Bound<'_, PyList>, status: u16, length: usize) -> PyResult<()> {
+/// Adds the length of a body that is all here, unless the head has it, or there can be none. An empty one may be the answer to
+/// HEAD, whose length nobody knows; to anything else the server says it.
+fn add_length(headers: &Bound<'_, PyList>, status: u16, block: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = headers.py();
     let name = PyBytes::new(py, b"content-length");
-    if status < 200 || status == 204 || status == 304 {
+    // What has no bytes is refused when it is sent.
+    let length = Exported::new(block, false).map_or(0, |bytes| bytes.as_ref().len());
+    if length == 0 || status < 200 || status == 204 || status == 304 {
         return Ok(());
     }
     for pair in headers {
