@@ -1,14 +1,16 @@
 """WSGI applications and their clients: streams, slow clients, cancelled requests, and the loop's own thread."""
 
 import asyncio
+import gc
+import http.client
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ferrio.server.wsgi import QUEUE, WSGIMiddleware
-from ferrio.server.wsgi_input import LARGE, Input
+from ferrio.server.wsgi import QUEUE, Gone, WSGIMiddleware
+from ferrio.server.wsgi_input import LARGE, Input, received
 from server_support import ask, ask_now, run, serving
-from wsgi_support import PLAIN, get, ways
+from wsgi_support import PLAIN, WRAPPED, get, ways
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
 
@@ -82,6 +84,43 @@ def test_a_request_that_is_cancelled_ends_the_iterable_and_sends_no_more(begun):
 
     run(main())
     assert len(sent) == (2 if begun else 0)
+
+
+@pytest.mark.parametrize("begun", ["not", "head", "block"])
+def test_writing_for_a_cancelled_request_says_that_the_client_is_gone(begun):
+    at, cancelled, seen = threading.Event(), threading.Event(), asyncio.Queue()
+
+    def app(environ, start_response):
+        write = start_response("200 OK", PLAIN) if begun != "not" else None
+        if begun == "block":
+            write(b"x")
+        at.set()
+        assert cancelled.wait(60)
+        write = write or start_response("200 OK", PLAIN)
+        try:
+            for _ in range(2 * QUEUE):
+                write(b"x")
+        except BaseException as error:
+            loop.call_soon_threadsafe(seen.put_nowait, error)
+        return []
+
+    async def main():
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+
+        async def send(message):
+            pass
+
+        request = asyncio.create_task(WSGIMiddleware(app)(SCOPE, None, send))
+        assert await asyncio.to_thread(at.wait, 60)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        cancelled.set()
+        return await asyncio.wait_for(seen.get(), 60)
+
+    loop = None
+    assert isinstance(run(main()), Gone)
 
 
 def test_context_variables_reach_the_thread():
@@ -224,6 +263,37 @@ def test_on_the_loop_a_client_that_is_slow_keeps_nobody_else_waiting():
     run(main())
 
 
+@pytest.mark.parametrize("block", [b"x", b""], ids=["sends", "sends nothing"])
+def test_on_the_loop_an_iterable_without_an_end_keeps_nobody_else_waiting(block):
+    """Neither others nor the server's end, though it never waits for its client."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+        return blocks() if environ["PATH_INFO"] == "/endless" else [b"quick"]
+
+    def blocks():
+        try:
+            while True:
+                begun.set()
+                yield block
+        finally:
+            ended.set()
+
+    async def main():
+        options = {"interface": "wsgi", "lifespan": "off", "wsgi_on_loop": True, "timeout_graceful_shutdown": 0.1}
+        async with serving(app, **options) as port:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert await asyncio.to_thread(begun.wait, 60)
+            assert (await ask(port)).body == b"quick"
+            assert not ended.is_set()
+        writer.close()
+
+    run(main())
+    assert ended.is_set()
+
+
 def test_a_large_body_on_the_loop_is_a_file_that_is_closed():
     files = []
 
@@ -235,6 +305,81 @@ def test_a_large_body_on_the_loop_is_a_file_that_is_closed():
     body = b"x" * (LARGE + 1)
     assert get(app, "/", "POST", body=body, validated=False, way={"wsgi_on_loop": True}).body == body
     assert files[0].closed
+
+
+@ways
+def test_what_an_iterable_writes_comes_before_its_next_block(way):
+    def app(environ, start_response):
+        write = start_response("200 OK", PLAIN)
+        if environ["PATH_INFO"] == "/":
+            write(b"0")
+
+        def blocks():
+            write(b"1")
+            yield b"2"
+            write(b"3")
+            yield b""
+            write(b"4")
+
+        return blocks()
+
+    assert get(app, "/", validated=False, way=way).body == b"01234"
+    assert get(app, "/later", validated=False, way=way).body == b"1234"
+
+
+def test_on_the_loop_another_answer_replaces_what_was_written():
+    """Nothing was sent of it. A thread has sent it: start_response() raises there, and the connection ends."""
+
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)(b"partial")
+        error = ValueError("no")
+        start_response("500 Sorry", [("Content-Length", "5")], (ValueError, error, None))
+        return [b"sorry"]
+
+    answer = get(app, validated=False, way={"wsgi_on_loop": True})
+    assert (answer.status, answer.body) == (500, b"sorry")
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        get(app, validated=False)
+    assert caught.value.partial == b"partial"
+
+
+@ways
+@pytest.mark.parametrize("wrapped", [{}, WRAPPED], ids=["plain", "wrapped"])
+def test_nothing_can_be_written_when_the_application_has_returned(caplog, way, wrapped):
+    kept = []
+
+    class Blocks(list):
+        def close(self):
+            self.write(b"late")
+
+    def app(environ, start_response):
+        blocks = Blocks([b"x"])
+        blocks.write = start_response("200 OK", PLAIN)
+        kept.append(blocks.write)
+        return [b"x"] if environ["PATH_INFO"] == "/kept" else blocks
+
+    assert get(app, validated=False, way={**way, **wrapped}).status == 500
+    assert "after the application had returned" in caplog.text and "never retrieved" not in caplog.text
+    assert get(app, "/kept", validated=False, way={**way, **wrapped}).body == b"x"
+    with pytest.raises(RuntimeError, match="after the application had returned"):
+        kept[-1](b"late")
+
+
+def test_a_body_on_the_loop_that_does_not_come_leaves_no_file(recwarn):
+    async def main():
+        async def receive():
+            return messages.pop()
+
+        messages = [
+            {"type": "http.disconnect"},
+            {"type": "http.request", "body": b"x" * (LARGE + 1), "more_body": True},
+        ]
+        with pytest.raises(ConnectionResetError):
+            await received(receive)
+
+    run(main())
+    gc.collect()
+    assert not [each for each in recwarn if each.category is ResourceWarning]
 
 
 @ways

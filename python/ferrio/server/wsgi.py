@@ -8,7 +8,8 @@ length, and costs one hop each way. What streams is here: `wsgi.input` waits for
 whose client is slow waits for room; meanwhile another thread has its place in the pool, so that slow clients keep
 nobody else waiting. When the client is gone, the next block ends the application's iterable.
 
-`on_loop`: the application is called on the loop's own thread, one request at a time; bodies are received first.
+`on_loop`: the application is called on the loop's own thread, one request at a time; bodies are received first. Between
+two blocks of an iterable all others have their turn.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import chain
 from typing import Any, Protocol
 
 from .._ferrio import WsgiApp
@@ -145,13 +145,14 @@ class Stream:
 
 
 def write(call: Call, block: bytes) -> None:
-    """Have a block sent; on the loop's own thread it is kept until the application has returned."""
+    """Have a block sent; on the loop's own thread it is kept until the application lets go of that."""
     if not call.on_loop:
         _stream_of(call).put(_body(block))
-    elif call.stream is None:
-        call.stream = [block]
-    else:
-        call.stream.append(block)
+        return
+    if call.stream is None:
+        _check_open(call)
+        call.stream = deque()
+    call.stream.append(block)
 
 
 def put_all(call: Call, blocks: Iterable[bytes]) -> None:
@@ -170,11 +171,20 @@ def put_all(call: Call, blocks: Iterable[bytes]) -> None:
 def _stream_of(call: Call) -> Stream:
     """The stream of the answer, with its head: the first block or the end says that it stands."""
     if call.stream is None:
+        _check_open(call)
         head = call.head()
         call.stream = stream = Stream(call)
         call.loop.call_soon_threadsafe(stream.start)
         stream.put(head)
-    return call.stream  # type: ignore[no-any-return]  # on the loop's own thread it is a list
+    return call.stream  # type: ignore[no-any-return]  # on the loop's own thread they only wait
+
+
+def _check_open(call: Call) -> None:
+    """The answer can begin. Of a call that has ended nothing is left, not even its loop."""
+    if call.cancelled:
+        raise Gone("the request was cancelled")
+    if call.block is not None or call.loop is None:
+        raise RuntimeError("write() was called after the application had returned")
 
 
 # On the loop's:
@@ -203,16 +213,34 @@ async def iterated(call: Call) -> None:
     """Send the blocks that the application has written, and those of its iterable."""
     blocks = call.blocks
     try:
-        for block in chain(call.stream or (), blocks):
+        await _send_written(call)
+        again = False
+        for block in blocks:
+            if again:
+                await asyncio.sleep(0)  # this may go on for hours, and never wait for its client
+            again = True
+            if call.stream:
+                await _send_written(call)
             if block:
-                if not call.begun:
-                    await call.respond(call.head())
-                await call.respond(_body(block))
+                await _send_block(call, block)
+        await _send_written(call)
         if not call.begun:
             await call.respond(call.head())
         await call.respond(_END)
     finally:
         _close(blocks)
+
+
+async def _send_written(call: Call) -> None:
+    """Send what was given to `write` until now: an iterable may use that, too, which keeps its blocks in order."""
+    while call.stream:
+        await _send_block(call, call.stream.popleft())
+
+
+async def _send_block(call: Call, block: bytes) -> None:
+    if not call.begun:
+        await call.respond(call.head())
+    await call.respond(_body(block))
 
 
 def _body(block: bytes) -> Message:

@@ -21,10 +21,14 @@ async def received(receive: Receive) -> SpooledTemporaryFile[bytes]:
     """The whole body."""
     body = SpooledTemporaryFile(LARGE)  # noqa: SIM115  # who asks for it closes it
     more = True
-    while more:
-        message = _checked(await receive())
-        body.write(message.get("body", b""))
-        more = message.get("more_body", False)
+    try:
+        while more:
+            message = _checked(await receive())
+            body.write(message.get("body", b""))
+            more = message.get("more_body", False)
+    except BaseException:
+        body.close()
+        raise
     body.seek(0)
     return body
 

@@ -139,6 +139,10 @@ impl WsgiCall {
         }
         self.status.set(number);
         self.headers.set(fields.into_any());
+        if again {
+            // On the loop's thread what was written still waits. It belongs to the answer that this one replaces.
+            drop(self.stream.take());
+        }
         Ok(())
     }
 
