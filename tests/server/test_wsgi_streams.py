@@ -3,13 +3,14 @@
 import asyncio
 import gc
 import http.client
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ferrio.server.wsgi import QUEUE, Gone, WSGIMiddleware
 from ferrio.server.wsgi_input import LARGE, Input, received
-from server_support import ask, ask_now, run, serving
+from server_support import ask, ask_now, port_of, run, running, server_of, serving
 from wsgi_support import PLAIN, WRAPPED, get, ways
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
@@ -292,6 +293,35 @@ def test_on_the_loop_an_iterable_without_an_end_keeps_nobody_else_waiting(block)
 
     run(main())
     assert ended.is_set()
+
+
+@ways
+def test_a_server_that_ends_names_the_requests_it_waits_for(way, caplog):
+    caplog.set_level(logging.INFO)
+    go_on = threading.Event()
+
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+        return iter(lambda: None if go_on.wait(0.001) else b"", None)
+
+    async def main():
+        async with running(server_of(app, interface="wsgi", **way)) as server:
+            writers = []
+            for begin in (b"GET /caf%C3%A9 HTTP/1.1\r\n", b"POST /body HTTP/1.1\r\nContent-Length: 0\r\n"):
+                _, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+                writers.append(writer)
+                writer.write(begin + b"Host: a\r\n\r\n")
+            while len(server.server_state.tasks) < len(writers):
+                await asyncio.sleep(0)
+            server.should_exit = True
+            while "Still running" not in caplog.text:
+                await asyncio.sleep(0.01)
+            go_on.set()
+        for writer in writers:
+            writer.close()
+
+    run(main())
+    assert "GET /caf\xe9 for 127.0.0.1:" in caplog.text and "POST /body for 127.0.0.1:" in caplog.text
 
 
 def test_a_large_body_on_the_loop_is_a_file_that_is_closed():

@@ -90,6 +90,18 @@ def running(tasks: Iterable[asyncio.Task[Any]]) -> str:
 
 
 def _name(scope: Any) -> str:
+    if "REQUEST_METHOD" in scope:  # an environment of WSGI's
+        scope = _scope_of(scope)
     client = scope.get("client")
     whose = " for {}:{}".format(*client) if client else ""
     return f"{scope.get('method', 'WebSocket')} {scope.get('path', '')}{whose}"
+
+
+def _scope_of(environ: Any) -> dict[str, Any]:
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}".encode("latin1", "replace")
+    client = environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT")
+    return {
+        "method": environ["REQUEST_METHOD"],
+        "path": path.decode("utf-8", "replace"),
+        "client": client if all(client) else None,
+    }
