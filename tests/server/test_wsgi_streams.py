@@ -6,9 +6,10 @@ import http.client
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
-from ferrio.server.wsgi import QUEUE, Gone, WSGIMiddleware
+from ferrio.server.wsgi import QUEUE, Gone, Stream, WSGIMiddleware
 from ferrio.server.wsgi_input import LARGE, Input, received
 from server_support import ask, ask_now, port_of, run, running, server_of, serving
 from wsgi_support import PLAIN, WRAPPED, get, ways
@@ -122,6 +123,31 @@ def test_writing_for_a_cancelled_request_says_that_the_client_is_gone(begun):
 
     loop = None
     assert isinstance(run(main()), Gone)
+
+
+def test_another_thread_that_writes_as_soon_as_it_can_writes_behind_the_head(monkeypatch):
+    sent, others, start = [], [], Stream.start
+
+    def app(environ, start_response):
+        others.append(start_response("200 OK", PLAIN))
+        return (b"1", b"2")
+
+    def looked_up(stream):
+        """Between what makes the stream known and what sends it."""
+        while others:
+            others.pop()(b"0")
+        return partial(start, stream)
+
+    monkeypatch.setattr(Stream, "start", property(looked_up))
+
+    async def main():
+        async def send(message):
+            sent.append(message.get("body", message["type"]))
+
+        await WSGIMiddleware(app)(SCOPE, None, send)
+
+    run(main())
+    assert sent == ["http.response.start", b"0", b"1", b"2", b""]
 
 
 def test_context_variables_reach_the_thread():

@@ -84,10 +84,10 @@ class Gone(ConnectionError):
 class Stream:
     """An answer on its way from the thread that makes it, which calls `put`, to the client. All else is the loop's."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, head: Message) -> None:
         self._call, self._loop, self._send = call, call.loop, call.respond
-        self._out: deque[Message] = deque()
-        self._room = threading.Semaphore(QUEUE)
+        self._out = deque([head])
+        self._room = threading.Semaphore(QUEUE - 1)
         self._news = asyncio.Event()
         self._gone = self._ended = False
         self._task: asyncio.Task[None] | None = None
@@ -172,10 +172,9 @@ def _stream_of(call: Call) -> Stream:
     """The stream of the answer, with its head: the first block or the end says that it stands."""
     if call.stream is None:
         _check_open(call)
-        head = call.head()
-        call.stream = stream = Stream(call)
+        # With its head, since an application can have several threads that write: none of them comes before that.
+        call.stream = stream = Stream(call, call.head())
         call.loop.call_soon_threadsafe(stream.start)
-        stream.put(head)
     return call.stream  # type: ignore[no-any-return]  # on the loop's own thread they only wait
 
 
