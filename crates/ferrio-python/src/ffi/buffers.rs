@@ -1,14 +1,24 @@
-//! Memory that Rust and Python share for a moment: `bytes` that a call fills or that are kept, and buffers that objects
-//! export.
+//! Memory that Rust and Python share for a moment: `bytes` that a call fills or that are kept, texts of bytes, and buffers that
+//! objects export.
 
 use std::mem::MaybeUninit;
 use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use super::reference::Ref;
+
+/// The text whose characters are these bytes.
+pub(crate) fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyString>> {
+    let length = isize::try_from(bytes.len())?;
+    // SAFETY: ATTACHED; so many bytes are there; a new text, or null and an error.
+    unsafe {
+        let text = ffi::PyUnicode_DecodeLatin1(bytes.as_ptr().cast(), length, ptr::null());
+        Bound::from_owned_ptr_or_err(py, text).map(|text| text.cast_into_unchecked())
+    }
+}
 
 /// A `bytes` of the length that `fill` reports, at most `capacity`, filled without a copy. `Ok(None)` passes through.
 pub(crate) fn bytes_filled_by<E>(

@@ -12,6 +12,7 @@ use pyo3::exceptions::{PyKeyError, PyOSError, PyRuntimeError, PyTypeError};
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::ffi::prelude::*;
+use crate::http::client::fields::Fields as Packed;
 
 /// How many errors that led to each other are looked at.
 const MOST_CAUSES: usize = 16;
@@ -34,6 +35,8 @@ pub(crate) struct Answer {
     stage: Cell<Stage>,
     status: Cell<u16>,
     headers: Slot,
+    /// Headers that came natively.
+    packed: RefCell<Packed>,
     /// The request was HEAD.
     pub(crate) bodiless: bool,
 }
@@ -73,6 +76,12 @@ impl Answer {
         self.stage.set(Stage::Begun);
     }
 
+    /// As `begin`, natively.
+    pub(crate) fn begin_natively(&self, status: u16, headers: Packed) {
+        self.packed.replace(headers);
+        self.begin(status, None);
+    }
+
     pub(crate) fn status(&self) -> u16 {
         self.status.get()
     }
@@ -89,7 +98,10 @@ impl Answer {
 
     /// The headers, which stay for who sends again what was refused.
     pub(crate) fn headers<'py>(&self, py: Python<'py>) -> PyResult<Fields<'py>> {
-        self.headers.bind(py).map_or_else(|| Ok(Fields::default()), |headers| Fields::of(&headers))
+        match self.headers.bind(py) {
+            Some(headers) => Fields::of(&headers),
+            None => Ok(Fields { packed: self.packed.take(), ..Fields::default() }),
+        }
     }
 }
 
@@ -98,6 +110,7 @@ impl Answer {
 pub(crate) struct Fields<'py> {
     pairs: Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>,
     given: Option<Bound<'py, PyAny>>,
+    packed: Packed,
 }
 
 impl<'py> Fields<'py> {
@@ -111,7 +124,7 @@ impl<'py> Fields<'py> {
         for pair in &list {
             pairs.push(Self::pair(&pair)?);
         }
-        Ok(Fields { pairs, given: Some(list.into_any()) })
+        Ok(Fields { pairs, given: Some(list.into_any()), packed: Packed::default() })
     }
 
     fn pair(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
@@ -131,7 +144,8 @@ impl<'py> Fields<'py> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        let pairs = self.pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        pairs.chain(self.packed.iter())
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {

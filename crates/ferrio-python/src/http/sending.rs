@@ -8,6 +8,7 @@ use crate::ffi::buffers::Exported;
 use crate::ffi::names::HTTP;
 use crate::ffi::prelude::*;
 use crate::http::answer::{Answer, Stage, bytes, disconnect, optional, required, wrong};
+use crate::http::client::fields::Fields as Packed;
 use crate::http::connection::of_exchange;
 use crate::http::exchange::Exchange;
 use crate::waiting::locks::Finished;
@@ -63,13 +64,13 @@ pub(crate) fn send_whole<'py>(
     exchange: &Exchange,
     py: Python<'py>,
     status: u16,
-    headers: Option<Bound<'py, PyAny>>,
+    headers: Packed,
     body: Option<Bound<'py, PyAny>>,
 ) -> PyResult<()> {
     if exchange.is_lost() {
         return Err(disconnect());
     }
-    exchange.answer.begin(status, headers);
+    exchange.answer.begin_natively(status, headers);
     send_body(exchange, py, body, false)
 }
 

@@ -11,14 +11,23 @@ pub(crate) struct Fields(Vec<u8>);
 impl Fields {
     /// A copy of `fields`, which take up about `size` bytes.
     pub(crate) fn copied<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, size: usize) -> Self {
-        let mut packed = Vec::with_capacity(size);
-        for part in fields.flat_map(|(name, value)| [name, value]) {
+        let mut packed = Fields(Vec::with_capacity(size));
+        fields.for_each(|(name, value)| packed.add(name, value));
+        packed
+    }
+
+    /// With room for a few.
+    pub(crate) fn with_room() -> Self {
+        Fields(Vec::with_capacity(256))
+    }
+
+    pub(crate) fn add(&mut self, name: &[u8], value: &[u8]) {
+        for part in [name, value] {
             // Heads are limited to far less.
             let length = u32::try_from(part.len()).unwrap_or_default();
-            packed.extend_from_slice(&length.to_ne_bytes());
-            packed.extend_from_slice(part.get(..length as usize).unwrap_or_default());
+            self.0.extend_from_slice(&length.to_ne_bytes());
+            self.0.extend_from_slice(part.get(..length as usize).unwrap_or_default());
         }
-        Fields(packed)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {

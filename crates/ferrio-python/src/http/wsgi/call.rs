@@ -16,6 +16,7 @@ use crate::ffi::buffers::Exported;
 use crate::ffi::call::call2;
 use crate::ffi::names::WSGI;
 use crate::ffi::prelude::*;
+use crate::http::client::fields::Fields as Packed;
 
 /// See the module.
 pub(crate) struct WsgiCall {
@@ -28,8 +29,8 @@ pub(crate) struct WsgiCall {
     pub(super) send: Slot,
     pub(super) on_loop: bool,
     pub(super) status: Cell<u16>,
-    /// A list of names and values; nothing before `start_response` was called.
-    pub(super) headers: Slot,
+    /// Nothing before `start_response` was called.
+    pub(super) headers: RefCell<Option<Packed>>,
     /// The head was sent, or is on its way: it stays as it is.
     pub(super) begun: Cell<bool>,
     /// All that there is of the body.
@@ -48,7 +49,7 @@ pub(crate) struct WsgiCall {
     pub(super) cancelled: Cell<bool>,
 }
 
-held!(WsgiCall: app, environ, event_loop, exchange, send, headers, block, stream, blocks, inner);
+held!(WsgiCall: app, environ, event_loop, exchange, send, block, stream, blocks, inner);
 
 impl WsgiCall {
     /// The coroutine of a request. `sends`: its exchange, if it is `direct`, or its `send`.
@@ -69,7 +70,7 @@ impl WsgiCall {
             send: if direct { Slot::default() } else { slot(sends) },
             on_loop: app.on_loop.get(),
             status: Cell::new(0),
-            headers: Slot::default(),
+            headers: RefCell::default(),
             begun: Cell::new(false),
             block: Slot::default(),
             stream: Slot::default(),
@@ -109,11 +110,16 @@ impl WsgiCall {
     }
 
     fn take(&self, block: Bound<'_, PyAny>) -> PyResult<()> {
-        if self.headers.is_empty() {
+        if !self.is_started() {
             return Err(not_started());
         }
         self.block.set(block);
         Ok(())
+    }
+
+    /// Whether `start_response` was called.
+    fn is_started(&self) -> bool {
+        self.headers.borrow().is_some()
     }
 
     /// Keeps the head of the answer.
@@ -129,16 +135,16 @@ impl WsgiCall {
             let (error, traceback) = (exc_info.get_item(1)?, exc_info.get_item(2)?);
             return Err(raised::raise(&error.call_method1(intern!(py, "with_traceback"), (traceback,))?));
         }
-        if !again && !self.headers.is_empty() {
+        if !again && self.is_started() {
             return Err(PyAssertionError::new_err("start_response() was called twice without exc_info"));
         }
         let number = number_of(status)?;
-        let fields = PyList::empty(py);
+        let mut fields = Packed::with_room();
         for pair in headers.try_iter()? {
-            fields.append(field(&pair?)?)?;
+            add_field(&mut fields, &pair?)?;
         }
         self.status.set(number);
-        self.headers.set(fields.into_any());
+        self.headers.replace(Some(fields));
         if again {
             // On the loop's thread what was written still waits. It belongs to the answer that this one replaces.
             drop(self.stream.take());
@@ -147,9 +153,12 @@ impl WsgiCall {
     }
 
     fn head<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let Some(headers) = self.headers.bind(py) else { return Err(not_started()) };
+        // Not borrowed while objects are made: a collection may run anybody's code.
+        let Some(fields) = self.headers.take() else { return Err(not_started()) };
+        let headers = fields.tuple(py);
+        self.headers.replace(Some(fields));
+        let headers = headers?.to_list();
         self.begun.set(true);
-        let headers = headers.cast_into::<PyList>()?;
         if let Some(block) = self.block.bind(py) {
             add_length(&headers, self.status.get(), &block)?;
         }
@@ -210,22 +219,21 @@ fn number_of(status: &Bound<'_, PyAny>) -> PyResult<u16> {
     }
 }
 
-/// A header as ASGI has it.
-fn field<'py>(pair: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
-    let py = pair.py();
+/// Adds a header as ASGI has it.
+fn add_field(fields: &mut Packed, pair: &Bound<'_, PyAny>) -> PyResult<()> {
     let (name, value) = parts(pair)?;
-    let name = match text_of(&name)? {
-        Some(text) if text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-            PyBytes::new(py, text.to_ascii_lowercase().as_bytes())
+    let (name_text, value_text) = (text_of(&name)?, text_of(&value)?);
+    if let (Some(name), Some(value)) = (name_text, value_text) {
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            fields.add(name.to_ascii_lowercase().as_bytes(), value.as_bytes());
+        } else {
+            fields.add(name.as_bytes(), value.as_bytes());
         }
-        Some(text) => PyBytes::new(py, text.as_bytes()),
-        None => encoded(&call_method0(&name, intern!(py, "lower"))?)?,
-    };
-    let value = match text_of(&value)? {
-        Some(text) => PyBytes::new(py, text.as_bytes()),
-        None => encoded(&value)?,
-    };
-    PyTuple::new(py, [name, value])
+        return Ok(());
+    }
+    let name = encoded(&call_method0(&name, intern!(name.py(), "lower"))?)?;
+    fields.add(name.as_bytes(), encoded(&value)?.as_bytes());
+    Ok(())
 }
 
 /// Name and value of a header: of a tuple by right, but servers take anything that has two of them.
@@ -236,14 +244,12 @@ fn parts<'py>(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'p
         return Ok((tuple.get_item(0)?, tuple.get_item(1)?));
     }
     let mut parts = pair.try_iter()?;
-    match (parts.next().transpose()?, parts.next().transpose()?, parts.next().transpose()?) {
-        (Some(name), Some(value), None) => Ok((name, value)),
-        _ => {
-            let text =
-                format!("start_response(): a header is a tuple of name and value, not {}", pair.repr()?);
-            Err(PyTypeError::new_err(text))
-        }
+    let parts = (parts.next().transpose()?, parts.next().transpose()?, parts.next().transpose()?);
+    if let (Some(name), Some(value), None) = parts {
+        return Ok((name, value));
     }
+    let text = format!("start_response(): a header is a tuple of name and value, not {}", pair.repr()?);
+    Err(PyTypeError::new_err(text))
 }
 
 /// A part of a header, if it is ASCII.

@@ -4,6 +4,7 @@ use ferrio_http::h1::Version;
 use ferrio_http::h1::server::Head as RequestHead;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
+use crate::ffi::buffers::latin1;
 use crate::ffi::names::Names;
 use crate::ffi::prelude::*;
 use crate::http::answer::required;
@@ -45,12 +46,12 @@ pub(super) fn of_head<'py>(
     }
     let path = head.path();
     if path.contains(&b'%') {
-        environ.set_item(intern!(py, "PATH_INFO"), latin1(py, &unescaped(path)))?;
+        environ.set_item(intern!(py, "PATH_INFO"), latin1(py, &unescaped(path))?)?;
     } else if path != b"/" {
-        environ.set_item(intern!(py, "PATH_INFO"), latin1(py, path))?;
+        environ.set_item(intern!(py, "PATH_INFO"), latin1(py, path)?)?;
     }
     if !head.query().is_empty() {
-        environ.set_item(intern!(py, "QUERY_STRING"), latin1(py, head.query()))?;
+        environ.set_item(intern!(py, "QUERY_STRING"), latin1(py, head.query())?)?;
     }
     if head.version == Version::Http10 {
         environ.set_item(intern!(py, "SERVER_PROTOCOL"), intern!(py, "HTTP/1.0"))?;
@@ -72,14 +73,14 @@ pub(super) fn of_scope<'py>(
     environ.set_item(intern!(py, "REQUEST_METHOD"), text(intern!(py, "method"))?)?;
     let root = filled(scope, intern!(py, "root_path"))?.map(|root| root.extract::<String>()).transpose()?;
     let root = root.unwrap_or_default();
-    environ.set_item(intern!(py, "SCRIPT_NAME"), latin1(py, root.as_bytes()))?;
+    environ.set_item(intern!(py, "SCRIPT_NAME"), latin1(py, root.as_bytes())?)?;
     let path = path(scope)?;
     environ.set_item(
         intern!(py, "PATH_INFO"),
-        latin1(py, path.strip_prefix(root.as_bytes()).unwrap_or(&path)),
+        latin1(py, path.strip_prefix(root.as_bytes()).unwrap_or(&path))?,
     )?;
     let query = text(intern!(py, "query_string"))?;
-    environ.set_item(intern!(py, "QUERY_STRING"), latin1(py, query.cast::<PyBytes>()?.as_bytes()))?;
+    environ.set_item(intern!(py, "QUERY_STRING"), latin1(py, query.cast::<PyBytes>()?.as_bytes())?)?;
     let version = text(intern!(py, "http_version"))?;
     if version.eq(intern!(py, "1.1"))? {
         environ.set_item(intern!(py, "SERVER_PROTOCOL"), intern!(py, "HTTP/1.1"))?;
@@ -144,7 +145,7 @@ fn add_header(environ: &Bound<'_, PyDict>, keys: &HeaderNames, name: &[u8], valu
     if key.is_none() {
         return Ok(());
     }
-    let text = latin1(py, value);
+    let text = latin1(py, value)?;
     match environ.get_item(&key)? {
         None => environ.set_item(key, text),
         Some(before) => {
@@ -182,12 +183,4 @@ fn filled<'py>(
     name: &Bound<'py, PyString>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     Ok(scope.get_item(name)?.filter(|value| !value.is_none()))
-}
-
-/// The text whose characters are these bytes.
-fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.is_ascii() => PyString::new(py, text),
-        _ => PyString::new(py, &bytes.iter().copied().map(char::from).collect::<String>()),
-    }
 }

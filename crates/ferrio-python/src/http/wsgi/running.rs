@@ -99,7 +99,7 @@ impl WsgiCall {
         let object = self.exchange.bind(py);
         let Some(exchange) = object.as_ref().and_then(Exchange::of) else { return Ok(false) };
         let block = self.block.take().map(|block| block.into_bound(py));
-        let headers = self.headers.take().map(|headers| headers.into_bound(py));
+        let headers = self.headers.take().unwrap_or_default();
         sending::send_whole(exchange, py, self.status.get(), headers, block)?;
         Ok(true)
     }
