@@ -6,6 +6,7 @@ import functools
 import pytest
 from client_support import head_of, on_both, scripted, until
 from ferrio import http
+from ferrio.http.resolver import AbstractResolver
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
@@ -90,3 +91,33 @@ async def test_what_goes_on_in_python_keeps_the_deadline(way, seconds):
                     await way(session, url, clock, seconds)
             else:
                 assert begun + 1000 <= await way(session, url, clock, seconds) < begun + 1000 + seconds
+
+
+class Silent(AbstractResolver):
+    """Never answers."""
+
+    async def resolve(self, host, port=0, family=0):
+        await asyncio.Event().wait()
+
+    async def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"), [({"total": 0.02}, TimeoutError), ({"connect": 0.02}, http.ConnectionTimeoutError)]
+)
+@on_both
+async def test_a_limit_of_a_connection_leaves_its_task_as_it_was(limits, error):
+    task = asyncio.current_task()
+    async with http.ClientSession(
+        connector=http.TCPConnector(resolver=Silent()), timeout=http.ClientTimeout(**limits)
+    ) as session:
+        with pytest.raises(TimeoutError) as caught:
+            await session.get("http://nobody.test/")
+        assert type(caught.value) is error and not task.cancelling()
+        # Who cancels is not taken for a limit.
+        asking = asyncio.create_task(awaited(session.get("http://nobody.test/", timeout=60)))
+        await until(lambda: session.connector._pool.used)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking

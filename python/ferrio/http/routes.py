@@ -17,7 +17,7 @@ from .cookies import CookieJar
 from .errors import ClientError, ClientOSError, ConnectionTimeoutError
 from .requests import ClientRequest
 from .sending import FRAMING, encoded
-from .timeouts import Deadline
+from .timeouts import end_of, within
 
 if TYPE_CHECKING:
     from .._ferrio import HttpClientConnection
@@ -98,16 +98,14 @@ async def opened(
     session: ClientSession, by: Route, target: bytes | None, when: float, timeout: ClientTimeout
 ) -> HttpClientConnection:
     """A connection for a request that is sent natively; `when`: by then, where its time runs already."""
-    deadline = Deadline(session._loop, timeout, when)
+    loop = session._loop
     try:
-        with deadline:
+        async with within(loop, end_of(loop, timeout, when)):
             return await connection_for(session, by.request, timeout, functools.partial(by.url_of, target))
     except OSError as error:
         if isinstance(error, ClientError) or (error.errno is None and isinstance(error, TimeoutError)):
             raise
         raise ClientOSError(*error.args) from error
-    finally:
-        deadline.cancel()
 
 
 async def connection_for(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from math import ceil, inf
 from typing import TYPE_CHECKING, Any, Final
 
+from .._ferrio import timeout_at
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -41,6 +43,7 @@ class ClientWSTimeout:
 
 DEFAULT_TIMEOUT: Final = ClientTimeout(total=5 * 60, sock_connect=30)
 DEFAULT_WS_TIMEOUT: Final = ClientWSTimeout(ws_close=10.0)
+OUTSIDE: Final = "Timeout context manager should be used inside a task"
 
 
 def as_limits(timeout: Any) -> ClientTimeout:
@@ -54,14 +57,30 @@ def moment(loop: asyncio.AbstractEventLoop, delay: float, threshold: float) -> f
     return ceil(when) if delay > threshold else when
 
 
+def end_of(loop: asyncio.AbstractEventLoop, timeout: ClientTimeout, when: float = inf) -> float:
+    """When a request is over that begins now, or was begun before and ends at `when`."""
+    if when == inf and timeout.total is not None and timeout.total > 0:
+        return moment(loop, timeout.total, timeout.ceil_threshold)
+    return when
+
+
+def within(loop: asyncio.AbstractEventLoop, when: float) -> asyncio.Timeout:
+    """What a `Deadline` is to one wait alone: `async with within(loop, when):`."""
+    if when == inf:
+        return timeout_at(None)
+    if asyncio.current_task(loop) is None:
+        raise RuntimeError(OUTSIDE)
+    return timeout_at(when)
+
+
 UNLIMITED: Final = contextlib.nullcontext()
 
 
 def limit(delay: float | None, threshold: float = 5) -> asyncio.Timeout:
     """`asyncio.timeout()` where 0 is no limit."""
     if delay is None or delay <= 0:
-        return asyncio.timeout(None)
-    return asyncio.timeout_at(moment(asyncio.get_running_loop(), delay, threshold))
+        return timeout_at(None)
+    return timeout_at(moment(asyncio.get_running_loop(), delay, threshold))
 
 
 class Silence:
@@ -70,7 +89,7 @@ class Silence:
     __slots__ = ("_is_waiting", "_limit", "_seconds")
 
     def __init__(self, seconds: float) -> None:
-        self._limit = asyncio.timeout(None)
+        self._limit = timeout_at(None)
         self._seconds = seconds
         self._is_waiting = False
 
@@ -107,10 +126,8 @@ class Deadline:
         self._entries: list[tuple[asyncio.Task[object], int]] = []
         self._is_over = False
         self._handle: asyncio.TimerHandle | None = None
-        if when == inf and timeout.total is not None and timeout.total > 0:
-            when = moment(loop, timeout.total, timeout.ceil_threshold)
-        self.when = when
-        if when < inf:
+        self.when = end_of(loop, timeout, when)
+        if self.when < inf:
             self._handle = loop.call_at(self.when, self._expire)
 
     def cancel(self) -> None:
@@ -129,7 +146,7 @@ class Deadline:
             return self
         task = asyncio.current_task(loop=self._loop)
         if task is None:
-            raise RuntimeError("Timeout context manager should be used inside a task")
+            raise RuntimeError(OUTSIDE)
         self.check()
         self._entries.append((task, task.cancelling()))
         return self
