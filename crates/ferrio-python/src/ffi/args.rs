@@ -194,7 +194,7 @@ impl<'a, 'py> Args<'a, 'py> {
         bound.resize(N, None);
         let options = PyDict::new(self.py);
         for (index, name) in self.names.iter().flat_map(|names| names.iter()).enumerate() {
-            if parameters.iter().any(|&parameter| name.eq(parameter).unwrap_or(false)) {
+            if parameters.iter().any(|parameter| is_called(&name, parameter)) {
                 self.place(method, &parameters, &mut bound, index, &name)?;
             } else {
                 options.set_item(name, self.named(index))?;
@@ -247,7 +247,7 @@ impl<'a, 'py> Args<'a, 'py> {
         index: usize,
         name: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        let Some(place) = parameters.iter().position(|&parameter| name.eq(parameter).unwrap_or(false)) else {
+        let Some(place) = parameters.iter().position(|parameter| is_called(name, parameter)) else {
             return Err(unexpected(method, name));
         };
         if bound[place].is_some() {
@@ -279,6 +279,12 @@ fn complete<'a, 'py, const N: usize>(
     there.try_into().map_err(|there: Vec<_>| missing(method, parameters[there.len()]))
 }
 
+/// Whether that is an argument's name. With a string made for each comparison, `HttpPool()` took 9,100 instructions, not 4,700.
+fn is_called(name: &Bound<'_, PyAny>, parameter: &str) -> bool {
+    let text = name.cast::<PyString>().ok().and_then(|name| name.to_str().ok());
+    text == Some(parameter)
+}
+
 /// The error of a call without a required argument.
 pub(crate) fn missing(method: &str, parameter: &str) -> PyErr {
     PyTypeError::new_err(format!("{method}() missing 1 required positional argument: '{parameter}'"))
@@ -308,7 +314,7 @@ impl<'py> Given<'_, 'py> {
     ) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
         let mut bound = [const { None }; N];
         for (name, value) in self.names.into_iter().flat_map(PyDictMethods::iter) {
-            let Some(place) = names.iter().position(|candidate| name.eq(candidate).unwrap_or(false)) else {
+            let Some(place) = names.iter().position(|candidate| is_called(&name, candidate)) else {
                 return Err(unexpected(method, &name));
             };
             bound[place] = Some(value);
