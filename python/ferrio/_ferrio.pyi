@@ -67,8 +67,10 @@ __all__ = [
     "eager_task_factory",
     "ensure_future",
     "gather",
+    "is_ipv4",
     "is_public_suffix",
     "literal_address",
+    "plain_fields",
     "shield",
     "sleep",
     "timeout",
@@ -93,6 +95,13 @@ def direct_tls() -> str | None:
 
 def literal_address(host: Any, port: Any, family: Any, type: Any, proto: Any, flags: Any) -> list[Any] | None:
     """The answer of `socket.getaddrinfo()` to the same arguments, or `None` where it has to be asked."""
+
+def plain_fields(items: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]] | None:
+    """Header fields as they are sent, but for the length of the body; None where Python code has to look at one: at a
+    class with a `__str__` of its own, a control character, a name or a lone surrogate that is not ASCII."""
+
+def is_ipv4(host: str) -> bool:
+    """Whether a host is an address of IPv4 as `inet_ntop()` writes it."""
 
 def is_public_suffix(domain: str) -> bool:
     """Whether a domain, in lower case and ASCII, is nobody's: `com`, `co.uk`, `github.io`."""
@@ -357,7 +366,6 @@ class HttpClientConnection(asyncio.Protocol):
         self,
         loop: asyncio.AbstractEventLoop,
         failure: Callable[[str, Any, Any], BaseException],
-        *,
         max_line: int = ...,
         max_head: int = ...,
         max_headers: int = ...,
@@ -627,6 +635,18 @@ class HttpSession:
     _opens: bool
     _headers_version: Callable[[], int] | None
     """Tells which version the program's headers have; another one than before makes routes be forgotten."""
+    def _set_up(
+        self,
+        pool: HttpPool,
+        request: Any,
+        answer_class: type[HttpAnswer],
+        raises: Any,
+        total: float | None,
+        hurries: Any,
+        plain: Any,
+        /,
+    ) -> None:
+        """Set `_pool`, `_own_request`, and so on, and that it opens."""
     def _forget_routes(self) -> None: ...
     def get(self, url: Any, **options: Any) -> HttpFetch: ...
     def options(self, url: Any, **options: Any) -> HttpFetch: ...

@@ -49,6 +49,8 @@ fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(event_loop::arrivals::count, module)?)?;
     module.add_function(wrap_pyfunction!(event_loop::arrivals::counted, module)?)?;
     module.add_function(wrap_pyfunction!(ffi::task_struct::as_dict, module)?)?;
+    module.add_function(wrap_pyfunction!(http::client::fields::plain_fields, module)?)?;
+    module.add_function(wrap_pyfunction!(http::client::suffixes::is_ipv4, module)?)?;
     module.add_function(wrap_pyfunction!(http::client::suffixes::is_public_suffix, module)?)?;
     module.add_function(wrap_pyfunction!(net::resolver::literal_address, module)?)?;
     module.add_function(wrap_pyfunction!(net::sslproto::proof::direct_tls, module)?)?;

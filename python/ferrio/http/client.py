@@ -299,36 +299,40 @@ class ClientSession(HttpSession):
     def _prepare_base(self) -> None:
         """Tell the native base what it may do by itself."""
         assert self._connector is not None
-        jar = self._cookie_jar
-        total = self._timeout.total
-        self._pool = self._connector._pool
-        self._own_request = _REQUEST
-        self._answer_class = self._response_class
-        self._raises = bool(self._raise_for_status)
-        is_number = type(total) in (int, float)
-        self._total = total if is_number and total > 0 else None  # type: ignore[operator]
-        self._opens = True
-        self._hurries = bool(self._timeout.connect)
-        special = (
-            self._trace_configs,
-            self._middlewares or isinstance(self._middlewares, list),  # to which a program may add
-            self._default_proxy,
-            self._trust_env,
-            self._timeout.sock_read,
-            not (is_number or total is None),
-            self._connector.force_close,
-            type(self._connector).connect is not BaseConnector.connect,
-            self._head_limits is not HEAD_LIMITS,
-            self._loop.get_debug(),
-            callable(self._raise_for_status),
-            self._version != HttpVersion11,
-            self._request_class is not ClientRequest,
-            self._response_class is not ClientResponse
-            and any(getattr(self._response_class, name) is not getattr(ClientResponse, name) for name in MAKING),
-            not self._auto_decompress,
-            type(jar) not in (CookieJar, DummyCookieJar),
+        connector, jar, limits, answers = self._connector, self._cookie_jar, self._timeout, self._response_class
+        total = limits.total
+        is_number = type(total) is float or type(total) is int
+        is_special = (
+            self._trace_configs
+            or self._middlewares
+            or isinstance(self._middlewares, list)  # to which a program may add
+            or self._default_proxy
+            or self._trust_env
+            or limits.sock_read
+            or not (is_number or total is None)
+            or connector.force_close
+            or type(connector).connect is not BaseConnector.connect
+            or self._head_limits is not HEAD_LIMITS
+            or self._loop.get_debug()
+            or callable(self._raise_for_status)
+            or self._version != HttpVersion11
+            or self._request_class is not ClientRequest
+            or (
+                answers is not ClientResponse
+                and any(getattr(answers, name) is not getattr(ClientResponse, name) for name in MAKING)
+            )
+            or not self._auto_decompress
+            or type(jar) not in (CookieJar, DummyCookieJar)
         )
-        self._plain = not any(special)
+        self._set_up(
+            connector._pool,
+            _REQUEST,
+            answers,
+            self._raise_for_status,
+            total if is_number and total > 0 else None,  # type: ignore[operator]
+            limits.connect,
+            not is_special,
+        )
         if isinstance(jar, CookieJar):
             jar._watched_by(self)
 

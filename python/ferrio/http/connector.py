@@ -24,9 +24,9 @@ from .errors import (
     ClientConnectionError,
     UnixClientConnectorError,
 )
-from .requests import ClientRequest
+from .requests import HEAD_LIMITS, ClientRequest
 from .socks import is_socks
-from .timeouts import UNLIMITED, limit
+from .timeouts import limit
 from .tracing import (
     TraceConnectionCreateEndParams,
     TraceConnectionCreateStartParams,
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("aiohttp.client")
 UNSET: Final[Any] = object()
+# As arguments by their place, which takes no dictionary.
+USUAL_SIZES: Final = (HEAD_LIMITS["max_line"], HEAD_LIMITS["max_head"], HEAD_LIMITS["max_headers"])
 SCHEMES: Final = frozenset({"", "http", "https", "ws", "wss"})
 # By what each is, not by what a program says it equals. A `WeakSet` takes three calls of Python for each.
 CONNECTORS: dict[int, weakref.ref[BaseConnector]] = {}
@@ -140,11 +142,15 @@ class BaseConnector:
             proxy_request(req, self._loop)
         key = req.pool_key
         taken = self._pool.take(key)
-        if taken is None:
-            async with limit(timeout.connect, timeout.ceil_threshold) if timeout.connect else UNLIMITED:
+        if taken is None and timeout.connect:
+            async with limit(timeout.connect, timeout.ceil_threshold):
                 taken = await self._wait(key, traces)
                 if taken is None:
                     return await self._open(key, req, traces, timeout)
+        elif taken is None:
+            taken = await self._wait(key, traces)
+            if taken is None:
+                return await self._open(key, req, traces, timeout)
         if traces is not None:
             await self._tell_of_reuse(taken, traces)
         return taken
@@ -171,6 +177,8 @@ class BaseConnector:
 
     def _new(self, request: ClientRequest) -> HttpClientConnection:
         limits: Any = request.limits
+        if limits is HEAD_LIMITS:
+            return HttpClientConnection(self._loop, request.failure, *USUAL_SIZES)
         return HttpClientConnection(self._loop, request.failure, **limits)
 
     async def _wait(self, key: Any, traces: Tracing | None) -> HttpClientConnection | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from multidict import CIMultiDict
 
-from .._ferrio import HttpClientConnection
+from .._ferrio import HttpClientConnection, plain_fields
 from . import hdrs
 from .connection import Connection
 from .encodings import Packer
@@ -67,6 +67,8 @@ def target(request: ClientRequest) -> bytes:
 
 def encoded(headers: CIMultiDict[str]) -> list[tuple[bytes, bytes]]:
     """Header fields as they are sent, but for the length of the body; of a subclass of str its `__str__`."""
+    if (pairs := plain_fields(headers.items())) is not None:
+        return pairs
     pairs = []
     for name, value in headers.items():
         if not isinstance(value, str):

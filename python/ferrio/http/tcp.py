@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .._ferrio import HttpClientConnection
+from .._ferrio import HttpClientConnection, is_ipv4
 from . import hdrs
 from .connector import SCHEMES, UNSET, BaseConnector, proxy_request
 from .cookies import is_ip_address
@@ -199,7 +199,7 @@ class TCPConnector(BaseConnector):
 
     async def _infos(self, host: str, port: int, traces: Tracing | None) -> list[AddrInfoType]:
         if is_ip_address(host):
-            if ":" not in host and not _is_canonical(host):
+            if ":" not in host and not is_ipv4(host):
                 raise InvalidUrlClientError(host, "is not a canonical IPv4 address")
             hosts = [(host, port)]
         else:
@@ -363,13 +363,6 @@ def _context(is_verified: bool) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(("http/1.1",))
     return context
-
-
-def _is_canonical(host: str) -> bool:
-    try:
-        return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, host)) == host
-    except OSError:
-        return False
 
 
 def _local_infos(address: tuple[str, int] | None) -> list[AddrInfoType]:

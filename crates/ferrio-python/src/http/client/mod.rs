@@ -15,7 +15,7 @@
 //!   `routes`: what a request to a URL looks like; `addresses`: which URLs are alike; `options`, `pairs`: what a call asks for beside;
 //!   `varied`: what becomes of that
 //! * `frames`: a WebSocket after its handshake, without I/O; `decoding`: a body that is unpacked;
-//!   `suffixes`: domains that nobody may set cookies for; `socks`: what is said to a SOCKS 5 proxy
+//!   `suffixes`: domains that nobody may set cookies for, and addresses; `socks`: what is said to a SOCKS 5 proxy
 //!
 //! Which URL goes where, cookies, redirects, time-outs by phase, and all exceptions are Python's.
 

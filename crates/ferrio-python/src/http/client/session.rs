@@ -243,6 +243,21 @@ impl Session {
         Ok(())
     }
 
+    /// `_set_up(pool, request, answer_class, raises, total, hurries, plain)`: all that natively sent requests depend on, at once.
+    fn set_up(&self, _: &Bound<'_, PyAny>, args: Args<'_, '_>) -> PyResult<()> {
+        let names = ["pool", "request", "answer_class", "raises", "total", "hurries", "plain"];
+        let [pool, request, answer_class, raises, total, hurries, plain] = args.all("_set_up", names)?;
+        self.set_answer_class_attribute(&answer_class)?;
+        self.set_total_attribute(&total)?;
+        self.pool.set(pool.to_owned());
+        self.own_request.set(request.to_owned());
+        self.raises.set(raises.is_truthy()?);
+        self.hurries.set(hurries.is_truthy()?);
+        self.opens.set(true);
+        self.plain.set(plain.is_truthy()?);
+        Ok(())
+    }
+
     fn total_attribute(&self, this: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.total.get().into_py_any(this.py())
     }
@@ -322,6 +337,7 @@ impl Native for Session {
             light method c"patch" c"Change a resource." => patch;
             light method c"delete" c"Delete a resource." => delete;
             method c"request" c"Send a request of any method." => request;
+            method c"_set_up" c"What requests depend on." => set_up;
             bare c"_forget_routes" c"What routes depend on has changed." => forget_routes;
             field c"_pool" => pool;
             shown c"_answer_class" => answer_class, set_answer_class_attribute;

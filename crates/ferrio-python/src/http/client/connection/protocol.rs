@@ -15,7 +15,7 @@ use crate::http::client::answer::ClientAnswer;
 use crate::net::protocols::delivery::{Delivery, LayerProtocol, Read};
 
 impl Constructed for ClientConnection {
-    /// `HttpClientConnection(loop, failure, *, max_line, max_head, max_headers, folds)`
+    /// `HttpClientConnection(loop, failure, max_line, max_head, max_headers, folds)`
     fn init(&self, _: &Bound<'_, PyAny>, given: crate::ffi::args::Given<'_, '_>) -> PyResult<()> {
         let names = ["loop", "failure", "max_line", "max_head", "max_headers", "folds"];
         let [event_loop, failure, line, head, headers, folds] =
