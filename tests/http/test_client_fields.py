@@ -1,11 +1,16 @@
 """What the native base does in the place of Python code: a program sees no difference."""
 
+import functools
 import random
 import socket
 
+import pytest
+from client_support import on_both, saying, scripted
+from ferrio import http
 from ferrio._ferrio import is_ipv4, plain_fields
-from ferrio.http import sending
+from ferrio.http import requests, sending
 from multidict import CIMultiDict, istr
+from yarl import URL
 
 TEXTS = [
     "",
@@ -71,3 +76,37 @@ def test_addresses_are_those_that_the_system_writes():
     ]
     assert 300 < sum(map(is_ipv4, hosts)) < 2000
     assert [is_ipv4(host) for host in hosts] == [inet(host) for host in hosts]
+
+
+def noted(request, called, name, method, *arguments):
+    called.append(name)
+    return method(request, *arguments)
+
+
+@on_both
+async def test_what_a_program_patches_of_requests_is_called_for_each_session():
+    names = "version", "headers", "cookies", "auth", "proxy", "body_from_data"
+    request, answer = http.ClientRequest, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    async with scripted(saying(answer)) as peer:
+        for patched in (False, True, False, True):
+            called = []
+            with pytest.MonkeyPatch.context() as patch:
+                for name in names if patched else ():
+                    noting = functools.partialmethod(noted, called, name, getattr(request, f"update_{name}"))
+                    patch.setattr(request, f"update_{name}", noting)
+                if patched:
+                    patch.setitem(request.DEFAULT_HEADERS, "X-Own", "1")
+                async with http.ClientSession() as session, session.get(f"http://127.0.0.1:{peer.port}/") as got:
+                    assert ("X-Own" in got.request_info.headers) == patched
+            assert sorted(called) == (sorted(names) if patched else [])
+
+
+@on_both
+async def test_connections_of_equal_requests_have_equal_keys():
+    url = URL("https://user@a.test/b")
+    key = http.ClientRequest("get", url, ssl=False).connection_key
+    assert key == requests.ConnectionKey("a.test", 443, True, False, None, None, None)
+    assert type(key) is requests.ConnectionKey and key.host == "a.test" and key.server_hostname is None
+    for method in ("GET ", "G\nET", "é"):
+        with pytest.raises(ValueError, match="non-token"):
+            http.ClientRequest(method, url)

@@ -112,7 +112,7 @@ class CookieJar(AbstractCookieJar):
             treat_as_secure_origin = ()
         elif isinstance(treat_as_secure_origin, URL | str):
             treat_as_secure_origin = (treat_as_secure_origin,)
-        self._secure = frozenset(URL(url).origin() for url in treat_as_secure_origin)
+        self._secure = frozenset([URL(url).origin() for url in treat_as_secure_origin])
         self._cookies: dict[tuple[str, str], SimpleCookie] = {}
         self._host_only: set[Key] = set()
         self._deadlines: dict[Key, float] = {}
@@ -403,7 +403,7 @@ def domain_matches(domain: str, host: str) -> bool:
 
 def is_ip_address(host: str | None) -> bool:
     """Whether a host is an address."""
-    return bool(host) and host is not None and (":" in host or host.replace(".", "").isdigit())
+    return host is not None and (":" in host or host.replace(".", "").isdigit())
 
 
 def _copied(name: str, cookie: Any) -> Morsel[str]:

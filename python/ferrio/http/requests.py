@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 NOT_TOKEN: Final = re.compile(r"[^-!#$%&'*+.^_`|~0-9a-zA-Z]")
 DIGITS: Final = re.compile(r"\d+", re.ASCII)
 WITHOUT_BODY: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS, hdrs.METH_TRACE})
+USUAL_METHODS: Final = frozenset({*WITHOUT_BODY, hdrs.METH_DELETE, hdrs.METH_PATCH, hdrs.METH_POST, hdrs.METH_PUT})
 WITH_TYPE: Final = frozenset({hdrs.METH_PATCH, hdrs.METH_POST, hdrs.METH_PUT})
 SECURE: Final = frozenset({"https", "wss"})
 AGENT: Final = f"Python/{'.'.join(sys.version.split('.')[:2])} ferrio/{__version__}"
@@ -205,7 +206,7 @@ class ClientRequest:
         trust_env: bool = False,
         server_hostname: str | None = None,
     ) -> None:
-        if (found := NOT_TOKEN.search(method)) is not None:
+        if method not in USUAL_METHODS and (found := NOT_TOKEN.search(method)) is not None:
             raise ValueError(
                 f"Method cannot contain non-token characters {method!r} (found at least {found.group()!r})"
             )
@@ -226,7 +227,7 @@ class ClientRequest:
         self._traces = traces
         self._ssl: SSLSetting = True if ssl is None else ssl
         self._source_traceback = traceback.extract_stack(sys._getframe(1)) if self.loop.get_debug() else None
-        self._skipped = frozenset(name.lower() for name in skip_auto_headers or ())
+        self._skipped = frozenset([name.lower() for name in skip_auto_headers]) if skip_auto_headers else frozenset()
         self.update_version(version)
         self.update_headers(headers)
         self._add_defaults()
@@ -286,16 +287,18 @@ class ClientRequest:
     def connection_key(self) -> ConnectionKey:
         """Which connections it can use."""
         url = self.url
-        return ConnectionKey(
+        proxied = self.proxy_headers
+        fields = (
             url.raw_host or "",
             url.port,
             url.scheme in SECURE,
             self._ssl,
             self.proxy,
             self.proxy_auth,
-            hash(tuple(self.proxy_headers.items())) if self.proxy_headers else None,
+            hash(tuple(proxied.items())) if proxied else None,
             self.server_hostname,
         )
+        return tuple.__new__(ConnectionKey, fields)  # its own `__new__` is a function of Python
 
     @property
     def pool_key(self) -> Hashable:
@@ -327,7 +330,7 @@ class ClientRequest:
         """Have these fields, and Host."""
         self.headers: CIMultiDict[str] = CIMultiDict()
         self.headers[hdrs.HOST] = self.url.host_port_subcomponent or ""
-        if isinstance(headers, dict | MultiDictProxy | MultiDict):
+        if isinstance(headers, (dict, MultiDictProxy, MultiDict)):
             headers = headers.items()
         for name, value in headers or ():
             if name.lower() == "host":
@@ -412,9 +415,10 @@ class ClientRequest:
             self._choose_transfer()
 
     def _add_defaults(self) -> None:
+        headers, skipped = self.headers, self._skipped
         for name, value in (*self.DEFAULT_HEADERS.items(), (hdrs.USER_AGENT, AGENT)):
-            if name not in self.headers and name.lower() not in self._skipped:
-                self.headers[name] = value
+            if name not in headers and not (skipped and name.lower() in skipped):
+                headers[name] = value
 
     def _choose_encoding(self, data: Any) -> None:
         if not data:
@@ -439,7 +443,7 @@ class ClientRequest:
     def _choose_expectation(self, expects: bool) -> bool:
         if expects:
             self.headers[hdrs.EXPECT] = "100-continue"
-        return expects or self.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+        return expects or (hdrs.EXPECT in self.headers and self.headers[hdrs.EXPECT].lower() == "100-continue")
 
 
 def _warn_if_open(payload: Payload) -> None:

@@ -63,32 +63,33 @@ def route(session: ClientSession, method: str, url: Any, content_type: str) -> R
             headers=fields,
             skip_auto_headers=session.skip_auto_headers,
             cookies=cookies,
-            auth=auth if session._is_home(full) else None,
+            auth=auth if auth is not None and session._is_home(full) else None,
             loop=session._loop,
             session=session,
         )
     except (TypeError, ValueError):
         return None
-    if request.url.scheme not in ("http", "https") or full.raw_user is not None or full.raw_password is not None:
+    sent_url, headers = request.url, request.headers
+    if sent_url.scheme not in ("http", "https") or full.raw_user is not None or full.raw_password is not None:
         return None
     if auth and hdrs.AUTHORIZATION in fields:
         return None
-    if hdrs.COOKIE in request.headers and not isinstance(jar, CookieJar):
+    known = jar._cookies if isinstance(jar, CookieJar) else None
+    if known is None and hdrs.COOKIE in headers:
         return None
     if method in request.POST_METHODS and "content-type" not in request._skipped:
-        request.headers.setdefault(hdrs.CONTENT_TYPE, content_type)
+        headers.setdefault(hdrs.CONTENT_TYPE, content_type)
     # Where the session's fields have cookies, too, those of the jar are put to them.
-    own = (
-        None
-        if cookies and hdrs.COOKIE in fields
-        else 1 + sum(name.lower() not in NOT_OWN for name, _ in fields.items())
-    )
-    is_common = all(path in ("", "/") for _, path in jar._cookies) if isinstance(jar, CookieJar) else True
+    own: int | None = 1
+    if fields:
+        is_mixed = cookies and hdrs.COOKIE in fields
+        own = None if is_mixed else 1 + sum(name.lower() not in NOT_OWN for name, _ in fields.items())
+    is_common = not known or all(path in ("", "/") for _, path in known)
     try:
-        sent = tuple(encoded(request.headers))
+        sent = tuple(encoded(headers))
     except (TypeError, ValueError):
         return None
-    made = Route((request.pool_key, request.url.raw_path_qs.encode(), sent, own, is_common))
+    made = Route((request.pool_key, sent_url.raw_path_qs.encode(), sent, own, is_common))
     made.url, made.request = request.original_url, request
     request._session = None  # which has this route
     return made

@@ -34,7 +34,7 @@ from .requests import ClientRequest, Fingerprint, SSLSetting, merged_ssl
 from .resolver import AbstractResolver, Addresses, DefaultResolver
 from .response import ClientResponse
 from .socks import PORT, Handshake, is_socks
-from .timeouts import limit
+from .timeouts import is_late, limit
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -165,7 +165,7 @@ class TCPConnector(BaseConnector):
         options: dict[str, Any] = {}
         if tls is not None:
             options = {"ssl": tls, "server_hostname": (request.server_hostname or host).rstrip(".")}
-        with _translated(request, error):
+        try:
             async with limit(timeout.sock_connect, timeout.ceil_threshold):
                 if len(infos) == 1 and self._socket_factory is None and not self._local:
                     address = infos[0][4]
@@ -181,12 +181,20 @@ class TCPConnector(BaseConnector):
                         factory=self._socket_factory,
                     )
                 return await self._loop.create_connection(make, **options)
+        except OSError as failure:
+            if is_late(failure):
+                raise
+            raise _translation(request, error, failure) from failure
 
     def _begun(self, protocol: asyncio.BaseProtocol, address: tuple[Any, ...]) -> Awaitable[asyncio.Transport] | None:
         """The transport to an address, if nothing of the loop's or of the sockets' is a program's own."""
-        begin = getattr(self._loop, "_connect_to", None)
-        own = (self._loop.create_connection, self._loop.sock_connect)
-        if begin is None or tuple(getattr(each, "__func__", None) for each in own) != STANDARD:
+        loop = self._loop
+        begin = getattr(loop, "_connect_to", None)
+        if (
+            begin is None
+            or getattr(loop.create_connection, "__func__", None) is not CREATE
+            or getattr(loop.sock_connect, "__func__", None) is not CONNECT
+        ):
             return None
         begun: Coroutine[Any, Any, asyncio.Transport] | None = begin(protocol, *address[:2])
         if begun is not None:
@@ -330,15 +338,19 @@ class _translated:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not isinstance(error, OSError) or (error.errno is None and isinstance(error, TimeoutError)):
-            return
-        key = self._request.connection_key
-        if isinstance(error, ssl.CertificateError):
-            raise ClientConnectorCertificateError(key, error) from error
-        raise (ClientConnectorSSLError if isinstance(error, ssl.SSLError) else self._error)(key, error) from error
+        if isinstance(error, OSError) and not is_late(error):
+            raise _translation(self._request, self._error, error) from error
 
 
-STANDARD = (asyncio.BaseEventLoop.create_connection, asyncio.SelectorEventLoop.sock_connect)
+def _translation(request: ClientRequest, kind: type[ClientConnectorError], error: OSError) -> ClientConnectorError:
+    """aiohttp's exception for a connection that was not made."""
+    key = request.connection_key
+    if isinstance(error, ssl.CertificateError):
+        return ClientConnectorCertificateError(key, error)
+    return (ClientConnectorSSLError if isinstance(error, ssl.SSLError) else kind)(key, error)
+
+
+CREATE, CONNECT = asyncio.BaseEventLoop.create_connection, asyncio.SelectorEventLoop.sock_connect
 # Closed ones, by families, for audit hooks where none is made. `socket.socket` may be a program's own.
 UNMADE: dict[int, _socket.socket] = {}
 CONTEXTS: dict[bool, ssl.SSLContext] = {}
@@ -346,13 +358,12 @@ CONTEXTS: dict[bool, ssl.SSLContext] = {}
 
 def _tell_hooks(family: int, address: tuple[Any, ...]) -> None:
     """What they would see of a socket that is made and connected."""
-    kind = (family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if (made := UNMADE.get(family)) is None:
-        made = _socket.socket(*kind)  # which tells them
+        made = _socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # which tells them
         made.close()
         UNMADE[family] = made
     else:
-        sys.audit("socket.__new__", made, *kind)
+        sys.audit("socket.__new__", made, family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sys.audit("socket.connect", made, address)
 
 

@@ -7,7 +7,6 @@ nobody else, and whoever it cancelled sees `TimeoutError`, never `CancelledError
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from math import ceil, inf
 from typing import TYPE_CHECKING, Any, Final
@@ -57,6 +56,11 @@ def moment(loop: asyncio.AbstractEventLoop, delay: float, threshold: float) -> f
     return ceil(when) if delay > threshold else when
 
 
+def is_late(error: OSError) -> bool:
+    """Whether that is a limit's, and not the system's."""
+    return error.errno is None and isinstance(error, TimeoutError)
+
+
 def end_of(loop: asyncio.AbstractEventLoop, timeout: ClientTimeout, when: float = inf) -> float:
     """When a request is over that begins now, or was begun before and ends at `when`."""
     if when == inf and timeout.total is not None and timeout.total > 0:
@@ -71,9 +75,6 @@ def within(loop: asyncio.AbstractEventLoop, when: float) -> asyncio.Timeout:
     if asyncio.current_task(loop) is None:
         raise RuntimeError(OUTSIDE)
     return timeout_at(when)
-
-
-UNLIMITED: Final = contextlib.nullcontext()
 
 
 def limit(delay: float | None, threshold: float = 5) -> asyncio.Timeout:
