@@ -110,3 +110,39 @@ async def test_connections_of_equal_requests_have_equal_keys():
     for method in ("GET ", "G\nET", "é"):
         with pytest.raises(ValueError, match="non-token"):
             http.ClientRequest(method, url)
+
+
+@on_both
+async def test_a_session_keeps_what_it_had_before():
+    session = http.ClientSession.__new__(http.ClientSession)
+    session.own = 1
+    session.__init__(headers={"X-Own": "1"}, skip_auto_headers=["Accept"])
+    first = session.connector
+    assert (session.own, session.headers, session.skip_auto_headers) == (1, {"X-Own": "1"}, {"accept"})
+    session.__init__()
+    assert (session.own, session.headers, session.skip_auto_headers) == (1, {}, frozenset())
+    await first.close()
+    await session.close()
+
+
+@on_both
+async def test_a_subclass_sees_each_attribute_being_set():
+    seen = {}
+    with pytest.warns(DeprecationWarning):
+
+        class Seeing(http.ClientSession):
+            def __setattr__(self, name, value):
+                seen[name] = value
+                super().__setattr__(name, value)
+
+    async with Seeing(version=http.HttpVersion10) as session:
+        assert seen["_version"] is http.HttpVersion10 and seen["_loop"] is session._loop
+        assert vars(session).keys() <= seen.keys()
+
+
+@on_both
+async def test_a_session_that_was_not_made_says_why_and_no_more(recwarn):
+    for options in ({"base_url": "/a"}, {"base_url": "http://a/b"}, {"timeout": 5}, {"cookies": 5}):
+        with pytest.raises((TypeError, ValueError)):
+            http.ClientSession(**options)
+    assert not [each for each in recwarn if issubclass(each.category, ResourceWarning)]

@@ -13,7 +13,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from multidict import CIMultiDict, MultiDict, MultiDictProxy, getversion
 from yarl import URL
@@ -27,8 +27,9 @@ from .payloads import BytesPayload, Payload
 from .requests import HEAD_LIMITS, ClientRequest, HttpVersion, HttpVersion11, head_limits
 from .response import ClientResponse, fallback_charset
 from .routes import Route, opened, route
+from .settings import limits_of, warn_of_auth
 from .tcp import TCPConnector
-from .timeouts import DEFAULT_TIMEOUT, ClientTimeout, as_limits
+from .timeouts import ClientTimeout, as_limits
 from .websocket import ClientWebSocketResponse
 from .ws_handshake import connect
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MAKING = ("__new__", "__init__", "raise_for_status")  # the native base calls none of an answer's class
+NOTHING: Final[frozenset[str]] = frozenset()
 CharsetResolver = Callable[[ClientResponse, bytes], str]
 
 
@@ -44,6 +46,32 @@ class ClientSession(HttpSession):
 
     _source_traceback: traceback.StackSummary | None = None
     _connector: BaseConnector | None = None
+    _loop: asyncio.AbstractEventLoop
+    _base_url: URL | None
+    _timeout: ClientTimeout
+    _cookie_jar: AbstractCookieJar
+    _connector_owner: bool
+    _default_auth: BasicAuth | None
+    _version: HttpVersion
+    _json_serialize: Callable[[Any], str]
+    _json_serialize_bytes: Callable[[Any], bytes] | None
+    _raise_for_status: bool | Callable[[ClientResponse], Awaitable[None]]
+    _auto_decompress: bool
+    _trust_env: bool
+    _requote_redirect_url: bool
+    _read_bufsize: int
+    _head_sizes: tuple[int, int, int]
+    _head_limits: Mapping[str, int]
+    _default_headers: CIMultiDict[str]
+    _skip_auto_headers: frozenset[str]
+    _request_class: type[ClientRequest]
+    _response_class: type[ClientResponse]
+    _ws_response_class: type[ClientWebSocketResponse]
+    _trace_configs: list[Any]
+    _resolve_charset: CharsetResolver
+    _default_proxy: URL | str | None
+    _default_proxy_auth: BasicAuth | None
+    _middlewares: Sequence[ClientMiddlewareType]
 
     def __init__(
         self,
@@ -82,51 +110,76 @@ class ClientSession(HttpSession):
         ssl_shutdown_timeout: float | None = UNSET,
     ) -> None:
         loop = loop or (connector._loop if connector is not None else asyncio.get_running_loop())
-        self._loop = loop
-        self._base_url = None if base_url is None else URL(base_url)
-        if self._base_url is not None:
-            self._base_url.origin()  # raises where it is no base
-            if not self._base_url.path.endswith("/"):
+        base = None if base_url is None else URL(base_url)
+        if base is not None:
+            base.origin()  # raises where it is no base
+            if not base.path.endswith("/"):
                 raise ValueError("base_url must have a trailing '/'")
-        self._timeout = _timeout(timeout, read_timeout, conn_timeout)
+        limits = limits_of(timeout, read_timeout, conn_timeout)
         connector = (
             TCPConnector(loop=loop, ssl_shutdown_timeout=ssl_shutdown_timeout) if connector is None else connector
         )
         if connector._loop is not loop:
             raise RuntimeError("Session and connector has to use same event loop")
+        jar = CookieJar(loop=loop) if cookie_jar is None else cookie_jar
+        if cookies:
+            jar.update_cookies(cookies)
+        if auth is not None or proxy_auth is not None:
+            warn_of_auth(auth, proxy_auth)
+        self._keep(
+            {
+                "_loop": loop,
+                "_base_url": base,
+                "_timeout": limits,
+                "_cookie_jar": jar,
+                "_connector": connector,
+                "_connector_owner": connector_owner,
+                "_default_auth": auth,
+                "_version": version,
+                "_json_serialize": json_serialize,
+                "_json_serialize_bytes": json_serialize_bytes,
+                "_raise_for_status": raise_for_status,
+                "_auto_decompress": auto_decompress,
+                "_trust_env": trust_env,
+                "_requote_redirect_url": requote_redirect_url,
+                "_read_bufsize": read_bufsize,
+                "_head_sizes": (max_line_size, max_field_size, max_headers),
+                "_head_limits": HEAD_LIMITS,
+                "_default_headers": CIMultiDict(),
+                "_skip_auto_headers": NOTHING,
+                "_request_class": request_class,
+                "_response_class": response_class,
+                "_ws_response_class": ws_response_class,
+                "_trace_configs": trace_configs or [],
+                "_resolve_charset": fallback_charset_resolver,
+                "_default_proxy": proxy,
+                "_default_proxy_auth": proxy_auth,
+                "_middlewares": () if middlewares is None else middlewares,
+            }
+        )
         if loop.get_debug():
             self._source_traceback = traceback.extract_stack(sys._getframe(1))
-        self._cookie_jar = CookieJar(loop=loop) if cookie_jar is None else cookie_jar
-        if cookies:
-            self._cookie_jar.update_cookies(cookies)
-        if auth is not None or proxy_auth is not None:
-            _warn_of_auth(auth, proxy_auth)
-        self._connector = connector
-        self._connector_owner = connector_owner
-        self._default_auth = auth
-        self._version = version
-        self._json_serialize = json_serialize
-        self._json_serialize_bytes = json_serialize_bytes
-        self._raise_for_status = raise_for_status
-        self._auto_decompress = auto_decompress
-        self._trust_env = trust_env
-        self._requote_redirect_url = requote_redirect_url
-        self._read_bufsize = read_bufsize
-        self._head_sizes = (max_line_size, max_field_size, max_headers)
         self._head_limits = head_limits(max_line_size, max_field_size, max_headers)
-        self._default_headers: CIMultiDict[str] = CIMultiDict(headers or ())
-        self._skip_auto_headers = frozenset(name.lower() for name in skip_auto_headers or ())
-        self._request_class = request_class
-        self._response_class = response_class
-        self._ws_response_class = ws_response_class
-        self._trace_configs = trace_configs or []
+        if headers:
+            self._default_headers = CIMultiDict(headers)
+        if skip_auto_headers:
+            self._skip_auto_headers = frozenset([name.lower() for name in skip_auto_headers])
         for config in self._trace_configs:
             config.freeze()
-        self._resolve_charset = fallback_charset_resolver
-        self._default_proxy = proxy
-        self._default_proxy_auth = proxy_auth
-        self._middlewares = () if middlewares is None else middlewares
         self._prepare_base()
+
+    def _keep(self, settings: dict[str, Any]) -> None:
+        """Have these attributes, in one dictionary; a subclass sees each being set.
+
+        One that is filled attribute by attribute shares its keys with those of other sessions, and CPython 3.13 looks
+        each attribute up by its name then: 8,500 instructions of a session, a connection and a GET.
+        """
+        if type(self) is ClientSession:
+            own = vars(self)
+            self.__dict__ = {**own, **settings} if own else settings
+        else:
+            for name, value in settings.items():
+                setattr(self, name, value)
 
     def __init_subclass__(cls) -> None:
         warnings.warn(
@@ -438,39 +491,3 @@ def request(
         connector_owner=is_own,
     )
     return _SessionRequestContextManager(session._request(method, url, **options), session)
-
-
-def _timeout(given: Any, read: Any, connect: float | None) -> ClientTimeout:
-    """The time limits, from the setting and the two that aiohttp had before."""
-    if given is not UNSET and given is not None:
-        if not isinstance(given, ClientTimeout):
-            raise ValueError(
-                f"timeout parameter cannot be of {type(given)} type, please use 'timeout=ClientTimeout(...)'"
-            )
-        if read is not UNSET:
-            raise ValueError("read_timeout and timeout parameters conflict, please setup timeout.read")
-        if connect is not None:
-            raise ValueError("conn_timeout and timeout parameters conflict, please setup timeout.connect")
-        return given
-    if read is UNSET and connect is None:
-        return DEFAULT_TIMEOUT
-    total, limit = DEFAULT_TIMEOUT.total, DEFAULT_TIMEOUT.connect
-    if read is not UNSET:
-        warnings.warn("read_timeout is deprecated, use timeout argument instead", DeprecationWarning, stacklevel=3)
-        total = read
-    if connect is not None:
-        warnings.warn("conn_timeout is deprecated, use timeout argument instead", DeprecationWarning, stacklevel=3)
-        limit = connect
-    return ClientTimeout(total=total, connect=limit, sock_connect=DEFAULT_TIMEOUT.sock_connect)
-
-
-def _warn_of_auth(auth: object, proxy_auth: object) -> None:
-    for name, header, given in (("auth", "", auth), ("proxy_auth", "Proxy-", proxy_auth)):
-        if given is not None:
-            place = "proxy_headers" if header else "headers"
-            warnings.warn(
-                f"The '{name}' parameter is deprecated and will be removed in v4; pass {place}="
-                f"{{'{header}Authorization': aiohttp.encode_basic_auth(login, password)}} instead",
-                DeprecationWarning,
-                stacklevel=3,
-            )
