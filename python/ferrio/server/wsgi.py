@@ -75,6 +75,7 @@ class Call(Protocol):
 
     def head(self) -> Message:
         """The message that begins the answer, which stays as it is from now on."""
+        ...
 
 
 class Gone(ConnectionError):
