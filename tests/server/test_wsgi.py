@@ -5,7 +5,8 @@ import logging
 from array import array
 
 import pytest
-from ferrio.server.wsgi import QUEUE, WSGIMiddleware
+from ferrio._support.wsgi import QUEUE
+from ferrio.server.wsgi import WSGIMiddleware
 from server_support import run, serving
 from wsgi_support import PLAIN, WRAPPED, get, hello, saying, ways
 

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from ferrio.server.wsgi import QUEUE, Gone, Stream, WSGIMiddleware
+from ferrio._support.wsgi import QUEUE, Gone, Stream
+from ferrio.server.wsgi import WSGIMiddleware
 from ferrio.server.wsgi_input import LARGE, Input, received
 from server_support import ask, ask_now, port_of, run, running, server_of, serving
 from wsgi_support import PLAIN, WRAPPED, get, ways

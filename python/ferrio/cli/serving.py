@@ -185,7 +185,7 @@ OPTIONS = (
     ),
     Option(
         "--wsgi-on-loop",
-        "Call a WSGI application on the loop's own thread, one request at a time: for one that never waits.",
+        "Call a WSGI application on the loop's own thread, one request at a time.",
         group=_APP,
     ),
     Option(

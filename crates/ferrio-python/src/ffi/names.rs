@@ -25,8 +25,8 @@ pub(crate) static TIMEOUTS: Names = Names::of("ferrio._support.timeouts");
 /// As these, for servers: looked up when one sends the first file.
 pub(crate) static HTTP: Names = Names::of("ferrio._support.http");
 
-/// As these, for WSGI: looked up when a server begins.
-pub(crate) static WSGI: Names = Names::of("ferrio.server.wsgi");
+/// The same for applications of WSGI.
+pub(crate) static WSGI: Names = Names::of("ferrio._support.wsgi");
 
 /// Those that are looked up when the extension is imported.
 pub(crate) static SUPPORT: [&Names; 8] =

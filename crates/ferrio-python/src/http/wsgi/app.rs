@@ -5,9 +5,11 @@ use pyo3::types::PyDict;
 
 use super::call::WsgiCall;
 use super::environ::{of_connection, of_head, of_scope};
-use crate::ffi::names::WSGI;
+use crate::ffi::names::Names;
 use crate::ffi::prelude::*;
 use crate::http::scope::{Ends, HeaderNames};
+
+static SERVERS: Names = Names::of("ferrio.server.wsgi");
 
 /// See the module.
 #[derive(Default)]
@@ -26,7 +28,7 @@ impl WsgiApp {
     pub(crate) fn is_plain(app: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = app.py();
         Ok(try_state::<WsgiApp>(app).is_some()
-            && app.get_type().as_any().is(&WSGI.find(py, intern!(py, "WSGIMiddleware"))?))
+            && app.get_type().as_any().is(&SERVERS.find(py, intern!(py, "WSGIMiddleware"))?))
     }
 
     pub(crate) fn is_on_loop(&self) -> bool {

@@ -1,4 +1,4 @@
-//! WSGI applications (PEP 3333) for the server: `ferrio.server.wsgi` has what waits, streams and iterates.
+//! WSGI applications (PEP 3333) for the server: `ferrio._support.wsgi` has what waits, streams and iterates.
 //!
 //! ```text
 //!   WsgiApp ──environ──▶ WsgiCall (a coroutine) ──work, on a thread──▶ app(environ, start_response)
