@@ -199,8 +199,8 @@ while time.monotonic() < end:
 def test_looking_at_tasks_that_come_and_go():
     """Nothing that is read may be freed memory: the program must not notice, and goes on.
 
-    Who looks may crash: the reader keeps pages that it read at different times, in which two tasks can await each other,
-    and follows them without an end.
+    Who looks may crash: the reader keeps pages that it read at different times, in which two tasks can await each
+    other, and follows them without an end.
     """
     seen, sought = set(), {"main", "brief"}
     with running("ferrio", inspected.churn) as pid:
