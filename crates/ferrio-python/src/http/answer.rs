@@ -12,7 +12,7 @@ use pyo3::exceptions::{PyKeyError, PyOSError, PyRuntimeError, PyTypeError};
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::ffi::prelude::*;
-use crate::http::client::fields::Fields as Packed;
+use crate::http::packed::Packed;
 
 /// How many errors that led to each other are looked at.
 const MOST_CAUSES: usize = 16;

@@ -17,7 +17,7 @@ pub(crate) struct Exchange {
     /// As ASGI describes the request, or its environment where `is_wsgi`.
     pub(crate) scope: Slot,
     /// The application is WSGI's, and nothing stands in front of it.
-    pub(super) is_wsgi: bool,
+    pub(crate) is_wsgi: bool,
     /// The application's coroutine.
     pub(super) inner: Slot,
     pub(crate) body: Body,
@@ -81,11 +81,6 @@ impl Exchange {
     /// What the access log says of it.
     pub(crate) fn line<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.line.bind(py)
-    }
-
-    /// Whether its application is WSGI's, and nothing stands in front of it.
-    pub(crate) fn is_wsgi(&self) -> bool {
-        self.is_wsgi
     }
 
     /// Whether the client is still to send of the body.

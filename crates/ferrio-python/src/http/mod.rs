@@ -10,7 +10,8 @@
 //! * `connection`: one connection: a native protocol on a transport, with `ferrio_http`'s state machine
 //! * `exchange`: one request and its answer; `running`: how its application is called, and what if that fails
 //! * `receiving`: the `receive` of a request; `sending`: its `send`; `talking`: both of a WebSocket
-//! * `body`, `answer`, `socket`: what each of these has said so far; `room`: waiting until there is room to send
+//! * `body`, `answer`, `socket`: what each of these has said so far; `packed`: header fields that are kept; `room`: waiting until
+//!   there is room to send
 //! * `scope`: a request as ASGI describes it; `wsgi`: applications of WSGI; `below`: the transport, called natively where that is ours
 //!
 //! HTTP itself is in `ferrio_http`, which knows neither Python nor sockets.
@@ -21,6 +22,7 @@ pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod exchange;
+pub(crate) mod packed;
 pub(crate) mod receiving;
 pub(crate) mod room;
 pub(crate) mod running;

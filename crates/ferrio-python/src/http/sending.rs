@@ -8,9 +8,9 @@ use crate::ffi::buffers::Exported;
 use crate::ffi::names::HTTP;
 use crate::ffi::prelude::*;
 use crate::http::answer::{Answer, Stage, bytes, disconnect, optional, required, wrong};
-use crate::http::client::fields::Fields as Packed;
 use crate::http::connection::of_exchange;
 use crate::http::exchange::Exchange;
+use crate::http::packed::Packed;
 use crate::waiting::locks::Finished;
 
 /// `send(message)` of `exchange`.

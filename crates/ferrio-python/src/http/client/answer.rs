@@ -16,9 +16,9 @@ use crate::ffi::object::new;
 use crate::ffi::prelude::*;
 use crate::http::client::connection::ClientConnection;
 use crate::http::client::exchange::{Exchange, Heading, Stage};
-use crate::http::client::fields::Fields;
 use crate::http::client::varied::Varied;
 use crate::http::client::waits::{ClientWait, WaitKind, park_in};
+use crate::http::packed::Packed;
 use crate::waiting::locks::Finished;
 
 /// See the module.
@@ -266,7 +266,7 @@ impl ClientAnswer {
         let headers: Vec<(Vec<u8>, Vec<u8>)> =
             headers.try_iter()?.map(|pair| pair?.extract()).collect::<PyResult<_>>()?;
         let fields = headers.iter().map(|(name, value)| (&name[..], &value[..]));
-        let fields = Fields::copied(std::iter::once((&b""[..], reason.as_bytes())).chain(fields), 0);
+        let fields = Packed::copied(std::iter::once((&b""[..], reason.as_bytes())).chain(fields), 0);
         let body = body.cast::<PyBytes>()?;
         let body = body.as_bytes();
         let exchange = Rc::new(Exchange::default());

@@ -17,9 +17,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::types::PyBytes;
 
 use crate::ffi::prelude::*;
-use crate::http::client::fields::Fields;
 use crate::http::client::unread::Unread;
 use crate::http::client::waits::tell;
+use crate::http::packed::Packed;
 use crate::net::protocols::delivery::Read;
 use crate::tasks::any_future;
 
@@ -48,7 +48,7 @@ pub(crate) struct Heading {
     pub(crate) status: u16,
     pub(crate) minor: u8,
     /// The phrase, as a field without a name; then the headers.
-    pub(crate) fields: Fields,
+    pub(crate) fields: Packed,
     /// How long the body is, if that is known.
     pub(crate) length: Option<u64>,
 }
@@ -58,8 +58,8 @@ pub(crate) struct Heading {
 pub(crate) struct Exchange {
     pub(crate) stage: Cell<Stage>,
     pub(crate) heading: OnceCell<Heading>,
-    pub(crate) trailers: OnceCell<Fields>,
-    pub(crate) early: RefCell<Vec<(u16, Fields)>>,
+    pub(crate) trailers: OnceCell<Packed>,
+    pub(crate) early: RefCell<Vec<(u16, Packed)>>,
     body: Unread,
     /// Where chunks of the body end that were not read yet, counted from its begin. Not kept where all of it is wanted.
     ends: RefCell<VecDeque<usize>>,
@@ -103,7 +103,7 @@ impl Exchange {
         drop(self.heading.set(heading));
     }
 
-    pub(crate) fn note_early(&self, status: u16, fields: Fields) {
+    pub(crate) fn note_early(&self, status: u16, fields: Packed) {
         let mut early = self.early.borrow_mut();
         if early.len() < MOST_EARLY {
             early.push((status, fields));
@@ -208,7 +208,7 @@ impl Exchange {
         self.body.put_back(py, data)
     }
 
-    pub(crate) fn end(&self, trailers: Option<Fields>) {
+    pub(crate) fn end(&self, trailers: Option<Packed>) {
         self.stage.set(Stage::Whole);
         if let Some(trailers) = trailers {
             drop(self.trailers.set(trailers));

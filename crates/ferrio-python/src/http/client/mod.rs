@@ -6,7 +6,7 @@
 //! ```
 //!
 //! * `connection`: one connection: a native protocol on a transport, with `ferrio_http`'s state machine
-//! * `exchange`: what came of one answer so far, shared by its connection and its object; `fields`: its headers
+//! * `exchange`: what came of one answer so far, shared by its connection and its object; `fields`: a program's header fields
 //! * `answer`: the object that a program has in hand; the base of `ClientResponse`; `content`: how its body is read in parts;
 //!   `told`: its attributes
 //! * `pool`: which connections there are, who waits for one; `place`: those of one key; `sweeping`: their time limits

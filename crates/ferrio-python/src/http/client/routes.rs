@@ -6,7 +6,7 @@
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::ffi::prelude::*;
-use crate::http::client::fields::Fields;
+use crate::http::packed::Packed;
 
 /// So many URLs are known by their text; a crawler sees each of its own once.
 const MOST: usize = 1024;
@@ -104,7 +104,7 @@ pub(crate) struct Route {
     pub(crate) made: Slot,
     pub(crate) key: Slot,
     pub(crate) target: Vec<u8>,
-    pub(crate) headers: Fields,
+    pub(crate) headers: Packed,
     /// So many of them, the first ones, are the session's; `None` where those of a request may not be put among them.
     pub(crate) own: Option<usize>,
     /// To other paths it is the same, but for the target.
@@ -119,7 +119,7 @@ impl Route {
             made: Slot::default(),
             key: Slot::default(),
             target: Vec::new(),
-            headers: Fields::default(),
+            headers: Packed::default(),
             own: None,
             is_common: false,
         };
@@ -128,7 +128,7 @@ impl Route {
             let headers: Vec<(Vec<u8>, Vec<u8>)> = made.get_item(2)?.extract()?;
             route.key.set(made.get_item(0)?);
             route.target = made.get_item(1)?.cast::<PyBytes>()?.as_bytes().to_vec();
-            route.headers = Fields::copied(headers.iter().map(|(name, value)| (&name[..], &value[..])), 0);
+            route.headers = Packed::copied(headers.iter().map(|(name, value)| (&name[..], &value[..])), 0);
             if made.len() == 5 {
                 (route.own, route.is_common) = (made.get_item(3)?.extract()?, made.get_item(4)?.extract()?);
             }

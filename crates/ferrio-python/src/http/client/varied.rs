@@ -4,14 +4,14 @@ use pyo3::types::PyBytes;
 
 use crate::ffi::prelude::*;
 use crate::http::client::addresses::add_parameters;
-use crate::http::client::fields::Fields;
 use crate::http::client::options::{Options, bytes_of};
 use crate::http::client::routes::Route;
+use crate::http::packed::Packed;
 
 /// See the module.
 pub(crate) struct Varied {
     pub(crate) target: Option<Vec<u8>>,
-    pub(crate) headers: Option<Fields>,
+    pub(crate) headers: Option<Packed>,
 }
 
 impl Varied {
@@ -58,7 +58,7 @@ type Field<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// The route's fields with these among them: in the place of those that the session has under that name, or behind the session's, or
 /// instead of what would be added. `None` where Python code has to put two of them together, or finds fault.
-fn merged(route: &Route, fields: &[Field<'_>]) -> Option<Fields> {
+fn merged(route: &Route, fields: &[Field<'_>]) -> Option<Packed> {
     let own = route.own?;
     let place = |name: &[u8]| fields.iter().position(|(other, _)| bytes_of(other).eq_ignore_ascii_case(name));
     let mut placed = vec![false; fields.len()];
@@ -82,7 +82,7 @@ fn merged(route: &Route, fields: &[Field<'_>]) -> Option<Fields> {
     all.extend(new.map(|((name, value), _)| (bytes_of(name), bytes_of(value))));
     all.extend(added);
     let size = all.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
-    Some(Fields::copied(all.into_iter(), size))
+    Some(Packed::copied(all.into_iter(), size))
 }
 
 fn is_private(name: &[u8]) -> bool {

@@ -327,7 +327,7 @@ impl HttpConnection {
             };
             if let Some(state) = Exchange::of(exchange)
                 && serving.calls_on_loop()
-                && state.is_wsgi()
+                && state.is_wsgi
                 && state.run_at_once(exchange, &context.bind(py))?
             {
                 return Ok(());

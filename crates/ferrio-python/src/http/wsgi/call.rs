@@ -16,7 +16,7 @@ use crate::ffi::buffers::Exported;
 use crate::ffi::call::call2;
 use crate::ffi::names::WSGI;
 use crate::ffi::prelude::*;
-use crate::http::client::fields::Fields as Packed;
+use crate::http::packed::Packed;
 
 /// See the module.
 pub(crate) struct WsgiCall {

@@ -10,8 +10,8 @@ use pyo3::types::PyString;
 use super::ClientConnection;
 use crate::ffi::prelude::*;
 use crate::http::client::exchange::{Heading, Stage};
-use crate::http::client::fields::Fields;
 use crate::http::client::waits::tell;
+use crate::http::packed::Packed;
 use crate::net::protocols::delivery::Read;
 use crate::net::scratch::SCRATCH;
 
@@ -82,7 +82,7 @@ impl ClientConnection {
             match (event, exchange) {
                 (Event::NeedMore, _) => break,
                 (Event::Informational(head), Some(exchange)) => {
-                    let fields = Fields::copied(head.headers.iter(), count);
+                    let fields = Packed::copied(head.headers.iter(), count);
                     let status = head.status;
                     drop(machine);
                     if status == 100 {
@@ -106,7 +106,7 @@ impl ClientConnection {
                     }
                 }
                 (Event::End(trailers), Some(exchange)) => {
-                    let trailers = (!trailers.is_empty()).then(|| Fields::copied(trailers.iter(), count));
+                    let trailers = (!trailers.is_empty()).then(|| Packed::copied(trailers.iter(), count));
                     drop(machine);
                     exchange.end(trailers);
                     // Nobody asked for what is behind it.
@@ -193,7 +193,7 @@ fn heading(head: &Head<'_>, size: usize) -> Heading {
     Heading {
         status: head.status,
         minor: u8::from(head.version == Version::Http11),
-        fields: Fields::copied(std::iter::once(reason).chain(head.headers.iter()), size),
+        fields: Packed::copied(std::iter::once(reason).chain(head.headers.iter()), size),
         length: if let Length::Known(length) = head.length { Some(length) } else { None },
     }
 }
