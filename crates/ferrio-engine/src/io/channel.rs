@@ -180,6 +180,10 @@ impl Channel for Socket {
     }
 
     fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        // The kernel takes longer to read what describes a message than it takes for one piece of it.
+        if let [piece] = pieces {
+            return self.write(piece);
+        }
         let mut control = rustix::net::SendAncillaryBuffer::default();
         Ok(rustix::net::sendmsg(self.0.borrow(), pieces, &mut control, sys::SEND)?)
     }

@@ -101,8 +101,8 @@ impl Below {
         self.native(&transport).map_or(Ok(()), |native| native.pull(&transport))
     }
 
-    /// Whether writing can end while reading goes on.
-    pub(crate) fn can_linger(&self) -> bool {
+    /// Whether it is ours, over a socket: the kernel takes pieces, and writing can end while reading goes on.
+    pub(crate) fn is_native(&self) -> bool {
         self.native.get()
     }
 

@@ -4,7 +4,7 @@ use ferrio_http::h1::server::Connection as Machine;
 use ferrio_http::h1::{Defaults, Frame, Misuse, Refusal};
 use pyo3::types::{PyBytes, PyString};
 
-use super::{HttpConnection, LARGE, ON_ITS_WAY};
+use super::{HttpConnection, ON_ITS_WAY};
 use crate::event_loop::run::both;
 use crate::ffi::prelude::*;
 use crate::http::answer::{Fields, Stage, misused};
@@ -21,10 +21,11 @@ impl HttpConnection {
     ) -> PyResult<()> {
         let py = this.py();
         let data = body.as_bytes();
+        let large = self.is_large(data.len());
         let mut out = self.out.take();
         let written = if exchange.answer.was_sent() {
             self.with_machine(|machine| {
-                if data.len() > LARGE {
+                if large {
                     return machine.frame(data.len(), more, &mut out).map(Some);
                 }
                 machine.body(data, more, &mut out).map(|()| None)
@@ -34,7 +35,7 @@ impl HttpConnection {
             self.with_serving(py, |serving, _| {
                 let defaults = serving.dated();
                 self.with_machine(|machine| {
-                    begin(machine, exchange, &fields, data, more, &defaults, &mut out)
+                    begin(machine, exchange, &fields, (data, large), more, &defaults, &mut out)
                 })
             })?
         };
@@ -71,7 +72,7 @@ impl HttpConnection {
         exchange: &Exchange,
         size: u64,
     ) -> PyResult<Option<bool>> {
-        if !self.below.can_linger() || self.reads.get() || exchange.answer.stage() != Stage::Begun {
+        if !self.below.is_native() || self.reads.get() || exchange.answer.stage() != Stage::Begun {
             return Ok(None);
         }
         let fields = exchange.answer.headers(py)?;
@@ -194,12 +195,12 @@ impl HttpConnection {
     }
 }
 
-/// Begins an answer, which may be all of it.
+/// Begins an answer, which may be all of it. A body that is `large` is left to the caller.
 fn begin(
     machine: &mut Machine,
     exchange: &Exchange,
     fields: &Fields<'_>,
-    data: &[u8],
+    (data, large): (&[u8], bool),
     more: bool,
     defaults: &Defaults,
     out: &mut Vec<u8>,
@@ -212,14 +213,13 @@ fn begin(
     let has = |name: &str| fields().any(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
     // An answer to HEAD says the length of what it leaves out only if the application does.
     let unknown = exchange.answer.bodiless && data.is_empty() && !has("content-length");
-    if !more && data.len() <= LARGE && !unknown {
+    if !more && !large && !unknown {
         return machine.answer(status, fields(), data, defaults, out).map(|()| None);
     }
-    let own =
-        (!more && !chunked && data.len() > LARGE && !has("content-length")).then(|| data.len().to_string());
+    let own = (!more && !chunked && large && !has("content-length")).then(|| data.len().to_string());
     let own = own.iter().map(|length| (&b"content-length"[..], length.as_bytes()));
     let frame = machine.respond_framed(status, fields().chain(own), data.len(), more, defaults, out)?;
-    if data.len() > LARGE {
+    if large {
         return Ok(Some(frame));
     }
     if frame.send {

@@ -37,7 +37,10 @@ pub(crate) use protocol::delivery_to;
 const HIGH: usize = 64 * 1024;
 
 /// A larger body is sent from where it lies: below it a copy is cheaper than another piece.
-const LARGE: usize = 16 * 1024;
+const LARGE: usize = 4 * 1024;
+
+/// As `LARGE`, where each piece is encrypted on its own, or answers leave together.
+const VERY_LARGE: usize = 16 * 1024;
 
 /// How many seconds a client has to answer the close of its WebSocket; uvicorn's number.
 const CLOSE_TIMEOUT: f64 = 10.0;
@@ -166,6 +169,12 @@ impl HttpConnection {
         Ok(limit.is_finite().then_some(limit))
     }
 
+    /// Whether so much of a body is sent from where it lies.
+    fn is_large(&self, length: usize) -> bool {
+        let alone = !(self.reads.get() && self.follows.get());
+        length > if alone && self.below.is_native() { LARGE } else { VERY_LARGE }
+    }
+
     /// Asks the machine. Only finalizers, which may run anywhere, can find it busy.
     fn with_machine<R>(&self, ask: impl FnOnce(&mut Machine) -> R) -> PyResult<R> {
         match self.machine.try_borrow_mut() {
@@ -263,7 +272,7 @@ impl HttpConnection {
 
     /// As `close`, for a client that may still be sending: it is read on for a moment, or a reset would take the answer from it.
     fn linger(&self, py: Python<'_>) -> PyResult<()> {
-        if !self.below.can_linger() {
+        if !self.below.is_native() {
             return self.close(py);
         }
         self.closing.set(true);
