@@ -126,7 +126,7 @@ impl Form {
     ///
     /// # Errors
     ///
-    /// When a header has control bytes, or a name that is none. Names of fields and files may have any: they are escaped.
+    /// When a header has control bytes, or a name that is none or reads as the boundary. Names of fields and files may have any: they are escaped.
     pub fn add(&mut self, part: &Part<'_>, length: Option<u64>) -> Result<(), Unfit> {
         let between = if self.heads.is_empty() { "" } else { "\r\n" };
         let mut head = format!("{between}--{}\r\n", self.boundary);
@@ -142,6 +142,9 @@ impl Form {
             let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
             if name.is_empty() || !name.bytes().all(is_token) {
                 return Err(Unfit("the name of a part's header is no token"));
+            }
+            if name.strip_prefix("--").is_some_and(|rest| rest.starts_with(&self.boundary)) {
+                return Err(Unfit("the name of a part's header begins as the boundary does"));
             }
             if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
                 return Err(Unfit("a part's header has a line end or another control byte"));
@@ -219,9 +222,9 @@ mod tests {
     fn an_empty_form_and_headers_of_its_own() {
         assert_eq!(Form::with_boundary("b").unwrap().tail(), b"--b--\r\n");
         assert_eq!(Form::with_boundary("b").unwrap().length(), Some(7));
-        for headers in [("a b", "c"), ("", "c"), ("a", "b\nc"), ("a", "b\0")] {
+        for headers in [("a b", "c"), ("", "c"), ("a", "b\nc"), ("a", "b\0"), ("--b", "c"), ("--b--", "c")] {
             let part = Part { headers: &[headers], ..Part::text("x") };
-            assert!(Form::new().add(&part, Some(0)).is_err(), "{headers:?}");
+            assert!(Form::with_boundary("b").unwrap().add(&part, Some(0)).is_err(), "{headers:?}");
         }
         let mut form = Form::with_boundary("b").unwrap();
         form.add(&Part { headers: &[("X-A", "ä\tb")], ..Part::text("x") }, Some(0)).unwrap();
