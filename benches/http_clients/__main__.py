@@ -129,6 +129,8 @@ def main() -> None:
     for number in range(options.rounds):
         for row in rows:
             for name in clients:
+                if row not in (CONTENDERS[name].only or ROWS):
+                    continue
                 secured = ROWS[row].secured
                 figures = measured(
                     name, row, options.seconds, client_cpu, targets[secured], secret if secured else None

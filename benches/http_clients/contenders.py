@@ -6,6 +6,7 @@ file where it takes one. Must not know what is measured.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import ssl
@@ -16,6 +17,12 @@ from urllib.parse import urlencode
 
 PIECE = 64 << 10
 TOKEN = {"Authorization": "Bearer 0123456789abcdef"}
+ANSWER = {
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": "13",
+    "date": "Tue, 01 Dec 2026 12:00:00 GMT",
+    "server": "nobody",
+}
 
 
 class Client(NamedTuple):
@@ -76,19 +83,37 @@ def like_aiohttp(module: str) -> Maker:
     return make
 
 
-def like_httpx(module: str, transport: str | None = None) -> Maker:
+def by_itself(httpx: Any, **options: Any) -> dict[str, Any]:
+    """What a client of httpx is made with, to use its own transport."""
+    return options
+
+
+def by_ferrio(httpx: Any, **options: Any) -> dict[str, Any]:
+    """The same for ferrio's transport."""
+    return {"transport": import_module("ferrio.http").HttpxTransport(**options)}
+
+
+def by_nobody(httpx: Any, **_: Any) -> dict[str, Any]:
+    """The same for one that asks nobody and has the answer at once: what then is left is httpx's own."""
+
+    class Body(httpx.AsyncByteStream):  # type: ignore[misc]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"Hello, World!"
+
+    class Nobody(httpx.AsyncBaseTransport):  # type: ignore[misc]
+        async def handle_async_request(self, request: Any) -> Any:
+            await asyncio.sleep(0)
+            return httpx.Response(200, headers=ANSWER, stream=Body())
+
+    return {"transport": Nobody()}
+
+
+def like_httpx(module: str, transport: Callable[..., dict[str, Any]] = by_itself) -> Maker:
     @contextlib.asynccontextmanager
     async def make(limit: int, certificate: str | None) -> AsyncIterator[Client]:
         httpx: Any = import_module(module)
-        options: dict[str, Any] = {}
-        if transport:
-            options["transport"] = import_module(transport).HttpxTransport(
-                limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
-                verify=trusting(certificate),
-            )
-        else:
-            options["limits"] = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
-            options["verify"] = trusting(certificate)
+        limits = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
+        options = transport(httpx, limits=limits, verify=trusting(certificate))
         async with httpx.AsyncClient(timeout=60, **options) as client:
 
             async def get(url: str) -> Any:
@@ -235,12 +260,16 @@ async def niquests(limit: int, certificate: str | None) -> AsyncIterator[Client]
         yield Client(get, stream, post, search, signed, tell)
 
 
+BODILESS = ("get_1", "get_64", "get_512")
+
+
 class Contender(NamedTuple):
-    """A client, the loop that it runs on, and what has to be installed."""
+    """A client, the loop that it runs on, what has to be installed, and the rows that it can answer, if not all."""
 
     make: Maker
     loop: str
     needs: tuple[str, ...]
+    only: tuple[str, ...] = ()
 
 
 CONTENDERS = {
@@ -253,5 +282,8 @@ CONTENDERS = {
     "niquests": Contender(niquests, "uvloop", ("niquests", "uvloop")),
     "httpx2": Contender(like_httpx("httpx2"), "uvloop", ("httpx2", "uvloop")),
     "httpx": Contender(like_httpx("httpx"), "uvloop", ("httpx", "uvloop")),
-    "httpx by ferrio": Contender(like_httpx("httpx", "ferrio.http"), "ferrio", ("httpx",)),
+    "httpx2 by ferrio": Contender(like_httpx("httpx2", by_ferrio), "ferrio", ("httpx2",)),
+    "httpx by ferrio": Contender(like_httpx("httpx", by_ferrio), "ferrio", ("httpx",)),
+    "httpx2 by nobody": Contender(like_httpx("httpx2", by_nobody), "ferrio", ("httpx2",), BODILESS),
+    "httpx by nobody": Contender(like_httpx("httpx", by_nobody), "ferrio", ("httpx",), BODILESS),
 }

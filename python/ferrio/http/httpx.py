@@ -99,8 +99,7 @@ class HttpxTransport(Base):
     async def handle_async_request(self, request: Any) -> Any:
         """Send a request; its answer, whose body is read later."""
         library = sys.modules[type(request).__module__.partition(".")[0]]
-        call = _Call(self, library, request)
-        return await call.run()
+        return await _Call(self, library, request).run()
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -225,7 +224,7 @@ class _Call:
                 if scheme
                 else "Request URL is missing an 'http://' or 'https://' protocol."
             )
-        body = await self._small_body()
+        body = self._small_body()
         again = self.request.method in IDEMPOTENT and body is not None
         while True:
             connection = await self._connection()
@@ -236,7 +235,7 @@ class _Call:
                     raise
                 again = False
 
-    async def _small_body(self) -> bytes | None:
+    def _small_body(self) -> bytes | None:
         """The body where it is there already and not long."""
         if isinstance(self.request.stream, self.library.ByteStream):
             return b"".join(self.request.stream)
@@ -320,7 +319,7 @@ class _Call:
 
     async def _answered(self, connection: HttpClientConnection, answer: HttpAnswer, body: bytes | None) -> Any:
         request = self.request
-        headers = [pair for pair in request.headers.raw if pair[0].lower() not in FRAMING]
+        headers, length = _fields(request)
         target = request.url.raw_path
         proxy = self.transport._proxy
         if proxy is not None and request.url.scheme == "http" and not is_socks(proxy.url):
@@ -331,13 +330,16 @@ class _Call:
         if self._trace is not None:
             await self._tell("http11.send_request_headers.started", request=request)
         try:
-            self._send(connection, answer, target, headers, body)
+            self._send(connection, answer, target, headers, length, body)
         except ValueError as error:
             raise self.library.LocalProtocolError(str(error)) from error
         if self._trace is not None:
             await self._tell("http11.send_request_headers.complete", return_value=None)
             await self._tell("http11.receive_response_headers.started", request=request)
-        await self._head(connection, answer)
+        if self._writing is None or self._silence is None:
+            await self.read(connection, answer._wait())
+        else:
+            await self._head(answer, self._writing, self._silence)
         if self._trace is not None:
             await self._tell("http11.receive_response_headers.complete", return_value=None)
         version = b"HTTP/1.1" if answer._minor_version else b"HTTP/1.0"
@@ -351,29 +353,26 @@ class _Call:
             status_code=answer.status, headers=list(answer.raw_headers), stream=stream, extensions=extensions
         )
 
-    async def _head(self, connection: HttpClientConnection, answer: HttpAnswer) -> None:
+    async def _head(self, answer: HttpAnswer, writing: asyncio.Task[None], silence: float) -> None:
         """Wait for the head. The time that a server may be silent begins when it has the whole body."""
-        if self._writing is None or self._silence is None:
-            await self.read(connection, answer._wait())
-            return
-        limit = Silence(self._silence)
-        self._writing.add_done_callback(limit.begin)
+        limit = Silence(silence)
+        writing.add_done_callback(limit.begin)
         try:
             async with limit:
                 await answer._wait()
         except TimeoutError as late:
             raise self.library.ReadTimeout("") from late
 
-    async def read(self, connection: HttpClientConnection | None, waiting: Awaitable[Any]) -> Any:
-        """Wait for something of the server's, but not for longer than it may be silent."""
+    def read(self, connection: HttpClientConnection, waiting: Awaitable[Any]) -> Awaitable[Any]:
+        """Waits for something of the server's, but not for longer than it may be silent."""
         silence = self._silence
-        if silence is None or connection is None:
-            return await waiting
+        if silence is None:
+            return waiting
         if silence < PRECISE:
-            return await self.within("read", waiting, self.library.ReadTimeout)
+            return self.within("read", waiting, self.library.ReadTimeout)
         # The pool keeps it, to the second, at no cost.
         connection.deadline = asyncio.get_running_loop().time() + silence
-        return await waiting
+        return waiting
 
     def _send(
         self,
@@ -381,11 +380,11 @@ class _Call:
         answer: HttpAnswer,
         target: bytes,
         headers: list[tuple[bytes, bytes]],
+        length: bytes | None,
         body: bytes | None,
     ) -> None:
         method = self.request.method.encode()
-        length = self.request.headers.get("content-length")
-        if body is not None and (body or length is None or length == "0"):
+        if body is not None and (body or length is None or length == b"0"):
             connection.send(answer, method, target, headers, body if length is not None else None, None)
             return
         connection.send(answer, method, target, headers, None, -1 if length is None else int(length))
@@ -436,6 +435,18 @@ class _Call:
             await self._trace(event, info)
 
 
+def _fields(request: Any) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
+    """The header fields of a request but for those that frame its body, and the length that they say."""
+    fields, length = [], None
+    for pair in request.headers.raw:
+        name = pair[0].lower()
+        if name not in FRAMING:
+            fields.append(pair)
+        elif name == b"content-length":
+            length = pair[1] if length is None else length + b", " + pair[1]
+    return fields, length
+
+
 class _Body:
     """A body as httpx reads it; httpx asks for a class of its own, which `_stream_class()` makes of this one."""
 
@@ -444,9 +455,13 @@ class _Body:
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        call, answer = self._call, self._answer
-        while piece := answer._read_now(PIECE) or await call.read(answer._connection, answer._read_any(PIECE)):
+        answer = self._answer
+        while piece := answer._read_now(PIECE) or await self._more(answer):
             yield piece
+
+    def _more(self, answer: HttpAnswer) -> Awaitable[bytes]:
+        waiting, connection = answer._read_any(PIECE), answer._connection
+        return waiting if connection is None else self._call.read(connection, waiting)
 
     async def aclose(self) -> None:
         self._call._stop()
