@@ -7,7 +7,8 @@
 //!
 //! Limits count what is in use and what is being made, as aiohttp's do. Who came first is served first, among those whose key has
 //! room: of each key that has room and somebody in line, the first one's number is in `ready`. So nothing here looks at all
-//! connections, except a sweep (`sweeping`).
+//! connections, except a sweep (`sweeping`). In `ferrio_http::pool`, which Rust programs have, hosts take turns instead: programs
+//! written for aiohttp see its order, and keys here are objects that the collector must find.
 
 use std::collections::BTreeMap;
 
