@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
 
 use common::{Door, Random, abandon, times};
 use ferrio_engine::spawn;
@@ -265,4 +265,52 @@ fn a_lock_has_one_holder_whoever_comes_and_goes() {
         }
         assert!(!lock.is_locked() && lock.waiters().is_empty());
     });
+}
+
+thread_local! {
+    /// What runs when the next waker of `cloned` is cloned.
+    static ON_CLONE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
+static CLONED: RawWakerVTable = RawWakerVTable::new(
+    |data| {
+        if let Some(code) = ON_CLONE.take() {
+            code();
+        }
+        RawWaker::new(data, &CLONED)
+    },
+    |_| (),
+    |_| (),
+    |_| (),
+);
+
+/// A waker with code of its own; those of other numbers do not wake the same.
+fn cloned(number: usize) -> Waker {
+    // SAFETY: the functions do not look at the data.
+    unsafe { Waker::new(std::ptr::without_provenance(number), &CLONED) }
+}
+
+#[test]
+fn a_future_may_be_polled_and_told_while_a_waker_is_cloned() {
+    type Shared = Rc<RefCell<Waiting<'static>>>;
+    let polled = |future: &Shared, number| {
+        future.borrow_mut().as_mut().poll(&mut Context::from_waker(&cloned(number))).is_ready()
+    };
+    for told_by_the_clone in [false, true] {
+        let lock = Rc::new(Lock::<Parked>::default());
+        assert_eq!(lock.try_acquire(), Ok(true));
+        let waits = lock.clone();
+        let second: Shared = Rc::new(RefCell::new(boxed(async move { waits.acquire().await })));
+        assert!(!polled(&second, 1));
+        if told_by_the_clone {
+            let lock = lock.clone();
+            ON_CLONE.set(Some(Box::new(move || assert_eq!(lock.release(), Ok(true)))));
+        } else {
+            let second = second.clone();
+            ON_CLONE.set(Some(Box::new(move || assert!(!polled(&second, 3)))));
+            assert_eq!(lock.release(), Ok(true));
+            drop(ON_CLONE.take());
+        }
+        assert!(polled(&second, 2), "whom the clone has told is not woken again");
+    }
 }

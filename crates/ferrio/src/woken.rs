@@ -46,8 +46,9 @@ struct Queue(Mutex<Woken>);
 #[derive(Default)]
 struct Woken {
     links: VecDeque<Arc<Link>>,
-    /// The whole's task, which is woken for the first of the links.
-    task: Option<Waker>,
+    /// The whole's task, which is woken for the first of the links. Shared, since a clone of the waker may run the program's own
+    /// code, and who is woken only has the lock.
+    task: Option<Arc<Waker>>,
     /// The set is gone.
     is_closed: bool,
 }
@@ -143,7 +144,7 @@ impl Queue {
         if !woken.task.as_ref().is_some_and(|known| known.will_wake(task)) {
             // Cloned and dropped while the lock is free: each may run the program's own code.
             drop(woken);
-            let task = task.clone();
+            let task = Arc::new(task.clone());
             let old = self.lock().task.replace(task);
             drop(old);
             woken = self.lock();
@@ -183,7 +184,7 @@ impl Wake for Link {
         let task = if is_first { woken.task.clone() } else { None };
         drop(woken);
         if let Some(task) = task {
-            task.wake();
+            task.wake_by_ref();
         }
     }
 }

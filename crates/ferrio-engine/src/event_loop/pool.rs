@@ -55,7 +55,9 @@ impl Pool {
         state.jobs.push_back(Box::new(job));
         match self.shared.call_one(&mut state) {
             Err(error) if state.threads == 0 => {
-                state.jobs.pop_back();
+                let job = state.jobs.pop_back();
+                drop(state);
+                drop(job);
                 Err(error)
             }
             called => {

@@ -8,8 +8,9 @@
 //!
 //! A future that is dropped leaves the queue at once, so that nobody here is ever cancelled and still waits.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -21,28 +22,35 @@ use crate::sync::{
 };
 
 /// See the module. A clone is the same future.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Parked(Rc<Inside>);
 
-#[derive(Debug)]
 struct Inside {
     told: Cell<bool>,
-    /// Of whoever polled last.
-    waker: RefCell<Waker>,
+    /// Of whoever polled last; none once that was told. In a cell: cloned, woken or dropped a waker may run code that comes back.
+    waker: Cell<Option<Waker>>,
 }
 
 impl Parked {
     fn new(waker: Waker) -> Self {
-        Parked(Rc::new(Inside { told: Cell::new(false), waker: RefCell::new(waker) }))
+        Parked(Rc::new(Inside { told: Cell::new(false), waker: Cell::new(Some(waker)) }))
     }
 
-    /// Remembers who polls it now. Wakers are dropped outside the borrow: a drop may run code that comes back here.
+    /// Remembers who polls it now.
     fn is_polled_by(&self, waker: &Waker) {
-        let is_known = self.0.waker.borrow().will_wake(waker);
+        let known = self.0.waker.take();
+        let is_known = known.as_ref().is_some_and(|known| known.will_wake(waker));
+        self.0.waker.set(known);
         if !is_known {
-            let old = self.0.waker.replace(waker.clone());
-            drop(old);
+            let waker = waker.clone();
+            self.0.waker.set(Some(waker));
         }
+    }
+}
+
+impl fmt::Debug for Parked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parked").field("told", &self.0.told.get()).finish_non_exhaustive()
     }
 }
 
@@ -55,8 +63,9 @@ impl Waiter for Parked {
 
     fn wake(&self) -> Result<(), Infallible> {
         self.0.told.set(true);
-        let waker = self.0.waker.borrow().clone();
-        waker.wake();
+        if let Some(waker) = self.0.waker.take() {
+            waker.wake();
+        }
         Ok(())
     }
 }
@@ -190,19 +199,21 @@ impl<G: Fn(Ticket, &Parked) -> Result<(), Infallible> + Unpin> Future for Park<'
     type Output = Ticket;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ticket> {
-        match &self.place {
-            Some((ticket, parked)) if parked.0.told.get() => {
-                let ticket = *ticket;
-                self.place = None;
-                return Poll::Ready(ticket);
-            }
-            Some((_, parked)) => parked.is_polled_by(context.waker()),
-            None => {
-                let parked = Parked::new(context.waker().clone());
-                self.place = Some((self.queue.push(parked.clone()), parked));
-            }
+        let Some((ticket, parked)) = &self.place else {
+            let parked = Parked::new(context.waker().clone());
+            self.place = Some((self.queue.push(parked.clone()), parked));
+            return Poll::Pending;
+        };
+        if !parked.0.told.get() {
+            parked.is_polled_by(context.waker());
         }
-        Poll::Pending
+        // Code of a waker's may have told it just now.
+        if !parked.0.told.get() {
+            return Poll::Pending;
+        }
+        let ticket = *ticket;
+        self.place = None;
+        Poll::Ready(ticket)
     }
 }
 
