@@ -136,3 +136,23 @@ async def test_a_file(tmp_path):
         await asyncio.sleep(70)
         assert errors
         assert not server.serving.busy and not server.serving.connections and not server.told
+
+
+@in_virtual_time
+async def test_a_client_that_is_still_sending_gets_all_of_a_last_answer_however_slowly_it_reads():
+    size = 16 << 20
+
+    async def app(scope, receive, send):
+        await send({**START, "headers": [(b"connection", b"close")]})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    async with served(app) as server, client(server.port) as peer:
+        await peer.send(request("/", "POST", None, "Content-Length: 2") + b"x")
+        await stuck(server)
+        for _ in range(3):
+            await passes(server, 60)
+        while await peer.more():
+            pass
+        assert len(peer.received) > size
+        await passes(server, 3)
+        assert not server.serving.connections and not server.told

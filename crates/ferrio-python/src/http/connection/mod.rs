@@ -45,7 +45,7 @@ const VERY_LARGE: usize = 16 * 1024;
 /// How many seconds a client has to answer the close of its WebSocket; uvicorn's number.
 const CLOSE_TIMEOUT: f64 = 10.0;
 
-/// How many seconds a client that was refused may go on sending.
+/// How many seconds a client may go on sending when its last answer has left.
 const LINGER: f64 = 2.0;
 
 /// How many seconds a connection that is to end waits for the request that its client may have sent before it could know.
@@ -82,6 +82,8 @@ pub(crate) struct HttpConnection {
     /// When the present phase is over, in seconds of the server's clock; infinite where it has no limit.
     pub(super) deadline: Cell<f64>,
     closing: Cell<bool>,
+    /// It ends, and its client, which may be sending still, is read on.
+    lingers: Cell<bool>,
     /// A head has begun to come, and is not whole.
     heading: Cell<bool>,
     /// How many seconds a client has to answer the close of its WebSocket. As with uvicorn's protocols, it can be set.
@@ -128,6 +130,7 @@ impl HttpConnection {
             extensions: Slot::default(),
             deadline: Cell::new(f64::INFINITY),
             closing: Cell::new(false),
+            lingers: Cell::new(false),
             heading: Cell::new(false),
             close_timeout: Cell::new(CLOSE_TIMEOUT),
         };
@@ -276,6 +279,7 @@ impl HttpConnection {
             return self.close(py);
         }
         self.closing.set(true);
+        self.lingers.set(true);
         self.deadline.set(self.with_serving(py, |serving, _| serving.now(py))? + LINGER);
         if self.paused.replace(false) {
             self.below.tell(py, intern!(py, "resume_reading"))?;

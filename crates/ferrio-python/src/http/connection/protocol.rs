@@ -4,7 +4,7 @@ use ferrio_http::h1::Refusal;
 use ferrio_http::ws;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
-use super::{HttpConnection, Machine};
+use super::{HttpConnection, LINGER, Machine};
 use crate::event_loop::run::both;
 use crate::ffi::buffers::Exported;
 use crate::ffi::prelude::*;
@@ -122,15 +122,11 @@ impl HttpConnection {
     /// Closes a connection whose time is over.
     pub(crate) fn expire(&self, this: &Bound<'_, PyAny>, now: f64) -> PyResult<()> {
         let py = this.py();
-        if now >= self.deadline.get() {
-            // Who was told to go, and does not read what is to be sent first, is put out.
-            return if self.closing.get() {
-                self.below.tell(py, intern!(py, "abort"))
-            } else if self.is_asking(py)? {
-                self.refuse(this, Refusal::LATE)
-            } else {
-                self.close(py)
-            };
+        if self.lingers.get() && self.below.holds_data(py)? {
+            // The moment begins when all has left, however slowly that goes: a large answer would be cut short.
+            self.deadline.set(now + LINGER);
+        } else if now >= self.deadline.get() {
+            return self.put_out(this);
         }
         if let Some(limit) = self.send_limit(py)?
             && self.below.stuck_since(py, now)?.is_some_and(|since| now >= since + limit)
@@ -160,6 +156,19 @@ impl HttpConnection {
 }
 
 impl HttpConnection {
+    /// The time of the present phase is over.
+    fn put_out(&self, this: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        if self.closing.get() {
+            // Who was told to go, and does not read what is to be sent first, is put out.
+            self.below.tell(py, intern!(py, "abort"))
+        } else if self.is_asking(py)? {
+            self.refuse(this, Refusal::LATE)
+        } else {
+            self.close(py)
+        }
+    }
+
     /// Whether the client has begun a request that is not whole: its head, or a body to which no answer is complete.
     fn is_asking(&self, py: Python<'_>) -> PyResult<bool> {
         let current = self.exchange.bind(py);
