@@ -159,6 +159,18 @@ def test_a_list_of_the_applications_own_is_closed(way):
 
 
 @ways
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_of_the_applications_own_that_iterates_otherwise(way, kind):
+    class Blocks(kind):
+        def __iter__(self):
+            return map(bytes.upper, super().__iter__())
+
+    for blocks in ([b"one"], [b"one", b"two"]):
+        app = saying("200 OK", PLAIN, blocks=Blocks(blocks))
+        assert get(app, validated=False, way=way).body == b"".join(blocks).upper()
+
+
+@ways
 def test_what_start_response_is_given(way, caplog):
     for given, reason in (
         ({"status": 200, "headers": []}, "a status is a text that begins with three digits, not 200"),

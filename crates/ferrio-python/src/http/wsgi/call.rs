@@ -6,6 +6,7 @@
 //! Invariant: no borrow is alive while the application runs, and each field is written by one of both threads, or before the
 //! other one knows.
 
+use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
@@ -38,7 +39,7 @@ pub(crate) struct WsgiCall {
     /// What takes more blocks than one: a `Stream`, or on the loop's thread those that were written.
     pub(super) stream: Slot,
     /// On the loop's thread: what the application returned, whose blocks are still to be asked for.
-    blocks: Slot,
+    pub(super) blocks: Slot,
     /// What the coroutine awaits.
     pub(super) inner: Slot,
     /// The application has returned, and what is awaited sends.
@@ -192,16 +193,25 @@ fn write<'py>(call: &Bound<'py, PyAny>, args: Args<'_, 'py>) -> PyResult<Bound<'
     WSGI.helper(call.py(), intern!(call.py(), "write"))?.call1((call, data))
 }
 
-/// The block of a list or tuple that has no other.
+/// The block of a list or tuple that has no other, and iterates as such.
 fn only<'py>(blocks: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     if let Ok(list) = blocks.cast::<PyList>() {
-        return if list.len() == 1 { list.get_item(0).ok() } else { None };
+        return if list.len() == 1 && iterates_as::<PyList>(blocks) { list.get_item(0).ok() } else { None };
     }
     let tuple = blocks.cast::<PyTuple>().ok()?;
-    if tuple.len() == 1 { tuple.get_item(0).ok() } else { None }
+    if tuple.len() == 1 && iterates_as::<PyTuple>(blocks) { tuple.get_item(0).ok() } else { None }
 }
 
-fn close(blocks: &Bound<'_, PyAny>) -> PyResult<()> {
+/// Whether `blocks` iterates as its class `T` does, which may have been overridden.
+fn iterates_as<T: PyTypeInfo>(blocks: &Bound<'_, PyAny>) -> bool {
+    let iter = intern!(blocks.py(), "__iter__");
+    let own = || blocks.get_type().getattr(iter).ok();
+    let plain = || T::type_object(blocks.py()).getattr(iter).ok();
+    blocks.is_exact_instance_of::<T>() || own().zip(plain()).is_some_and(|(own, plain)| own.is(&plain))
+}
+
+/// As PEP 3333 wants it, with whatever the application returned.
+pub(super) fn close(blocks: &Bound<'_, PyAny>) -> PyResult<()> {
     let close = blocks.getattr_opt(intern!(blocks.py(), "close"))?;
     close.map_or(Ok(()), |close| close.call0().map(drop))
 }
