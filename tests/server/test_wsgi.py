@@ -4,10 +4,11 @@ import asyncio
 import logging
 from array import array
 
+import ferrio
 import pytest
 from ferrio._support.wsgi import QUEUE
 from ferrio.server.wsgi import WSGIMiddleware
-from server_support import run, serving
+from server_support import ask, port_of, run, running, server_of, serving
 from wsgi_support import PLAIN, WRAPPED, get, hello, saying, ways
 
 
@@ -292,3 +293,48 @@ def test_what_never_starts_or_starts_twice_is_a_500(caplog, way):
         caplog.clear()
         assert get(app, validated=False, way=way).status == 500
         assert reason in caplog.text
+
+
+@pytest.mark.parametrize("way", ["not made", "cancelled"])
+def test_an_iterable_is_closed_whose_request_has_no_task_that_begins(way):
+    closed, told = [], []
+
+    class Blocks:
+        def __iter__(self):
+            raise AssertionError("nobody asks")
+
+        def close(self):
+            closed.append(self)
+
+    def factory(loop, coroutine, **options):
+        loop.set_task_factory(None)
+        if way == "not made":
+            raise LookupError
+        task = ferrio.Task(coroutine, loop=loop, **options)
+        task.cancel()
+        return task
+
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+        if environ["PATH_INFO"] == "/whole":
+            return [b"whole"]
+        asyncio.get_running_loop().set_task_factory(factory)
+        return Blocks()
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+        async with running(server_of(app, interface="wsgi", wsgi_on_loop=True, limit_concurrency=2)) as server:
+            for number in range(3):
+                _, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+                writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                while len(closed) <= number or (way == "not made" and len(told) <= number):
+                    await asyncio.sleep(0.001)
+                writer.close()
+                while server.server_state.connections:
+                    await asyncio.sleep(0.001)
+            # They are no longer busy, or this one would be one too many.
+            return await ask(port_of(server), "/whole")
+
+    assert run(main()).body == b"whole"
+    assert len(closed) == 3
+    assert [type(error) for error in told] == [LookupError] * (3 if way == "not made" else 0)

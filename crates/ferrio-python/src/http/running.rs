@@ -10,7 +10,7 @@ use pyo3::types::PyString;
 use crate::event_loop::run::both;
 use crate::ffi::bound_function::BoundFunction;
 use crate::ffi::call::{call3, is_native_coroutine, send_none, throw_into};
-use crate::ffi::coroutine::is_ours;
+use crate::ffi::coroutine::{Life, is_ours};
 use crate::ffi::prelude::*;
 use crate::http::answer::is_disconnect;
 use crate::http::connection::of_exchange;
@@ -191,6 +191,14 @@ impl Steps for Exchange {
 
     /// What `send` and `receive` use stays: the application may have kept them.
     fn end(&self, py: Python<'_>) {
+        if self.is_wsgi
+            && let Some(inner) = self.inner.bind(py)
+            && let Some(call) = try_state::<Coroutine<WsgiCall>>(&inner)
+            && call.life() == Life::New
+        {
+            // It was called ahead, and its task never began.
+            call.end(py);
+        }
         drop(self.inner.take());
         drop(self.scope.take());
         self.left(py);

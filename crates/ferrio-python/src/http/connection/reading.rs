@@ -332,17 +332,29 @@ impl HttpConnection {
             {
                 return Ok(());
             }
-            let event_loop = self.event_loop(py)?;
-            let task = match try_state::<BaseLoop>(&event_loop) {
-                Some(state) if state.makes_tasks(&event_loop) => Task::create(
-                    &event_loop,
-                    exchange,
-                    Options { name: None, context: Some(&context.bind(py)), eager: true },
-                )?,
-                _ => call_method1(&event_loop, intern!(py, "create_task"), exchange)?,
-            };
-            serving.note_task(&task)
+            match self.task_of(exchange, &context.bind(py)) {
+                Ok(task) => serving.note_task(&task),
+                // It would count as busy for ever.
+                Err(error) => both(py, Err(error), never_runs(exchange)),
+            }
         })
+    }
+
+    /// A new task that runs the exchange, from now on where the loop is ours.
+    fn task_of<'py>(
+        &self,
+        exchange: &Bound<'py, PyAny>,
+        context: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = exchange.py();
+        let event_loop = self.event_loop(py)?;
+        match try_state::<BaseLoop>(&event_loop) {
+            Some(state) if state.makes_tasks(&event_loop) => {
+                let options = Options { name: None, context: Some(context), eager: true };
+                Task::create(&event_loop, exchange, options)
+            }
+            _ => call_method1(&event_loop, intern!(py, "create_task"), exchange),
+        }
     }
 
     /// There are too many.

@@ -6,7 +6,7 @@
 //!     └─ on the loop: works ──────────────────────────────▶ `iterated`: each block is sent
 //! ```
 
-use super::call::{WsgiCall, members};
+use super::call::{WsgiCall, close, members};
 use crate::event_loop::exceptions::is_cancelled;
 use crate::ffi::bound_function::BoundFunction;
 use crate::ffi::call::{call3, copy_context, in_context, send_none, throw_into};
@@ -75,7 +75,10 @@ impl WsgiCall {
         let py = this.py();
         if self.block.is_empty() {
             let rest = if self.on_loop { intern!(py, "iterated") } else { intern!(py, "ended") };
-            return self.leave_to(&WSGI.helper(py, rest)?.call1((this,))?);
+            let step = self.leave_to(&WSGI.helper(py, rest)?.call1((this,))?);
+            // `iterated` has them by now.
+            drop(self.blocks.take());
+            return step;
         }
         if self.answer(py)? {
             return Ok(Step::Return(py.None().into_bound(py)));
@@ -145,6 +148,15 @@ impl Steps for WsgiCall {
         self.cancelled.set(true);
         let close = self.inner.bind(py).map(|inner| inner.getattr_opt(intern!(py, "close")));
         close.transpose()?.flatten().map_or(Ok(()), |close| close.call0().map(drop))
+    }
+
+    /// An iterable that nobody came to ask for its blocks is closed all the same.
+    fn end(&self, py: Python<'_>) {
+        let blocks = self.blocks.take();
+        self.empty();
+        if let Some(Err(error)) = blocks.map(|blocks| close(&blocks.bind(py))) {
+            error.write_unraisable(py, None);
+        }
     }
 
     fn members() -> Members {
