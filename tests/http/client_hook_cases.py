@@ -144,6 +144,27 @@ async def request_of_a_subclass(http, session, at):
 
 
 @case
+async def what_a_subclass_makes_of_urls_and_fields(http, session, at):
+    """Private, and overridden by programs all the same: asked for each request."""
+
+    class Session(http.ClientSession):
+        count = 0
+
+        def _build_url(self, url):
+            Session.count += 1
+            return super()._build_url(url).update_query(n=Session.count)
+
+        def _prepare_headers(self, headers):
+            made = super()._prepare_headers(headers)
+            made["X-Count"] = str(self.count)
+            return made
+
+    async with Session() as asking:
+        options = {}, {"skip_auto_headers": ["Accept", 5]}, {"headers": {"X-A": "1"}}
+        return [await ask(asking, at, "GET", "/echo", **given) for given in options]
+
+
+@case
 async def answers_of_a_subclass(http, session, at):
     told = []
 

@@ -158,6 +158,7 @@ for name, path, timeout in (
     ("total_in_body", "/slow/body", {"total": 0.1}),
     ("read", "/slow/head", {"sock_read": 0.1}),
     ("read_in_body", "/slow/body", {"sock_read": 0.1}),
+    ("read_below_0", "/slow/head", {"sock_read": -1}),
     ("none", "/drip/", {"total": None}),
     ("zero", "/drip/", {"total": 0}),
     ("enough", "/drip/", {"total": 5, "sock_read": 1, "connect": 1, "sock_connect": 1}),

@@ -219,7 +219,7 @@ class Call:
         self._auth: BasicAuth | None = options["auth"]
         self._cookies = options["cookies"]
         self._skipped = session.skip_auto_headers | frozenset(
-            name.lower() for name in options["skip_auto_headers"] or ()
+            str(name).lower() for name in options["skip_auto_headers"] or ()
         )
         given = [options[name] for name in ("max_line_size", "max_field_size", "max_headers")]
         self._limits = session._limits_of(*given) if any(size is not None for size in given) else session._head_limits

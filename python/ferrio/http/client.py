@@ -163,7 +163,7 @@ class ClientSession(HttpSession):
         if headers:
             self._default_headers = CIMultiDict(headers)
         if skip_auto_headers:
-            self._skip_auto_headers = frozenset([name.lower() for name in skip_auto_headers])
+            self._skip_auto_headers = frozenset([str(name).lower() for name in skip_auto_headers])
         for config in self._trace_configs:
             config.freeze()
         self._prepare_base()
@@ -215,12 +215,15 @@ class ClientSession(HttpSession):
     async def close(self) -> None:
         """Close the connector, if it is the session's own."""
         if not self.closed:
-            connector = self.detach()
+            connector = self._let_go()
             if connector is not None and self._connector_owner:
                 await connector.close()
 
     def detach(self) -> BaseConnector | None:
         """Leave the connector to others; the session is closed."""
+        return self._let_go()
+
+    def _let_go(self) -> BaseConnector | None:
         connector, self._connector = self._connector, None
         self._plain = False
         self._pool = None
@@ -365,6 +368,7 @@ class ClientSession(HttpSession):
             or not (is_number or total is None)
             or connector.force_close
             or type(connector).connect is not BaseConnector.connect
+            or (type(self)._build_url, type(self)._prepare_headers) != _HOOKS
             or self._head_limits is not HEAD_LIMITS
             or self._loop.get_debug()
             or callable(self._raise_for_status)
@@ -419,6 +423,7 @@ class ClientSession(HttpSession):
 
 
 _REQUEST = ClientSession._request
+_HOOKS = ClientSession._build_url, ClientSession._prepare_headers
 
 
 class _Entered(Coroutine[Any, Any, Any]):

@@ -227,7 +227,9 @@ class ClientRequest:
         self._traces = traces
         self._ssl: SSLSetting = True if ssl is None else ssl
         self._source_traceback = traceback.extract_stack(sys._getframe(1)) if self.loop.get_debug() else None
-        self._skipped = frozenset([name.lower() for name in skip_auto_headers]) if skip_auto_headers else frozenset()
+        self._skipped = (
+            frozenset([str(name).lower() for name in skip_auto_headers]) if skip_auto_headers else frozenset()
+        )
         self.update_version(version)
         self.update_headers(headers)
         self._add_defaults()

@@ -38,7 +38,7 @@ from .mime import (
 )
 from .requests import HttpVersion, HttpVersion10, HttpVersion11, RequestInfo
 from .streams import CHUNK, EmptyStreamReader, StreamReader
-from .timeouts import limit
+from .timeouts import silence_limit
 from .tracing import TraceResponseChunkReceivedParams
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ class ClientResponse(HttpAnswer):
         deadline = self._deadline if self._deadline is not None else contextlib.nullcontext()
         try:
             with deadline:
-                reading_limit = limit(self._read_timeout)
+                reading_limit = silence_limit(self._read_timeout)
                 try:
                     async with reading_limit:
                         return await reading

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClientTimeout:
-    """Limits in seconds; None and 0 are none.
+    """Limits in seconds; None and 0 are none, and those below 0 but for `sock_read`.
 
     `total` is for the whole request with its redirects and the reading of its answer; `connect` for a connection, be
     it from the pool; `sock_connect` for a new one; `sock_read` between two pieces of the answer.
@@ -82,6 +82,11 @@ def limit(delay: float | None, threshold: float = 5) -> asyncio.Timeout:
     if delay is None or delay <= 0:
         return timeout_at(None)
     return timeout_at(moment(asyncio.get_running_loop(), delay, threshold))
+
+
+def silence_limit(delay: float | None) -> asyncio.Timeout:
+    """The limit of `sock_read`: None and 0 are none, and one below 0 is over at once."""
+    return timeout_at(asyncio.get_running_loop().time() + delay if delay else None)
 
 
 class Silence:

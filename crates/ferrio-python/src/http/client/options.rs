@@ -128,11 +128,12 @@ impl<'py> Options<'py> {
         let limit = |name| Ok::<_, PyErr>(seconds(&value.getattr(name)?));
         let total = limit(intern!(py, "total"))?;
         let connect = limit(intern!(py, "connect"))?;
-        let silence = limit(intern!(py, "sock_read"))?;
-        let (Some(total), Some(connect), Some(silence)) = (total, connect, silence) else { return Ok(false) };
+        let silence = value.getattr(intern!(py, "sock_read"))?;
+        let (Some(total), Some(connect)) = (total, connect) else { return Ok(false) };
         self.total = Some(total);
         self.hurries = connect.is_finite();
-        Ok(silence.is_infinite())
+        // Less than nothing is a limit, other than the rest's.
+        Ok(silence.is_none() || (seconds(&silence).is_some() && !silence.is_truthy()?))
     }
 }
 
