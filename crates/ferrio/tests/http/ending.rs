@@ -191,3 +191,23 @@ fn a_refused_client_that_still_sends_sees_why() {
         assert!(client.head().await.starts_with("HTTP/1.1 413 "));
     });
 }
+
+/// Two minutes by a virtual clock, and more came behind the request.
+#[test]
+fn a_client_that_still_sends_gets_all_of_a_last_answer_however_slowly_it_reads() {
+    const LENGTH: usize = 24_000_000;
+    let runner = ferrio::Runner::builder().virtual_clock(true).build().unwrap();
+    runner.run(async {
+        let service = async |_| Response::new(vec![b'x'; LENGTH]);
+        let server = http::start_server(service, "127.0.0.1", 0).await.unwrap();
+        let mut client = Client::of(&server).await;
+        client.reader.set_limit(1024);
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET / HT");
+        client.head().await;
+        for _ in 0..6 {
+            ferrio::sleep(Duration::from_secs(20)).await;
+            client.reader.read_exact(LENGTH / 6).await.unwrap();
+        }
+        assert_eq!(client.rest().await, "");
+    });
+}
