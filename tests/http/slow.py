@@ -130,6 +130,8 @@ if __name__ == "__main__":
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if resource.RLIM_INFINITY != hard < options.connections + 100:
+        parser.error(f"{options.connections} connections need more descriptors than {hard}: raise `ulimit -Hn`")
     if options.serve:
         with contextlib.suppress(KeyboardInterrupt):
             ferrio.run(serve())
